@@ -1,0 +1,35 @@
+/** Holds the one Postgres server of a test run: started when the first test asks, stopped at the end. */
+import { once } from 'node:events'
+import { createServer } from 'node:http'
+import type { AddressInfo } from 'node:net'
+import type { TestProject } from 'vitest/node'
+import { type PostgresServer, startPostgres } from './postgres.ts'
+
+declare module 'vitest' {
+  export interface ProvidedContext {
+    /** A GET here answers with the connection string of the run's Postgres server. */
+    postgresDoor: string
+  }
+}
+
+export default async function setup(project: TestProject): Promise<() => Promise<void>> {
+  let postgres: Promise<PostgresServer> | undefined
+  // Test files run in processes of their own, so the question has to travel over a socket.
+  const door = createServer(async (_request, response) => {
+    try {
+      postgres ??= startPostgres()
+      response.end((await postgres).url)
+    } catch (error) {
+      response.writeHead(500).end(String(error))
+    }
+  }).listen(0, '127.0.0.1')
+  await once(door, 'listening')
+  project.provide('postgresDoor', `http://127.0.0.1:${(door.address() as AddressInfo).port}/`)
+
+  return async () => {
+    door.close()
+    door.closeAllConnections()
+    const server = await postgres?.catch(() => undefined)
+    await server?.stop()
+  }
+}
