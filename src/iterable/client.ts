@@ -1,7 +1,12 @@
-import type { CallRecord, IterableResponse, Wait } from './call.ts'
-import type { Clock } from './clock.ts'
-import type { EndpointName } from './endpoints.ts'
-import type { Pacer } from './pace.ts'
+import { ConfigError, UserError } from '../errors.ts'
+import type { Call, CallRecord, IterableResponse, Wait } from './call.ts'
+import { type Clock, systemClock } from './clock.ts'
+import { type EndpointName, endpoints } from './endpoints.ts'
+import { MalformedResponseError } from './errors.ts'
+import { createPacer, type Pacer, withPace } from './pace.ts'
+import { withRetry } from './retry.ts'
+import { createAgent, overHttp } from './send.ts'
+import { baseUrlOf, urlOf } from './url.ts'
 
 export type { CallRecord, IterableResponse, Wait } from './call.ts'
 export type { Clock } from './clock.ts'
@@ -69,6 +74,83 @@ export interface IterableClient extends AsyncDisposable {
   readonly calls: number
 }
 
-export function createClient(_options: ClientOptions, _context: ClientContext = {}): IterableClient {
-  throw new Error('being written')
+/** A client for one project. Throws ConfigError when the options cannot be right. */
+export function createClient(options: ClientOptions, context: ClientContext = {}): IterableClient {
+  const { clock = systemClock, random = Math.random, logger } = context
+  const base = baseUrlOf(options)
+  const pacer = context.pacer ?? createPacer(options.rate_limits ?? {}, clock)
+  const agent = createAgent(context.proxyEnv)
+  let calls = 0
+  const send = overHttp({
+    agent,
+    apiKey: readKey(options.api_key),
+    userAgent: `iterable-elt/${context.version ?? 'dev'}`,
+    headersTimeoutMs: options.timeouts?.headers,
+    bodyTimeoutMs: options.timeouts?.body ?? 60_000,
+    clock,
+    onCall(call) {
+      calls += 1
+      logger?.debug(call, `${call.method} ${call.path}: ${call.status ?? 'no answer'}`)
+      context.onCall?.(call)
+    },
+  })
+  const paced = withPace(send, pacer)
+  const maxRetries = options.max_retries ?? 6
+  const patience = { maxRetries, clock, random, slotMs: (endpoint: EndpointName) => pacer.slotMs(endpoint) }
+  const request = withRetry(paced, patience)
+  const json = withRetry(async (call) => readJson(await paced(call), call.endpoint), patience)
+  const callOf = (endpoint: EndpointName, given: RequestOptions = {}): Call => ({
+    endpoint,
+    method: endpoints[endpoint].method,
+    url: urlOf(base, endpoint, given.path, given.query),
+    body: encode(given.body),
+    retry: given.retry ?? true,
+    signal: given.signal,
+    onWait(wait) {
+      if (wait.reason !== 'pace')
+        logger?.warn(wait, `waiting until ${wait.until.toISOString()}: ${wait.reason}`)
+      given.onWait?.(wait)
+    },
+  })
+  return {
+    get calls() {
+      return calls
+    },
+    request: async (endpoint, given) => request(callOf(endpoint, given)),
+    json: async <T>(endpoint: EndpointName, given?: RequestOptions) =>
+      (await json(callOf(endpoint, given))) as T,
+    [Symbol.asyncDispose]: () => agent.destroy(),
+  }
+}
+
+const largestJsonBytes = 64 * 1024 * 1024
+
+async function readJson(response: IterableResponse, endpoint: EndpointName): Promise<unknown> {
+  const chunks: Buffer[] = []
+  let bytes = 0
+  for await (const chunk of response.body) {
+    chunks.push(chunk)
+    bytes += chunk.length
+    if (bytes > largestJsonBytes)
+      throw new UserError('answer_too_large', `the answer to ${endpoint} is over 64 MB`)
+  }
+  const text = Buffer.concat(chunks).toString('utf8')
+  try {
+    return JSON.parse(text)
+  } catch (error) {
+    const start = JSON.stringify(text.slice(0, 80))
+    throw new MalformedResponseError(endpoint, `JSON was expected, it begins with ${start}`, { cause: error })
+  }
+}
+
+function encode(body: unknown): Buffer | undefined {
+  if (body === undefined || Buffer.isBuffer(body)) return body
+  return Buffer.from(JSON.stringify(body))
+}
+
+/** Keys come from environments and files, where a blank or a newline at the end goes unseen. */
+function readKey(text: string): string {
+  const key = text.trim()
+  if (/^[\x21-\x7e]+$/.test(key)) return key
+  throw new ConfigError(key ? 'api_key holds characters that no API key has' : 'api_key is empty; set it')
 }

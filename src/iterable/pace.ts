@@ -1,13 +1,125 @@
-import type { Wait } from './call.ts'
-import type { EndpointName } from './endpoints.ts'
+import { ConfigError, InterruptedError } from '../errors.ts'
+import type { Call, Send, Wait } from './call.ts'
+import type { Clock } from './clock.ts'
+import { type EndpointName, endpoints } from './endpoints.ts'
 
 /** Gives out the right to send. One per process keeps its own book; one over a database may be shared by many. */
 export interface Pacer {
   /** Resolves when a request to the endpoint may be sent; takes no slot when the signal is aborted first. */
-  reserve(
-    endpoint: EndpointName,
-    options?: { signal?: AbortSignal | undefined; onWait?: ((wait: Wait) => void) | undefined },
-  ): Promise<void>
+  reserve(endpoint: EndpointName, options?: ReserveOptions): Promise<void>
   /** Milliseconds between two requests at the steady pace; 0 when the endpoint is not paced. */
   slotMs(endpoint: EndpointName): number
+}
+
+export interface ReserveOptions {
+  readonly signal?: AbortSignal | undefined
+  readonly onWait?: ((wait: Wait) => void) | undefined
+}
+
+/** `count` requests in any stretch of `periodMs`. */
+export interface Rate {
+  readonly count: number
+  readonly periodMs: number
+}
+
+/** The server's clock starts when a request arrives; a period stretched by this much keeps late arrivals apart. */
+const safety = 1.02
+
+/** Makes each call wait for its turn. */
+export function withPace<Answer>(send: Send<Answer>, pacer: Pacer): Send<Answer> {
+  return async (call: Call) => {
+    await pacer.reserve(call.endpoint, call)
+    return send(call)
+  }
+}
+
+/**
+ * A pacer for one process. Each endpoint has a sliding window: a burst up to the limit goes at once, and no
+ * stretch of one period ever holds more. Turns are first come, first served.
+ */
+export function createPacer(rateLimits: Readonly<Record<string, string>> | 'off', clock: Clock): Pacer {
+  const lanes = new Map<EndpointName, Lane>()
+  const laneOf = (endpoint: EndpointName): Lane => {
+    const known = lanes.get(endpoint)
+    if (known) return known
+    const lane = { rate: rateOf(endpoint, rateLimits), sentAt: [], tail: Promise.resolve() }
+    lanes.set(endpoint, lane)
+    return lane
+  }
+  return {
+    slotMs(endpoint) {
+      const { rate } = laneOf(endpoint)
+      return rate === 'off' ? 0 : rate.periodMs / rate.count
+    },
+    async reserve(endpoint, options = {}) {
+      const lane = laneOf(endpoint)
+      const { rate } = lane
+      if (rate === 'off') return
+      const turn = lane.tail.then(() => takeSlot(lane, rate, endpoint, clock, options))
+      lane.tail = turn.catch(() => undefined)
+      await unlessAborted(turn, options.signal)
+    },
+  }
+}
+
+interface Lane {
+  readonly rate: Rate | 'off'
+  /** When the latest requests were let through, oldest first, as many as one period may hold. */
+  readonly sentAt: number[]
+  /** Settles when the one who came last has had its turn. */
+  tail: Promise<void>
+}
+
+async function takeSlot(
+  lane: Lane,
+  rate: Rate,
+  endpoint: EndpointName,
+  clock: Clock,
+  { signal, onWait }: ReserveOptions,
+): Promise<void> {
+  if (signal?.aborted) throw new InterruptedError(undefined, { cause: signal.reason })
+  const stretchedMs = rate.periodMs * safety
+  const oldest = lane.sentAt.length < rate.count ? undefined : lane.sentAt[0]
+  const nowMs = clock.now().getTime()
+  // A clock that was set back must not make anybody wait for longer than one period.
+  const waitMs = oldest === undefined ? 0 : Math.min(oldest + stretchedMs - nowMs, stretchedMs)
+  if (waitMs > 0) {
+    onWait?.({ endpoint, reason: 'pace', until: new Date(nowMs + waitMs), attempt: 0 })
+    // Timers may fire a millisecond early, so round up.
+    await clock.sleep(Math.ceil(waitMs) + 1, signal)
+  }
+  lane.sentAt.push(clock.now().getTime())
+  if (lane.sentAt.length > rate.count) lane.sentAt.shift()
+}
+
+/** Lets a caller leave the queue at once; its turn, when it comes, sees the signal and takes no slot. */
+function unlessAborted(turn: Promise<void>, signal: AbortSignal | undefined): Promise<void> {
+  if (!signal) return turn
+  return new Promise((resolve, reject) => {
+    const leave = () => reject(new InterruptedError(undefined, { cause: signal.reason }))
+    if (signal.aborted) leave()
+    signal.addEventListener('abort', leave, { once: true })
+    turn.then(resolve, reject).finally(() => signal.removeEventListener('abort', leave))
+  })
+}
+
+function rateOf(endpoint: EndpointName, rateLimits: Readonly<Record<string, string>> | 'off'): Rate | 'off' {
+  if (rateLimits === 'off') return 'off'
+  return parseRate(rateLimits[endpoint] ?? endpoints[endpoint].limit)
+}
+
+const periodsMs = new Map([
+  ...['s', 'sec', 'second'].map((unit) => [unit, 1000] as const),
+  ...['m', 'min', 'minute'].map((unit) => [unit, 60_000] as const),
+  ...['h', 'hour'].map((unit) => [unit, 3_600_000] as const),
+])
+
+/** Reads `4/min`, `100/s`, `1000/hour` or `off`. Throws ConfigError. */
+export function parseRate(text: string): Rate | 'off' {
+  const trimmed = text.trim().toLowerCase()
+  if (trimmed === 'off') return 'off'
+  const [, count, unit] = /^(\d+)\s*\/\s*([a-z]+)$/.exec(trimmed) ?? []
+  const periodMs = periodsMs.get(unit ?? '')
+  if (Number(count) > 0 && periodMs) return { count: Number(count), periodMs }
+  throw new ConfigError(`a rate limit is written like "4/min", "100/s", "1000/hour" or "off", not "${text}"`)
 }

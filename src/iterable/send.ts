@@ -1,0 +1,154 @@
+import { type Dispatcher, EnvHttpProxyAgent, request } from 'undici'
+import { InterruptedError, messageOf } from '../errors.ts'
+import type { Call, CallRecord, IterableResponse, Send } from './call.ts'
+import type { Clock } from './clock.ts'
+import { endpoints } from './endpoints.ts'
+import { IterableHttpError, TransferError, UnreachableError } from './errors.ts'
+import { readRefusal } from './refusal.ts'
+
+/** What each request needs beside the call itself. */
+export interface Wire {
+  readonly agent: Dispatcher
+  readonly apiKey: string
+  readonly userAgent: string
+  /** Limits of the user; without them each endpoint has its own. */
+  readonly headersTimeoutMs: number | undefined
+  readonly bodyTimeoutMs: number
+  readonly clock: Clock
+  readonly onCall: (record: CallRecord) => void
+}
+
+const minuteMs = 60_000
+
+/** Puts calls on the wire, once each: any answer but a success, and any broken connection, is thrown. */
+export function overHttp(wire: Wire): Send<IterableResponse> {
+  return async (call) => {
+    const { endpoint, method, url, signal } = call
+    if (signal?.aborted) throw new InterruptedError(undefined, { cause: signal.reason })
+    const startedAt = wire.clock.now().getTime()
+    const record = (status: number | undefined) => {
+      const durationMs = wire.clock.now().getTime() - startedAt
+      wire.onCall({ endpoint, method, path: url.pathname, status, durationMs })
+    }
+    const headersTimeout = wire.headersTimeoutMs ?? (endpoints[endpoint].slow ? 15 : 2) * minuteMs
+    let answer: Dispatcher.ResponseData
+    try {
+      answer = await request(url, {
+        dispatcher: wire.agent,
+        method,
+        // Compression is undocumented at Iterable, so none is asked for.
+        headers: {
+          'api-key': wire.apiKey,
+          'user-agent': wire.userAgent,
+          accept: '*/*',
+          ...(call.body && { 'content-type': 'application/json' }),
+        },
+        body: call.body ?? null,
+        headersTimeout,
+        bodyTimeout: wire.bodyTimeoutMs,
+        ...(signal && { signal }),
+      })
+    } catch (error) {
+      record(undefined)
+      throw explain(error, call, 0)
+    }
+    record(answer.statusCode)
+    // A body that breaks before anybody reads it must wait for its reader, not end the process.
+    answer.body.on('error', () => undefined)
+    if (answer.statusCode >= 200 && answer.statusCode < 300) return responseOf(answer, call)
+    throw new IterableHttpError(await readRefusal(answer, call, wire.apiKey, wire.clock.now()))
+  }
+}
+
+function responseOf(answer: Dispatcher.ResponseData, call: Call): IterableResponse {
+  return {
+    status: answer.statusCode,
+    headers: answer.headers,
+    body: guarded(answer.body, call),
+    async dump() {
+      await answer.body.dump().catch(() => undefined)
+    },
+  }
+}
+
+/** The bytes of a body; however it breaks off, the error says so in our words. */
+async function* guarded(body: AsyncIterable<Buffer>, call: Call): AsyncGenerator<Buffer> {
+  let bytesReceived = 0
+  const chunks = body[Symbol.asyncIterator]()
+  let finished = false
+  try {
+    for (;;) {
+      const next = await chunks.next().catch((error: unknown) => {
+        throw explain(error, call, bytesReceived)
+      })
+      if (next.done) break
+      bytesReceived += next.value.length
+      yield next.value
+    }
+    finished = true
+  } finally {
+    if (!finished) await chunks.return?.()
+  }
+}
+
+/** Turns an error of the network into one that names the host, what happened and what to do. */
+function explain(error: unknown, call: Call, bytesReceived: number): Error {
+  const { signal, url, endpoint, method } = call
+  const options = { cause: error }
+  if (signal?.aborted) return new InterruptedError(undefined, options)
+  const code = codeOf(error)
+  const request = `${method} ${url.pathname} at ${url.host}`
+  const unreachable = (why: string, retryable: boolean) =>
+    new UnreachableError(url.host, `cannot reach ${url.host}: ${why}`, { ...options, retryable })
+  if (code === 'ENOTFOUND' || code === 'EAI_AGAIN') {
+    return unreachable('its name cannot be resolved; check base_url, the network and HTTPS_PROXY', true)
+  }
+  if (code === 'ECONNREFUSED') {
+    return unreachable('the connection was refused; check base_url, HTTPS_PROXY and that it is running', true)
+  }
+  if (['UND_ERR_CONNECT_TIMEOUT', 'EHOSTUNREACH', 'ENETUNREACH', 'EADDRNOTAVAIL'].includes(code)) {
+    return unreachable('no connection could be made; check the network, a firewall and HTTPS_PROXY', true)
+  }
+  if (/Proxy response/.test(messageOf(error)) || code.startsWith('UND_ERR_PRX')) {
+    return unreachable(
+      `the proxy refused the way (${messageOf(error)}); check HTTPS_PROXY and NO_PROXY`,
+      false,
+    )
+  }
+  if (/CERT|SSL|TLS|SIGNATURE|ISSUER/.test(code)) {
+    return unreachable(`TLS failed (${code}); a proxy's own certificate goes into NODE_EXTRA_CA_CERTS`, false)
+  }
+  if (code === 'UND_ERR_HEADERS_TIMEOUT')
+    return new TransferError(endpoint, `no answer to ${request} in time`, 0, options)
+  const why = code === 'UND_ERR_BODY_TIMEOUT' ? 'fell silent' : `broke off (${messageOf(error)})`
+  return new TransferError(
+    endpoint,
+    `the answer to ${request} ${why} after ${bytesReceived} bytes`,
+    bytesReceived,
+    options,
+  )
+}
+
+/** The code of an error or of the first one inside it: Node tries several addresses and reports them together. */
+function codeOf(error: unknown): string {
+  if (!(error instanceof Error)) return ''
+  if ('code' in error && typeof error.code === 'string') return error.code
+  return codeOf(error instanceof AggregateError ? error.errors[0] : error.cause)
+}
+
+/**
+ * Connections that stay open between requests and go through the proxy that the environment names. Plain HTTP is
+ * forwarded and HTTPS tunnelled, as other programs do it.
+ */
+export function createAgent(env: Readonly<Record<string, string | undefined>> = {}): Dispatcher {
+  const proxy = (name: string) => env[name.toLowerCase()] || env[name] || ''
+  return new EnvHttpProxyAgent({
+    // The empty text keeps undici from reading the environment itself.
+    httpProxy: proxy('HTTP_PROXY'),
+    httpsProxy: proxy('HTTPS_PROXY'),
+    noProxy: proxy('NO_PROXY'),
+    proxyTunnel: false,
+    keepAliveTimeout: 30_000,
+    connect: { timeout: 30_000 },
+  })
+}
