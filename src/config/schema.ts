@@ -110,31 +110,35 @@ const connection = z.strictObject({
 })
 
 /** A schedule, of the sync or of an export. */
-export const scheduleSchema = z.strictObject({
-  cron: z.string().describe('Cron expression with five fields, or @hourly, @daily, @monthly; "" never runs.'),
-  timezone: timezone.default('UTC').describe('IANA time zone in which the expression is read.'),
-  dialect: z
-    .enum(['treasuredata', 'standard'])
-    .default('treasuredata')
-    .describe('How the expression is read: as Treasure Data documents it, or as Vixie cron does.'),
-  delay: signedDuration
-    .prefault('0s')
-    .describe('The run happens this much after its nominal time (before it, if negative).'),
-  start: instant.optional().describe('No run has a nominal time before this.'),
-  end: instant.optional().describe('No run has a nominal time at or after this.'),
-  overlap: z
-    .enum(['skip', 'queue_one'])
-    .default('skip')
-    .describe('A run that falls due while the one before still works: skipped, or queued (at most one).'),
-  catchup: z
-    .enum(['latest', 'all', 'none'])
-    .default('latest')
-    .describe('Runs missed while no worker was there: only the latest, all or none is made up for.'),
-  catchup_window: duration.prefault('7d').describe('Missed runs older than this are not made up for.'),
-  jitter: duration
-    .prefault('0s')
-    .describe('Spreads runs: each schedule starts later by its own fixed share of this.'),
-})
+export const scheduleSchema = z
+  .strictObject({
+    cron: z
+      .string()
+      .describe('Cron expression with five fields, or @hourly, @daily, @monthly; "" never runs.'),
+    timezone: timezone.default('UTC').describe('IANA time zone in which the expression is read.'),
+    dialect: z
+      .enum(['treasuredata', 'standard'])
+      .default('treasuredata')
+      .describe('How the expression is read: as Treasure Data documents it, or as Vixie cron does.'),
+    delay: signedDuration
+      .prefault('0s')
+      .describe('The run happens this much after its nominal time (before it, if negative).'),
+    start: instant.optional().describe('No run has a nominal time before this.'),
+    end: instant.optional().describe('No run has a nominal time at or after this.'),
+    overlap: z
+      .enum(['skip', 'queue_one'])
+      .default('skip')
+      .describe('A run that falls due while the one before still works: skipped, or queued (at most one).'),
+    catchup: z
+      .enum(['latest', 'all', 'none'])
+      .default('latest')
+      .describe('Runs missed while no worker was there: only the latest, all or none is made up for.'),
+    catchup_window: duration.prefault('7d').describe('Missed runs older than this are not made up for.'),
+    jitter: duration
+      .prefault('0s')
+      .describe('Spreads runs: each schedule starts later by its own fixed share of this.'),
+  })
+  .refine(({ start, end }) => !start || !end || start < end, 'expected an end after the start')
 
 const sync = z.strictObject({
   connection: z
@@ -204,7 +208,7 @@ export const configSchema = z.strictObject({
     .max(50)
     .regex(/^(?!pg_)[A-Za-z_][A-Za-z0-9_]*$/, 'expected letters, digits and _ (no digit first, not pg_…)')
     .default('iterable')
-    .describe('Schema of the stream tables; <schema>_sync and <schema>_views are named after it.'),
+    .describe('Schema of the stream tables; `<schema>_sync` and `<schema>_views` are named after it.'),
   connections: z
     .record(z.string().min(1), connection)
     .default({})

@@ -1,0 +1,137 @@
+/**
+ * What is wrong with a configuration, as lines for the user: path, what is expected, what was met.
+ * Values that are secret by their key, or that came from the environment or a file, are never shown.
+ */
+import type { z } from 'zod'
+import { knownKeys, memberOf } from './json-schema.ts'
+import { suggestion } from './nearest.ts'
+
+export type Path = readonly PropertyKey[]
+export type Fault = { readonly path: Path; readonly message: string }
+
+type Issue = z.core.$ZodIssue
+/** The configuration after interpolation, and where interpolated values came from. */
+type Met = { readonly value: unknown; readonly sources: ReadonlyMap<string, string> }
+
+const secretKeys: ReadonlySet<PropertyKey> = new Set(['api_key', 'url', 'base_url', 'smtp_url', 'secret'])
+
+/** The faults that zod found. */
+export function faultsOf(issues: readonly Issue[], met: Met): Fault[] {
+  return issues.flatMap((issue) => faultsOfIssue(issue, issue.path, met))
+}
+
+/** `connections.iterable.rate_limits`, `to[0]`, `connections["my project"]`. */
+export function pathText(path: Path): string {
+  return path
+    .map((key) => {
+      if (typeof key === 'number') return `[${key}]`
+      const name = String(key)
+      return /^[\w$-]+$/.test(name) ? `.${name}` : `[${JSON.stringify(name)}]`
+    })
+    .join('')
+    .replace(/^\./, '')
+}
+
+/** One line per fault. */
+export function faultLines(faults: readonly Fault[]): string {
+  return faults.map(({ path, message }) => `${pathText(path) || '(the whole)'}: ${message}`).join('\n')
+}
+
+function faultsOfIssue(issue: Issue, path: Path, met: Met): Fault[] {
+  if (issue.code === 'unrecognized_keys') {
+    const known = knownKeys(path, met.value)
+    return issue.keys.map((key) => ({
+      path: [...path, key],
+      message: `unknown key${suggestion(key, known)}`,
+    }))
+  }
+  if (issue.code === 'invalid_union') {
+    const branch = branchMeant(issue)
+    if (branch) return branch.flatMap((inner) => faultsOfIssue(inner, [...path, ...inner.path], met))
+  }
+  const expected = expectation(issue)
+  return [{ path, message: `${expected}${metText(path, issue, expected, met)}` }]
+}
+
+/** The alternative of a union that the value was meant for: the one that it does not miss as a whole. */
+function branchMeant(issue: Issue & { code: 'invalid_union' }): readonly Issue[] | undefined {
+  const close = issue.errors.filter((branch) =>
+    branch.every(({ path, code }) => path.length > 0 || code === 'custom'),
+  )
+  return close.length === 1 ? close[0] : undefined
+}
+
+function expectation(issue: Issue): string {
+  switch (issue.code) {
+    case 'invalid_type':
+      return `expected ${kindNames[issue.expected] ?? issue.expected}`
+    case 'invalid_value':
+      return `expected ${oneOf(issue.values)}`
+    case 'too_small':
+      return `expected at least ${issue.minimum}${units[issue.origin] ?? ''}`
+    case 'too_big':
+      return `expected at most ${issue.maximum}${units[issue.origin] ?? ''}`
+    case 'invalid_union':
+      return `expected ${unionText(issue)}`
+    case 'invalid_key':
+      return 'expected a name before the colon'
+    default:
+      return issue.message
+  }
+}
+
+function unionText(issue: Issue & { code: 'invalid_union' }): string {
+  const { options } = issue as { options?: readonly unknown[] }
+  if (options) return oneOf(options)
+  return issue.errors
+    .map((branch) => (branch[0] ? expectation(branch[0]).replace(/^expected /, '') : ''))
+    .join(' or ')
+}
+
+function metText(path: Path, issue: Issue, expected: string, { value: root, sources }: Met): string {
+  const value = path.reduce<unknown>(memberOf, root)
+  if (value === undefined) return ', but it is missing'
+  const source = sources.get(pathText(path))
+  const wantsText = !/number|true or false|object|list/.test(expected)
+  if (source) return `, met the value of ${source}${wantsText ? '' : '; only texts can come from there'}`
+  if (path.some((key) => secretKeys.has(key))) return `, met ${kindOf(value)} that is not shown`
+  // Text in place of an object may well be the key that belongs inside it.
+  if (issue.code === 'invalid_type' && /object|list/.test(expected)) return `, met ${kindOf(value)}`
+  const hint =
+    issue.code === 'invalid_value' && typeof value === 'string' ? nearWord(value, issue.values) : ''
+  return `, met ${shown(value)}${hint}`
+}
+
+function nearWord(value: string, words: readonly unknown[]): string {
+  const hint = suggestion(value, words.map(String))
+  return hint.startsWith('; did') ? hint : ''
+}
+
+function shown(value: unknown): string {
+  if (typeof value === 'object' && value !== null) return kindOf(value)
+  const text = JSON.stringify(value) ?? String(value)
+  return text.length > 80 ? `${text.slice(0, 77)}…` : text
+}
+
+function kindOf(value: unknown): string {
+  if (value === null) return 'null'
+  if (Array.isArray(value)) return 'a list'
+  return kindNames[typeof value] ?? typeof value
+}
+
+function oneOf(values: readonly unknown[]): string {
+  const texts = values.map((value) => JSON.stringify(value))
+  return texts.length > 1 ? `${texts.slice(0, -1).join(', ')} or ${texts.at(-1)}` : texts.join('')
+}
+
+const kindNames: Readonly<Record<string, string>> = {
+  string: 'text',
+  number: 'a number',
+  int: 'a whole number',
+  boolean: 'true or false',
+  object: 'an object {…}',
+  record: 'an object {…}',
+  array: 'a list […]',
+}
+
+const units: Readonly<Record<string, string>> = { string: ' characters', array: ' entries' }

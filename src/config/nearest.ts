@@ -1,0 +1,17 @@
+import { closest, distance } from 'fastest-levenshtein'
+
+/** The known name that was probably meant, if one is close enough to say so. */
+export function nearest(given: string, known: readonly string[]): string | undefined {
+  if (known.length === 0) return undefined
+  const plain = (name: string) => name.toLowerCase().replaceAll(/[^\p{L}\p{N}]/gu, '')
+  const best = closest(plain(given), known.map(plain))
+  const name = known.find((candidate) => plain(candidate) === best)
+  return distance(plain(given), best) <= Math.ceil(given.length / 3) ? name : undefined
+}
+
+/** `; did you mean "x"?`, else the names there are: the end of a message about an unknown name. */
+export function suggestion(given: string, known: readonly string[]): string {
+  const name = nearest(given, known)
+  if (name !== undefined) return `; did you mean ${JSON.stringify(name)}?`
+  return known.length > 0 ? `; known: ${known.join(', ')}` : ''
+}

@@ -1,0 +1,64 @@
+/**
+ * What must never be shown, and how it is taken out of texts.
+ */
+import type { Config } from './schema.ts'
+
+/**
+ * The secrets of a configuration: API keys, passwords in addresses, the webhook's secret and its address
+ * (whose path is the key, with Slack for one), as they stand and as they look inside URLs and JSON.
+ * `env` adds the password that Postgres takes from there.
+ */
+export function secretsOf(config: Config, env: Readonly<Record<string, string | undefined>> = {}): string[] {
+  const { warehouse, notifications, connections } = config
+  const { email, webhook } = notifications
+  const plain = [
+    ...Object.values(connections).flatMap(({ api_key, base_url }) => [api_key, ...secretsOfUrl(base_url)]),
+    ...('url' in warehouse ? secretsOfUrl(warehouse.url) : []),
+    ...('pool' in warehouse ? [warehouse.pool.options?.password] : []),
+    ...secretsOfUrl(email?.smtp_url),
+    ...secretsOfUrl(webhook?.url),
+    webhook && pathOf(webhook.url),
+    webhook?.secret,
+    env.PGPASSWORD,
+  ]
+  const secrets = plain.filter((secret): secret is string => typeof secret === 'string' && secret !== '')
+  return [...new Set(secrets.flatMap(spellings))]
+}
+
+const mask = '***'
+
+/** `text` with every secret in it replaced. Short secrets count only where they stand alone, not within words. */
+export function redact(text: string, secrets: readonly string[]): string {
+  if (secrets.length === 0) return text
+  const longestFirst = [...secrets].sort((a, b) => b.length - a.length)
+  return text.replace(new RegExp(longestFirst.map(patternOf).join('|'), 'gu'), mask)
+}
+
+function patternOf(secret: string): string {
+  const literal = secret.replace(/[\\^$.*+?()[\]{}|/-]/g, '\\$&')
+  return secret.length < 8 ? `(?<![\\p{L}\\p{N}])${literal}(?![\\p{L}\\p{N}])` : literal
+}
+
+function secretsOfUrl(url: string | null | undefined): (string | undefined)[] {
+  if (!url || !URL.canParse(url)) return []
+  const { password, searchParams } = new URL(url)
+  return [password, decoded(password), searchParams.get('password') ?? undefined]
+}
+
+/** Only long paths: a short one such as /hook is no key, and is found in many texts. */
+function pathOf(url: string): string | undefined {
+  const { pathname, search } = new URL(url)
+  return pathname.length + search.length < 20 ? undefined : `${pathname}${search}`
+}
+
+function spellings(secret: string): string[] {
+  return [secret, encodeURIComponent(secret), JSON.stringify(secret).slice(1, -1)]
+}
+
+function decoded(text: string): string {
+  try {
+    return decodeURIComponent(text)
+  } catch {
+    return text
+  }
+}
