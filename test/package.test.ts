@@ -1,0 +1,112 @@
+import { execFile } from 'node:child_process'
+import { mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join, posix, sep } from 'node:path'
+import { promisify } from 'node:util'
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+
+const root = join(import.meta.dirname, '..')
+const minutes = 60_000
+
+describe('the package, packed and installed into an empty folder', () => {
+  let folder: string
+  let packed: readonly string[]
+
+  beforeAll(async () => {
+    folder = await mkdtemp(join(tmpdir(), 'elt-package-'))
+    const consumer = join(folder, 'consumer')
+    await mkdir(consumer)
+    const pack = JSON.parse(await run(root, 'npm', ['pack', '--json', '--pack-destination', folder]))
+    packed = pack[0].files.map((file: { path: string }) => file.path)
+    await writeFile(join(consumer, 'package.json'), '{ "private": true, "type": "module" }\n')
+    const install = ['install', '--prefer-offline', '--no-audit', '--no-fund']
+    await run(consumer, 'npm', [...install, join(folder, pack[0].filename)])
+  }, 5 * minutes)
+
+  afterAll(() => rm(folder, { recursive: true, force: true }))
+
+  test('holds the program, its types, its SQL and its schema, but no sources and no tests', async () => {
+    const needed = [
+      ...[
+        'dist/cli/main.js',
+        'dist/index.js',
+        'dist/index.d.ts',
+        'config.schema.json',
+        'config.example.json',
+      ],
+      ...['README.md', 'CHANGELOG.md', 'LICENSE'],
+      ...(await filesIn('migrations')),
+      ...(await filesIn('sql')),
+    ]
+    expect(packed).toEqual(expect.arrayContaining(needed))
+    expect(packed.filter((path) => /^(src|test|bench|\.ci)\/|\.env|\.duckdb/.test(path))).toEqual([])
+  })
+
+  test('runs as a command', async () => {
+    const { version } = JSON.parse(await readFile(join(root, 'package.json'), 'utf8'))
+    const printed = await run(join(folder, 'consumer'), 'npx', ['--no-install', 'iterable-elt', '--version'])
+    expect(printed.trim()).toBe(version)
+  })
+
+  test('is a library', async () => {
+    const program = `
+      import { open } from 'iterable-elt'
+      import schema from 'iterable-elt/config.schema.json' with { type: 'json' }
+      console.log(typeof open, Object.keys(schema.properties).includes('warehouse'))`
+    await writeFile(join(folder, 'consumer/main.js'), program)
+    const printed = await run(join(folder, 'consumer'), process.execPath, ['--no-warnings', 'main.js'])
+    expect(printed.trim()).toBe('function true')
+  })
+
+  test('brings types that accept what is right and refuse what is wrong', async () => {
+    const program = `
+      import { open } from 'iterable-elt'
+      export async function main(): Promise<void> {
+        const elt = await open({ warehouse: { type: 'duckdb', path: 'iterable.duckdb' } })
+        await elt.sync({ streams: ['lists'], signal: AbortSignal.timeout(1000) })
+        await elt.export('vip')
+        // @ts-expect-error an export has a name
+        await elt.export(42)
+        await elt[Symbol.asyncDispose]()
+        // @ts-expect-error no warehouse is a number
+        await open({ warehouse: 42 })
+      }`
+    const compilerOptions = {
+      ...{ target: 'es2022', module: 'nodenext', strict: true, noEmit: true, skipLibCheck: true },
+      ...{ lib: ['es2023', 'esnext.disposable'] },
+      ...{ typeRoots: [join(root, 'node_modules/@types')], types: ['node'] },
+    }
+    const consumer = join(folder, 'consumer')
+    await writeFile(join(consumer, 'main.ts'), program)
+    await writeFile(join(consumer, 'tsconfig.json'), JSON.stringify({ compilerOptions, files: ['main.ts'] }))
+    const tsc = join(root, 'node_modules/typescript/bin/tsc')
+    expect(await run(consumer, process.execPath, [tsc, '-p', '.'])).toBe('')
+  })
+})
+
+/** What a command prints; when it fails, an error with everything that it said. */
+async function run(cwd: string, command: string, args: readonly string[]): Promise<string> {
+  // Without the npm_ variables of `npm test`, which would send the npm that runs here to this repository.
+  const env = Object.fromEntries(
+    Object.entries(process.env).filter(([name]) => !/^npm_|^INIT_CWD$/i.test(name)),
+  )
+  try {
+    return (await promisify(execFile)(command, args, { cwd, env, maxBuffer: 2 ** 26 })).stdout
+  } catch (error) {
+    const { stdout, stderr } = error as { stdout?: string; stderr?: string }
+    throw new Error(`${command} ${args.join(' ')} failed:\n${stdout}\n${stderr}`, { cause: error })
+  }
+}
+
+async function filesIn(directory: string): Promise<string[]> {
+  const entries = await readdir(join(root, directory), { recursive: true, withFileTypes: true })
+  return entries
+    .filter((entry) => entry.isFile())
+    .map((entry) =>
+      posix.join(
+        ...join(entry.parentPath, entry.name)
+          .slice(root.length + 1)
+          .split(sep),
+      ),
+    )
+}
