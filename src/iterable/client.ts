@@ -20,10 +20,10 @@ export interface ClientOptions {
   /** Replaces the host of the region (sandbox, proxy). */
   readonly base_url?: string | null | undefined
   /** Limits that replace the documented ones, by endpoint, such as `{ export: '8/min' }`; `off` = not paced. */
-  readonly rate_limits?: Readonly<Record<string, string>> | 'off' | undefined
+  readonly rate_limits?: Readonly<Record<string, string | undefined>> | 'off' | undefined
   /**
-   * Milliseconds to wait for the head of an answer (default: 15 min where an endpoint is slow, 2 min elsewhere)
-   * and for the next bytes of its body (default: 60 s).
+   * Milliseconds to wait for the head of an answer (default 15 min; 2 min at most where an endpoint is not slow)
+   * and for the next bytes of its body (default 60 s).
    */
   readonly timeouts?:
     | { readonly headers?: number | undefined; readonly body?: number | undefined }
@@ -85,7 +85,7 @@ export function createClient(options: ClientOptions, context: ClientContext = {}
     agent,
     apiKey: readKey(options.api_key),
     userAgent: `iterable-elt/${context.version ?? 'dev'}`,
-    headersTimeoutMs: options.timeouts?.headers,
+    headersTimeoutMs: options.timeouts?.headers ?? 900_000,
     bodyTimeoutMs: options.timeouts?.body ?? 60_000,
     clock,
     onCall(call) {

@@ -16,6 +16,9 @@ export interface ReserveOptions {
   readonly onWait?: ((wait: Wait) => void) | undefined
 }
 
+/** Limits that replace the documented ones, by endpoint; `off` = no pacing at all. */
+export type RateLimits = Readonly<Record<string, string | undefined>> | 'off'
+
 /** `count` requests in any stretch of `periodMs`. */
 export interface Rate {
   readonly count: number
@@ -37,7 +40,7 @@ export function withPace<Answer>(send: Send<Answer>, pacer: Pacer): Send<Answer>
  * A pacer for one process. Each endpoint has a sliding window: a burst up to the limit goes at once, and no
  * stretch of one period ever holds more. Turns are first come, first served.
  */
-export function createPacer(rateLimits: Readonly<Record<string, string>> | 'off', clock: Clock): Pacer {
+export function createPacer(rateLimits: RateLimits, clock: Clock): Pacer {
   const lanes = new Map<EndpointName, Lane>()
   const laneOf = (endpoint: EndpointName): Lane => {
     const known = lanes.get(endpoint)
@@ -103,7 +106,7 @@ function unlessAborted(turn: Promise<void>, signal: AbortSignal | undefined): Pr
   })
 }
 
-function rateOf(endpoint: EndpointName, rateLimits: Readonly<Record<string, string>> | 'off'): Rate | 'off' {
+function rateOf(endpoint: EndpointName, rateLimits: RateLimits): Rate | 'off' {
   if (rateLimits === 'off') return 'off'
   return parseRate(rateLimits[endpoint] ?? endpoints[endpoint].limit)
 }

@@ -11,14 +11,14 @@ export interface Wire {
   readonly agent: Dispatcher
   readonly apiKey: string
   readonly userAgent: string
-  /** Limits of the user; without them each endpoint has its own. */
-  readonly headersTimeoutMs: number | undefined
+  readonly headersTimeoutMs: number
   readonly bodyTimeoutMs: number
   readonly clock: Clock
   readonly onCall: (record: CallRecord) => void
 }
 
-const minuteMs = 60_000
+/** Endpoints that are not slow answer within a second; more patience than this would only hide a dead line. */
+const quickMs = 120_000
 
 /** Puts calls on the wire, once each: any answer but a success, and any broken connection, is thrown. */
 export function overHttp(wire: Wire): Send<IterableResponse> {
@@ -30,7 +30,7 @@ export function overHttp(wire: Wire): Send<IterableResponse> {
       const durationMs = wire.clock.now().getTime() - startedAt
       wire.onCall({ endpoint, method, path: url.pathname, status, durationMs })
     }
-    const headersTimeout = wire.headersTimeoutMs ?? (endpoints[endpoint].slow ? 15 : 2) * minuteMs
+    const patienceMs = endpoints[endpoint].slow ? Number.POSITIVE_INFINITY : quickMs
     let answer: Dispatcher.ResponseData
     try {
       answer = await request(url, {
@@ -44,7 +44,7 @@ export function overHttp(wire: Wire): Send<IterableResponse> {
           ...(call.body && { 'content-type': 'application/json' }),
         },
         body: call.body ?? null,
-        headersTimeout,
+        headersTimeout: Math.min(wire.headersTimeoutMs, patienceMs),
         bodyTimeout: wire.bodyTimeoutMs,
         ...(signal && { signal }),
       })
