@@ -4,7 +4,7 @@
  */
 import type { z } from 'zod'
 import { knownKeys, memberOf } from './json-schema.ts'
-import { suggestion } from './nearest.ts'
+import { nearest, suggestion } from './nearest.ts'
 
 export type Path = readonly PropertyKey[]
 export type Fault = { readonly path: Path; readonly message: string }
@@ -55,10 +55,12 @@ function faultsOfIssue(issue: Issue, path: Path, met: Met): Fault[] {
 
 /** The alternative of a union that the value was meant for: the one that it does not miss as a whole. */
 function branchMeant(issue: Issue & { code: 'invalid_union' }): readonly Issue[] | undefined {
-  const close = issue.errors.filter((branch) =>
-    branch.every(({ path, code }) => path.length > 0 || code === 'custom'),
-  )
+  const close = issue.errors.filter((branch) => !branch.some(isWholeMismatch))
   return close.length === 1 ? close[0] : undefined
+}
+
+function isWholeMismatch({ path, code }: Issue): boolean {
+  return path.length === 0 && (code === 'invalid_type' || code === 'invalid_value')
 }
 
 function expectation(issue: Issue): string {
@@ -68,9 +70,11 @@ function expectation(issue: Issue): string {
     case 'invalid_value':
       return `expected ${oneOf(issue.values)}`
     case 'too_small':
-      return `expected at least ${issue.minimum}${units[issue.origin] ?? ''}`
+      return issue.origin === 'number' || issue.origin === 'int'
+        ? `expected at least ${issue.minimum}`
+        : `expected ${issue.origin === 'array' ? 'a list with entries' : 'text that is not empty'}`
     case 'too_big':
-      return `expected at most ${issue.maximum}${units[issue.origin] ?? ''}`
+      return `expected at most ${issue.maximum}${issue.origin === 'string' ? ' characters' : ''}`
     case 'invalid_union':
       return `expected ${unionText(issue)}`
     case 'invalid_key':
@@ -81,30 +85,40 @@ function expectation(issue: Issue): string {
 }
 
 function unionText(issue: Issue & { code: 'invalid_union' }): string {
-  const { options } = issue as { options?: readonly unknown[] }
-  if (options) return oneOf(options)
-  return issue.errors
-    .map((branch) => (branch[0] ? expectation(branch[0]).replace(/^expected /, '') : ''))
-    .join(' or ')
+  const words = discriminators(issue)
+  if (words.length > 0) return oneOf(words)
+  const expected = issue.errors.flatMap((branch) => branch.slice(0, 1).map(expectation))
+  return expected.map((text) => text.replace(/^expected /, '')).join(' or ')
+}
+
+/** The fixed values that tell the alternatives of a discriminated union apart. */
+function discriminators(issue: Issue & { code: 'invalid_union' }): readonly unknown[] {
+  return (issue as { options?: readonly unknown[] }).options ?? []
 }
 
 function metText(path: Path, issue: Issue, expected: string, { value: root, sources }: Met): string {
   const value = path.reduce<unknown>(memberOf, root)
   if (value === undefined) return ', but it is missing'
+  const empty = value === '' ? ', which is empty' : ''
   const source = sources.get(pathText(path))
   const wantsText = !/number|true or false|object|list/.test(expected)
-  if (source) return `, met the value of ${source}${wantsText ? '' : '; only texts can come from there'}`
-  if (path.some((key) => secretKeys.has(key))) return `, met ${kindOf(value)} that is not shown`
+  if (source)
+    return `, met the value of ${source}${empty}${wantsText ? '' : '; only texts can come from there'}`
+  if (path.some((key) => secretKeys.has(key)))
+    return empty ? ', met ""' : `, met ${kindOf(value)} that is not shown`
   // Text in place of an object may well be the key that belongs inside it.
   if (issue.code === 'invalid_type' && /object|list/.test(expected)) return `, met ${kindOf(value)}`
-  const hint =
-    issue.code === 'invalid_value' && typeof value === 'string' ? nearWord(value, issue.values) : ''
-  return `, met ${shown(value)}${hint}`
+  return `, met ${shown(value)}${nearWord(value, wordsOf(issue))}`
 }
 
-function nearWord(value: string, words: readonly unknown[]): string {
-  const hint = suggestion(value, words.map(String))
-  return hint.startsWith('; did') ? hint : ''
+function wordsOf(issue: Issue): readonly unknown[] {
+  if (issue.code === 'invalid_value') return issue.values
+  return issue.code === 'invalid_union' ? discriminators(issue) : []
+}
+
+function nearWord(value: unknown, words: readonly unknown[]): string {
+  const name = nearest(String(value), words.map(String))
+  return name === undefined ? '' : `; did you mean ${JSON.stringify(name)}?`
 }
 
 function shown(value: unknown): string {
@@ -115,7 +129,7 @@ function shown(value: unknown): string {
 
 function kindOf(value: unknown): string {
   if (value === null) return 'null'
-  if (Array.isArray(value)) return 'a list'
+  if (Array.isArray(value)) return value.length === 0 ? 'an empty list' : 'a list'
   return kindNames[typeof value] ?? typeof value
 }
 
@@ -133,5 +147,3 @@ const kindNames: Readonly<Record<string, string>> = {
   record: 'an object {…}',
   array: 'a list […]',
 }
-
-const units: Readonly<Record<string, string>> = { string: ' characters', array: ' entries' }

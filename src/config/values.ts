@@ -46,12 +46,8 @@ export const rateLimit = text(
 /** An IANA time zone. Abbreviations such as PST are refused: they name an offset, not the rules of a place. */
 export const timezone = z.string().superRefine((given, context) => {
   if (isTimezone(given)) return
-  const meant = placeOf[given.toUpperCase()]
-  const cure = meant ? `; did you mean "${meant}"?` : ''
-  context.addIssue({
-    code: 'custom',
-    message: `expected an IANA time zone such as "Europe/Berlin" or "UTC"${cure}`,
-  })
+  const example = placeOf[given.toUpperCase()] ?? 'Europe/Berlin'
+  context.addIssue({ code: 'custom', message: `expected an IANA time zone such as "${example}" or "UTC"` })
 })
 
 /** A size in memory as DuckDB writes it, e.g. `512MB` or `1.5GiB`. */
@@ -139,8 +135,7 @@ function isTimezone(given: string): boolean {
 }
 
 const placeOf: Readonly<Record<string, string>> = {
-  GMT: 'UTC',
-  Z: 'UTC',
+  GMT: 'Europe/London',
   BST: 'Europe/London',
   CET: 'Europe/Berlin',
   CEST: 'Europe/Berlin',
