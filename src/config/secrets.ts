@@ -35,7 +35,7 @@ export function redact(text: string, secrets: readonly string[]): string {
 }
 
 function patternOf(secret: string): string {
-  const literal = secret.replace(/[\\^$.*+?()[\]{}|/-]/g, '\\$&')
+  const literal = secret.replace(/[\\^$.*+?()[\]{}|/]/g, '\\$&')
   return secret.length < 8 ? `(?<![\\p{L}\\p{N}])${literal}(?![\\p{L}\\p{N}])` : literal
 }
 
@@ -52,7 +52,9 @@ function pathOf(url: string): string | undefined {
 }
 
 function spellings(secret: string): string[] {
-  return [secret, encodeURIComponent(secret), JSON.stringify(secret).slice(1, -1)]
+  // Half a surrogate pair, which JSON may hold, has no spelling in a URL.
+  const wellFormed = Buffer.from(secret).toString()
+  return [secret, encodeURIComponent(wellFormed), JSON.stringify(secret).slice(1, -1)]
 }
 
 function decoded(text: string): string {

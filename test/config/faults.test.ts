@@ -238,7 +238,7 @@ test('any JSON in place of a configuration gives a ConfigError or a configuratio
         expect((error as Error).message).not.toMatch(/undefined|\[object/)
       }
     }),
-    { numRuns: 300 },
+    { numRuns: 100 },
   )
 })
 

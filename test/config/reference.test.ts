@@ -1,0 +1,79 @@
+import { readFileSync } from 'node:fs'
+import { describe, expect, test } from 'vitest'
+import { alternatives, configJsonSchema, type JsonSchema, memberOf } from '../../src/config/json-schema.ts'
+import { configReference } from '../../src/config/reference.ts'
+
+const schema = configJsonSchema()
+const example: unknown = JSON.parse(
+  readFileSync(new URL('../../config.example.json', import.meta.url), 'utf8'),
+)
+
+describe('the JSON Schema', () => {
+  test('describes what stands in a file: texts, defaults, no live objects', () => {
+    expect(schema).toMatchObject({
+      $schema: 'https://json-schema.org/draft/2020-12/schema',
+      title: expect.any(String),
+      additionalProperties: false,
+      required: ['warehouse'],
+    })
+    const sync = schema.properties?.sync?.properties
+    expect(sync?.window_in_days).toMatchObject({ type: 'integer', minimum: 1, maximum: 366, default: 30 })
+    expect(sync?.lookback).toMatchObject({ type: 'string', default: '1d' })
+    expect(sync?.start_date).toMatchObject({ type: 'string', default: '2020-01-01' })
+    expect(JSON.stringify(schema)).not.toMatch(/"pool"|"instance"|"\$id"/)
+  })
+
+  test('allows a reference wherever text has a form', () => {
+    const pattern = new RegExp(schema.properties?.sync?.properties?.lookback?.pattern ?? '(?!)')
+    expect(['1d', '${LOOKBACK}', '1 day'].map((given) => pattern.test(given))).toEqual([true, true, false])
+  })
+
+  test('explains every key', () => {
+    expect(
+      keysIn(schema)
+        .filter(({ member }) => !member.description)
+        .map(({ key }) => key),
+    ).toEqual([])
+  })
+})
+
+test('the example holds every key there is', () => {
+  const missing = missingKeys(schema, example, '')
+  expect(missing).toEqual([])
+  expect(missingKeys(schema, { warehouse: { type: 'duckdb', path: 'x' } }, '')).toContain('.worker')
+})
+
+test('the reference has a row for every key, with its default and meaning', () => {
+  const rows = configReference().split('\n')
+  expect(rows.slice(0, 2)).toEqual(['| key | type | default | meaning |', '|---|---|---|---|'])
+  expect(rows).toHaveLength(2 + keysIn(schema).length)
+  expect(rows.filter((row) => row.split(/(?<!\\)\|/).length !== 6)).toEqual([])
+  expect(rows).toContain(
+    '| `sync.window_in_days` | integer 1–366 | `30` | Days of events asked for in one export request. |',
+  )
+  expect(rows.find((row) => row.startsWith('| `connections.<name>.api_key` |'))).toContain('required')
+  expect(rows.find((row) => row.startsWith('| `warehouse.url` (postgres) |'))).toContain('PG*')
+})
+
+function keysIn(part: JsonSchema, prefix = ''): { key: string; member: JsonSchema }[] {
+  return (part.anyOf ?? part.oneOf ?? [part]).flatMap((option) => [
+    ...Object.entries(option.properties ?? {}).flatMap(([name, member]) => [
+      { key: `${prefix}.${name}`, member },
+      ...keysIn(member, `${prefix}.${name}`),
+    ]),
+    ...(option.additionalProperties ? keysIn(option.additionalProperties, `${prefix}.*`) : []),
+  ])
+}
+
+function missingKeys(part: JsonSchema, value: unknown, path: string): string[] {
+  return alternatives(part, value).flatMap((option) => {
+    const known = Object.entries(option.properties ?? {}).flatMap(([name, member]) => {
+      const key = `${path}.${name}`
+      const inner = memberOf(value, name)
+      return inner === undefined ? [key] : missingKeys(member, inner, key)
+    })
+    const entry = option.additionalProperties
+    const named = entry && typeof value === 'object' ? Object.entries(value ?? {}) : []
+    return [...known, ...named.flatMap(([name, inner]) => missingKeys(entry || {}, inner, `${path}.${name}`))]
+  })
+}
