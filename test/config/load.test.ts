@@ -117,14 +117,13 @@ describe('references', () => {
   })
 
   test('take values from files, without the line break at their end', async () => {
-    await writeFile(join(directory, 'key'), 'from-file\r\n\n')
-    const raw = { warehouse, connections: { iterable: { api_key: '${file:key}' } } }
-    expect((await load(JSON.stringify(raw))).config.connections.iterable?.api_key).toBe('from-file')
-    const absolute = {
-      warehouse,
-      connections: { iterable: { api_key: `\${file:${join(directory, 'key')}}` } },
+    await writeFile(join(directory, 'name'), ' sql dir \r\n\n')
+    const from = async (file: string) => {
+      const raw = { warehouse, exports: { directory: `/x/\${file:${file}}` } }
+      return (await load(JSON.stringify(raw))).config.exports.directory
     }
-    expect((await load(JSON.stringify(absolute))).config.connections.iterable?.api_key).toBe('from-file')
+    expect(await from('name')).toBe('/x/ sql dir ')
+    expect(await from(join(directory, 'name'))).toBe('/x/ sql dir ')
   })
 
   test('may stand inside text, repeatedly, and their values are not read again', () => {
