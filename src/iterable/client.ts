@@ -3,7 +3,7 @@ import type { Call, CallRecord, IterableResponse, Wait } from './call.ts'
 import { type Clock, systemClock } from './clock.ts'
 import { type EndpointName, endpoints } from './endpoints.ts'
 import { MalformedResponseError } from './errors.ts'
-import { createPacer, type Pacer, withPace } from './pace.ts'
+import { createPacer, type Pacer, type RateLimits, withPace } from './pace.ts'
 import { withRetry } from './retry.ts'
 import { createAgent, overHttp } from './send.ts'
 import { baseUrlOf, urlOf } from './url.ts'
@@ -20,7 +20,7 @@ export interface ClientOptions {
   /** Replaces the host of the region (sandbox, proxy). */
   readonly base_url?: string | null | undefined
   /** Limits that replace the documented ones, by endpoint, such as `{ export: '8/min' }`; `off` = not paced. */
-  readonly rate_limits?: Readonly<Record<string, string | undefined>> | 'off' | undefined
+  readonly rate_limits?: RateLimits | undefined
   /**
    * Milliseconds to wait for the head of an answer (default 15 min; 2 min at most where an endpoint is not slow)
    * and for the next bytes of its body (default 60 s).

@@ -1,3 +1,4 @@
+import type { RateLimit } from '../config/values.ts'
 import { ConfigError, InterruptedError } from '../errors.ts'
 import type { Call, Send, Wait } from './call.ts'
 import type { Clock } from './clock.ts'
@@ -16,14 +17,8 @@ export interface ReserveOptions {
   readonly onWait?: ((wait: Wait) => void) | undefined
 }
 
-/** Limits that replace the documented ones, by endpoint; `off` = no pacing at all. */
-export type RateLimits = Readonly<Record<string, string | undefined>> | 'off'
-
-/** `count` requests in any stretch of `periodMs`. */
-export interface Rate {
-  readonly count: number
-  readonly periodMs: number
-}
+/** Limits that replace the documented ones, by endpoint, as text or as the configuration has read it. */
+export type RateLimits = Readonly<Partial<Record<string, RateLimit | string>>> | 'off'
 
 /** The server's clock starts when a request arrives; a period stretched by this much keeps late arrivals apart. */
 const safety = 1.02
@@ -52,7 +47,7 @@ export function createPacer(rateLimits: RateLimits, clock: Clock): Pacer {
   return {
     slotMs(endpoint) {
       const { rate } = laneOf(endpoint)
-      return rate === 'off' ? 0 : rate.periodMs / rate.count
+      return rate === 'off' ? 0 : rate.perMs / rate.requests
     },
     async reserve(endpoint, options = {}) {
       const lane = laneOf(endpoint)
@@ -66,7 +61,7 @@ export function createPacer(rateLimits: RateLimits, clock: Clock): Pacer {
 }
 
 interface Lane {
-  readonly rate: Rate | 'off'
+  readonly rate: RateLimit | 'off'
   /** When the latest requests were let through, oldest first, as many as one period may hold. */
   readonly sentAt: number[]
   /** Settles when the one who came last has had its turn. */
@@ -75,14 +70,14 @@ interface Lane {
 
 async function takeSlot(
   lane: Lane,
-  rate: Rate,
+  rate: RateLimit,
   endpoint: EndpointName,
   clock: Clock,
   { signal, onWait }: ReserveOptions,
 ): Promise<void> {
   if (signal?.aborted) throw new InterruptedError(undefined, { cause: signal.reason })
-  const stretchedMs = rate.periodMs * safety
-  const oldest = lane.sentAt.length < rate.count ? undefined : lane.sentAt[0]
+  const stretchedMs = rate.perMs * safety
+  const oldest = lane.sentAt.length < rate.requests ? undefined : lane.sentAt[0]
   const nowMs = clock.now().getTime()
   // A clock that was set back must not make anybody wait for longer than one period.
   const waitMs = oldest === undefined ? 0 : Math.min(oldest + stretchedMs - nowMs, stretchedMs)
@@ -92,7 +87,7 @@ async function takeSlot(
     await clock.sleep(Math.ceil(waitMs) + 1, signal)
   }
   lane.sentAt.push(clock.now().getTime())
-  if (lane.sentAt.length > rate.count) lane.sentAt.shift()
+  if (lane.sentAt.length > rate.requests) lane.sentAt.shift()
 }
 
 /** Lets a caller leave the queue at once; its turn, when it comes, sees the signal and takes no slot. */
@@ -106,9 +101,10 @@ function unlessAborted(turn: Promise<void>, signal: AbortSignal | undefined): Pr
   })
 }
 
-function rateOf(endpoint: EndpointName, rateLimits: RateLimits): Rate | 'off' {
+function rateOf(endpoint: EndpointName, rateLimits: RateLimits): RateLimit | 'off' {
   if (rateLimits === 'off') return 'off'
-  return parseRate(rateLimits[endpoint] ?? endpoints[endpoint].limit)
+  const limit = rateLimits[endpoint] ?? endpoints[endpoint].limit
+  return typeof limit === 'string' ? parseRate(limit) : limit
 }
 
 const periodsMs = new Map([
@@ -118,11 +114,11 @@ const periodsMs = new Map([
 ])
 
 /** Reads `4/min`, `100/s`, `1000/hour` or `off`. Throws ConfigError. */
-export function parseRate(text: string): Rate | 'off' {
+export function parseRate(text: string): RateLimit | 'off' {
   const trimmed = text.trim().toLowerCase()
   if (trimmed === 'off') return 'off'
   const [, count, unit] = /^(\d+)\s*\/\s*([a-z]+)$/.exec(trimmed) ?? []
-  const periodMs = periodsMs.get(unit ?? '')
-  if (Number(count) > 0 && periodMs) return { count: Number(count), periodMs }
+  const perMs = periodsMs.get(unit ?? '')
+  if (Number(count) > 0 && perMs) return { requests: Number(count), perMs }
   throw new ConfigError(`a rate limit is written like "4/min", "100/s", "1000/hour" or "off", not "${text}"`)
 }

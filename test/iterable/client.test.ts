@@ -1,13 +1,7 @@
 import { expect, test } from 'vitest'
-import { endpointNames as configuredNames } from '../../src/config/endpoints.ts'
 import { createClient } from '../../src/iterable/client.ts'
-import { endpointNames } from '../../src/iterable/endpoints.ts'
 import { baseUrlOf, urlOf } from '../../src/iterable/url.ts'
 import { apiKey, clientOf, failure, json, readText, serve, text } from './server.ts'
-
-test('the configuration knows the same endpoints as the client', () => {
-  expect([...configuredNames].sort()).toEqual([...endpointNames].sort())
-})
 
 test('a request carries the key in its header, names the tool and asks for no compression', async () => {
   await using server = await serve(json({ lists: [] }))

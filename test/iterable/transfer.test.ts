@@ -57,12 +57,12 @@ test('a body that breaks before anybody reads it waits for its reader', async ()
 test('a slow reader is not taken for a silent server', async () => {
   const whole = 'x'.repeat(4 * 1024 * 1024)
   await using server = await serve((response) => response.end(whole))
-  await using client = clientOf(server, { timeouts: { body: 200 } })
+  await using client = clientOf(server, { timeouts: { body: 600 } })
   let bytes = 0
   let isFirst = true
   for await (const part of (await client.request('export')).body) {
     bytes += part.length
-    if (isFirst) await delay(1500)
+    if (isFirst) await delay(2000)
     isFirst = false
   }
   expect(bytes).toBe(whole.length)
