@@ -34,7 +34,9 @@ export function interpolate(raw: unknown, env: Environment, baseDirectory: strin
       (reference, name: string | undefined, closed?: string) => {
         if (name === undefined) return '${'
         sources.set(pathText(path), reference)
-        const found: Reference = closed ? valueOf(name, env, baseDirectory) : { fault: unreadable(reference) }
+        const found: Reference = closed
+          ? readReference(name, env, baseDirectory)
+          : { fault: unreadable(reference) }
         if ('value' in found) return found.value
         faults.push({ path, message: found.fault })
         return reference
@@ -54,7 +56,7 @@ export function isPlainObject(value: unknown): value is Readonly<Record<string, 
 
 type Reference = { readonly value: string } | { readonly fault: string }
 
-function valueOf(name: string, env: Environment, baseDirectory: string): Reference {
+function readReference(name: string, env: Environment, baseDirectory: string): Reference {
   if (name.startsWith('file:')) return contentOf(resolve(baseDirectory, name.slice('file:'.length)))
   if (!/^[A-Za-z_][A-Za-z0-9_]*$/.test(name)) return { fault: unreadable(`\${${name}}`) }
   const value = env[name]

@@ -1,3 +1,4 @@
+// biome-ignore-all lint/suspicious/noTemplateCurlyInString: ${NAME} is how a configuration refers to a value
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { endpointNames } from '../../src/config/endpoints.ts'

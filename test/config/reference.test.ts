@@ -1,3 +1,4 @@
+// biome-ignore-all lint/suspicious/noTemplateCurlyInString: ${NAME} is how a configuration refers to a value
 import { readFileSync } from 'node:fs'
 import { describe, expect, test } from 'vitest'
 import { alternatives, configJsonSchema, type JsonSchema, memberOf } from '../../src/config/json-schema.ts'
