@@ -1,0 +1,71 @@
+/** The vocabulary of the catalogue: what a stream is, how it is read and how it reaches its table. */
+
+/** A type of a warehouse column; both warehouses have all of them. */
+export type ColumnType = 'boolean' | 'bigint' | 'double' | 'timestamptz' | 'text' | 'json'
+
+/**
+ * A type as the catalogue knows it. `embedded_json` is a json column whose source is text that holds JSON
+ * (Iterable's `transactionalData`): it is stored decoded, text that is no JSON stays a JSON string.
+ */
+export type SourceType = ColumnType | 'embedded_json'
+
+/** How a stream is asked for. A new way of reading is a new variant, and the compiler shows every switch to extend. */
+export type Read =
+  /** `export/data.json`, one request a window. */
+  | { readonly kind: 'export'; readonly dataType: string }
+  /** One array of a JSON document, all its pages, once for each variant of the query. */
+  | {
+      readonly kind: 'documents'
+      readonly endpoint: 'campaigns' | 'channels' | 'lists' | 'message_types' | 'templates'
+      readonly property: string
+      readonly paged: boolean
+      /** Queries to ask; their fields are also written into each record that answers (templates). */
+      readonly variants?: readonly Readonly<Record<string, string>>[]
+    }
+  /** `lists/getUsers`, one request a list. */
+  | { readonly kind: 'members' }
+  /** metadata tables → keys → values. */
+  | { readonly kind: 'metadata' }
+
+/**
+ * How what was read replaces what the table holds.
+ * - `append`: events; the rows of the window are replaced by those read (no key, genuine duplicates stay).
+ * - `upsert`: the last record of each key replaces the row of that key; asked for by window.
+ * - `filter`: like upsert, but everything is read and what is older than the bookmark is left out on our side.
+ * - `full`: the table (or the rows of one list) is what was read.
+ */
+export type Replication = 'append' | 'upsert' | 'filter' | 'full'
+
+/** One table of the warehouse and where it comes from. */
+export interface Stream {
+  /** Name of the stream and of its table. */
+  readonly name: string
+  readonly read: Read
+  readonly replication: Replication
+  /** Columns of the primary key; empty for events, which have none. */
+  readonly key: readonly string[]
+  /** The column whose time the bookmark speaks of. */
+  readonly bookmark?: string
+  /** Known fields by Iterable's own spelling; any other field gets a column when it first appears. */
+  readonly columns: Readonly<Record<string, SourceType>>
+  /** True where `users/getFields` declares the types of fields (profiles, and events that copy them). */
+  readonly hasProfileFields: boolean
+}
+
+/** What a replication method is called in listings (design 1.4). */
+export function replicationLabel(stream: Stream): string {
+  if (stream.read.kind === 'members') return 'full table, per list'
+  const labels = {
+    append: 'incremental, append-only',
+    upsert: 'incremental, upsert',
+    filter: 'incremental, client-side filter',
+    full: 'full table',
+  } as const satisfies Record<Replication, string>
+  return labels[stream.replication]
+}
+
+/** True for the streams that keep a bookmark. */
+export const isIncremental = (stream: Stream): boolean => stream.replication !== 'full'
+
+/** The warehouse type of a catalogue type. */
+export const storedType = (type: SourceType): ColumnType => (type === 'embedded_json' ? 'json' : type)

@@ -1,0 +1,97 @@
+/** The history of runs: what was done, when, and how it ended. */
+import type { Kysely } from 'kysely'
+import type { RunState, StateDatabase } from './tables.ts'
+
+/** What a run has done so far. */
+export interface RunTotals {
+  readonly rowsRead: number
+  readonly rowsWritten: number
+  readonly rowsRejected: number
+  readonly bytesRead: number
+  readonly apiCalls: number
+}
+
+export interface NewRun {
+  readonly runId: string
+  readonly job: string
+  readonly kind: string
+  readonly trigger: string
+  readonly now: Date
+  readonly details?: Record<string, unknown>
+}
+
+/** Records a run that begins now. */
+export async function beginRun(db: Kysely<StateDatabase>, run: NewRun): Promise<void> {
+  await db
+    .insertInto('runs')
+    .values({
+      run_id: run.runId,
+      job: run.job,
+      kind: run.kind,
+      trigger: run.trigger,
+      state: 'running',
+      started_at: run.now,
+      details: run.details ? JSON.stringify(run.details) : null,
+    })
+    .execute()
+}
+
+/** Adds what one load did to its run, in the transaction of that load. */
+export async function addToRun(db: Kysely<StateDatabase>, runId: string, added: RunTotals): Promise<void> {
+  await db
+    .updateTable('runs')
+    .set((row) => ({
+      rows_read: row('rows_read', '+', added.rowsRead),
+      rows_written: row('rows_written', '+', added.rowsWritten),
+      rows_rejected: row('rows_rejected', '+', added.rowsRejected),
+      bytes_read: row('bytes_read', '+', added.bytesRead),
+      api_calls: row('api_calls', '+', added.apiCalls),
+    }))
+    .where('run_id', '=', runId)
+    .execute()
+}
+
+export interface RunEnd {
+  readonly state: RunState
+  readonly now: Date
+  readonly totals?: RunTotals | undefined
+  readonly error?: { readonly code: string; readonly text: string } | undefined
+  readonly details?: Record<string, unknown> | undefined
+}
+
+/** Records how a run ended. */
+export async function endRun(db: Kysely<StateDatabase>, runId: string, end: RunEnd): Promise<void> {
+  await db
+    .updateTable('runs')
+    .set({
+      state: end.state,
+      finished_at: end.now,
+      error_code: end.error?.code ?? null,
+      error_text: end.error?.text ?? null,
+      ...(end.details && { details: JSON.stringify(end.details) }),
+      ...(end.totals && {
+        rows_read: end.totals.rowsRead,
+        rows_written: end.totals.rowsWritten,
+        rows_rejected: end.totals.rowsRejected,
+        bytes_read: end.totals.bytesRead,
+        api_calls: end.totals.apiCalls,
+      }),
+    })
+    .where('run_id', '=', runId)
+    .execute()
+}
+
+/** Marks runs of a job whose process died: only the holder of the job's lock may say so. */
+export async function failAbandonedRuns(db: Kysely<StateDatabase>, job: string, now: Date): Promise<void> {
+  await db
+    .updateTable('runs')
+    .set({
+      state: 'failed',
+      finished_at: now,
+      error_code: 'abandoned',
+      error_text: 'the process ended without a word; what it had committed stays, the next run does the rest',
+    })
+    .where('job', '=', job)
+    .where('state', '=', 'running')
+    .execute()
+}

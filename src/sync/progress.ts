@@ -1,0 +1,50 @@
+/** What a sync tells while it works. */
+
+export type StreamState = 'succeeded' | 'succeeded_with_rejects' | 'failed' | 'cancelled'
+
+/** How one stream ended; the entry of `--json` (design 1.1). */
+export interface StreamReport {
+  readonly stream: string
+  readonly state: StreamState
+  readonly rows_read: number
+  readonly rows_written: number
+  readonly rows_rejected: number
+  /** ISO 8601; null for full tables. */
+  readonly bookmark: string | null
+  /** Windows (of event and user exports), lists or reads that were committed. */
+  readonly windows: number
+  readonly api_calls: number
+  readonly error: string | null
+  /** Things worth knowing: kept rows of a shrunk window, replaced characters, widened columns. */
+  readonly notes: readonly string[]
+}
+
+/** How a sync ended; what `sync --json` prints. */
+export interface SyncReport {
+  readonly run_id: string
+  readonly job: 'sync'
+  readonly state: 'succeeded' | 'succeeded_with_rejects' | 'failed' | 'cancelled'
+  readonly rows_read: number
+  readonly rows_written: number
+  readonly rows_rejected: number
+  readonly streams: readonly StreamReport[]
+}
+
+export type SyncEvent =
+  | { readonly type: 'started'; readonly runId: string; readonly streams: readonly string[] }
+  /** Something of a stream moved. `label` names the window or list being read. */
+  | {
+      readonly type: 'progress'
+      readonly stream: string
+      readonly phase: 'waiting' | 'downloading' | 'loading'
+      readonly label: string
+      readonly bytes: number
+      readonly rows: number
+      /** Parts done and known so far. */
+      readonly done: number
+      readonly total: number
+    }
+  /** The rate limit or a failing server is being waited for. */
+  | { readonly type: 'wait'; readonly stream: string; readonly reason: string; readonly until: Date }
+  | { readonly type: 'notice'; readonly stream: string | undefined; readonly message: string }
+  | { readonly type: 'finished'; readonly report: StreamReport }

@@ -1,0 +1,119 @@
+/** Attaching DuckDB files: DuckDB locks a file for as long as it is attached, and the system frees it when we die. */
+import { realpathSync } from 'node:fs'
+import { resolve } from 'node:path'
+import { setTimeout as delay } from 'node:timers/promises'
+import type { DuckDBConnection, DuckDBInstance } from '@duckdb/node-api'
+import { InterruptedError, messageOf, UserError } from '../errors.ts'
+import type { UseOptions } from './session.ts'
+import { literal } from './sql.ts'
+
+/** How long a warehouse file that another program has open is waited for. */
+const patienceMs = 30_000
+const pollMs = 200
+
+/** Attaches the warehouse file as the default database of a connection, waiting while another program holds it. */
+export async function attachFile(
+  connection: DuckDBConnection,
+  path: string,
+  { signal, onWait }: UseOptions,
+): Promise<void> {
+  for (let waitedMs = 0; ; waitedMs += pollMs) {
+    if (signal?.aborted) throw new InterruptedError()
+    try {
+      await connection.run(`attach ${literal(path)} as warehouse`)
+      await connection.run('use warehouse')
+      return
+    } catch (error) {
+      if (!isLocked(error)) throw attachError(path, error)
+      if (waitedMs === 0) onWait?.(`${path} is in use by ${holderOf(error)}; waiting for it`)
+      if (waitedMs >= patienceMs) {
+        throw new UserError(
+          'warehouse_locked',
+          `${path} is still in use by ${holderOf(error)} after ${patienceMs / 1000} s; close it there, then try again`,
+          { cause: error },
+        )
+      }
+    }
+    await delay(pollMs)
+  }
+}
+
+/** Files held by this process: the system's locks do not exclude us from ourselves. */
+const heldHere = new Set<string>()
+
+/**
+ * Holds a small DuckDB file as a lock between processes. It frees itself when the holder dies, however it dies.
+ * @throws UserError with code `locked` when another process, or this one, holds it.
+ */
+export async function holdFile(
+  instance: DuckDBInstance,
+  path: string,
+  job: string,
+): Promise<AsyncDisposable> {
+  const key = realpath(path)
+  const name = `lock_${job.replaceAll(/\W/g, '_')}`
+  if (heldHere.has(key)) throw lockedError(job, 'this process')
+  const connection = await instance.connect()
+  try {
+    await connection.run(`attach ${literal(path)} as ${name}`)
+  } catch (error) {
+    connection.closeSync()
+    throw isLocked(error) ? lockedError(job, holderOf(error), error) : attachError(path, error)
+  }
+  heldHere.add(key)
+  return {
+    async [Symbol.asyncDispose]() {
+      await connection.run(`detach ${name}`)
+      connection.closeSync()
+      heldHere.delete(key)
+    },
+  }
+}
+
+function lockedError(job: string, holder: string, cause?: unknown): UserError {
+  return new UserError(
+    'locked',
+    `another ${job} of this warehouse is running (${holder}); wait until it ends, or stop it`,
+    { cause },
+  )
+}
+
+const isLocked = (error: unknown): boolean =>
+  /Could not set lock on file|being used by another process/i.test(messageOf(error))
+
+/** "process 4711", as far as DuckDB knows. */
+function holderOf(error: unknown): string {
+  const pid = /PID (\d+)/.exec(messageOf(error))?.[1]
+  return pid ? `process ${pid}` : 'another program'
+}
+
+function attachError(path: string, error: unknown): UserError {
+  const message = messageOf(error)
+  if (/not a valid DuckDB database file/.test(message)) {
+    return new UserError(
+      'not_a_warehouse',
+      `${path} exists but is no DuckDB database; change "warehouse.path", or move that file away`,
+      { cause: error },
+    )
+  }
+  if (/version number|newer version|storage version/i.test(message)) {
+    return new UserError(
+      'newer_warehouse',
+      `${path} was written by a newer version of DuckDB; upgrade iterable-elt`,
+      { cause: error },
+    )
+  }
+  return new UserError(
+    'warehouse_not_writable',
+    `cannot open the warehouse ${path}: ${message.split('\n')[0]}; check "warehouse.path" and its permissions`,
+    { cause: error },
+  )
+}
+
+function realpath(path: string): string {
+  try {
+    return realpathSync(path)
+  } catch {
+    return resolve(path)
+  }
+}

@@ -1,0 +1,25 @@
+/** A chunk: one file of NDJSON, cut between lines, and what is known of it. */
+
+/** A file of about 8 MB of complete lines (more only where a single line is longer). */
+export interface Chunk {
+  readonly path: string
+  readonly bytes: number
+  /** Length of its longest line is at most this, in bytes; decides the reader's buffer. */
+  readonly maxLineBytes: number
+  /** The escape of U+0000 stands in it somewhere. */
+  readonly mayHaveNul: boolean
+}
+
+/** A line that cannot be loaded, or a row that may not be. */
+export interface Reject {
+  readonly code: string
+  readonly reason: string
+  /** The line as it came. */
+  readonly raw: string
+}
+
+/** DuckDB's reader refuses objects over 16 MB unless told; its buffers grow with the number, so it is given only where needed. */
+export function objectSizeOption(chunks: readonly Chunk[]): string {
+  const longest = Math.max(0, ...chunks.map(({ maxLineBytes }) => maxLineBytes))
+  return longest > 15 * 2 ** 20 ? `, maximum_object_size = ${longest + 1024}` : ''
+}

@@ -1,0 +1,232 @@
+/** The transaction: what was read replaces what the table holds, with its rejects, its bookmark and its run. */
+import { sql, type Transaction } from 'kysely'
+import type { Stream } from '../catalog/index.ts'
+import { UserError } from '../errors.ts'
+import type { StateDatabase } from '../state/tables.ts'
+import { type Chunk, objectSizeOption, type Reject } from './chunk.ts'
+import { isRefusedInput } from './inspect.ts'
+import { type Parsed, parsed, type Stamps } from './parse.ts'
+import type { Prepared } from './prepare.ts'
+import type { Session } from './session.ts'
+import type { Shape } from './shape.ts'
+import { instant, literal, literals, quoted } from './sql.ts'
+import { changeTable, keyExpressions, tableOf } from './tables.ts'
+
+/** Which rows of the table a load replaces. */
+export type Scope =
+  /** Events of the half-open window; rows before `keepBefore` stay as they are. */
+  | {
+      readonly kind: 'window'
+      readonly from: Date
+      readonly to: Date
+      readonly keepBefore?: Date | undefined
+    }
+  /** Rows of the same keys; with `since`, records whose bookmark column is older are left out. */
+  | { readonly kind: 'keys'; readonly since?: Date | undefined }
+  /** The whole table. */
+  | { readonly kind: 'table' }
+  /** The members of one list. */
+  | { readonly kind: 'list'; readonly listId: string }
+
+export interface Load {
+  readonly stream: Stream
+  readonly before: Shape
+  readonly prepared: Prepared
+  readonly scope: Scope
+  readonly stamps: Stamps
+  readonly maxRejectPercent: number
+  /** The rows of a window up to here were read before: fewer of them now is `ShrunkWindow`. */
+  readonly heldUntil?: Date | undefined
+}
+
+export interface Loaded {
+  readonly shape: Shape
+  readonly rowsRead: number
+  readonly rowsWritten: number
+  readonly rowsRejected: number
+}
+
+/** The fast path met a value that it cannot take; the careful path can. */
+export class DriftError extends Error {
+  override readonly name = 'DriftError'
+}
+
+/** A re-read brought fewer rows than the table holds for that interval. */
+export class ShrunkWindow extends Error {
+  override readonly name = 'ShrunkWindow'
+  readonly held: number
+  readonly read: number
+
+  constructor(held: number, read: number) {
+    super(`the table holds ${held} rows of this interval, the export now brings ${read}`)
+    this.held = held
+    this.read = read
+  }
+}
+
+/**
+ * Loads within the transaction of the caller, who adds bookmark and run to it.
+ * @throws DriftError when the careful path must prepare the load anew (the transaction is lost).
+ * @throws ShrunkWindow when a re-read brought fewer rows than are held (the transaction must be given up).
+ * @throws UserError with code `too_many_rejects`.
+ */
+export async function load(trx: Transaction<StateDatabase>, session: Session, input: Load): Promise<Loaded> {
+  const { stream, prepared, stamps } = input
+  const shape = await changeTable(trx, session, input.before, prepared.shape, stamps.loadedAt)
+  try {
+    const { written, rejected } =
+      input.scope.kind === 'window'
+        ? await replaceWindow(trx, session, input, shape, input.scope)
+        : await replaceEntities(trx, session, input, shape, input.scope)
+    await insertRejects(trx, stream, prepared.rejects, stamps)
+    const rowsRejected = rejected + prepared.rejects.length
+    refuseTooMany(rowsRejected, input)
+    return { shape, rowsRead: prepared.lines, rowsWritten: written, rowsRejected }
+  } catch (error) {
+    if (/\bdrift:/.test(String(error)) || isRefusedInput(error)) {
+      throw new DriftError('a value does not fit its column', { cause: error })
+    }
+    throw error
+  }
+}
+
+interface Replaced {
+  readonly written: number
+  readonly rejected: number
+}
+
+async function replaceWindow(
+  trx: Transaction<StateDatabase>,
+  session: Session,
+  input: Load,
+  shape: Shape,
+  { from, to, keepBefore }: Extract<Scope, { kind: 'window' }>,
+): Promise<Replaced> {
+  const { stream, prepared, heldUntil } = input
+  const table = tableOf(session, stream.name)
+  const time = quoted(stream.bookmark as string)
+  const within = (start: Date, end: Date) => `${time} >= ${instant(start)} and ${time} < ${instant(end)}`
+  const held = heldUntil ? await count(trx, table, within(from, heldUntil)) : 0
+  const start = keepBefore ?? from
+  await sql.raw(`delete from ${table} where ${within(start, to)}`).execute(trx)
+  const rows = reading(input, shape, within(start, to))
+  const written = await session.append(trx, table, rows)
+  if (held > 0 && heldUntil && !keepBefore) {
+    const now = await count(trx, table, within(from, heldUntil))
+    if (now < held) throw new ShrunkWindow(held, now)
+  }
+  const good = prepared.lines - prepared.rejects.length
+  if (written === good) return { written, rejected: 0 }
+  const time_ = `json_time(json ->> ${literal(stream.bookmark as string)})`
+  const rejected = await rejectRows(trx, session, input, {
+    condition: `${time_} is null or not (${time_} >= ${instant(from)} and ${time_} < ${instant(to)})`,
+    code: `case when ${time_} is null then 'unreadable_time' else 'outside_window' end`,
+    reason: `case when ${time_} is null then 'createdAt cannot be read: ' || coalesce(json ->> 'createdAt', 'null')
+      else 'createdAt ' || (json ->> 'createdAt') || ' lies outside of the window asked for' end`,
+  })
+  return { written, rejected }
+}
+
+async function replaceEntities(
+  trx: Transaction<StateDatabase>,
+  session: Session,
+  input: Load,
+  shape: Shape,
+  scope: Exclude<Scope, { kind: 'window' }>,
+): Promise<Replaced> {
+  const { stream } = input
+  const table = tableOf(session, stream.name)
+  const key = keyExpressions(stream)
+  const staging = await session.createStaging(trx, shape.columns)
+  const time = quoted(stream.bookmark ?? '')
+  const where =
+    scope.kind === 'keys' && scope.since ? `${time} is null or ${time} >= ${instant(scope.since)}` : undefined
+  await session.append(trx, staging, reading(input, shape, where))
+  const keyless = key.map((expression) => `${expression} is null or ${expression}::varchar = ''`).join(' or ')
+  const withoutKey = await sql.raw(`delete from ${staging} where ${keyless}`).execute(trx)
+  if (scope.kind === 'table') await sql.raw(`delete from ${table}`).execute(trx)
+  if (scope.kind === 'list') {
+    await sql.raw(`delete from ${table} where ${quoted('listId')} = ${scope.listId}`).execute(trx)
+  }
+  const written = await session.replaceByKey(trx, table, staging, key, shape.columns)
+  if (!withoutKey.numAffectedRows) return { written, rejected: 0 }
+  const missing = stream.key.map((name) => {
+    const value = `json -> ${literal(`$."${name}"`)}`
+    return `${value} is null or json_text(${value}) in ('', 'null') or is_nested(${value})`
+  })
+  const rejected = await rejectRows(trx, session, input, {
+    condition: missing.join(' or '),
+    code: `'missing_key'`,
+    reason: literal(`the record has no usable ${stream.key.join(', ')}`),
+  })
+  return { written, rejected }
+}
+
+function reading({ prepared, stream, stamps }: Load, shape: Shape, where: string | undefined): Parsed {
+  return parsed(shape, prepared.chunks, { stamps, key: stream.key, precise: prepared.precise, where })
+}
+
+interface RejectRule {
+  readonly condition: string
+  readonly code: string
+  readonly reason: string
+}
+
+/** Copies the rows of the chunks that meet a condition into `rejected_rows`. */
+async function rejectRows(
+  trx: Transaction<StateDatabase>,
+  session: Session,
+  { prepared, stream, stamps }: Load,
+  { condition, code, reason }: RejectRule,
+): Promise<number> {
+  const columns = ['run_id', 'source', 'code', 'reason', 'row', 'rejected_at']
+  return session.appendQuery(
+    trx,
+    `${quoted(session.names.sync)}.rejected_rows`,
+    columns,
+    `select ${literal(stamps.runId)}, ${literal(`stream:${stream.name}`)}, ${code}, ${reason}, json, ${instant(stamps.loadedAt)}
+     from ${objects(prepared.chunks)} where ${condition}`,
+  )
+}
+
+const objects = (chunks: readonly Chunk[]): string =>
+  `read_ndjson_objects(${literals(chunks.map(({ path }) => path))}${objectSizeOption(chunks)})`
+
+async function insertRejects(
+  trx: Transaction<StateDatabase>,
+  stream: Stream,
+  rejects: readonly Reject[],
+  { runId, loadedAt }: Stamps,
+): Promise<void> {
+  const rows = rejects.map(({ code, reason, raw }) => ({
+    run_id: runId,
+    source: `stream:${stream.name}`,
+    code,
+    reason,
+    row: code === 'malformed_line' ? null : raw,
+    raw: code === 'malformed_line' ? raw.replaceAll('\0', '␀') : null,
+    rejected_at: loadedAt,
+  }))
+  for (let at = 0; at < rows.length; at += 500) {
+    await trx
+      .insertInto('rejected_rows')
+      .values(rows.slice(at, at + 500))
+      .execute()
+  }
+}
+
+/** A few bad lines are rejected rows; a window that is mostly bad is a failure, and nothing of it is published. */
+function refuseTooMany(rejected: number, { prepared, maxRejectPercent, stream }: Load): void {
+  if (rejected <= 100 || rejected <= (prepared.lines * maxRejectPercent) / 100) return
+  throw new UserError(
+    'too_many_rejects',
+    `${stream.name}: ${rejected} of ${prepared.lines} rows of one read cannot be loaded, over the ${maxRejectPercent} % of "sync.max_reject_percent"; nothing of it was published. Look at what Iterable sends, or raise the limit`,
+  )
+}
+
+async function count(trx: Transaction<StateDatabase>, table: string, condition: string): Promise<number> {
+  const { rows } = await sql
+    .raw<{ rows: number }>(`select count(*) as rows from ${table} where ${condition}`)
+    .execute(trx)
+  return Number(rows[0]?.rows ?? 0)
+}

@@ -1,0 +1,168 @@
+/** A DuckDB file (or a host's live instance) as warehouse. */
+import { mkdir } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import type { DuckDBConnection, DuckDBInstance } from '@duckdb/node-api'
+import { Kysely, sql } from 'kysely'
+import { messageOf, UserError } from '../errors.ts'
+import type { StateDatabase } from '../state/tables.ts'
+import { attachFile, holdFile } from './attach.ts'
+import { Engine } from './engine.ts'
+import { duckdbDialect } from './kysely-duckdb.ts'
+import { type Dialect, type Session, schemaNames, type UseOptions, type Warehouse } from './session.ts'
+import { removeSpool } from './spool.ts'
+import { quoted } from './sql.ts'
+import { Turns } from './turns.ts'
+
+export interface DuckdbOptions {
+  /** Path of the file, or the host application's live instance. */
+  readonly source: string | DuckDBInstance
+  readonly schema: string
+  readonly memoryLimit?: string | undefined
+  readonly threads?: number | undefined
+  /** Where the spool goes instead of beside the file. */
+  readonly spoolDirectory?: string | undefined
+}
+
+/** Opens a DuckDB warehouse. The file itself is touched only by `use`. */
+export async function openDuckdb(options: DuckdbOptions): Promise<Warehouse> {
+  const { source } = options
+  const workDirectory =
+    typeof source === 'string' ? `${source}.work` : join(tmpdir(), `iterable-elt-${process.pid}.work`)
+  const spoolDirectory = join(options.spoolDirectory ?? workDirectory, 'spool')
+  await makeDirectory(workDirectory)
+  await makeDirectory(spoolDirectory)
+  const engine = await Engine.create({
+    directory: join(workDirectory, 'tmp'),
+    memoryLimit: options.memoryLimit,
+    threads: options.threads,
+  })
+  const names = schemaNames(options.schema)
+  const turns = new Turns()
+
+  return {
+    engine,
+    dialect,
+    names,
+    spoolDirectory,
+    use: (work, useOptions = {}) =>
+      turns.take(async () => {
+        await using held = await holdWarehouse(source, engine, useOptions)
+        return await work(session(held.connection, names))
+      }),
+    lock: (job) => holdFile(engine.instance, join(workDirectory, `${job}.lock`), job),
+    async [Symbol.asyncDispose]() {
+      await engine[Symbol.asyncDispose]()
+      await removeSpool(join(workDirectory, 'tmp'))
+      if (typeof source !== 'string') await removeSpool(workDirectory)
+    },
+  }
+}
+
+const dialect: Dialect = {
+  typeName: {
+    boolean: 'boolean',
+    bigint: 'bigint',
+    double: 'double',
+    timestamptz: 'timestamptz',
+    text: 'varchar',
+    json: 'json',
+  },
+  arrival: 'rowid',
+  refusesNul: false,
+  maxCustomColumns: 1000,
+  widen(column, from, to) {
+    if (to === 'json') return `to_json(${column})`
+    // A whole number that had become a double is written as it came: 3, not 3.0.
+    if (to === 'text' && from === 'double') {
+      return `case when ${column} = trunc(${column}) and abs(${column}) < 1e15 then ${column}::bigint::varchar else ${column}::varchar end`
+    }
+    return `${column}::${this.typeName[to]}`
+  },
+}
+
+function session(connection: DuckDBConnection, names: Session['names']): Session {
+  const db = new Kysely<StateDatabase>({ dialect: duckdbDialect(connection) }).withSchema(names.sync)
+  return {
+    db,
+    names,
+    dialect,
+    async append(trx, table, rows, onRows) {
+      if (rows.chunks.length === 0) return 0
+      const result = await sql.raw(`insert into ${table} by name ${rows.select(rows.chunks)}`).execute(trx)
+      const count = Number(result.numAffectedRows ?? 0n)
+      onRows?.(count)
+      return count
+    },
+    async appendQuery(trx, table, columns, select) {
+      const result = await sql
+        .raw(`insert into ${table} (${columns.map(quoted).join(', ')}) ${select}`)
+        .execute(trx)
+      return Number(result.numAffectedRows ?? 0n)
+    },
+    async replaceByKey(trx, table, staging, key, columns) {
+      // No primary key here: DuckDB's index costs gigabytes at upserts (measured). Uniqueness is this statement's.
+      const keys = key.join(', ')
+      const list = columns.map(({ name }) => quoted(name)).join(', ')
+      await sql.raw(`delete from ${table} where (${keys}) in (select (${keys}) from ${staging})`).execute(trx)
+      const { numAffectedRows } = await sql
+        .raw(
+          `insert into ${table} (${list})
+           select ${list} from ${staging}
+           where rowid in (select max(rowid) from ${staging} group by ${keys})`,
+        )
+        .execute(trx)
+      return Number(numAffectedRows ?? 0n)
+    },
+    async createKey() {},
+    async alterTable(trx, table, alterations) {
+      for (const alteration of alterations) await sql.raw(`alter table ${table} ${alteration}`).execute(trx)
+    },
+    async createStaging(trx, columns) {
+      const list = columns.map(({ name, type }) => `${quoted(name)} ${dialect.typeName[type]}`).join(', ')
+      await sql.raw(`create or replace temp table staging (${list})`).execute(trx)
+      return 'temp.staging'
+    },
+  }
+}
+
+/** A connection whose default database is the warehouse; ends with it, and lets the file go. */
+async function holdWarehouse(
+  source: string | DuckDBInstance,
+  engine: Engine,
+  { signal, onWait }: UseOptions,
+): Promise<AsyncDisposable & { readonly connection: DuckDBConnection }> {
+  const connection = await engine.connect(typeof source === 'string' ? undefined : source)
+  const interrupt = () => connection.interrupt()
+  try {
+    if (typeof source === 'string') await attachFile(connection, source, { signal, onWait })
+  } catch (error) {
+    connection.closeSync()
+    throw error
+  }
+  signal?.addEventListener('abort', interrupt)
+  return {
+    connection,
+    async [Symbol.asyncDispose]() {
+      signal?.removeEventListener('abort', interrupt)
+      await connection.run('drop table if exists temp.staging').catch(() => {})
+      if (typeof source === 'string') {
+        await connection.run('use memory')
+        await connection.run('detach warehouse')
+      }
+      connection.closeSync()
+    },
+  }
+}
+
+async function makeDirectory(path: string): Promise<void> {
+  try {
+    await mkdir(path, { recursive: true })
+  } catch (error) {
+    throw new UserError(
+      'warehouse_not_writable',
+      `cannot write beside the warehouse: ${messageOf(error)}; make "${path}" writable, or change "warehouse.path"`,
+      { cause: error },
+    )
+  }
+}

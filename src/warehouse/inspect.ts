@@ -1,0 +1,140 @@
+/** A look through a chunk before it is loaded: how many lines, which fields, which kinds of values. */
+import type { ColumnType } from '../catalog/index.ts'
+import { type Chunk, objectSizeOption } from './chunk.ts'
+import type { Engine } from './engine.ts'
+import { literal, quoted } from './sql.ts'
+
+export interface Inspection {
+  readonly lines: number
+  /** Lines that are objects but lack the required field (or are no objects at all). */
+  readonly withoutRequired: number
+  /** Every top-level field of the chunk. */
+  readonly fields: ReadonlySet<string>
+}
+
+/** The chunk has a line that DuckDB cannot read: it must be rewritten before it can be loaded. */
+export class UnreadableChunk extends Error {
+  override readonly name = 'UnreadableChunk'
+}
+
+/**
+ * Counts the lines and names the fields of a chunk, in one pass over it.
+ * @throws UnreadableChunk where a line is no JSON that DuckDB takes (malformed, lone surrogate, broken UTF-8).
+ */
+export async function inspectChunk(engine: Engine, chunk: Chunk, required: string): Promise<Inspection> {
+  const rows = await readable(
+    engine.rows(`
+      select '.' || field, count(*) as lines
+      from (
+        -- A line without the required field counts under NULL, so that the counts of both give all lines.
+        select unnest(case when list_contains(fields, ${literal(required)}) then fields else list_append(fields, null) end) as field
+        from (select json_keys(json) as fields from ${objects(chunk)})
+      )
+      group by field`),
+  )
+  // The driver drops a U+FEFF at the beginning of a text; the dot in front keeps it.
+  const counts = new Map(
+    rows.map(([field, lines]) => [field === null ? null : (field as string).slice(1), Number(lines)]),
+  )
+  const withoutRequired = counts.get(null) ?? 0
+  return {
+    lines: (counts.get(required) ?? 0) + withoutRequired,
+    withoutRequired,
+    fields: new Set([...counts.keys()].filter((field) => field !== null)),
+  }
+}
+
+/**
+ * The kinds of values that fields have in a chunk, in order of the fields' first appearance; a field that is always
+ * null has none and is left out.
+ */
+export async function kindsOf(
+  engine: Engine,
+  chunk: Chunk,
+  fields: Iterable<string>,
+): Promise<Map<string, ReadonlySet<ColumnType>>> {
+  const kinds = new Map<string, ReadonlySet<ColumnType>>()
+  for (const batch of withoutCaseTwins([...fields])) {
+    const columns = batch.map((field) => `${literal(field)}: 'JSON'`).join(', ')
+    const lists = batch.map((field) => `list(distinct json_kind(${quoted(field)}))`).join(', ')
+    const [row] = await readable(
+      engine.rows(
+        `select ${lists} from read_json(${literal(chunk.path)}, format = 'newline_delimited', columns = {${columns}}${objectSizeOption([chunk])})`,
+      ),
+    )
+    batch.forEach((field, index) => {
+      const seen = ((row?.[index] ?? []) as (ColumnType | null)[]).filter((kind) => kind !== null)
+      if (seen.length > 0) kinds.set(field, new Set(seen))
+    })
+  }
+  return kinds
+}
+
+/** The kinds of values that one member of an object field has in a chunk. */
+export async function kindsInside(
+  engine: Engine,
+  chunk: Chunk,
+  field: string,
+  member: string,
+): Promise<ReadonlySet<ColumnType>> {
+  const value = `nullif(json_extract(${quoted(field)}, ${literal(`$."${member}"`)}), 'null'::json)`
+  const rows = await engine.rows(
+    `select distinct json_kind(${value}) from read_json(${literal(chunk.path)}, format = 'newline_delimited', columns = {${literal(field)}: 'JSON'}${objectSizeOption([chunk])})`,
+  )
+  return new Set(rows.map(([kind]) => kind as ColumnType | null).filter((kind) => kind !== null))
+}
+
+/** The given fields in the order in which they first stand in the chunk. */
+export async function orderOfAppearance(
+  engine: Engine,
+  chunk: Chunk,
+  fields: readonly string[],
+): Promise<string[]> {
+  const rows = await engine.rows(`
+    select '.' || field
+    from (
+      select line, unnest(fields) as field, generate_subscripts(fields, 1) as position
+      from (select row_number() over () as line, json_keys(json) as fields from ${objects(chunk)})
+    )
+    where field in (${fields.map(literal).join(', ')})
+    group by field
+    order by min((line, position))`)
+  return rows.map(([field]) => (field as string).slice(1))
+}
+
+const objects = (chunk: Chunk): string =>
+  `read_ndjson_objects(${literal(chunk.path)}${objectSizeOption([chunk])})`
+
+async function readable<T>(result: Promise<T>): Promise<T> {
+  try {
+    return await result
+  } catch (error) {
+    if (isRefusedInput(error))
+      throw new UnreadableChunk('DuckDB refuses a line of the chunk', { cause: error })
+    throw error
+  }
+}
+
+/** True for what DuckDB says of a line that it cannot read: malformed, a duplicate key, too long. */
+export function isRefusedInput(error: unknown): boolean {
+  return /Malformed JSON|duplicate key|maximum_object_size|Invalid (Input|unicode)|invalid UTF|unicode/i.test(
+    String(error),
+  )
+}
+
+/** Column names of one statement must differ by more than case. */
+function withoutCaseTwins(fields: readonly string[]): string[][] {
+  const batches: { names: Set<string>; fields: string[] }[] = []
+  for (const field of fields) {
+    const lower = field.toLowerCase()
+    // 500 a statement: one vector of 2,048 values a column must fit the engine's memory.
+    let batch = batches.find(({ names }) => !names.has(lower) && names.size < 500)
+    if (!batch) {
+      batch = { names: new Set(), fields: [] }
+      batches.push(batch)
+    }
+    batch.names.add(lower)
+    batch.fields.push(field)
+  }
+  return batches.map((batch) => batch.fields)
+}

@@ -1,0 +1,138 @@
+/**
+ * Kysely on `@duckdb/node-api`: Postgres' query compiler serves DuckDB. The dialect is bound to one connection, since
+ * the warehouse file is attached to (and let go by) exactly that one.
+ */
+import { type DuckDBConnection, DuckDBTimestampTZValue, type DuckDBValue } from '@duckdb/node-api'
+import {
+  CompiledQuery,
+  type DatabaseConnection,
+  type DatabaseIntrospector,
+  type Dialect,
+  type DialectAdapter,
+  type Driver,
+  type Kysely,
+  PostgresAdapter,
+  PostgresQueryCompiler,
+  type QueryResult,
+  type SchemaMetadata,
+  sql,
+  type TableMetadata,
+} from 'kysely'
+
+/** A Kysely dialect that runs everything on `connection`. */
+export function duckdbDialect(connection: DuckDBConnection): Dialect {
+  return {
+    createAdapter: () => new DuckDbAdapter(),
+    createDriver: () => new DuckDbDriver(connection),
+    createIntrospector: (db) => new DuckDbIntrospector(db),
+    createQueryCompiler: () => new PostgresQueryCompiler(),
+  }
+}
+
+class DuckDbAdapter extends PostgresAdapter implements DialectAdapter {
+  // The file has one writer, and a host's live instance is one process: there is nobody to lock out.
+  override async acquireMigrationLock(): Promise<void> {}
+  override async releaseMigrationLock(): Promise<void> {}
+}
+
+class DuckDbDriver implements Driver {
+  readonly #connection: DuckDbConnection
+  #free: Promise<void> = Promise.resolve()
+  #release: () => void = () => {}
+
+  constructor(connection: DuckDBConnection) {
+    this.#connection = new DuckDbConnection(connection)
+  }
+
+  async init(): Promise<void> {}
+
+  async acquireConnection(): Promise<DatabaseConnection> {
+    const before = this.#free
+    let release = () => {}
+    this.#free = new Promise((resolve) => {
+      release = resolve
+    })
+    await before
+    this.#release = release
+    return this.#connection
+  }
+
+  async releaseConnection(): Promise<void> {
+    this.#release()
+  }
+
+  async beginTransaction(connection: DatabaseConnection): Promise<void> {
+    await connection.executeQuery(CompiledQuery.raw('begin'))
+  }
+
+  async commitTransaction(connection: DatabaseConnection): Promise<void> {
+    await connection.executeQuery(CompiledQuery.raw('commit'))
+  }
+
+  async rollbackTransaction(connection: DatabaseConnection): Promise<void> {
+    await connection.executeQuery(CompiledQuery.raw('rollback'))
+  }
+
+  async destroy(): Promise<void> {}
+}
+
+class DuckDbConnection implements DatabaseConnection {
+  readonly #connection: DuckDBConnection
+
+  constructor(connection: DuckDBConnection) {
+    this.#connection = connection
+  }
+
+  async executeQuery<R>(query: CompiledQuery): Promise<QueryResult<R>> {
+    const parameters = query.parameters.map(toDuckDb)
+    const result = await this.#connection.run(query.sql, parameters.length > 0 ? parameters : undefined)
+    const rows = (await result.getRowObjectsJS()).map((row) =>
+      Object.fromEntries(Object.entries(row).map(([name, value]) => [name, fromDuckDb(value)])),
+    )
+    return { rows: rows as R[], numAffectedRows: BigInt(result.rowsChanged) }
+  }
+
+  async *streamQuery<R>(query: CompiledQuery): AsyncIterableIterator<QueryResult<R>> {
+    const result = await this.#connection.stream(query.sql, query.parameters.map(toDuckDb))
+    for await (const rows of result.yieldRowObjectJs()) yield { rows: rows as R[] }
+  }
+}
+
+class DuckDbIntrospector implements DatabaseIntrospector {
+  readonly #db: Kysely<unknown>
+
+  // biome-ignore lint/suspicious/noExplicitAny: Kysely's own signature of createIntrospector.
+  constructor(db: Kysely<any>) {
+    this.#db = db
+  }
+
+  async getSchemas(): Promise<SchemaMetadata[]> {
+    const { rows } = await sql<{ name: string }>`
+      select schema_name as name from information_schema.schemata where catalog_name = current_database()
+    `.execute(this.#db)
+    return rows
+  }
+
+  async getTables(): Promise<TableMetadata[]> {
+    const { rows } = await sql<{ schema: string; name: string }>`
+      select table_schema as schema, table_name as name from information_schema.tables
+      where table_catalog = current_database()
+    `.execute(this.#db)
+    return rows.map((table) => ({ ...table, isView: false, columns: [] }))
+  }
+
+  async getMetadata(): Promise<{ tables: TableMetadata[] }> {
+    return { tables: await this.getTables() }
+  }
+}
+
+function toDuckDb(value: unknown): DuckDBValue {
+  if (value instanceof Date) return new DuckDBTimestampTZValue(BigInt(value.getTime()) * 1000n)
+  if (value !== null && typeof value === 'object') return JSON.stringify(value)
+  return (value ?? null) as DuckDBValue
+}
+
+function fromDuckDb(value: unknown): unknown {
+  if (typeof value !== 'bigint') return value
+  return Number.isSafeInteger(Number(value)) ? Number(value) : value.toString()
+}

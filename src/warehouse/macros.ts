@@ -1,0 +1,60 @@
+/**
+ * DuckDB macros that turn the text of a JSON value into a typed one. `v` is a value as `read_json` gives it: with a
+ * column of type JSON its JSON text (a string keeps its quotes), with VARCHAR the bare text of a scalar.
+ *
+ * `drift(c)` stops the statement: the value fits the column's type no longer, and the careful path widens the column.
+ */
+export const macros: readonly string[] = [
+  `create or replace temp macro drift(c) as error('drift:' || c)`,
+
+  // Whole numbers only, every digit kept: try_cast alone would take ' 5', '5_000', '0x10' and '1e3' as well.
+  `create or replace temp macro json_bigint(v) as
+     case when try_cast(v::varchar as bigint)::varchar = v::varchar then try_cast(v::varchar as bigint) end`,
+
+  // A double holds whole numbers exactly up to 2^53 only; NaN and Infinity are no JSON.
+  `create or replace temp macro json_double(v) as
+     case when regexp_full_match(v::varchar, '-?[0-9].*') and isfinite(try_cast(v::varchar as double))
+         and (abs(try_cast(v::varchar as double)) < 9007199254740992 or contains(v::varchar, '.') or contains(v::varchar, 'e'))
+       then try_cast(v::varchar as double) end`,
+
+  `create or replace temp macro json_boolean(v) as
+     case v::varchar when 'true' then true when 'false' then false end`,
+
+  // The bare text of a JSON value: a string loses its quotes and escapes, other scalars stay as they are.
+  `create or replace temp macro json_text(v) as
+     case when starts_with(v::varchar, '"') then v ->> '$' else v::varchar end`,
+
+  `create or replace temp macro is_nested(v) as (starts_with(v::varchar, '{') or starts_with(v::varchar, '['))`,
+
+  // JSON inside text (transactionalData), read as VARCHAR; what is no JSON stays a JSON string. DuckDB takes NaN,
+  // Infinity and trailing commas for JSON: those are looked for, and looked for again outside of strings.
+  `create or replace temp macro json_embedded(v) as
+     case when v is null then null
+       when not json_valid(v) then to_json(v)
+       when not regexp_matches(v, 'NaN|Inf|,\\s*[\\]}]') then v::json
+       when not regexp_matches(regexp_replace(v, '"([^"\\\\]|\\\\.)*"', '""', 'g'), 'NaN|Inf|,\\s*[\\]}]') then v::json
+       else to_json(v) end`,
+
+  // Iterable's spellings of a time: '2021-04-14 16:25:56 +00:00', ISO 8601, '….134105.000Z', date only, epoch
+  // milliseconds. What has no zone is UTC. 'infinity' is no time, though strptime takes it for one.
+  `create or replace temp macro json_time(v) as
+     coalesce(
+       case when v >= '0' and v < ':' then try_strptime(v, '%Y-%m-%d %H:%M:%S %z') end,
+       case when regexp_full_match(v, '-?[0-9]{11,15}') then make_timestamptz(try_cast(v as bigint) * 1000) end,
+       case when regexp_full_match(v, '[0-9]{4,6}-[0-9]{1,2}-[0-9]{1,2}([T ].*)?') then coalesce(
+         try_cast(v as timestamptz),
+         try_strptime(v, ['%Y-%m-%d %H:%M:%S.%f %z', '%Y-%m-%dT%H:%M:%S %z', '%Y-%m-%dT%H:%M:%S.%f %z']),
+         try_cast(regexp_replace(v, '(\\.[0-9]+)\\.[0-9]+', '\\1') as timestamptz)
+       ) end
+     )`,
+
+  // What a value asks of its column.
+  `create or replace temp macro json_kind(v) as
+     case when v is null then null
+       when starts_with(v::varchar, '"') then 'text'
+       when is_nested(v) then 'json'
+       when json_boolean(v) is not null then 'boolean'
+       when json_bigint(v) is not null then 'bigint'
+       when json_double(v) is not null then 'double'
+       else 'text' end`,
+]

@@ -1,0 +1,58 @@
+/** Brings `iterable_sync` up to date: numbered SQL files of `migrations/`, run by Kysely's migrator. */
+import { readdir, readFile } from 'node:fs/promises'
+import { type Kysely, type Migration, Migrator, sql } from 'kysely'
+import { UserError } from '../errors.ts'
+import { packageFile } from '../package-files.ts'
+import type { Session } from './session.ts'
+import { quoted } from './sql.ts'
+
+/**
+ * Makes the schemas and our own tables, or brings them up to date. Safe when two processes start at once.
+ * @throws UserError with code `newer_warehouse` when a newer version of the product has written the warehouse.
+ */
+export async function migrate(session: Session): Promise<void> {
+  const { names, db } = session
+  for (const schema of Object.values(names)) {
+    await sql.raw(`create schema if not exists ${quoted(schema)}`).execute(db)
+  }
+  const migrations = await readMigrations(names.sync)
+  const migrator = new Migrator({
+    db: db.withoutPlugins() as Kysely<unknown>,
+    provider: { getMigrations: async () => migrations },
+    migrationTableSchema: names.sync,
+    migrationTableName: 'migrations',
+    migrationLockTableName: 'migrations_lock',
+  })
+  const { error } = await migrator.migrateToLatest()
+  if (!error) return
+  if (/corrupted migrations/.test(String(error))) {
+    throw new UserError(
+      'newer_warehouse',
+      `the warehouse was written by a newer version of iterable-elt (schema "${names.sync}"); upgrade iterable-elt`,
+      { cause: error },
+    )
+  }
+  throw error
+}
+
+async function readMigrations(schema: string): Promise<Record<string, Migration>> {
+  const directory = packageFile('migrations')
+  const files = (await readdir(directory)).filter((name) => name.endsWith('.sql')).sort()
+  const entries = files.map(async (file): Promise<[string, Migration]> => {
+    const text = await readFile(`${directory}/${file}`, 'utf8')
+    const statements = text
+      .replaceAll('{sync}', quoted(schema))
+      .replaceAll(/^--.*$/gm, '')
+      .split(/;\s*$/m)
+      .filter((statement) => statement.trim() !== '')
+    return [
+      file.replace(/\.sql$/, ''),
+      {
+        up: async (db) => {
+          for (const statement of statements) await sql.raw(statement).execute(db)
+        },
+      },
+    ]
+  })
+  return Object.fromEntries(await Promise.all(entries))
+}

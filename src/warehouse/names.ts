@@ -1,0 +1,50 @@
+/** From a field's own name to the name of its column (design 1.5, rule 3). */
+import { createHash } from 'node:crypto'
+
+/** Columns that every stream table has beside its fields. */
+export const ownColumns = { runId: '_run_id', loadedAt: '_loaded_at', extra: '_extra' } as const
+
+/** The key under which a rewritten line carries what goes to `_extra`; no field of Iterable is called so. */
+export const extraKey = '␀extra'
+
+/** Fields of `users` that are renamed always, as the reference connector does it, so that their twins keep theirs. */
+const renamedInUsers: Readonly<Record<string, string>> = {
+  Industry: '_industry',
+  'offers.Intro APR': '_offers.intro APR',
+}
+
+/** What a warehouse allows of columns. */
+export interface NameRules {
+  /** A table takes so many columns beyond the catalogue; further fields go to `_extra` (design 1.5, rule 1). */
+  readonly maxCustomColumns: number
+  /** The longest identifier that the warehouse holds, in bytes of UTF-8; undefined for no limit. */
+  readonly maxBytes?: number | undefined
+}
+
+/**
+ * The column name of a field: its own, unless it would differ only by case from one already taken (then prefixed
+ * with `_` until free) or be too long (then cut between characters, with a hash of the whole name).
+ */
+export function columnName(
+  source: string,
+  stream: string,
+  isTaken: (lowerCaseName: string) => boolean,
+  { maxBytes }: Pick<NameRules, 'maxBytes'>,
+): string {
+  const renamed = stream === 'users' ? renamedInUsers[source] : undefined
+  let name = shortened(renamed ?? source, maxBytes)
+  while (isTaken(name.toLowerCase())) name = shortened(`_${name}`, maxBytes)
+  return name
+}
+
+/** Cuts a name to `maxBytes`, never inside a character; the hash keeps two long names with one beginning apart. */
+function shortened(name: string, maxBytes: number | undefined): string {
+  if (maxBytes === undefined || Buffer.byteLength(name) <= maxBytes) return name
+  const hash = `_${createHash('sha256').update(name).digest('hex').slice(0, 8)}`
+  let cut = ''
+  for (const character of name) {
+    if (Buffer.byteLength(cut + character) > maxBytes - hash.length) break
+    cut += character
+  }
+  return cut + hash
+}

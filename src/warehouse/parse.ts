@@ -1,0 +1,127 @@
+/** The one reading of JSON: a `select` that turns chunks into typed rows of a stream's table. */
+import type { Chunk } from './chunk.ts'
+import { objectSizeOption } from './chunk.ts'
+import { extraKey, ownColumns } from './names.ts'
+import { fieldColumns, type Shape, type TableColumn } from './shape.ts'
+import { instant, literal, literals, quoted } from './sql.ts'
+
+/** What every row of a load carries. */
+export interface Stamps {
+  readonly runId: string
+  readonly loadedAt: Date
+}
+
+export interface ParseOptions {
+  readonly stamps: Stamps
+  /** Columns of the primary key: a nested value there is no key. */
+  readonly key: readonly string[]
+  /** Read text as JSON, so that a string that looks like an object is told apart from an object. Slower. */
+  readonly precise: boolean
+  /** A condition on the typed columns. */
+  readonly where?: string | undefined
+}
+
+/** A reading of chunks: the columns that it gives, in order, and the statement for some of the files. */
+export interface Parsed {
+  readonly columns: readonly TableColumn[]
+  readonly chunks: readonly Chunk[]
+  readonly select: (chunks: readonly Chunk[]) => string
+}
+
+/** The special column of `users`: filled from the dotted key, or from inside the object `offers` (design 1.5). */
+export const introApr = { source: 'offers.Intro APR', parent: 'offers', member: 'Intro APR' } as const
+
+/** Makes the reading of `chunks` for a table of this shape. */
+export function parsed(shape: Shape, chunks: readonly Chunk[], options: ParseOptions): Parsed {
+  const keys = readKeys(shape)
+  const fields = fieldColumns(shape).map((column) => ({
+    column,
+    key: keys.get(column.source) ?? column.name,
+  }))
+  const reads = fields.map(({ column, key }) => `${literal(key)}: '${readType(column, options)}'`)
+  const outputs = fields.map(
+    ({ column, key }) => `${expression(column, key, shape, options)} as ${quoted(column.name)}`,
+  )
+  const where = options.where === undefined ? '' : `\nwhere ${options.where}`
+  return {
+    columns: shape.columns,
+    chunks,
+    select: (some) => `select * from (
+  select
+    ${outputs.join(',\n    ')},
+    ${literal(options.stamps.runId)} as ${quoted(ownColumns.runId)},
+    ${instant(options.stamps.loadedAt)} as ${quoted(ownColumns.loadedAt)},
+    ${extraExpression(fields)} as ${quoted(ownColumns.extra)}
+  from read_json(${literals(some.map(({ path }) => path))}, format = 'newline_delimited',
+    columns = {${[...reads, `${literal(extraKey)}: 'JSON'`].join(', ')}}${objectSizeOption(some)})
+)${where}`,
+  }
+}
+
+/**
+ * The keys under which the fields of a table are read. It is the field's own name, unless another field of the table
+ * differs from it only by case: names of one statement may not, so the later one is rewritten to its column's name.
+ */
+export function readKeys(shape: Shape): ReadonlyMap<string, string> {
+  const taken = new Set<string>([extraKey])
+  const keys = new Map<string, string>()
+  for (const { source, name } of fieldColumns(shape)) {
+    const key = taken.has(source.toLowerCase()) ? name : source
+    taken.add(key.toLowerCase())
+    keys.set(source, key)
+  }
+  return keys
+}
+
+function readType(column: TableColumn, { precise, key }: ParseOptions): 'JSON' | 'VARCHAR' {
+  if (column.type === 'timestamptz' || column.embedded) return 'VARCHAR'
+  if (column.type === 'text') {
+    return (precise && !key.includes(column.name)) || column.source === introApr.source ? 'JSON' : 'VARCHAR'
+  }
+  return 'JSON'
+}
+
+function expression(column: TableColumn, key: string, shape: Shape, options: ParseOptions): string {
+  const value =
+    shape.stream === 'users' && column.source === introApr.source ? introAprValue(key, shape) : quoted(key)
+  const drift = `drift(${literal(column.name)})`
+  switch (column.type) {
+    case 'text':
+      if (options.key.includes(column.name)) return `case when not is_nested(${value}) then ${value} end`
+      return `case when is_nested(${value}) then ${drift} else ${
+        readType(column, options) === 'JSON' ? `json_text(${value})` : value
+      } end`
+    case 'bigint':
+    case 'double':
+    case 'boolean':
+      return `case when ${value} is not null then coalesce(json_${column.type}(${value}), ${drift}) end::${column.type}`
+    case 'timestamptz':
+      return `json_time(${value})`
+    case 'json':
+      return column.embedded ? `json_embedded(${value})` : value
+  }
+}
+
+function introAprValue(key: string, shape: Shape): string {
+  const parent = shape.columns.find(({ source, type }) => source === introApr.parent && type === 'json')
+  if (!parent) return quoted(key)
+  const inside = `json_extract(${quoted(introApr.parent)}, '$."${introApr.member}"')`
+  return `coalesce(${quoted(key)}, nullif(${inside}, 'null'::json))`
+}
+
+/** `_extra`: what a rewritten line put there, and the text of times that cannot be read. */
+function extraExpression(fields: readonly { column: TableColumn; key: string }[]): string {
+  const extra = quoted(extraKey)
+  const times = fields.filter(({ column }) => column.type === 'timestamptz')
+  if (times.length === 0) return extra
+  const unreadable = times
+    .map(({ key }) => `(${quoted(key)} is not null and json_time(${quoted(key)}) is null)`)
+    .join(' or ')
+  const members = times.map(
+    ({ column, key }) => `case when json_time(${quoted(key)}) is null
+        then ${literal(`${JSON.stringify(column.source)}:`)} || to_json(${quoted(key)})::varchar end`,
+  )
+  return `case when ${unreadable}
+      then ('{' || concat_ws(',', ${members.join(', ')}, ${extra}::varchar[2:-2]) || '}')::json
+      else ${extra} end`
+}

@@ -1,0 +1,234 @@
+/**
+ * Before the transaction: which columns a download asks for, and chunks that can be read in one statement. Nothing here
+ * touches the warehouse; the engine looks through the chunks, and only odd ones are rewritten.
+ */
+import { join } from 'node:path'
+import type { ColumnType, Stream } from '../catalog/index.ts'
+import type { Chunk, Reject } from './chunk.ts'
+import type { Engine } from './engine.ts'
+import {
+  type Inspection,
+  inspectChunk,
+  kindsInside,
+  kindsOf,
+  orderOfAppearance,
+  UnreadableChunk,
+} from './inspect.ts'
+import { extraKey } from './names.ts'
+import { introApr, readKeys } from './parse.ts'
+import { rewriteChunk } from './rewrite.ts'
+import type { Dialect, Warehouse } from './session.ts'
+import { columnOf, fieldColumns, type Shape, typeFor, widened, withNewFields, withTypes } from './shape.ts'
+
+/** A chunk with what a first look found; `inspection` is undefined where DuckDB could not read it. */
+export interface InspectedChunk {
+  readonly chunk: Chunk
+  readonly inspection: Inspection | undefined
+}
+
+/** Chunks that can be loaded into a table of this shape, and the lines that cannot. */
+export interface Prepared {
+  readonly shape: Shape
+  readonly chunks: readonly Chunk[]
+  /** Lines that came, bad ones included. */
+  readonly lines: number
+  readonly rejects: readonly Reject[]
+  readonly replacedSurrogates: number
+  readonly replacedNuls: number
+  /** Text columns are read the exact way: a first try met a value that may be an object. */
+  readonly precise: boolean
+}
+
+export interface PrepareOptions {
+  readonly stream: Stream
+  readonly shape: Shape
+  readonly chunks: readonly InspectedChunk[]
+  /** Types that `users/getFields` declares. */
+  readonly declared: ReadonlyMap<string, ColumnType>
+  readonly directory: string
+  /** Look at every value of every column and rewrite every chunk: after the fast path was refused. */
+  readonly careful: boolean
+}
+
+/** The field that every line of a stream must have. */
+export function requiredField({ read, replication, key }: Stream): string {
+  if (replication === 'append') return 'createdAt'
+  return read.kind === 'members' ? 'listId' : (key[0] as string)
+}
+
+/** Looks through a chunk as it arrives; a chunk that DuckDB cannot read has no inspection. */
+export async function inspect(engine: Engine, chunk: Chunk, stream: Stream): Promise<InspectedChunk> {
+  try {
+    return { chunk, inspection: await inspectChunk(engine, chunk, requiredField(stream)) }
+  } catch (error) {
+    if (error instanceof UnreadableChunk) return { chunk, inspection: undefined }
+    throw error
+  }
+}
+
+/** Makes a download ready to be committed. */
+export async function prepareLoad(warehouse: Warehouse, options: PrepareOptions): Promise<Prepared> {
+  const { engine, dialect } = warehouse
+  const { stream, careful } = options
+  const clean = await cleanChunks(engine, dialect, options)
+  const { shape, overflow } = await shapeFor(engine, dialect, options, clean.chunks)
+  const widest = careful ? await widenedShape(engine, stream, shape, clean.chunks) : shape
+  const keyed = await rekeyedChunks(dialect, options, widest, overflow, clean.chunks)
+  await engine.makeRoomFor(widest.columns.length)
+  return {
+    shape: widest,
+    chunks: keyed.chunks,
+    lines: clean.lines,
+    rejects: clean.rejects,
+    replacedSurrogates: clean.replacedSurrogates,
+    replacedNuls: clean.replacedNuls + keyed.replacedNuls,
+    precise: careful,
+  }
+}
+
+interface Clean {
+  readonly chunks: readonly { readonly chunk: Chunk; readonly inspection: Inspection }[]
+  readonly lines: number
+  readonly rejects: readonly Reject[]
+  readonly replacedSurrogates: number
+  readonly replacedNuls: number
+}
+
+/** Chunks that DuckDB reads; lines that are no records of the stream are set aside. */
+async function cleanChunks(engine: Engine, dialect: Dialect, options: PrepareOptions): Promise<Clean> {
+  const chunks: { chunk: Chunk; inspection: Inspection }[] = []
+  const rejects: Reject[] = []
+  let [lines, replacedSurrogates, replacedNuls] = [0, 0, 0]
+  const required = requiredField(options.stream)
+  for (const { chunk, inspection } of options.chunks) {
+    const isClean =
+      inspection?.withoutRequired === 0 && !options.careful && !(dialect.refusesNul && chunk.mayHaveNul)
+    if (isClean) {
+      chunks.push({ chunk, inspection })
+      lines += inspection.lines
+      continue
+    }
+    const rewritten = await rewriteChunk(chunk, join(options.directory, 'clean'), {
+      required,
+      missingCode: options.stream.replication === 'append' ? 'missing_created_at' : 'missing_key',
+      readKey: (field) => (field === '' || field.includes('\0') ? undefined : field),
+      replaceNul: dialect.refusesNul,
+    })
+    for (const part of rewritten.chunks) {
+      const inspected = await inspectChunk(engine, part, required)
+      chunks.push({ chunk: part, inspection: inspected })
+      lines += inspected.lines
+    }
+    lines += rewritten.rejects.length
+    rejects.push(...rewritten.rejects)
+    replacedSurrogates += rewritten.replacedSurrogates
+    replacedNuls += rewritten.replacedNuls
+  }
+  return { chunks, lines, rejects, replacedSurrogates, replacedNuls }
+}
+
+/** The shape with a column for each new field that has a value, and the fields that found no place. */
+async function shapeFor(
+  engine: Engine,
+  dialect: Dialect,
+  { stream, shape, declared }: PrepareOptions,
+  chunks: Clean['chunks'],
+): Promise<{ shape: Shape; overflow: ReadonlySet<string> }> {
+  const known = new Set(fieldColumns(shape).map(({ source }) => source))
+  const kinds = new Map<string, Set<ColumnType>>()
+  const meet = (field: string, seen: ReadonlySet<ColumnType>) => {
+    kinds.set(field, new Set([...(kinds.get(field) ?? []), ...seen]))
+  }
+  for (const { chunk, inspection } of chunks) {
+    const unknown = [...inspection.fields].filter((field) => !known.has(field) && field !== extraKey)
+    if (unknown.length > 0) {
+      const seen = await kindsOf(engine, chunk, unknown.filter(isName))
+      const ordered =
+        seen.size > 1 ? await orderOfAppearance(engine, chunk, [...seen.keys()]) : [...seen.keys()]
+      for (const field of ordered) meet(field, seen.get(field) as ReadonlySet<ColumnType>)
+      for (const field of unknown) if (!isName(field)) meet(field, new Set(['text']))
+    }
+    if (stream.name === 'users' && !known.has(introApr.source) && inspection.fields.has(introApr.parent)) {
+      const inside = await kindsInside(engine, chunk, introApr.parent, introApr.member)
+      if (inside.size > 0) meet(introApr.source, inside)
+    }
+  }
+  const fields = [...kinds].map(([source, seen]) => {
+    const promised = declared.get(source)
+    const fits = promised !== undefined && [...seen].every((kind) => holds(promised, kind))
+    return fits
+      ? ({ source, type: promised, origin: 'declared' } as const)
+      : ({ source, type: typeFor(seen), origin: 'seen' } as const)
+  })
+  const extended = withNewFields(shape, fields, dialect)
+  const overflow = fields.map(({ source }) => source).filter((source) => !columnOf(extended, source))
+  return { shape: extended, overflow: new Set(overflow) }
+}
+
+const isName = (field: string): boolean => field !== '' && !field.includes('\0')
+
+/** Whether a declared type takes a value of this kind; a date is sent as text or as epoch milliseconds. */
+const holds = (declared: ColumnType, kind: ColumnType): boolean =>
+  declared === 'timestamptz' ? kind === 'text' || kind === 'bigint' : widened(declared, kind) === declared
+
+/** The shape with every column as wide as the values of these chunks ask. */
+async function widenedShape(
+  engine: Engine,
+  stream: Stream,
+  shape: Shape,
+  chunks: Clean['chunks'],
+): Promise<Shape> {
+  const types = new Map<string, ColumnType>()
+  const columns = fieldColumns(shape).filter(({ type, embedded }) => type !== 'timestamptz' && !embedded)
+  for (const { chunk, inspection } of chunks) {
+    const present = columns.filter(({ source }) => inspection.fields.has(source))
+    const kinds = await kindsOf(
+      engine,
+      chunk,
+      present.map(({ source }) => source),
+    )
+    if (
+      stream.name === 'users' &&
+      inspection.fields.has(introApr.parent) &&
+      columnOf(shape, introApr.source)
+    ) {
+      const inside = await kindsInside(engine, chunk, introApr.parent, introApr.member)
+      kinds.set(introApr.source, new Set([...(kinds.get(introApr.source) ?? []), ...inside]))
+    }
+    for (const { source, name, type } of columns) {
+      const isKey = stream.key.includes(name)
+      const seen = [...(kinds.get(source) ?? [])].filter((kind) => !(isKey && kind === 'json'))
+      types.set(name, typeFor([types.get(name) ?? type, ...seen]))
+    }
+  }
+  return withTypes(shape, types)
+}
+
+/** Chunks under the keys that the reader asks for: only those that hold an odd name are rewritten. */
+async function rekeyedChunks(
+  dialect: Dialect,
+  { directory, stream }: PrepareOptions,
+  shape: Shape,
+  overflow: ReadonlySet<string>,
+  chunks: Clean['chunks'],
+): Promise<{ chunks: readonly Chunk[]; replacedNuls: number }> {
+  const keys = readKeys(shape)
+  const isOdd = (field: string) => overflow.has(field) || (keys.get(field) ?? field) !== field
+  const keyed: Chunk[] = []
+  let replacedNuls = 0
+  for (const { chunk, inspection } of chunks) {
+    if (![...inspection.fields].some(isOdd)) {
+      keyed.push(chunk)
+      continue
+    }
+    const rewritten = await rewriteChunk(chunk, join(directory, 'keyed'), {
+      required: requiredField(stream),
+      missingCode: 'missing_key',
+      readKey: (field) => (overflow.has(field) ? undefined : (keys.get(field) ?? field)),
+      replaceNul: dialect.refusesNul,
+    })
+    keyed.push(...rewritten.chunks)
+    replacedNuls += rewritten.replacedNuls
+  }
+  return { chunks: keyed, replacedNuls }
+}

@@ -1,0 +1,192 @@
+/**
+ * The careful path: a chunk that DuckDB refuses, or whose fields cannot stand in one statement as they are (names that
+ * differ only by case, more fields than a table takes), is written anew line by line. Values are copied as text, so
+ * that every digit of a number stays; bad lines are set aside.
+ */
+import { createReadStream } from 'node:fs'
+import type { Chunk, Reject } from './chunk.ts'
+import { extraKey } from './names.ts'
+import { ChunkWriter } from './spool.ts'
+
+export interface RewriteRules {
+  /** The field that every line must have. */
+  readonly required: string
+  /** What a line without it is called. */
+  readonly missingCode: string
+  /** The key under which a field is read from the chunk, or undefined where it goes to `_extra`. */
+  readonly readKey: (field: string) => string | undefined
+  /** True where the warehouse cannot hold U+0000: it becomes U+2400, and the original goes to `_extra` as JSON text. */
+  readonly replaceNul: boolean
+}
+
+export interface Rewritten {
+  readonly chunks: readonly Chunk[]
+  readonly rejects: readonly Reject[]
+  /** Lines that had half of a surrogate pair, or bytes that are no UTF-8: they have U+FFFD now. */
+  readonly replacedSurrogates: number
+  readonly replacedNuls: number
+}
+
+/** Writes the chunk anew into `directory`; the old file stays. */
+export async function rewriteChunk(chunk: Chunk, directory: string, rules: RewriteRules): Promise<Rewritten> {
+  const writer = new ChunkWriter(directory)
+  const rejects: Reject[] = []
+  let replacedSurrogates = 0
+  let replacedNuls = 0
+  for await (const line of linesOf(chunk.path)) {
+    if (line.trim() === '') continue
+    const fault = faultOf(line, rules)
+    if (fault) {
+      rejects.push({ ...fault, raw: line })
+      continue
+    }
+    const { text, replaced } = withoutHalfPairs(line)
+    if (replaced || line.includes('\ufffd')) replacedSurrogates += 1
+    const { json, hadNul } = rewriteLine(text, rules)
+    if (hadNul) replacedNuls += 1
+    await writer.write(Buffer.from(`${json}\n`))
+  }
+  return { chunks: await writer.end(), rejects, replacedSurrogates, replacedNuls }
+}
+
+/** Why a line cannot be loaded, or undefined. */
+function faultOf(line: string, { required, missingCode }: RewriteRules): Omit<Reject, 'raw'> | undefined {
+  let value: unknown
+  try {
+    value = JSON.parse(line)
+  } catch (error) {
+    return {
+      code: 'malformed_line',
+      reason: `the line is no JSON: ${(error as Error).message.slice(0, 200)}`,
+    }
+  }
+  if (value === null || typeof value !== 'object' || Array.isArray(value)) {
+    return { code: 'not_an_object', reason: 'the line is JSON, but no object' }
+  }
+  if (!(required in value)) return { code: missingCode, reason: `the record has no "${required}"` }
+  return undefined
+}
+
+/** One line under the keys that the reader asks for; what has no key of its own goes into `_extra`. */
+function rewriteLine(line: string, { readKey, replaceNul }: RewriteRules): { json: string; hadNul: boolean } {
+  const members = new Map<string, string>()
+  const extra = new Map<string, string>()
+  let hadNul = false
+  for (const { key, value } of membersOf(line)) {
+    if (key === extraKey) {
+      for (const member of membersOf(value)) extra.set(freeName(extra, member.key), member.value)
+      continue
+    }
+    const name = readKey(key)
+    // The last of several members of one name counts, as everywhere in JSON; the earlier ones are kept aside.
+    const target = name === undefined ? extra : members
+    const earlier = target.get(name ?? key)
+    if (earlier !== undefined) extra.set(freeName(extra, key), earlier)
+    if (replaceNul && hasNul(value)) {
+      hadNul = true
+      extra.set(freeName(extra, key), JSON.stringify(value))
+      target.set(name ?? key, withoutNul(value))
+    } else {
+      target.set(name ?? key, value)
+    }
+  }
+  if (extra.size > 0) members.set(extraKey, objectText(extra, replaceNul))
+  return { json: objectText(members, replaceNul), hadNul }
+}
+
+/** `field`, or `field#1`, `field#2` … where it is taken. */
+function freeName(taken: ReadonlyMap<string, string>, field: string): string {
+  let name = field
+  for (let count = 1; taken.has(name); count += 1) name = `${field}#${count}`
+  return name
+}
+
+const objectText = (members: ReadonlyMap<string, string>, replaceNul: boolean): string =>
+  `{${[...members].map(([key, value]) => `${JSON.stringify(replaceNul ? key.replaceAll('\0', '␀') : key)}:${value}`).join(',')}}`
+
+/** The members of a JSON object as text: keys decoded, values exactly as they stand. The line is known to be valid. */
+export function* membersOf(line: string): Generator<{ key: string; value: string }> {
+  let at = skipBlanks(line, line.indexOf('{') + 1)
+  while (line[at] !== '}') {
+    const keyEnd = endOfString(line, at)
+    const key = JSON.parse(line.slice(at, keyEnd)) as string
+    const start = skipBlanks(line, line.indexOf(':', keyEnd) + 1)
+    const end = endOfValue(line, start)
+    yield { key, value: line.slice(start, end).trimEnd() }
+    at = skipBlanks(line, line[end] === ',' ? end + 1 : end)
+  }
+}
+
+const skipBlanks = (text: string, from: number): number => {
+  let at = from
+  while (text[at] === ' ' || text[at] === '\t' || text[at] === '\r' || text[at] === '\n') at += 1
+  return at
+}
+
+/** The position behind the string that begins at `from`. */
+function endOfString(text: string, from: number): number {
+  let at = from + 1
+  while (text[at] !== '"') at += text[at] === '\\' ? 2 : 1
+  return at + 1
+}
+
+/** The position of the `,` or `}` behind the value that begins at `from`. */
+function endOfValue(text: string, from: number): number {
+  let depth = 0
+  for (let at = from; ; ) {
+    const character = text[at]
+    if (character === '"') {
+      at = endOfString(text, at)
+      continue
+    }
+    if (depth === 0 && (character === ',' || character === '}')) return at
+    if (character === '{' || character === '[') depth += 1
+    if (character === '}' || character === ']') depth -= 1
+    at += 1
+  }
+}
+
+const escapes = /\\(?:u([0-9a-fA-F]{4})|.)/g
+
+/** Replaces `\ud83d` that has no second half (and a second half alone) by `\ufffd`. */
+function withoutHalfPairs(line: string): { text: string; replaced: boolean } {
+  if (!/\\u[dD]/.test(line)) return { text: line, replaced: false }
+  const found = [...line.matchAll(escapes)].map((match) => ({
+    at: match.index,
+    code: match[1] === undefined ? -1 : Number.parseInt(match[1], 16),
+  }))
+  const lone = found.filter(({ at, code }, index) => {
+    const next = found[index + 1]
+    const previous = found[index - 1]
+    if (isHigh(code)) return !(next && next.at === at + 6 && isLow(next.code))
+    if (isLow(code)) return !(previous && previous.at === at - 6 && isHigh(previous.code))
+    return false
+  })
+  let text = line
+  for (const { at } of lone) text = `${text.slice(0, at)}\\ufffd${text.slice(at + 6)}`
+  return { text, replaced: lone.length > 0 }
+}
+
+const isHigh = (code: number): boolean => code >= 0xd800 && code < 0xdc00
+const isLow = (code: number): boolean => code >= 0xdc00 && code < 0xe000
+
+const hasNul = (json: string): boolean =>
+  json.includes('\\u0000') && [...json.matchAll(escapes)].some((match) => match[1] === '0000')
+
+const withoutNul = (json: string): string =>
+  json.replace(escapes, (escape, code: string | undefined) => (code === '0000' ? '\\u2400' : escape))
+
+/** The lines of a file, split at `\n` alone (U+2028 may stand inside of strings). */
+async function* linesOf(path: string): AsyncGenerator<string> {
+  let rest: Buffer[] = []
+  for await (const block of createReadStream(path, { highWaterMark: 2 ** 20 }) as AsyncIterable<Buffer>) {
+    let from = 0
+    for (let end = block.indexOf(10); end >= 0; end = block.indexOf(10, from)) {
+      yield Buffer.concat([...rest, block.subarray(from, end)]).toString()
+      rest = []
+      from = end + 1
+    }
+    if (from < block.length) rest.push(block.subarray(from))
+  }
+  if (rest.length > 0) yield Buffer.concat(rest).toString()
+}

@@ -1,0 +1,100 @@
+/** What both warehouses can do; nobody asks which of the two it has. */
+import type { Kysely, Transaction } from 'kysely'
+import type { ColumnType, Stream } from '../catalog/index.ts'
+import type { StateDatabase } from '../state/tables.ts'
+import type { Engine } from './engine.ts'
+import type { NameRules } from './names.ts'
+import type { Parsed } from './parse.ts'
+import type { TableColumn } from './shape.ts'
+
+/** The schemas of a warehouse, all named after the configured one. */
+export interface SchemaNames {
+  /** Stream tables. */
+  readonly streams: string
+  /** Our own tables. */
+  readonly sync: string
+  /** Views for analysts. */
+  readonly views: string
+}
+
+export const schemaNames = (schema: string): SchemaNames => ({
+  streams: schema,
+  sync: `${schema}_sync`,
+  views: `${schema}_views`,
+})
+
+/** Where the two databases differ, in words of SQL. */
+export interface Dialect extends NameRules {
+  /** The warehouse's name of a type. */
+  readonly typeName: Readonly<Record<ColumnType, string>>
+  /** The hidden column that tells which row of a staging table came later. */
+  readonly arrival: 'rowid' | 'ctid'
+  /** True where U+0000 cannot be stored. */
+  readonly refusesNul: boolean
+  /** An expression that turns a column into a wider type. */
+  readonly widen: (column: string, from: ColumnType, to: ColumnType) => string
+}
+
+/**
+ * The warehouse while it is being worked with. A DuckDB file is attached (and locked for others) for exactly the
+ * lifetime of its session; a Postgres session is one connection.
+ */
+export interface Session {
+  /** Our own tables, typed; bulk statements on stream tables go through it as raw SQL. */
+  readonly db: Kysely<StateDatabase>
+  readonly names: SchemaNames
+  readonly dialect: Dialect
+  /** Inserts the parsed rows into a table, in order. Returns how many. `onRows` hears of progress. */
+  append(
+    trx: Transaction<StateDatabase>,
+    table: string,
+    rows: Parsed,
+    onRows?: (rows: number) => void,
+  ): Promise<number>
+  /** Inserts the result of a statement of the engine into one of our own tables. Returns how many rows. */
+  appendQuery(
+    trx: Transaction<StateDatabase>,
+    table: string,
+    columns: readonly string[],
+    select: string,
+  ): Promise<number>
+  /**
+   * Replaces rows of `table` by the last row of each key in `staging`. `key` are SQL expressions over the columns that
+   * both have, never null. Returns how many rows were written.
+   */
+  replaceByKey(
+    trx: Transaction<StateDatabase>,
+    table: string,
+    staging: string,
+    key: readonly string[],
+    columns: readonly TableColumn[],
+  ): Promise<number>
+  /** Gives an entity table its primary key, where the warehouse keeps one. */
+  createKey(trx: Transaction<StateDatabase>, table: string, stream: Stream): Promise<void>
+  /** Changes a table in place: `add column …`, `alter column … type … using …`. */
+  alterTable(trx: Transaction<StateDatabase>, table: string, alterations: readonly string[]): Promise<void>
+  /** Makes an empty temporary table of these columns, gone with the transaction. Returns its quoted name. */
+  createStaging(trx: Transaction<StateDatabase>, columns: readonly TableColumn[]): Promise<string>
+}
+
+/** A warehouse: the user's DuckDB file or Postgres server, and the engine that reads JSON for it. */
+export interface Warehouse extends AsyncDisposable {
+  readonly engine: Engine
+  readonly dialect: Dialect
+  readonly names: SchemaNames
+  /** A directory for the spool, removed with the warehouse's lock. */
+  readonly spoolDirectory: string
+  /** Works with the warehouse. Sessions of a DuckDB file take turns. */
+  use<T>(work: (session: Session) => Promise<T>, options?: UseOptions): Promise<T>
+  /**
+   * Excludes other processes from a job of this warehouse (e.g. `sync`) until disposed, or until this process dies.
+   * @throws UserError with code `locked` that names the holder.
+   */
+  lock(job: string): Promise<AsyncDisposable>
+}
+
+export interface UseOptions {
+  readonly signal?: AbortSignal | undefined
+  /** Hears once when the warehouse is held by another program and must be waited for. */
+  readonly onWait?: ((message: string) => void) | undefined
+}

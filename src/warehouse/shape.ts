@@ -1,0 +1,97 @@
+/** What a stream's table looks like: its columns, the fields they hold, and how both may change. */
+import { type ColumnType, type SourceType, type Stream, storedType } from '../catalog/index.ts'
+import { columnName, type NameRules, ownColumns } from './names.ts'
+
+export type Origin = 'catalogue' | 'declared' | 'seen' | 'ours'
+
+/** One column of a stream table. */
+export interface TableColumn {
+  /** The field's own name, as Iterable writes it. */
+  readonly source: string
+  readonly name: string
+  readonly type: ColumnType
+  readonly origin: Origin
+  readonly embedded: boolean
+  readonly previousTypes: readonly ColumnType[]
+}
+
+/** The columns of one table, in order. Values are never changed: each change makes a new shape. */
+export interface Shape {
+  readonly stream: string
+  readonly columns: readonly TableColumn[]
+}
+
+/** The shape of a table that has just been made. */
+export function initialShape(stream: Stream): Shape {
+  const fields = Object.entries(stream.columns).map(([source, type]) => catalogueColumn(source, type))
+  const ours = Object.entries({
+    [ownColumns.runId]: 'text',
+    [ownColumns.loadedAt]: 'timestamptz',
+    [ownColumns.extra]: 'json',
+  } as const).map(([name, type]) => ({ ...catalogueColumn(name, type), origin: 'ours' as const }))
+  return { stream: stream.name, columns: [...fields, ...ours] }
+}
+
+const catalogueColumn = (source: string, type: SourceType): TableColumn => ({
+  source,
+  name: source,
+  type: storedType(type),
+  origin: 'catalogue',
+  embedded: type === 'embedded_json',
+  previousTypes: [],
+})
+
+/** The columns that hold fields of Iterable. */
+export const fieldColumns = (shape: Shape): readonly TableColumn[] =>
+  shape.columns.filter(({ origin }) => origin !== 'ours')
+
+/** The column of a field, if it has one. */
+export const columnOf = (shape: Shape, source: string): TableColumn | undefined =>
+  shape.columns.find((column) => column.source === source && column.origin !== 'ours')
+
+/**
+ * The shape with columns for new fields, in the order given (the order of first appearance decides who keeps a name
+ * that differs only by case). Fields beyond the limit are left out: they go to `_extra`.
+ */
+export function withNewFields(
+  shape: Shape,
+  fields: readonly { source: string; type: ColumnType; origin: 'declared' | 'seen' }[],
+  rules: NameRules,
+): Shape {
+  const columns = [...shape.columns]
+  const taken = new Set(columns.map(({ name }) => name.toLowerCase()))
+  let custom = columns.filter(({ origin }) => origin === 'declared' || origin === 'seen').length
+  for (const { source, type, origin } of fields) {
+    // No identifier can be empty or hold U+0000.
+    if (custom >= rules.maxCustomColumns || source === '' || source.includes('\0')) continue
+    const name = columnName(source, shape.stream, (candidate) => taken.has(candidate), rules)
+    taken.add(name.toLowerCase())
+    columns.push({ source, name, type, origin, embedded: false, previousTypes: [] })
+    custom += 1
+  }
+  return { ...shape, columns }
+}
+
+/** The shape with some columns of wider types. */
+export function withTypes(shape: Shape, types: ReadonlyMap<string, ColumnType>): Shape {
+  const columns = shape.columns.map((column) => {
+    const type = types.get(column.name)
+    return type === undefined || type === column.type
+      ? column
+      : { ...column, type, previousTypes: [...column.previousTypes, column.type] }
+  })
+  return { ...shape, columns }
+}
+
+/** The narrowest type that holds all of these kinds of values (design 1.5, rule 2). */
+export function typeFor(kinds: Iterable<ColumnType>): ColumnType {
+  return [...kinds].reduce(widened)
+}
+
+/** The narrowest type that holds both. A time column is never widened: what it cannot read goes to `_extra`. */
+export function widened(a: ColumnType, b: ColumnType): ColumnType {
+  if (a === b || a === 'timestamptz') return a
+  if (a === 'json' || b === 'json') return 'json'
+  const numbers: readonly ColumnType[] = ['bigint', 'double']
+  return numbers.includes(a) && numbers.includes(b) ? 'double' : 'text'
+}

@@ -1,0 +1,60 @@
+/** `iterable_views`: for each stream table a view of the same rows with snake_case names. */
+import { sql, type Transaction } from 'kysely'
+import type { StateDatabase } from '../state/tables.ts'
+import type { Session } from './session.ts'
+import type { Shape } from './shape.ts'
+import { quoted } from './sql.ts'
+
+/** Makes the view of a stream's table. */
+export async function createStreamView(
+  trx: Transaction<StateDatabase>,
+  session: Session,
+  shape: Shape,
+): Promise<void> {
+  const columns = [...viewColumns(shape.columns.map(({ name }) => name))]
+    .map(([column, name]) => `${quoted(column)} as ${quoted(name)}`)
+    .join(',\n  ')
+  await sql
+    .raw(
+      `create or replace view ${viewOf(session, shape.stream)} as select\n  ${columns}\nfrom ${quoted(session.names.streams)}.${quoted(shape.stream)}`,
+    )
+    .execute(trx)
+}
+
+/** Takes the view away, so that the columns under it may change. */
+export async function dropStreamView(
+  trx: Transaction<StateDatabase>,
+  session: Session,
+  stream: string,
+): Promise<void> {
+  await sql.raw(`drop view if exists ${viewOf(session, stream)}`).execute(trx)
+}
+
+const viewOf = ({ names }: Session, stream: string): string => `${quoted(names.views)}.${quoted(stream)}`
+
+/** The view's name of each column; names that meet are numbered. */
+export function viewColumns(columns: readonly string[]): ReadonlyMap<string, string> {
+  const taken = new Set<string>()
+  const names = new Map<string, string>()
+  for (const column of columns) {
+    const base = snakeCase(column)
+    let name = base
+    for (let count = 2; taken.has(name); count += 1) name = `${base}_${count}`
+    taken.add(name)
+    names.set(column, name)
+  }
+  return names
+}
+
+/** `createdAt` → `created_at`, `Lifetime Value` → `lifetime_value`; our own columns keep their names. */
+export function snakeCase(name: string): string {
+  if (name.startsWith('_')) return `_${snakeCase(name.slice(1))}`
+  return (
+    name
+      .replaceAll(/([\p{Ll}\d])(\p{Lu})/gu, '$1_$2')
+      .replaceAll(/(\p{Lu})(\p{Lu}\p{Ll})/gu, '$1_$2')
+      .replaceAll(/[^\p{L}\p{N}]+/gu, '_')
+      .replaceAll(/^_+|_+$/g, '')
+      .toLowerCase() || 'column'
+  )
+}
