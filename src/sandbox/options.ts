@@ -188,9 +188,12 @@ export type RowFailure = 'invalid' | 'invalidData' | 'notFound' | 'conflict' | '
 
 /** Times are Dates or any spelling Date.parse reads; left out: no bound. From inclusive, to exclusive. */
 export interface Truth {
-  /** The rows of an export data type (also `user`) that are JSON objects, rows not yet visible included. */
+  /**
+   * The rows of an export data type (also `user`) that belong into a table: JSON objects, for events with a readable
+   * createdAt. Rows not yet visible are included.
+   */
   events(dataType: string, from?: Date | string, to?: Date | string): Row[]
-  /** The lines of the same that are no JSON objects. */
+  /** The other lines of the same window. */
   badLines(dataType: string, from?: Date | string, to?: Date | string): string[]
   /** As `events('user')`. */
   users(from?: Date | string, to?: Date | string): Row[]

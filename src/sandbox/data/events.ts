@@ -1,0 +1,208 @@
+/** Events: each one a pure function of seed, data type, block of time and position. */
+import type { ProjectType, Row } from '../options.ts'
+import { systemTime } from '../times.ts'
+import { details, subjects } from './details.ts'
+import { identity, type Person } from './people.ts'
+import { profileOf } from './profiles.ts'
+import { hash32, type Random, randomFor } from './random.ts'
+
+export interface Scene {
+  readonly seed: number
+  readonly projectType: ProjectType
+  readonly people: readonly Person[]
+  /** Campaign rows by medium. */
+  readonly campaigns: (medium: string) => readonly Row[]
+  readonly listIds: readonly number[]
+  /** Start of the first block; a block lasts 24 hours. */
+  readonly start: number
+  /** Rows of emailSend in a block, which opens and clicks refer to. */
+  readonly sendsIn: (block: number) => number
+}
+
+export interface Made {
+  readonly at: number
+  readonly row: Row
+}
+
+const blockMs = 86_400_000
+/** The event at this place; `at` lies within the block. */
+export function eventAt(scene: Scene, dataType: string, block: number, index: number): Made {
+  const random = randomFor(scene.seed, dataType, block, index)
+  // Two clicks within one second are the same row twice, and both are true.
+  if (index > 0 && dataType !== 'emailSend' && random.below(150) === 0)
+    return eventAt(scene, dataType, block, index - 1)
+  if (dataType === 'emailSend') return sendAt(scene, block, index)
+  if (dataType === 'emailSubscribe' || dataType === 'emailUnSubscribe')
+    return subscription(scene, dataType, block, random)
+  const more = details[dataType]!
+  const sends = scene.sendsIn(block)
+  if (dataType.startsWith('email') || dataType === 'hostedUnsubscribeClick') {
+    const sent = sends > 0 ? sendFacts(scene, block, random.below(sends)) : sendFacts(scene, block, index)
+    const at = Math.min(
+      sent.at + 1000 * (20 + random.below(40_000)),
+      scene.start + (block + 1) * blockMs - 1000,
+    )
+    return {
+      at,
+      row: {
+        createdAt: spelled(at, random),
+        ...common(sent),
+        contentId: sent.contentId,
+        ...more(random, sent.person),
+        eventName: dataType,
+      },
+    }
+  }
+  const at = timeIn(scene, block, random)
+  const person = random.pick(scene.people)
+  const campaign = scene.campaigns(mediumOf(dataType))
+  const row: Row = { createdAt: spelled(at, random), ...identity(person) }
+  if (campaign.length > 0 && dataType !== 'customEvent' && dataType !== 'smsReceived') {
+    const { id, templateId } = random.pick(campaign)
+    Object.assign(row, { campaignId: id, templateId, messageId: random.hex(32) })
+  }
+  return {
+    at,
+    row: { ...row, eventName: dataType, ...more(random, person), itblInternal: stamps(at) },
+  }
+}
+
+interface Sent {
+  readonly at: number
+  readonly person: Person
+  readonly campaignId: unknown
+  readonly templateId: unknown
+  readonly messageTypeId: number
+  readonly messageId: string
+  readonly contentId: number
+  readonly random: Random
+}
+
+function sendFacts(scene: Scene, block: number, index: number): Sent {
+  const random = randomFor(scene.seed, 'send', block, index)
+  const at = timeIn(scene, block, random)
+  const person = random.pick(scene.people)
+  const campaigns = scene.campaigns('Email')
+  const campaign = campaigns.length > 0 ? random.pick(campaigns) : { id: 2_150_040, templateId: 3_350_021 }
+  const contentId = 3_341_200 + (hash32(String(campaign.id)) % 500)
+  const messageTypeId = campaign.type === 'Triggered' ? 51_004 : 51_002
+  return {
+    at,
+    person,
+    campaignId: campaign.id,
+    templateId: campaign.templateId,
+    messageTypeId,
+    messageId: random.hex(32),
+    contentId,
+    random,
+  }
+}
+
+function sendAt(scene: Scene, block: number, index: number): Made {
+  const sent = sendFacts(scene, block, index)
+  const { at, random, messageTypeId, person } = sent
+  const subject = random.pick(subjects)
+  const order = {
+    eventName: 'order',
+    id: `o-${block}-${index}`,
+    total: random.below(20_000) / 100,
+    city: person.home.city,
+    note: subject,
+  }
+  return {
+    at,
+    row: {
+      createdAt: spelled(at, random),
+      ...common(sent),
+      messageTypeId,
+      channelId: messageTypeId === 51_004 ? 12_012 : 12_011,
+      contentId: sent.contentId,
+      messageBusId: sent.messageId,
+      espName: random.chance(0.8) ? 'mailgun' : 'sparkpost',
+      catalogLookupCount: random.below(3),
+      catalogCollectionCount: 0,
+      productRecommendationCount: random.below(4),
+      transactionalData: JSON.stringify(order),
+      eventName: 'emailSend',
+      ...(random.chance(0.4) ? { workflowId: 157_274 } : {}),
+      emailSubject: subject,
+      locale: person.home.locale,
+      labels: random.chance(0.3) ? ['sale', 'été'] : [],
+      ...(random.chance(0.2) ? { experimentId: 88_000 + random.below(50) } : {}),
+      deliveryContext: { pool: { name: random.pick(['a', 'b']), weight: random.below(100) / 100 } },
+      itblInternal: stamps(at),
+    },
+  }
+}
+
+function subscription(scene: Scene, dataType: string, block: number, random: Random): Made {
+  const at = timeIn(scene, block, random)
+  const person = random.pick(scene.people)
+  const lists = scene.listIds.length > 0 ? [random.pick(scene.listIds)] : []
+  const base = { createdAt: spelled(at, random), ...identity(person) }
+  if (dataType === 'emailUnSubscribe') {
+    const bounced = random.chance(0.3)
+    const reason = bounced
+      ? {
+          unsubSource: 'HardBounce',
+          bounceMessage: '550 no such user',
+          recipientState: 'HardBounce',
+          status: '5.1.1',
+          channelIds: [12_011],
+          emailListIds: [],
+          messageId: random.hex(32),
+        }
+      : {
+          unsubSource: random.pick(['ListAPI', 'API', 'WebApp']),
+          ...(lists[0] === undefined ? {} : { emailListId: lists[0] }),
+          emailListIds: lists,
+          channelIds: [],
+        }
+    return { at, row: { ...base, ...reason, messageTypeIds: [], eventName: dataType } }
+  }
+  // A subscription carries a copy of the profile as it was.
+  const profile = profileOf(person, scene.seed, at, scene.projectType)
+  const { signupSource, itblInternal, emailListIds, userListIds, createdAt, ...copied } = profile
+  return {
+    at,
+    row: {
+      ...copied,
+      ...base,
+      signupSource: signupSource ?? 'API',
+      ...(lists[0] === undefined ? {} : { emailListId: lists[0] }),
+      emailListIds: lists,
+      channelIds: [],
+      messageTypeIds: [],
+      publicIdString: random.hex(16),
+      eventName: dataType,
+    },
+  }
+}
+
+function common({ person, campaignId, templateId, messageId }: Sent): Row {
+  return { ...identity(person), campaignId, templateId, messageId }
+}
+
+const timeIn = ({ start }: Scene, block: number, random: Random) =>
+  start + block * blockMs + random.below(86_400) * 1000
+
+/** Nearly always the system form; the others have been seen in exports. */
+function spelled(at: number, random: Random): string {
+  const dice = random.below(1000)
+  if (dice >= 20) return systemTime(at)
+  const seconds = new Date(at).toISOString().slice(0, 19)
+  if (dice >= 5) return `${seconds}.${String(134_000 + random.below(900)).padStart(6, '0')}Z`
+  if (dice >= 2) return `${seconds.replace('T', ' ')} +0000`
+  return `${seconds}.134105.000Z`
+}
+
+const stamps = (at: number) => ({
+  documentCreatedAt: systemTime(at + 3000),
+  documentUpdatedAt: systemTime(at + 3000),
+})
+
+function mediumOf(dataType: string): string {
+  if (dataType.startsWith('push')) return 'Push'
+  if (dataType.startsWith('sms')) return 'SMS'
+  return dataType.startsWith('inApp') ? 'InApp' : 'Email'
+}

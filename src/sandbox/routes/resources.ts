@@ -1,0 +1,233 @@
+/** Campaigns, channels, message types, templates. */
+import { type Answer, badParams, json, notFound, text } from '../answers.ts'
+import { limits } from '../limits.ts'
+import type { Row } from '../options.ts'
+import { readTime } from '../times.ts'
+import type { Call, Route } from './route.ts'
+
+export const resourceRoutes: readonly Route[] = [
+  {
+    method: 'GET',
+    pattern: '/api/channels',
+    limit: limits.channels,
+    handle: (_, { project }) => json({ channels: project.channels }),
+  },
+  {
+    method: 'GET',
+    pattern: '/api/messageTypes',
+    limit: limits.messageTypes,
+    handle: (_, { project }) => json({ messageTypes: project.messageTypes }),
+  },
+  {
+    method: 'GET',
+    pattern: '/api/campaigns',
+    limit: limits.campaigns,
+    handle: (call, { project }) => {
+      const states = call.query.getAll('campaignState')
+      const rows = project.campaigns.filter(
+        (row) => states.length === 0 || states.includes(String(row.campaignState)),
+      )
+      return page(call, rows, 'campaigns', 'totalCampaignsCount', 'id')
+    },
+  },
+  {
+    method: 'GET',
+    pattern: '/api/campaigns/metrics',
+    limit: limits.campaignMetrics,
+    handle: (call, { project }) => metrics(call, project.campaigns),
+  },
+  {
+    method: 'GET',
+    pattern: '/api/campaigns/recurring/{id}/childCampaigns',
+    limit: limits.campaigns,
+    handle: (call, { project }) => {
+      const rows = project.campaigns.filter((row) => row.recurringCampaignId === Number(call.parts[0]))
+      return page(call, rows, 'campaigns', 'totalCampaignsCount', 'id')
+    },
+  },
+  {
+    method: 'GET',
+    pattern: '/api/campaigns/{id}',
+    limit: limits.campaigns,
+    handle: ({ parts: [id] }, { project }) => {
+      const campaign = project.campaigns.find((row) => row.id === Number(id))
+      return campaign ? json(campaign) : notFound(`Campaign ${id} not found`)
+    },
+  },
+  {
+    method: 'GET',
+    pattern: '/api/templates',
+    limit: limits.templates,
+    handle: (call, { project }) => {
+      const rows = templatesFor(call, project.templates)
+      return typeof rows === 'string'
+        ? badParams(rows)
+        : page(call, rows, 'templates', 'totalTemplatesCount', 'templateId')
+    },
+  },
+  {
+    method: 'GET',
+    pattern: '/api/templates/getByClientTemplateId',
+    limit: limits.templates,
+    handle: ({ query }, { project }) => {
+      const rows = project.templates.filter((row) => row.clientTemplateId === query.get('clientTemplateId'))
+      return json({
+        templates: rows.map(({ templateId, campaignId }) => ({ templateId, campaignId, locales: ['en'] })),
+      })
+    },
+  },
+  ...(['email', 'sms', 'push', 'inapp'] as const).map(
+    (medium): Route => ({
+      method: 'GET',
+      pattern: `/api/templates/${medium}/get`,
+      ...(medium === 'inapp' ? {} : { limit: limits.templates }),
+      handle: ({ query }, { project }) => {
+        const id = Number(query.get('templateId') ?? Number.NaN)
+        if (Number.isNaN(id)) return badParams('templateId is required')
+        const row = project.templates.find(
+          (template) => template.templateId === id && String(template.messageMedium).toLowerCase() === medium,
+        )
+        return row ? json(content(medium, row)) : notFound(`Template ${id} not found`)
+      },
+    }),
+  ),
+]
+
+/** `page` counts from 1; `nextPageUrl` is relative and absent on the last page. */
+function page({ path, query }: Call, rows: readonly Row[], name: string, total: string, id: string): Answer {
+  const number = Number(query.get('page') ?? 1)
+  const size = Number(query.get('pageSize') ?? 20)
+  if (!Number.isInteger(number) || number < 1) return badParams(`Invalid page: ${query.get('page')}`)
+  if (!Number.isInteger(size) || size < 1 || size > 1000)
+    return badParams(`Invalid pageSize: ${query.get('pageSize')}, the maximum is 1000`)
+  const sort = query.get('sort') ?? 'id'
+  const field = sort.replace(/^-/, '')
+  if (!['id', 'name', 'createdAt', 'updatedAt', 'startAt'].includes(field))
+    return badParams(`Invalid sort: ${sort}`)
+  const sorted = [...rows].sort((a, b) =>
+    compare(a[field === 'id' ? id : field], b[field === 'id' ? id : field]),
+  )
+  if (sort.startsWith('-')) sorted.reverse()
+  const urlOf = (to: number) => {
+    const next = new URLSearchParams(query)
+    next.set('page', String(to))
+    next.set('pageSize', String(size))
+    return `${path}?${next}`
+  }
+  return json({
+    [name]: sorted
+      .slice((number - 1) * size, number * size)
+      .map((row) => (name === 'templates' ? withoutQuery(row) : row)),
+    [total]: rows.length,
+    ...(number * size < rows.length ? { nextPageUrl: urlOf(number + 1) } : {}),
+    ...(number > 1 ? { previousPageUrl: urlOf(number - 1) } : {}),
+  })
+}
+
+/** Type and medium are told by the query alone. */
+const withoutQuery = ({ templateType, messageMedium, ...row }: Row): Row => row
+
+function compare(a: unknown, b: unknown): number {
+  if (typeof a === 'number' && typeof b === 'number') return a - b
+  return String(a ?? '') < String(b ?? '') ? -1 : 1
+}
+
+function templatesFor({ query }: Call, templates: readonly Row[]): Row[] | string {
+  const type = query.get('templateType')
+  const medium = query.get('messageMedium')
+  if (type && !['Base', 'Blast', 'Triggered', 'Workflow'].includes(type))
+    return `Invalid templateType: ${type}`
+  if (medium && !['Email', 'Push', 'InApp', 'SMS'].includes(medium)) return `Invalid messageMedium: ${medium}`
+  const bound = (name: string, missing: number) => {
+    const text = query.get(name)
+    return text === null ? missing : readTime(text)
+  }
+  const from = bound('startDateTime', -Infinity)
+  const to = bound('endDateTime', Infinity)
+  if (from === undefined || to === undefined) return 'Invalid date, expected format yyyy-MM-dd HH:mm:ss [ZZ]'
+  return templates.filter((row) => {
+    const createdAt = Number(row.createdAt ?? 0)
+    return (
+      (!type || row.templateType === type) &&
+      (!medium || row.messageMedium === medium) &&
+      createdAt >= from &&
+      createdAt < to
+    )
+  })
+}
+
+function content(medium: 'email' | 'sms' | 'push' | 'inapp', row: Row): Row {
+  const {
+    templateId,
+    name,
+    messageTypeId,
+    creatorUserId,
+    campaignId,
+    clientTemplateId,
+    createdAt,
+    updatedAt,
+  } = row
+  const common = {
+    templateId,
+    name,
+    messageTypeId,
+    campaignId,
+    clientTemplateId,
+    locale: 'en',
+    isDefaultLocale: true,
+  }
+  switch (medium) {
+    case 'email':
+      return {
+        ...common,
+        creatorUserId,
+        subject: `${name} ✨`,
+        preheaderText: '',
+        fromName: 'Example',
+        fromEmail: 'news@example.com',
+        replyToEmail: 'news@example.com',
+        ccEmails: [],
+        bccEmails: [],
+        html: '<html><body>Hello {{firstName}}</body></html>',
+        plainText: 'Hello {{firstName}}',
+        linkParams: [{ key: 'utm_source', value: 'mail' }],
+        dataFeedIds: [],
+        cacheDataFeed: false,
+        mergeDataFeedContext: false,
+      }
+    case 'sms':
+      return { ...common, message: 'Hello {{firstName}}', linkParams: [], createdAt, updatedAt }
+    case 'push':
+      return {
+        ...common,
+        title: name,
+        message: 'Hello',
+        payload: {},
+        badge: '1',
+        sound: 'default',
+        createdAt,
+        updatedAt,
+      }
+    case 'inapp':
+      return { ...common, html: '<p>Hello</p>', payload: {}, createdAt, updatedAt }
+  }
+}
+
+function metrics({ query }: Call, campaigns: readonly Row[]): Answer {
+  const ids = new Set(
+    query
+      .getAll('campaignId')
+      .flatMap((ids) => ids.split(','))
+      .map(Number),
+  )
+  const rows = campaigns.filter(
+    ({ id, campaignState }) =>
+      ids.has(Number(id)) && !['Draft', 'Scheduled', 'Recurring'].includes(String(campaignState)),
+  )
+  const lines = rows.map(
+    ({ id, sendSize }) => `${id},${sendSize ?? 0},${Math.floor(Number(sendSize ?? 0) / 3)},`,
+  )
+  return text(
+    ['id,Total Email Sends,Unique Email Opens,Average Custom Conversion Value', ...lines].join('\n'),
+  )
+}
