@@ -151,6 +151,10 @@ describe('clock changes that are not an hour at two', () => {
     expect(between('0 6 30 12 *', ...days)).toEqual(['2011-12-30T16:00Z'])
     expect(between('0 * * * *', ...days)).toHaveLength(72)
   })
+  test('a run moved out of yesterday is still found when asked for today', () => {
+    expect(next('30 23 29 3 *', '2025-03-30T01:10Z', 1, 'America/Nuuk')).toEqual(['2025-03-30T01:30Z'])
+    expect(next('0 6 30 12 *', '2011-12-30T12:00Z', 1, 'Pacific/Apia')).toEqual(['2011-12-30T16:00Z'])
+  })
   test('Kathmandu is 5:45 ahead all year', () => {
     expect(next('0 6 * * *', '2026-03-08T00:00Z', 2, 'Asia/Kathmandu')).toEqual([
       '2026-03-08T00:15Z',
