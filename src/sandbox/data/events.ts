@@ -27,13 +27,13 @@ export interface Made {
 const blockMs = 86_400_000
 /** The event at this place; `at` lies within the block. */
 export function eventAt(scene: Scene, dataType: string, block: number, index: number): Made {
+  if (dataType === 'emailSend') return sendAt(scene, block, index)
   const random = randomFor(scene.seed, dataType, block, index)
   // Two clicks within one second are the same row twice, and both are true.
-  if (index > 0 && dataType !== 'emailSend' && random.below(150) === 0)
-    return eventAt(scene, dataType, block, index - 1)
-  if (dataType === 'emailSend') return sendAt(scene, block, index)
-  if (dataType === 'emailSubscribe' || dataType === 'emailUnSubscribe')
+  if (index > 0 && random.below(150) === 0) return eventAt(scene, dataType, block, index - 1)
+  if (dataType === 'emailSubscribe' || dataType === 'emailUnSubscribe') {
     return subscription(scene, dataType, block, random)
+  }
   const more = details[dataType]!
   const sends = scene.sendsIn(block)
   if (dataType.startsWith('email') || dataType === 'hostedUnsubscribeClick') {
@@ -102,37 +102,26 @@ function sendAt(scene: Scene, block: number, index: number): Made {
   const sent = sendFacts(scene, block, index)
   const { at, random, messageTypeId, person } = sent
   const subject = random.pick(subjects)
-  const order = {
-    eventName: 'order',
-    id: `o-${block}-${index}`,
-    total: random.below(20_000) / 100,
-    city: person.home.city,
-    note: subject,
-  }
-  return {
-    at,
-    row: {
-      createdAt: spelled(at, random),
-      ...common(sent),
-      messageTypeId,
-      channelId: messageTypeId === 51_004 ? 12_012 : 12_011,
-      contentId: sent.contentId,
-      messageBusId: sent.messageId,
-      espName: random.chance(0.8) ? 'mailgun' : 'sparkpost',
-      catalogLookupCount: random.below(3),
-      catalogCollectionCount: 0,
-      productRecommendationCount: random.below(4),
-      transactionalData: JSON.stringify(order),
-      eventName: 'emailSend',
-      ...(random.chance(0.4) ? { workflowId: 157_274 } : {}),
-      emailSubject: subject,
-      locale: person.home.locale,
-      labels: random.chance(0.3) ? ['sale', 'été'] : [],
-      ...(random.chance(0.2) ? { experimentId: 88_000 + random.below(50) } : {}),
-      deliveryContext: { pool: { name: random.pick(['a', 'b']), weight: random.below(100) / 100 } },
-      itblInternal: stamps(at),
-    },
-  }
+  const order = { id: `o-${block}-${index}`, total: random.below(20_000) / 100, city: person.home.city }
+  const row: Row = { createdAt: spelled(at, random), ...common(sent) }
+  row.messageTypeId = messageTypeId
+  row.channelId = messageTypeId === 51_004 ? 12_012 : 12_011
+  row.contentId = sent.contentId
+  row.messageBusId = sent.messageId
+  row.espName = random.chance(0.8) ? 'mailgun' : 'sparkpost'
+  row.catalogLookupCount = random.below(3)
+  row.catalogCollectionCount = 0
+  row.productRecommendationCount = random.below(4)
+  row.transactionalData = JSON.stringify(order)
+  row.eventName = 'emailSend'
+  if (random.chance(0.4)) row.workflowId = 157_274
+  row.emailSubject = subject
+  row.locale = person.home.locale
+  row.labels = random.chance(0.3) ? ['sale', 'été'] : []
+  if (random.chance(0.2)) row.experimentId = 88_000 + random.below(50)
+  row.deliveryContext = { pool: random.chance(0.5) ? 'a' : 'b', weight: random.below(100) / 100 }
+  row.itblInternal = stamps(at)
+  return { at, row }
 }
 
 function subscription(scene: Scene, dataType: string, block: number, random: Random): Made {
@@ -196,10 +185,10 @@ function spelled(at: number, random: Random): string {
   return `${seconds}.134105.000Z`
 }
 
-const stamps = (at: number) => ({
-  documentCreatedAt: systemTime(at + 3000),
-  documentUpdatedAt: systemTime(at + 3000),
-})
+function stamps(at: number): Row {
+  const time = systemTime(at + 3000)
+  return { documentCreatedAt: time, documentUpdatedAt: time }
+}
 
 function mediumOf(dataType: string): string {
   if (dataType.startsWith('push')) return 'Push'

@@ -93,10 +93,9 @@ export function personAt(index: number, seed: number, projectType: ProjectType):
 
 /** The identifying columns of a row, absent where the person has none. */
 export function identity(person: Person): { email?: string; userId?: string; itblUserId?: string } {
-  const { email, userId, itblUserId } = person
-  return {
-    ...(email === undefined ? {} : { email }),
-    ...(userId === undefined ? {} : { userId }),
-    ...(itblUserId === undefined ? {} : { itblUserId }),
-  }
+  const columns: { email?: string; userId?: string; itblUserId?: string } = {}
+  if (person.email !== undefined) columns.email = person.email
+  if (person.userId !== undefined) columns.userId = person.userId
+  if (person.itblUserId !== undefined) columns.itblUserId = person.itblUserId
+  return columns
 }

@@ -1,31 +1,48 @@
 /** Repeatable chance: everything the sandbox makes up hangs on the seed alone. */
 
-export interface Random {
-  /** 0 <= x < 1 */
-  next(): number
+/** A class, not closures: millions of them are made, one or two per event. */
+export class Random {
+  #state: number
+
+  constructor(seed: number) {
+    this.#state = seed
+  }
+
+  /** 0 <= x < 1 (mulberry32) */
+  next(): number {
+    this.#state = (this.#state + 0x6d2b79f5) | 0
+    const state = this.#state
+    let mixed = Math.imul(state ^ (state >>> 15), 1 | state)
+    mixed = (mixed + Math.imul(mixed ^ (mixed >>> 7), 61 | mixed)) ^ mixed
+    return ((mixed ^ (mixed >>> 14)) >>> 0) / 4294967296
+  }
+
   /** 0 <= n < end */
-  below(end: number): number
-  chance(probability: number): boolean
-  pick<T>(items: readonly T[]): T
+  below(end: number): number {
+    return Math.floor(this.next() * end)
+  }
+
+  chance(probability: number): boolean {
+    return this.next() < probability
+  }
+
+  pick<T>(items: readonly T[]): T {
+    return items[this.below(items.length)]!
+  }
+
   /** Lower-case hexadecimal digits. */
-  hex(length: number): string
+  hex(length: number): string {
+    let digits = ''
+    for (let count = 0; count < length; count += 4) digits += hexWords[this.below(65_536)]
+    return length % 4 === 0 ? digits : digits.slice(0, length)
+  }
 }
+
+const hexWords = Array.from({ length: 65_536 }, (_, word) => word.toString(16).padStart(4, '0'))
 
 /** A generator for one purpose: the same words always give the same sequence. */
 export function randomFor(...words: (string | number)[]): Random {
-  const next = mulberry32(hash32(words.join('\u0001')))
-  const below = (end: number) => Math.floor(next() * end)
-  return {
-    next,
-    below,
-    chance: (probability) => next() < probability,
-    pick: (items) => items[below(items.length)]!,
-    hex: (length) => {
-      let digits = ''
-      while (digits.length < length) digits += ((next() * 0x100000000) >>> 0).toString(16).padStart(8, '0')
-      return digits.slice(0, length)
-    },
-  }
+  return new Random(hash32(words.join('\u0001')))
 }
 
 /** FNV-1a with a final avalanche, 32 bits. */
@@ -35,16 +52,6 @@ export function hash32(text: string): number {
     hash = Math.imul(hash ^ text.charCodeAt(index), 0x01000193)
   }
   return mix(hash)
-}
-
-function mulberry32(seed: number): () => number {
-  let state = seed
-  return () => {
-    state = (state + 0x6d2b79f5) | 0
-    let mixed = Math.imul(state ^ (state >>> 15), 1 | state)
-    mixed = (mixed + Math.imul(mixed ^ (mixed >>> 7), 61 | mixed)) ^ mixed
-    return ((mixed ^ (mixed >>> 14)) >>> 0) / 4294967296
-  }
 }
 
 function mix(value: number): number {
