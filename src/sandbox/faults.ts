@@ -25,6 +25,8 @@ export interface FaultBook extends Faults {
 
 // Twice in a row these would be taken for permanently bad data, or cost a client's whole idle timeout.
 const onlyOnce = new Set<FaultProfile>(['cut', 'cut-line', 'stall', 'lost-answer'])
+// Over all profiles together, so that a client with three tries gets through.
+const strikesPerRequest = 2
 const headProfiles: readonly FaultProfile[] = ['429', '429-bare', '5xx']
 const bodyProfiles: readonly FaultProfile[] = ['reset', 'cut', 'cut-line', 'stall']
 
@@ -34,6 +36,9 @@ export function makeFaultBook(profiles: readonly FaultProfile[], seed: number): 
   const heads = afflictions(chosen(headProfiles), seed)
   const bodies = afflictions(chosen(bodyProfiles), seed)
   const writes = afflictions(chosen(['lost-answer']), seed)
+  const struck = new Map<string, number>()
+  const illnessOf = (target: Target, key: string) =>
+    heads(key) ?? (isStream(target.path) ? bodies(key) : isWrite(target) ? writes(key) : undefined)
   return {
     next: (rule) => {
       rules.push({ rule, skip: rule.skip ?? 0, left: rule.times ?? 1 })
@@ -51,8 +56,8 @@ export function makeFaultBook(profiles: readonly FaultProfile[], seed: number): 
         return { kind, ...(afterBytes === undefined ? {} : { afterBytes }) }
       }
       const key = keyOf(target)
-      const kind =
-        heads(key) ?? (isStream(target.path) ? bodies(key) : isWrite(target) ? writes(key) : undefined)
+      const kind = (struck.get(key) ?? 0) < strikesPerRequest ? illnessOf(target, key) : undefined
+      if (kind) struck.set(key, (struck.get(key) ?? 0) + 1)
       if (kind) return { kind }
       return profiles.includes('slow') && isStream(target.path) ? { kind: 'slow' } : undefined
     },
