@@ -144,7 +144,8 @@ export function makeProject(options: SandboxOptions): Project {
       const number = firsts[block]! + index
       const at = start + block * dayMs + randomFor(seed, 'bench', number).below(86_400) * 1000
       const row = profileOf(personAt(number, seed, projectType), seed, at, projectType)
-      return { at, row: { ...row, profileUpdatedAt: systemTime(at) } }
+      row.profileUpdatedAt = systemTime(at)
+      return { at, row }
     }
   }
 

@@ -45,8 +45,7 @@ export function eventAt(scene: Scene, dataType: string, block: number, index: nu
     return {
       at,
       row: {
-        createdAt: spelled(at, random),
-        ...common(sent),
+        ...common(sent, spelled(at, random)),
         contentId: sent.contentId,
         ...more(random, sent.person),
         eventName: dataType,
@@ -103,7 +102,7 @@ function sendAt(scene: Scene, block: number, index: number): Made {
   const { at, random, messageTypeId, person } = sent
   const subject = random.pick(subjects)
   const order = { id: `o-${block}-${index}`, total: random.below(20_000) / 100, city: person.home.city }
-  const row: Row = { createdAt: spelled(at, random), ...common(sent) }
+  const row = common(sent, spelled(at, random))
   row.messageTypeId = messageTypeId
   row.channelId = messageTypeId === 51_004 ? 12_012 : 12_011
   row.contentId = sent.contentId
@@ -168,8 +167,16 @@ function subscription(scene: Scene, dataType: string, block: number, random: Ran
   }
 }
 
-function common({ person, campaignId, templateId, messageId }: Sent): Row {
-  return { ...identity(person), campaignId, templateId, messageId }
+function common({ person, campaignId, templateId, messageId }: Sent, createdAt: string): Row {
+  const { email, userId, itblUserId } = person
+  const row: Row = { createdAt }
+  if (email !== undefined) row.email = email
+  if (userId !== undefined) row.userId = userId
+  if (itblUserId !== undefined) row.itblUserId = itblUserId
+  row.campaignId = campaignId
+  row.templateId = templateId
+  row.messageId = messageId
+  return row
 }
 
 const timeIn = ({ start }: Scene, block: number, random: Random) =>

@@ -71,19 +71,16 @@ export function profileOf(person: Person, seed: number, until: number, projectTy
   const random = randomFor(seed, 'profile', person.index)
   const signup = until - Math.floor((30 + random.below(900)) * dayMs * random.next()) - dayMs
   const updated = Math.min(until - 1000, signup + Math.floor((until - signup) * (1 - random.next() ** 2)))
-  return {
-    ...identity(person),
-    signupDate: systemTime(signup),
-    signupSource: random.pick(['API', 'Import', 'ListAPI', 'WebForm']),
-    ...(person.index % 33 === 32 ? {} : { profileUpdatedAt: systemTime(updated) }),
-    unsubscribedChannelIds: random.chance(0.05) ? [12011] : [],
-    unsubscribedMessageTypeIds: random.chance(0.1) ? [51002] : [],
-    subscribedMessageTypeIds: random.chance(0.1) ? [51004] : [],
-    ...internals(person, random, signup, updated, projectType),
-    ...commonFields(person, random),
-    ...sparseFields(person, random, updated),
-    ...awkwardFields(person, random),
-  }
+  const row: Row = identity(person)
+  row.signupDate = systemTime(signup)
+  row.signupSource = random.pick(['API', 'Import', 'ListAPI', 'WebForm'])
+  if (person.index % 33 !== 32) row.profileUpdatedAt = systemTime(updated)
+  row.unsubscribedChannelIds = random.chance(0.05) ? [12011] : []
+  row.unsubscribedMessageTypeIds = random.chance(0.1) ? [51002] : []
+  row.subscribedMessageTypeIds = random.chance(0.1) ? [51004] : []
+  Object.assign(row, internals(person, random, signup, updated, projectType), commonFields(person, random))
+  addSparse(row, person, random, updated)
+  return Object.assign(row, awkwardFields(person, random))
 }
 
 function internals(person: Person, random: Random, signup: number, updated: number, type: ProjectType): Row {
@@ -116,60 +113,64 @@ function commonFields({ home, index }: Person, random: Random): Row {
   }
 }
 
-function sparseFields({ home, index }: Person, random: Random, updated: number): Row {
-  const some: [number, string, () => unknown][] = [
-    [0.3, 'phoneNumber', () => `${home.dial}${String(1000 + (index % 9000))}`],
-    [
-      0.2,
-      'phoneNumberDetails',
-      () => ({
-        carrier: 'Example Mobile',
-        countryCodeISO: home.locale.slice(-2),
-        lineType: 'mobile',
-        updatedAt: systemTime(updated),
-      }),
-    ],
-    [0.25, 'devices', () => devices(random)],
-    [0.5, 'birthday', () => dayText(random.below(14_000) * dayMs)],
-    [0.3, 'lastPurchaseAt', () => systemTime(updated - random.below(90) * dayMs)],
-    [0.1, 'renewalDate', () => new Date(updated).toISOString()],
-    [0.1, 'trialEndsAt', () => `${dayText(updated)} 13:22:56`],
-    [0.3, 'points', () => random.below(100_000)],
-    [0.1, 'externalRef', () => 9_000_000_000_000_000 + random.below(1_000_000)],
-    [0.2, 'LTV', () => (random.chance(0.5) ? random.below(1000) : random.below(100_000) / 100)],
-    [0.3, 'scores', () => [random.below(100) / 10, random.below(100) / 10]],
-    [
-      0.3,
-      'address',
-      () => ({
-        street: `${1 + random.below(200)} Example Street`,
-        city: home.city,
-        geo: { lat: 10 + random.below(400) / 10, lon: random.below(1000) / 10 },
-      }),
-    ],
-    [0.1, 'home_geo_location', () => ({ lat: random.below(900) / 10, lon: random.below(1800) / 10 })],
-    [0.15, 'purchases', () => [{ sku: `S-${random.below(500)}`, price: random.below(9000) / 100 }]],
-    [
-      0.15,
-      'shoppingCartItems',
-      () => [{ id: `${random.below(500)}`, name: 'Tee — grün', price: 12.5, quantity: 1 }],
-    ],
-    [
-      0.2,
-      'preferences',
-      () => ({ news: random.chance(0.5), topics: ['a', 'b'], 'quiet hours': { from: 22, to: 7 } }),
-    ],
-    [0.1, 'browserTokens', () => [random.hex(40)]],
-    [0.05, 'receivedSMSDisclaimer', () => true],
-    [0.3, 'isFoobar', () => random.chance(0.5)],
-    [0.3, 'nickname', () => `${home.first} 🌟`],
-  ]
-  const row: Row = {}
-  for (const [share, name, make] of some) if (random.chance(share)) row[name] = make()
-  for (let tag = 0; tag < 24; tag++) {
-    if (random.chance(0.12)) row[`attribute_${String(tag + 1).padStart(2, '0')}`] = attribute(tag, random)
+/** Share of the profiles that have the field, its name, its value. */
+const sparse: readonly [number, string, (random: Random, person: Person, updated: number) => unknown][] = [
+  [0.3, 'phoneNumber', (_random, { home, index }) => `${home.dial}${String(1000 + (index % 9000))}`],
+  [
+    0.2,
+    'phoneNumberDetails',
+    (_random, { home }, updated) => ({
+      carrier: 'Example Mobile',
+      countryCodeISO: home.locale.slice(-2),
+      lineType: 'mobile',
+      updatedAt: systemTime(updated),
+    }),
+  ],
+  [0.25, 'devices', (random) => devices(random)],
+  [0.5, 'birthday', (random) => dayText(random.below(14_000) * dayMs)],
+  [0.3, 'lastPurchaseAt', (random, _person, updated) => systemTime(updated - random.below(90) * dayMs)],
+  [0.1, 'renewalDate', (_random, _person, updated) => new Date(updated).toISOString()],
+  [0.1, 'trialEndsAt', (_random, _person, updated) => `${dayText(updated)} 13:22:56`],
+  [0.3, 'points', (random) => random.below(100_000)],
+  [0.1, 'externalRef', (random) => 9_000_000_000_000_000 + random.below(1_000_000)],
+  [0.2, 'LTV', (random) => (random.chance(0.5) ? random.below(1000) : random.below(100_000) / 100)],
+  [0.3, 'scores', (random) => [random.below(100) / 10, random.below(100) / 10]],
+  [
+    0.3,
+    'address',
+    (random, { home }) => ({
+      street: `${1 + random.below(200)} Example Street`,
+      city: home.city,
+      geo: { lat: 10 + random.below(400) / 10, lon: random.below(1000) / 10 },
+    }),
+  ],
+  [0.1, 'home_geo_location', (random) => ({ lat: random.below(900) / 10, lon: random.below(1800) / 10 })],
+  [0.15, 'purchases', (random) => [{ sku: `S-${random.below(500)}`, price: random.below(9000) / 100 }]],
+  [
+    0.15,
+    'shoppingCartItems',
+    (random) => [{ id: `${random.below(500)}`, name: 'Tee — grün', price: 12.5, quantity: 1 }],
+  ],
+  [
+    0.2,
+    'preferences',
+    (random) => ({ news: random.chance(0.5), topics: ['a', 'b'], 'quiet hours': { from: 22, to: 7 } }),
+  ],
+  [0.1, 'browserTokens', (random) => [random.hex(40)]],
+  [0.05, 'receivedSMSDisclaimer', () => true],
+  [0.3, 'isFoobar', (random) => random.chance(0.5)],
+  [0.3, 'nickname', (_random, { home }) => `${home.first} 🌟`],
+]
+
+const attributes = Array.from({ length: 24 }, (_, tag) => `attribute_${String(tag + 1).padStart(2, '0')}`)
+
+function addSparse(row: Row, person: Person, random: Random, updated: number): void {
+  for (const [share, name, make] of sparse) {
+    if (random.chance(share)) row[name] = make(random, person, updated)
   }
-  return row
+  attributes.forEach((name, tag) => {
+    if (random.chance(0.12)) row[name] = attribute(tag, random)
+  })
 }
 
 /** The names that have broken loaders before: case pairs, blanks, dots, quotes, drifting types. */
