@@ -102,9 +102,9 @@ export function checkFields({ fields }: Project, dataFields: Row) {
   return { mismatches, createdFields, values }
 }
 
-export const isEmail = (text: string): boolean => text.length <= 254 && emailForm.test(text)
+const isEmail = (text: string): boolean => text.length <= 254 && emailForm.test(text)
 
-export const isUserId = (text: string): boolean => /^[\x20-\x7e]{1,52}$/.test(text) && text.trim() !== ''
+const isUserId = (text: string): boolean => /^[\x20-\x7e]{1,52}$/.test(text) && text.trim() !== ''
 
 function unluckOf(identifier: string): RowFailure | undefined {
   const dice = hash32(`unlucky:${identifier}`)

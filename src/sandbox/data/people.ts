@@ -38,7 +38,7 @@ const row = (line: string): Home => {
   return { first, last, latin, locale, country, city, region, zone, dial }
 }
 
-export const homes: readonly Home[] = [
+const homes: readonly Home[] = [
   'Grace|Bennett|grace.bennett|en-US|United States|Portland|OR|America/Los_Angeles|+1503555',
   'Oliver|O’Neill|oliver.oneill|en-GB|United Kingdom|Leeds|ENG|Europe/London|+44113496',
   'Zoë|Müller|zoe.mueller|de-DE|Germany|Köln|NW|Europe/Berlin|+4922155',
