@@ -122,6 +122,6 @@ function extraExpression(fields: readonly { column: TableColumn; key: string }[]
         then ${literal(`${JSON.stringify(column.source)}:`)} || to_json(${quoted(key)})::varchar end`,
   )
   return `case when ${unreadable}
-      then ('{' || concat_ws(',', ${members.join(', ')}, ${extra}::varchar[2:-2]) || '}')::json
+      then ('{' || concat_ws(',', ${members.join(', ')}, (${extra}::varchar)[2:-2]) || '}')::json
       else ${extra} end`
 }
