@@ -1,9 +1,17 @@
-import { distance } from 'fastest-levenshtein'
+import { closest, distance } from 'fastest-levenshtein'
 
-/** The known name that a mistyped one most likely meant, or undefined when none is near. */
-export function nearest(name: string, known: readonly string[]): string | undefined {
-  const near = known
-    .map((candidate) => ({ candidate, edits: distance(name.toLowerCase(), candidate.toLowerCase()) }))
-    .sort((a, b) => a.edits - b.edits)[0]
-  return near && near.edits <= Math.max(2, Math.floor(name.length / 3)) ? near.candidate : undefined
+/** The known name that was probably meant, if one is close enough to say so. */
+export function nearest(given: string, known: readonly string[]): string | undefined {
+  if (known.length === 0) return undefined
+  const plain = (name: string) => name.toLowerCase().replaceAll(/[^\p{L}\p{N}]/gu, '')
+  const best = closest(plain(given), known.map(plain))
+  const name = known.find((candidate) => plain(candidate) === best)
+  return distance(plain(given), best) <= Math.ceil(given.length / 3) ? name : undefined
+}
+
+/** `; did you mean "x"?`, else the names there are: the end of a message about an unknown name. */
+export function suggestion(given: string, known: readonly string[]): string {
+  const name = nearest(given, known)
+  if (name !== undefined) return `; did you mean ${JSON.stringify(name)}?`
+  return known.length > 0 ? `; known: ${known.join(', ')}` : ''
 }

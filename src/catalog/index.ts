@@ -1,7 +1,7 @@
 /** The catalogue: every stream that the product replicates, as data. */
 import picomatch from 'picomatch'
 import { ConfigError } from '../errors.ts'
-import { nearest } from '../nearest.ts'
+import { suggestion } from '../nearest.ts'
 import { entityStreams, type ProjectType } from './entities.ts'
 import { eventStreams } from './events.ts'
 import type { Stream } from './stream.ts'
@@ -23,9 +23,15 @@ export function selectStreams(streams: readonly Stream[], patterns: readonly str
   for (const pattern of patterns) {
     const matches = picomatch(pattern.replace(/^!/, ''))
     if (!streams.some(({ name }) => matches(name))) {
-      throw new ConfigError(`no stream matches "${pattern}"${hint(pattern, streams)}`, {
-        code: 'unknown_stream',
-      })
+      throw new ConfigError(
+        `no stream matches "${pattern}"${suggestion(
+          pattern.replace(/^!/, ''),
+          streams.map(({ name }) => name),
+        )}`,
+        {
+          code: 'unknown_stream',
+        },
+      )
     }
   }
   const excluded = patterns.filter((p) => p.startsWith('!')).map((p) => picomatch(p.slice(1)))
@@ -35,10 +41,4 @@ export function selectStreams(streams: readonly Stream[], patterns: readonly str
       (included.length === 0 || included.some((matches) => matches(name))) &&
       !excluded.some((matches) => matches(name)),
   )
-}
-
-function hint(pattern: string, streams: readonly Stream[]): string {
-  const names = streams.map(({ name }) => name)
-  const near = nearest(pattern.replace(/^!/, ''), names)
-  return near ? `; did you mean "${near}"?` : `; known streams: ${names.join(', ')}`
 }

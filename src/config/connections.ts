@@ -1,5 +1,5 @@
 import { ConfigError } from '../errors.ts'
-import { suggestion } from './nearest.ts'
+import { suggestion } from '../nearest.ts'
 import type { Config, ConnectionConfig } from './schema.ts'
 
 /**

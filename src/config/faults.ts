@@ -4,7 +4,7 @@
  */
 import type { z } from 'zod'
 import { knownKeys, memberOf } from './json-schema.ts'
-import { nearest, suggestion } from './nearest.ts'
+import { nearest, suggestion } from '../nearest.ts'
 
 export type Path = readonly PropertyKey[]
 export type Fault = { readonly path: Path; readonly message: string }

@@ -10,7 +10,7 @@ import { type Fault, faultLines, faultsOf, pathText } from './faults.ts'
 import { type Environment, interpolate, isPlainObject } from './interpolate.ts'
 import { memberOf } from './json-schema.ts'
 import { parseJsonc } from './jsonc.ts'
-import { suggestion } from './nearest.ts'
+import { suggestion } from '../nearest.ts'
 import {
   type Config,
   type ConfigInput,

@@ -72,6 +72,8 @@ export interface IterableClient extends AsyncDisposable {
   json<T>(endpoint: EndpointName, options?: RequestOptions): Promise<T>
   /** Requests sent so far, retries included. */
   readonly calls: number
+  /** Seconds that the pace makes of so many requests to an endpoint. */
+  secondsFor(endpoint: EndpointName, requests: number): number
 }
 
 /** A client for one project. Throws ConfigError when the options cannot be right. */
@@ -116,6 +118,7 @@ export function createClient(options: ClientOptions, context: ClientContext = {}
     get calls() {
       return calls
     },
+    secondsFor: (endpoint, requests) => pacer.secondsFor(endpoint, requests),
     request: async (endpoint, given) => request(callOf(endpoint, given)),
     json: async <T>(endpoint: EndpointName, given?: RequestOptions) =>
       (await json(callOf(endpoint, given))) as T,

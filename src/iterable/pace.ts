@@ -10,6 +10,8 @@ export interface Pacer {
   reserve(endpoint: EndpointName, options?: ReserveOptions): Promise<void>
   /** Milliseconds between two requests at the steady pace; 0 when the endpoint is not paced. */
   slotMs(endpoint: EndpointName): number
+  /** Seconds from the first to the last of so many requests, sent as fast as the pace allows. */
+  secondsFor(endpoint: EndpointName, requests: number): number
 }
 
 export interface ReserveOptions {
@@ -48,6 +50,12 @@ export function createPacer(rateLimits: RateLimits, clock: Clock): Pacer {
     slotMs(endpoint) {
       const { rate } = laneOf(endpoint)
       return rate === 'off' ? 0 : rate.perMs / rate.requests
+    },
+    secondsFor(endpoint, requests) {
+      const { rate } = laneOf(endpoint)
+      if (rate === 'off' || requests === 0) return 0
+      // A burst goes at once, then the window must pass.
+      return (Math.floor((requests - 1) / rate.requests) * rate.perMs * safety) / 1000
     },
     async reserve(endpoint, options = {}) {
       const lane = laneOf(endpoint)

@@ -15,6 +15,8 @@ export interface StreamReport {
   readonly windows: number
   readonly api_calls: number
   readonly error: string | null
+  /** A short stable word for the error. */
+  readonly error_code: string | null
   /** Things worth knowing: kept rows of a shrunk window, replaced characters, widened columns. */
   readonly notes: readonly string[]
 }

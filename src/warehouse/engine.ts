@@ -51,9 +51,19 @@ export class Engine implements AsyncDisposable {
 
   /** Runs a statement of the parser; statements run one after another. Resolves to its rows as JSON values. */
   async rows(sql: string): Promise<Json[][]> {
-    const turn = this.#queue.then(async () => (await this.#parser.runAndReadAll(sql)).getRowsJson())
+    const turn = this.#queue.then(() => this.#rowsWithRoom(sql))
     this.#queue = turn.catch(() => {})
     return turn
+  }
+
+  async #rowsWithRoom(sql: string): Promise<Json[][]> {
+    for (;;) {
+      try {
+        return (await this.#parser.runAndReadAll(sql)).getRowsJson()
+      } catch (error) {
+        if (!(await this.growAfter(error))) throw error
+      }
+    }
   }
 
   /** Gives the engine the memory that a table of so many columns needs. */
@@ -76,14 +86,17 @@ export class Engine implements AsyncDisposable {
         { cause: error },
       )
     }
-    await this.#setMemory(Math.min(ceilingMb, this.#memoryMb * 2))
+    await this.#setMemory(Math.min(ceilingMb, Math.ceil(this.#memoryMb * 1.4)))
     return true
   }
 
   async #setMemory(megabytes: number): Promise<void> {
     if (!this.#mayGrow) return
-    await this.rows(`set memory_limit = '${megabytes}MB'`)
     this.#memoryMb = megabytes
+    // On a connection of its own: the parser's may be in the middle of the statement that needs the room.
+    const connection = await this.instance.connect()
+    await connection.run(`set memory_limit = '${megabytes}MB'`)
+    connection.closeSync()
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

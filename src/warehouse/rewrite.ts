@@ -50,7 +50,10 @@ export async function rewriteChunk(chunk: Chunk, directory: string, rules: Rewri
 }
 
 /** Why a line cannot be loaded, or undefined. */
-function faultOf(line: string, { required, missingCode }: RewriteRules): Omit<Reject, 'raw'> | undefined {
+function faultOf(
+  line: string,
+  { required, missingCode }: { readonly required: string | undefined; readonly missingCode: string },
+): Omit<Reject, 'raw'> | undefined {
   let value: unknown
   try {
     value = JSON.parse(line)
@@ -63,7 +66,8 @@ function faultOf(line: string, { required, missingCode }: RewriteRules): Omit<Re
   if (value === null || typeof value !== 'object' || Array.isArray(value)) {
     return { code: 'not_an_object', reason: 'the line is JSON, but no object' }
   }
-  if (!(required in value)) return { code: missingCode, reason: `the record has no "${required}"` }
+  if (required !== undefined && !(required in value))
+    return { code: missingCode, reason: `the record has no "${required}"` }
   return undefined
 }
 
@@ -174,7 +178,7 @@ const hasNul = (json: string): boolean =>
   json.includes('\\u0000') && [...json.matchAll(escapes)].some((match) => match[1] === '0000')
 
 const withoutNul = (json: string): string =>
-  json.replace(escapes, (escape, code: string | undefined) => (code === '0000' ? '\\u2400' : escape))
+  json.replace(escapes, (found, code: string | undefined) => (code === '0000' ? '\\u2400' : found))
 
 /** The lines of a file, split at `\n` alone (U+2028 may stand inside of strings). */
 async function* linesOf(path: string): AsyncGenerator<string> {
@@ -189,4 +193,12 @@ async function* linesOf(path: string): AsyncGenerator<string> {
     if (from < block.length) rest.push(block.subarray(from))
   }
   if (rest.length > 0) yield Buffer.concat(rest).toString()
+}
+
+/** True when a line of the chunk is no JSON object, or lacks the required field. */
+export async function badLines(chunk: Chunk, required: string | undefined): Promise<boolean> {
+  for await (const line of linesOf(chunk.path)) {
+    if (line.trim() !== '' && faultOf(line, { required, missingCode: '' })) return true
+  }
+  return false
 }

@@ -2,7 +2,7 @@ import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { connectionOf } from '../../src/config/connections.ts'
 import { parseConfig } from '../../src/config/load.ts'
-import { nearest } from '../../src/config/nearest.ts'
+import { nearest } from '../../src/nearest.ts'
 
 const withConnections = (...names: string[]) =>
   parseConfig(

@@ -1,0 +1,138 @@
+/**
+ * iterable-elt as a library: `open(config)` wires everything in order.
+ * @example
+ * await using elt = await open({ warehouse: { type: 'duckdb', path: 'iterable.duckdb' }, connections: { … } })
+ * const report = await elt.sync({ streams: ['email_*'], onProgress: console.log })
+ */
+import { randomUUID } from 'node:crypto'
+import { connectionOf } from './config/connections.ts'
+import { parseConfig } from './config/load.ts'
+import type { Config, ConfigInput, WarehouseConfig } from './config/schema.ts'
+import { type ClientContext, createClient, type IterableClient } from './iterable/client.ts'
+import { systemClock } from './iterable/clock.ts'
+import { version } from './package-files.ts'
+import { planSync, type SyncPlan } from './sync/dry-run.ts'
+import { type Reach, sliceOf } from './sync/plan.ts'
+import type { SyncEvent, SyncReport } from './sync/progress.ts'
+import { sync } from './sync/sync.ts'
+import { openDuckdb } from './warehouse/duckdb.ts'
+import type { Warehouse } from './warehouse/session.ts'
+
+export type { Config, ConfigInput } from './config/schema.ts'
+export { ConfigError, InterruptedError, UserError } from './errors.ts'
+export type { SyncPlan } from './sync/dry-run.ts'
+export type { StreamReport, SyncEvent, SyncReport } from './sync/progress.ts'
+
+/** How a sync is asked for. */
+export interface SyncRequest {
+  /** Names or globs of streams, `!name` excludes; those of the configuration by default. */
+  readonly streams?: readonly string[]
+  /** Reload incremental streams from `start_date`. */
+  readonly fullRefresh?: boolean
+  /** Reload this half-open slice of event streams; bookmarks stay. */
+  readonly slice?: { readonly from: Date; readonly to: Date }
+  /** Stops the sync at once; what was committed stays, and the next sync goes on. */
+  readonly signal?: AbortSignal
+  readonly onProgress?: (event: SyncEvent) => void
+  readonly trigger?: string
+}
+
+/** An open configuration. */
+export interface Elt extends AsyncDisposable {
+  readonly config: Config
+  readonly warehouse: Warehouse
+  /** Replicates Iterable into the warehouse. A stream that fails is told in the report, not thrown. */
+  sync(request?: SyncRequest): Promise<SyncReport>
+  /** What `sync` would read, and how long the rate limits make it take; reads nothing of it. */
+  planSync(request?: SyncRequest): Promise<SyncPlan>
+  /** A client of the connection that the sync uses. */
+  client(): IterableClient
+}
+
+/** What a host may put in place of its defaults. */
+export interface OpenOptions {
+  /** Folder that relative paths of the configuration are relative to; the working directory by default. */
+  readonly baseDirectory?: string
+  /** For `${NAME}` in values, and for HTTPS_PROXY and NO_PROXY. */
+  readonly env?: Readonly<Record<string, string | undefined>>
+  readonly clock?: typeof systemClock
+  readonly logger?: ClientContext['logger']
+}
+
+/**
+ * Opens a configuration (an object as in `config.json`; `warehouse` may also hold a live `pg.Pool` or DuckDB instance).
+ * The warehouse itself is touched when it is first used.
+ * @throws ConfigError with all faults of the configuration at once.
+ */
+export async function open(input: ConfigInput, options: OpenOptions = {}): Promise<Elt> {
+  const { env = {}, clock = systemClock, baseDirectory = '.' } = options
+  const config = parseConfig(input, { baseDirectory, env })
+  return openParsed(config, { env, clock, logger: options.logger })
+}
+
+/** Opens a configuration that has been parsed already. */
+export async function openParsed(
+  config: Config,
+  { env = {}, clock = systemClock, logger }: Omit<OpenOptions, 'baseDirectory'> = {},
+): Promise<Elt> {
+  const warehouse = await openWarehouse(config)
+  const connection = () => connectionOf(config, config.sync.connection, 'sync.connection')
+  const client = () => createClient(connection(), { clock, proxyEnv: env, logger, version: version() })
+  const reachOf = ({ fullRefresh, slice }: SyncRequest): Reach =>
+    slice ? sliceOf(slice.from, slice.to) : { kind: fullRefresh ? 'full' : 'incremental' }
+  return {
+    config,
+    warehouse,
+    client,
+    async sync(request = {}) {
+      await using iterable = client()
+      return await sync({
+        warehouse,
+        client: iterable,
+        connection: connection(),
+        config: config.sync,
+        streams: request.streams,
+        reach: reachOf(request),
+        trigger: request.trigger ?? 'manual',
+        runId: randomUUID(),
+        clock,
+        signal: request.signal ?? new AbortController().signal,
+        emit: request.onProgress ?? (() => {}),
+      })
+    },
+    async planSync(request = {}) {
+      await using iterable = client()
+      return await planSync({
+        warehouse,
+        client: iterable,
+        connection: connection(),
+        config: config.sync,
+        streams: request.streams,
+        reach: reachOf(request),
+        now: clock.now(),
+        signal: request.signal ?? new AbortController().signal,
+      })
+    },
+    [Symbol.asyncDispose]: () => warehouse[Symbol.asyncDispose](),
+  }
+}
+
+async function openWarehouse({ warehouse, schema, spool_directory }: Config): Promise<Warehouse> {
+  const shared = { schema, spoolDirectory: spool_directory }
+  if (isDuckdb(warehouse)) {
+    return 'instance' in warehouse
+      ? openDuckdb({ source: warehouse.instance, ...shared })
+      : openDuckdb({
+          source: warehouse.path,
+          memoryLimit: warehouse.memory_limit,
+          threads: warehouse.threads,
+          ...shared,
+        })
+  }
+  // Loaded only where it is used: the Postgres client costs a DuckDB user memory for nothing.
+  const { openPostgres } = await import('./warehouse/postgres.ts')
+  return openPostgres({ source: 'pool' in warehouse ? warehouse.pool : warehouse, ...shared })
+}
+
+const isDuckdb = (warehouse: WarehouseConfig): warehouse is Extract<WarehouseConfig, { type: 'duckdb' }> =>
+  warehouse.type === 'duckdb'

@@ -1,0 +1,108 @@
+/** One part into the warehouse: prepared, committed, and prepared anew where the fast path was refused. */
+
+import type { Stream } from '../catalog/index.ts'
+import { advanceBookmark } from '../state/bookmarks.ts'
+import { addToRun } from '../state/runs.ts'
+import { DriftError, type Loaded, load, type Scope } from '../warehouse/commit.ts'
+import { type Prepared, prepareLoad } from '../warehouse/prepare.ts'
+import type { Shape } from '../warehouse/shape.ts'
+import type { SyncContext } from './context.ts'
+import type { Download } from './download.ts'
+import type { Part } from './parts.ts'
+
+export interface CommitInput {
+  readonly stream: Stream
+  readonly shape: Shape
+  readonly part: Part
+  readonly download: Download
+  readonly heldUntil: Date | undefined
+  /** Rows before this instant stay as they are (a shrunk window). */
+  readonly keepBefore?: Date | undefined
+  readonly apiCalls: number
+}
+
+export interface Committed extends Loaded {
+  readonly notes: readonly string[]
+}
+
+/**
+ * Loads a download and moves the bookmark, in one transaction.
+ * @throws ShrunkWindow, UserError; the warehouse is as it was then.
+ */
+export async function commitPart(context: SyncContext, input: CommitInput): Promise<Committed> {
+  let careful = false
+  for (;;) {
+    const prepared = await prepare(context, input, careful)
+    try {
+      const loaded = await transact(context, input, prepared)
+      return { ...loaded, notes: notesOf(input.shape, loaded.shape, prepared) }
+    } catch (error) {
+      if (error instanceof DriftError && !careful) careful = true
+      else if (!(await context.warehouse.engine.growAfter(error))) throw causeOf(error)
+    }
+  }
+}
+
+function prepare(
+  { warehouse, declared }: SyncContext,
+  { stream, shape, download }: CommitInput,
+  careful: boolean,
+): Promise<Prepared> {
+  return prepareLoad(warehouse, {
+    stream,
+    shape,
+    chunks: download.chunks,
+    declared: stream.hasProfileFields ? declared : new Map(),
+    directory: download.directory,
+    careful,
+  })
+}
+
+async function transact(context: SyncContext, input: CommitInput, prepared: Prepared): Promise<Loaded> {
+  const { runId, now, warehouse, signal, emit, maxRejectPercent } = context
+  const { stream, part, shape, download, heldUntil, keepBefore } = input
+  const scope: Scope = part.scope.kind === 'window' ? { ...part.scope, keepBefore } : part.scope
+  const onWait = (message: string) => emit({ type: 'notice', stream: stream.name, message })
+  return warehouse.use(
+    (session) =>
+      session.db.transaction().execute(async (trx) => {
+        const stamps = { runId, loadedAt: now }
+        const loaded = await load(trx, session, {
+          stream,
+          before: shape,
+          prepared,
+          scope,
+          stamps,
+          maxRejectPercent,
+          heldUntil,
+        })
+        if (part.bookmark) await advanceBookmark(trx, stream.name, part.bookmark, { runId, now })
+        await addToRun(trx, runId, { ...loaded, bytesRead: download.bytes, apiCalls: input.apiCalls })
+        return loaded
+      }),
+    { signal, onWait },
+  )
+}
+
+function notesOf(before: Shape, after: Shape, prepared: Prepared): string[] {
+  const old = new Map(before.columns.map(({ name, type }) => [name, type]))
+  const notes: string[] = []
+  for (const { name, type } of after.columns) {
+    const was = old.get(name)
+    if (was === undefined) notes.push(`new column "${name}" (${type})`)
+    else if (was !== type) notes.push(`column "${name}" widened from ${was} to ${type}`)
+  }
+  if (prepared.replacedSurrogates > 0) {
+    notes.push(
+      `${prepared.replacedSurrogates} rows had half a surrogate pair or broken UTF-8: it is U+FFFD now`,
+    )
+  }
+  if (prepared.replacedNuls > 0) {
+    notes.push(`${prepared.replacedNuls} rows had U+0000: it is U+2400 now, the original is in _extra`)
+  }
+  return notes
+}
+
+/** A drift that even the careful path meets is shown as what the database said. */
+const causeOf = (error: unknown): unknown =>
+  error instanceof DriftError && error.cause instanceof Error ? error.cause : error

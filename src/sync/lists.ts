@@ -1,0 +1,83 @@
+/** What is special about the members of lists: lists vanish, cannot be read, and come back short. */
+import { sql } from 'kysely'
+import type { Stream } from '../catalog/index.ts'
+import { messageOf, UserError } from '../errors.ts'
+import type { Session } from '../warehouse/session.ts'
+import { quoted } from '../warehouse/sql.ts'
+import { tableOf } from '../warehouse/tables.ts'
+import type { SyncContext } from './context.ts'
+import type { List } from './readers.ts'
+import type { CountingClient } from './source.ts'
+
+/** How much smaller a list may come back than it was before its size is asked for. */
+const tolerated = 0.9
+
+/** Deletes the members of lists that exist no longer. */
+export async function forgetVanishedLists(
+  { warehouse, signal }: SyncContext,
+  stream: Stream,
+  lists: readonly List[],
+): Promise<void> {
+  const ids = lists.map(({ id }) => id).join(', ')
+  await warehouse.use(
+    async (session) => {
+      const gone = ids === '' ? '' : ` where ${quoted('listId')} not in (${ids})`
+      await sql.raw(`delete from ${tableOf(session, stream.name)}${gone}`).execute(session.db)
+    },
+    { signal },
+  )
+}
+
+/** How many members each list has in the table, by list id. */
+export async function readMemberCounts(session: Session): Promise<ReadonlyMap<string, number>> {
+  const { rows } = await sql
+    .raw<{ id: number | string; members: number }>(
+      `select ${quoted('listId')} as id, count(*) as members from ${tableOf(session, 'list_users')} group by 1`,
+    )
+    .execute(session.db)
+  return new Map(rows.map(({ id, members }) => [String(id), Number(members)]))
+}
+
+/**
+ * A list that comes back over 10 % smaller than the table has it is checked against Iterable's own count.
+ * @throws UserError with code `list_shrunk` when that count says that members are missing.
+ */
+export async function checkMemberCount(
+  client: CountingClient,
+  list: List,
+  { members, before }: { readonly members: number; readonly before: number },
+): Promise<void> {
+  if (members >= before * tolerated) return
+  const size = await client.json<number>('list_size', { path: { listId: list.id } })
+  if (members >= size * tolerated) return
+  throw new UserError(
+    'list_shrunk',
+    `list ${list.id} came back with ${members} members, but Iterable counts ${size} (${before} before)`,
+  )
+}
+
+/** Records that a list could not be read; its rows stay as they are. */
+export async function rejectList(
+  { warehouse, runId, now, signal }: SyncContext,
+  stream: Stream,
+  list: List,
+  error: unknown,
+): Promise<void> {
+  await warehouse.use(
+    async ({ db }) => {
+      await db
+        .insertInto('rejected_rows')
+        .values({
+          run_id: runId,
+          source: `stream:${stream.name}`,
+          code: 'list_unreadable',
+          reason: messageOf(error),
+          row: JSON.stringify({ listId: Number(list.id), name: list.name }),
+          raw: null,
+          rejected_at: now,
+        })
+        .execute()
+    },
+    { signal },
+  )
+}

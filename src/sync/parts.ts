@@ -1,0 +1,91 @@
+/** What a stream has to read: parts that are downloaded one by one, and committed one by one. */
+import type { Stream } from '../catalog/index.ts'
+import type { Scope } from '../warehouse/commit.ts'
+import type { LineSink } from './download.ts'
+import { type List, readDocuments, readExport, readMembers, readMetadata } from './readers.ts'
+import type { CountingClient } from './source.ts'
+import { halves, type Window } from './windows.ts'
+
+/** One download and one commit. */
+export interface Part {
+  /** For people: the window or the list. */
+  readonly label: string
+  readonly scope: Scope
+  /** Where the bookmark stands once this part is committed; undefined leaves it alone. */
+  readonly bookmark?: Date | undefined
+  /** Asked for by time: a read that fails is tried again in halves. */
+  readonly window?: Window | undefined
+  /** A list: a read that fails is reported, and the list keeps its rows. */
+  readonly list?: List | undefined
+  /** Tries of a transfer that breaks off. */
+  readonly attempts: number
+  readonly read: (client: CountingClient, sink: LineSink) => Promise<void>
+}
+
+/** A window of an export stream. */
+export function windowPart(
+  stream: Stream & { readonly read: { readonly kind: 'export' } },
+  window: Window,
+  options: { readonly movesBookmark: boolean; readonly isHalf?: boolean },
+): Part {
+  const isHalf = options.isHalf ?? false
+  return {
+    label: `${label(window.from)} … ${label(window.to)}`,
+    scope: stream.replication === 'append' ? { kind: 'window', ...window } : { kind: 'keys' },
+    bookmark: options.movesBookmark ? window.to : undefined,
+    window,
+    // The server's patience has been tried with the whole window already.
+    attempts: isHalf ? 2 : 4,
+    read: (client, sink) => readExport(client, stream.read.dataType, window, sink, { retry: !isHalf }),
+  }
+}
+
+/** The two halves of a window that Iterable does not deliver whole, or undefined when it cannot be halved. */
+export function halvesOf(
+  stream: Stream & { readonly read: { readonly kind: 'export' } },
+  part: Part,
+): [Part, Part] | undefined {
+  const both = part.window && halves(part.window)
+  const movesBookmark = part.bookmark !== undefined
+  return (
+    both && [
+      windowPart(stream, both[0], { movesBookmark, isHalf: true }),
+      windowPart(stream, both[1], { movesBookmark, isHalf: true }),
+    ]
+  )
+}
+
+/** Everything that a document endpoint has; with `since`, older records are left out on our side. */
+export function documentPart(
+  stream: Stream & { readonly read: { readonly kind: 'documents' } },
+  { since, bookmark }: { readonly since?: Date | undefined; readonly bookmark?: Date | undefined },
+): Part {
+  return {
+    label: 'all pages',
+    scope: stream.replication === 'filter' ? { kind: 'keys', since } : { kind: 'table' },
+    bookmark,
+    attempts: 4,
+    read: (client, sink) => readDocuments(client, stream.read, sink),
+  }
+}
+
+/** The members of one list. */
+export function listPart(list: List, options: { isEmailProject: boolean; updatedAt: Date }): Part {
+  return {
+    label: `list ${list.id}`,
+    scope: { kind: 'list', listId: list.id },
+    list,
+    attempts: 3,
+    read: (client, sink) => readMembers(client, list.id, sink, options),
+  }
+}
+
+/** All metadata. */
+export const metadataPart: Part = {
+  label: 'all tables',
+  scope: { kind: 'table' },
+  attempts: 4,
+  read: readMetadata,
+}
+
+const label = (at: Date): string => at.toISOString().slice(0, 16).replace('T', ' ')

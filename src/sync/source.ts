@@ -1,0 +1,30 @@
+/** The client as one stream uses it: its requests are counted, and its waits are told. */
+import type { IterableClient, Wait } from '../iterable/client.ts'
+
+export type CountingClient = Pick<IterableClient, 'request' | 'json' | 'calls'>
+
+/** A view of `client` whose `calls` counts what went through it, retries included. */
+export function countingClient(
+  client: IterableClient,
+  { signal, onWait }: { readonly signal: AbortSignal; readonly onWait: (wait: Wait) => void },
+): CountingClient {
+  let calls = 0
+  const heard = (wait: Wait) => {
+    // A wait for anything but the pace follows a request that failed and comes before the next one.
+    if (wait.reason !== 'pace') calls += 1
+    onWait(wait)
+  }
+  return {
+    get calls() {
+      return calls
+    },
+    request(endpoint, options) {
+      calls += 1
+      return client.request(endpoint, { signal, onWait: heard, ...options })
+    },
+    json(endpoint, options) {
+      calls += 1
+      return client.json(endpoint, { signal, onWait: heard, ...options })
+    },
+  }
+}

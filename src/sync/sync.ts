@@ -1,0 +1,210 @@
+/** Iterable → warehouse: one run over all streams. */
+import pLimit from 'p-limit'
+import { type ColumnType, catalogue, type Stream, selectStreams } from '../catalog/index.ts'
+import type { ConnectionConfig, SyncConfig } from '../config/schema.ts'
+import { ConfigError, messageOf } from '../errors.ts'
+import type { IterableClient } from '../iterable/client.ts'
+import type { Clock } from '../iterable/clock.ts'
+import { readBookmarks } from '../state/bookmarks.ts'
+import { beginRun, endRun, failAbandonedRuns } from '../state/runs.ts'
+import { migrate } from '../warehouse/migrations.ts'
+import type { Session, Warehouse } from '../warehouse/session.ts'
+import { removeSpool } from '../warehouse/spool.ts'
+import { ensureTable } from '../warehouse/tables.ts'
+import type { StreamStart, SyncContext } from './context.ts'
+import { forgetVanishedLists, readMemberCounts } from './lists.ts'
+import { listParts, type PlanOptions, partsOf, type Reach } from './plan.ts'
+import type { StreamReport, SyncEvent, SyncReport } from './progress.ts'
+import { syncStream } from './stream.ts'
+
+export interface SyncInput {
+  readonly warehouse: Warehouse
+  readonly client: IterableClient
+  readonly connection: ConnectionConfig
+  readonly config: SyncConfig
+  /** Names or globs; those of the configuration by default. */
+  readonly streams?: readonly string[] | undefined
+  readonly reach: Reach
+  readonly trigger: string
+  readonly runId: string
+  readonly clock: Clock
+  readonly signal: AbortSignal
+  readonly emit: (event: SyncEvent) => void
+}
+
+/** How many answers of one kind may be on their way at once; the pace is the client's. */
+const lanes = { export: 2, members: 2, documents: 4, metadata: 1 } as const
+
+/**
+ * Syncs the selected streams, each on its own: one that fails does not stop the others.
+ * @throws UserError `locked` when another sync of this warehouse runs, ConfigError for unknown streams, and whatever
+ * the warehouse says when it cannot be opened. Failures of streams are in the report.
+ */
+export async function sync(input: SyncInput): Promise<SyncReport> {
+  const { warehouse, runId, clock, signal, emit } = input
+  const streams = selectedStreams(input)
+  const now = clock.now()
+  await using _lock = await warehouse.lock('sync')
+  await removeSpool(warehouse.spoolDirectory)
+  const { starts, memberCounts } = await begin(input, streams, now)
+  emit({ type: 'started', runId, streams: streams.map(({ name }) => name) })
+  const turns = new Map(Object.entries(lanes).map(([kind, most]) => [kind, pLimit(most)]))
+  const context: SyncContext = {
+    runId,
+    warehouse,
+    client: input.client,
+    clock,
+    now,
+    signal,
+    projectType: input.connection.project_type,
+    declared: await declaredTypes(input, streams),
+    maxRejectPercent: input.config.max_reject_percent,
+    memberCounts,
+    emit,
+    turnOf: (stream, work) => (turns.get(stream.read.kind) as ReturnType<typeof pLimit>)(work),
+  }
+  const reports = await Promise.all(starts.map((start) => syncOne(context, input, start)))
+  await removeSpool(warehouse.spoolDirectory)
+  return finish(input, reports)
+}
+
+/** The streams that a sync is about; a slice is for events only. */
+export function selectedStreams({
+  streams,
+  config,
+  connection,
+  reach,
+}: Pick<SyncInput, 'streams' | 'config' | 'connection' | 'reach'>): readonly Stream[] {
+  const named = streams && streams.length > 0 ? streams : undefined
+  const selected = selectStreams(catalogue(connection.project_type), named ?? config.streams)
+  if (reach.kind !== 'slice') return selected
+  const events = selected.filter(({ replication }) => replication === 'append')
+  const others = selected.filter(({ replication }) => replication !== 'append')
+  if (named && others.length > 0) {
+    throw new ConfigError(
+      `--from and --to are for event streams; ${others.map(({ name }) => name).join(', ')} cannot be read in slices, leave it out or use --full-refresh`,
+    )
+  }
+  return events
+}
+
+/** State and tables, in one session: what the sync needs to know of the warehouse. */
+async function begin(
+  { warehouse, runId, trigger, reach, signal, emit }: SyncInput,
+  streams: readonly Stream[],
+  now: Date,
+): Promise<{ starts: StreamStart[]; memberCounts: ReadonlyMap<string, number> }> {
+  const onWait = (message: string) => emit({ type: 'notice', stream: undefined, message })
+  const prepare = async (session: Session) => {
+    await migrate(session)
+    return session.db.transaction().execute(async (trx) => {
+      await failAbandonedRuns(trx, 'sync', now)
+      const details = { reach: reach.kind, streams: streams.map(({ name }) => name) }
+      await beginRun(trx, { runId, job: 'sync', kind: 'sync', trigger, now, details })
+      const bookmarks = await readBookmarks(trx)
+      const starts: StreamStart[] = []
+      for (const stream of streams) {
+        const shape = await ensureTable(trx, session, stream, now)
+        starts.push({ stream, shape, bookmark: bookmarks.get(stream.name) })
+      }
+      const hasLists = streams.some(({ read }) => read.kind === 'members')
+      const memberCounts = hasLists ? await readMemberCounts({ ...session, db: trx }) : new Map()
+      return { starts, memberCounts }
+    })
+  }
+  return warehouse.use(prepare, { signal, onWait })
+}
+
+/** Types of profile fields as Iterable declares them; without them, types come from the values seen. */
+async function declaredTypes(
+  { client, signal, emit }: SyncInput,
+  streams: readonly Stream[],
+): Promise<ReadonlyMap<string, ColumnType>> {
+  if (!streams.some(({ hasProfileFields }) => hasProfileFields)) return new Map()
+  const types: Readonly<Record<string, ColumnType>> = {
+    string: 'text',
+    boolean: 'boolean',
+    long: 'bigint',
+    double: 'double',
+    date: 'timestamptz',
+    geo_location: 'json',
+    object: 'json',
+    nested: 'json',
+  }
+  try {
+    const { fields } = await client.json<{ fields?: Record<string, string> }>('user_fields', { signal })
+    const known = Object.entries(fields ?? {}).map(([name, type]) => [name, types[type]] as const)
+    return new Map(known.filter((entry): entry is [string, ColumnType] => entry[1] !== undefined))
+  } catch (error) {
+    if (signal.aborted) return new Map()
+    const message = `users/getFields: ${messageOf(error)}; types of new fields come from their values`
+    emit({ type: 'notice', stream: undefined, message })
+    return new Map()
+  }
+}
+
+async function syncOne(context: SyncContext, input: SyncInput, start: StreamStart): Promise<StreamReport> {
+  const { stream, bookmark } = start
+  if (stream.read.kind !== 'members') {
+    return syncStream(context, start, async () => partsOf(stream, bookmark, planOptions(input, context.now)))
+  }
+  return syncStream(context, start, async (client) => {
+    const isEmailProject = context.projectType === 'email'
+    const { lists, parts } = await listParts(client, { isEmailProject, updatedAt: context.now })
+    await forgetVanishedLists(context, stream, lists)
+    return parts
+  })
+}
+
+/** The times that a plan depends on. */
+export function planOptions({ config, reach }: Pick<SyncInput, 'config' | 'reach'>, now: Date): PlanOptions {
+  return {
+    startDate: config.start_date,
+    windowInDays: config.window_in_days,
+    lookbackMs: config.lookback,
+    settleMs: config.settle,
+    now,
+    reach,
+  }
+}
+
+async function finish(input: SyncInput, reports: readonly StreamReport[]): Promise<SyncReport> {
+  const { runId, warehouse, clock, emit } = input
+  const sum = (pick: (report: StreamReport) => number) =>
+    reports.reduce((total, report) => total + pick(report), 0)
+  const report: SyncReport = {
+    run_id: runId,
+    job: 'sync',
+    state: stateOf(reports),
+    rows_read: sum(({ rows_read }) => rows_read),
+    rows_written: sum(({ rows_written }) => rows_written),
+    rows_rejected: sum(({ rows_rejected }) => rows_rejected),
+    streams: reports,
+  }
+  const failed = reports.filter(({ state }) => state === 'failed')
+  const onWait = (message: string) => emit({ type: 'notice', stream: undefined, message })
+  await warehouse.use(
+    ({ db }) =>
+      endRun(db, runId, {
+        state: report.state,
+        now: clock.now(),
+        error:
+          failed.length > 0
+            ? {
+                code: failed[0]?.error_code ?? 'failed',
+                text: failed.map(({ stream, error }) => `${stream}: ${error}`).join('\n'),
+              }
+            : undefined,
+        details: { reach: input.reach.kind, streams: reports },
+      }),
+    { onWait },
+  )
+  return report
+}
+
+function stateOf(reports: readonly StreamReport[]): SyncReport['state'] {
+  for (const state of ['cancelled', 'failed', 'succeeded_with_rejects'] as const) {
+    if (reports.some((report) => report.state === state)) return state
+  }
+  return 'succeeded'
+}
