@@ -70,7 +70,12 @@ class DuckDbDriver implements Driver {
   }
 
   async rollbackTransaction(connection: DatabaseConnection): Promise<void> {
-    await connection.executeQuery(CompiledQuery.raw('rollback'))
+    try {
+      await connection.executeQuery(CompiledQuery.raw('rollback'))
+    } catch (error) {
+      // Some failures end the transaction by themselves; the one that led here must not be hidden by this one.
+      if (!/no transaction is active/.test(String(error))) throw error
+    }
   }
 
   async destroy(): Promise<void> {}
