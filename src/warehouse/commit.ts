@@ -73,6 +73,7 @@ export class ShrunkWindow extends Error {
 export async function load(trx: Transaction<StateDatabase>, session: Session, input: Load): Promise<Loaded> {
   const { stream, prepared, stamps } = input
   const shape = await changeTable(trx, session, input.before, prepared.shape, stamps.loadedAt)
+  await session.reserve(trx, tableOf(session, stream.name))
   try {
     const { written, rejected } =
       input.scope.kind === 'window'
@@ -83,12 +84,16 @@ export async function load(trx: Transaction<StateDatabase>, session: Session, in
     refuseTooMany(rowsRejected, input)
     return { shape, rowsRead: prepared.lines, rowsWritten: written, rowsRejected }
   } catch (error) {
-    if (/\bdrift:/.test(String(error)) || isRefusedInput(error)) {
+    if (/\bdrift:/.test(String(error)) || isRefusedInput(error) || isRefusedValue(error)) {
       throw new DriftError('a value does not fit its column', { cause: error })
     }
     throw error
   }
 }
+
+/** A value that the engine takes and the warehouse does not. */
+const isRefusedValue = (error: unknown): boolean =>
+  error instanceof UserError && error.code === 'refused_value'
 
 interface Replaced {
   readonly written: number

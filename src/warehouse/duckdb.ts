@@ -12,6 +12,7 @@ import { duckdbDialect } from './kysely-duckdb.ts'
 import { type Dialect, type Session, schemaNames, type UseOptions, type Warehouse } from './session.ts'
 import { removeSpool } from './spool.ts'
 import { quoted } from './sql.ts'
+import { alterations } from './tables.ts'
 import { Turns } from './turns.ts'
 
 export interface DuckdbOptions {
@@ -70,6 +71,7 @@ const dialect: Dialect = {
   },
   arrival: 'rowid',
   refusesNul: false,
+  altersFirst: false,
   maxCustomColumns: 1000,
   widen(column, from, to) {
     if (to === 'json') return `to_json(${column})`
@@ -115,9 +117,13 @@ function session(connection: DuckDBConnection, names: Session['names']): Session
       return Number(numAffectedRows ?? 0n)
     },
     async createKey() {},
-    async alterTable(trx, table, alterations) {
-      for (const alteration of alterations) await sql.raw(`alter table ${table} ${alteration}`).execute(trx)
+    async alterTable(trx, table, change) {
+      for (const alteration of alterations(change, dialect)) {
+        await sql.raw(`alter table ${table} ${alteration}`).execute(trx)
+      }
     },
+    alter: (work) => db.transaction().execute(work),
+    async reserve() {},
     async createStaging(trx, columns) {
       const list = columns.map(({ name, type }) => `${quoted(name)} ${dialect.typeName[type]}`).join(', ')
       await sql.raw(`create or replace temp table staging (${list})`).execute(trx)

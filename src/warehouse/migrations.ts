@@ -12,9 +12,7 @@ import { quoted } from './sql.ts'
  */
 export async function migrate(session: Session): Promise<void> {
   const { names, db } = session
-  for (const schema of Object.values(names)) {
-    await sql.raw(`create schema if not exists ${quoted(schema)}`).execute(db)
-  }
+  await createSchemas(session)
   const migrations = await readMigrations(names.sync)
   const migrator = new Migrator({
     db: db.withoutPlugins() as Kysely<unknown>,
@@ -33,6 +31,20 @@ export async function migrate(session: Session): Promise<void> {
     )
   }
   throw error
+}
+
+/** A schema that exists is left alone: `if not exists` too asks for the right to create one. */
+async function createSchemas({ db, names }: Session): Promise<void> {
+  const existing = async () => new Set((await db.introspection.getSchemas()).map(({ name }) => name))
+  const before = await existing()
+  for (const schema of Object.values(names).filter((name) => !before.has(name))) {
+    try {
+      await sql.raw(`create schema if not exists ${quoted(schema)}`).execute(db)
+    } catch (error) {
+      // Another process was quicker.
+      if (!(await existing()).has(schema)) throw error
+    }
+  }
 }
 
 async function readMigrations(schema: string): Promise<Record<string, Migration>> {

@@ -31,6 +31,8 @@ export interface Dialect extends NameRules {
   readonly arrival: 'rowid' | 'ctid'
   /** True where U+0000 cannot be stored. */
   readonly refusesNul: boolean
+  /** True where an altered table keeps readers out until the transaction ends: `prepareTable` goes before the load. */
+  readonly altersFirst: boolean
   /** An expression that turns a column into a wider type. */
   readonly widen: (column: string, from: ColumnType, to: ColumnType) => string
 }
@@ -71,10 +73,20 @@ export interface Session {
   ): Promise<number>
   /** Gives an entity table its primary key, where the warehouse keeps one. */
   createKey(trx: Transaction<StateDatabase>, table: string, stream: Stream): Promise<void>
-  /** Changes a table in place: `add column …`, `alter column … type … using …`. */
-  alterTable(trx: Transaction<StateDatabase>, table: string, alterations: readonly string[]): Promise<void>
+  /** Changes a table in place. Views upon it are left as they were. */
+  alterTable(trx: Transaction<StateDatabase>, table: string, change: TableChange): Promise<void>
+  /** Runs `work`, which alters tables, in a transaction; it is begun anew while readers of the tables must be waited for. */
+  alter<T>(work: (trx: Transaction<StateDatabase>) => Promise<T>): Promise<T>
+  /** Keeps other loads of a table out until the transaction ends; reading it stays possible. */
+  reserve(trx: Transaction<StateDatabase>, table: string): Promise<void>
   /** Makes an empty temporary table of these columns, gone with the transaction. Returns its quoted name. */
   createStaging(trx: Transaction<StateDatabase>, columns: readonly TableColumn[]): Promise<string>
+}
+
+/** New columns of a table, and columns that get a wider type. */
+export interface TableChange {
+  readonly added: readonly TableColumn[]
+  readonly widened: readonly { readonly column: TableColumn; readonly from: ColumnType }[]
 }
 
 /** A warehouse: the user's DuckDB file or Postgres server, and the engine that reads JSON for it. */
@@ -95,6 +107,8 @@ export interface Warehouse extends AsyncDisposable {
 
 export interface UseOptions {
   readonly signal?: AbortSignal | undefined
+  /** The work may be begun anew when the connection to the server breaks: nothing of it counts before its transaction ends. */
+  readonly isRepeatable?: boolean | undefined
   /** Hears once when the warehouse is held by another program and must be waited for. */
   readonly onWait?: ((message: string) => void) | undefined
 }

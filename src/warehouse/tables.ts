@@ -2,10 +2,10 @@
 import { sql, type Transaction } from 'kysely'
 import type { ColumnType, Stream } from '../catalog/index.ts'
 import type { StateDatabase } from '../state/tables.ts'
-import type { Session } from './session.ts'
-import { initialShape, type Shape, type TableColumn, withTypes } from './shape.ts'
+import type { Dialect, Session, TableChange } from './session.ts'
+import { initialShape, type Shape, type TableColumn, widened, withTypes } from './shape.ts'
 import { quoted } from './sql.ts'
-import { createStreamView, dropStreamView } from './views.ts'
+import { createStreamView } from './views.ts'
 
 /** The quoted name of a stream's table. */
 export const tableOf = ({ names }: Session, stream: string): string =>
@@ -27,7 +27,7 @@ export async function ensureTable(
   const known = await readShape(trx, stream.name)
   if (known) return known
   const shape = initialShape(stream)
-  const columns = shape.columns.map((column) => columnDefinition(column, session)).join(',\n  ')
+  const columns = shape.columns.map((column) => columnDefinition(column, session.dialect)).join(',\n  ')
   await sql.raw(`create table if not exists ${tableOf(session, stream.name)} (\n  ${columns}\n)`).execute(trx)
   await session.createKey(trx, tableOf(session, stream.name), stream)
   await recordColumns(trx, shape, shape.columns, now)
@@ -46,28 +46,57 @@ export async function changeTable(
   after: Shape,
   now: Date,
 ): Promise<Shape> {
-  const existing = new Map(before.columns.map((column) => [column.name, column]))
-  const added = after.columns.filter(({ name }) => !existing.has(name))
-  const exact = await withoutLostDigits(trx, session, before, after)
-  const changed = exact.columns.filter(({ name, type }) => {
-    const old = existing.get(name)
-    return old !== undefined && old.type !== type
-  })
-  if (added.length === 0 && changed.length === 0) return exact
-  await dropStreamView(trx, session, after.stream)
-  const table = tableOf(session, after.stream)
-  const alterations = [
-    ...added.map((column) => `add column ${columnDefinition(column, session)}`),
-    ...changed.map(({ name, type }) => {
-      const from = (existing.get(name) as TableColumn).type
-      return `alter column ${quoted(name)} type ${session.dialect.typeName[type]} using ${session.dialect.widen(quoted(name), from, type)}`
-    }),
-  ]
-  await session.alterTable(trx, table, alterations)
-  await recordColumns(trx, exact, [...added, ...changed], now)
-  await createStreamView(trx, session, exact)
-  return exact
+  const reached = neverNarrower(before, await withoutLostDigits(trx, session, before, after))
+  const change = changeBetween(before, reached)
+  if (isNothing(change)) return reached
+  // Recorded first: the alteration is what readers wait for.
+  await recordColumns(trx, reached, [...change.added, ...change.widened.map(({ column }) => column)], now)
+  await session.alterTable(trx, tableOf(session, after.stream), change)
+  await createStreamView(trx, session, reached)
+  return reached
 }
+
+/**
+ * Where an alteration and the load must not share a transaction, alters the table now, in a short one of its own.
+ * Returns the shape that the load begins with.
+ */
+export async function prepareTable(session: Session, before: Shape, after: Shape, now: Date): Promise<Shape> {
+  if (!session.dialect.altersFirst || isNothing(changeBetween(before, neverNarrower(before, after)))) {
+    return before
+  }
+  return session.alter((trx) => changeTable(trx, session, before, after, now))
+}
+
+/** The parts of `alter table` that make a change. */
+export const alterations = ({ added, widened }: TableChange, dialect: Dialect): readonly string[] => [
+  ...added.map((column) => `add column ${columnDefinition(column, dialect)}`),
+  ...widened.map(({ column: { name, type }, from }) => {
+    const using = dialect.widen(quoted(name), from, type)
+    return `alter column ${quoted(name)} type ${dialect.typeName[type]} using ${using}`
+  }),
+]
+
+/** A column that is wider already (text, where digits would have been lost) stays so. */
+function neverNarrower(before: Shape, after: Shape): Shape {
+  const existing = new Map(before.columns.map((column) => [column.name, column]))
+  const columns = after.columns.map((column) => {
+    const old = existing.get(column.name)
+    return old !== undefined && widened(old.type, column.type) === old.type ? old : column
+  })
+  return { ...after, columns }
+}
+
+function changeBetween(before: Shape, after: Shape): TableChange {
+  const existing = new Map(before.columns.map(({ name, type }) => [name, type]))
+  const added = after.columns.filter(({ name }) => !existing.has(name))
+  const widened = after.columns.flatMap((column) => {
+    const from = existing.get(column.name)
+    return from === undefined || from === column.type ? [] : [{ column, from }]
+  })
+  return { added, widened }
+}
+
+const isNothing = ({ added, widened }: TableChange): boolean => added.length === 0 && widened.length === 0
 
 /** Whole numbers beyond 2^53 have no exact double: such a column becomes text instead. */
 async function withoutLostDigits(
@@ -124,33 +153,34 @@ async function recordColumns(
   columns: readonly TableColumn[],
   now: Date,
 ): Promise<void> {
-  for (const column of columns) {
+  const rows = columns.map((column) => ({
+    stream: shape.stream,
+    source_name: column.source,
+    column_name: column.name,
+    type: column.type,
+    origin: column.origin,
+    embedded: column.embedded,
+    position: shape.columns.indexOf(column),
+    first_seen_at: now,
+    previous_types: column.previousTypes.length > 0 ? JSON.stringify(column.previousTypes) : null,
+    changed_at: null,
+  }))
+  for (let at = 0; at < rows.length; at += 500) {
     await trx
       .insertInto('columns')
-      .values({
-        stream: shape.stream,
-        source_name: column.source,
-        column_name: column.name,
-        type: column.type,
-        origin: column.origin,
-        embedded: column.embedded,
-        position: shape.columns.indexOf(column),
-        first_seen_at: now,
-        previous_types: column.previousTypes.length > 0 ? JSON.stringify(column.previousTypes) : null,
-        changed_at: null,
-      })
+      .values(rows.slice(at, at + 500))
       .onConflict((conflict) =>
-        conflict.columns(['stream', 'column_name']).doUpdateSet({
-          type: column.type,
-          previous_types: JSON.stringify(column.previousTypes),
+        conflict.columns(['stream', 'column_name']).doUpdateSet((row) => ({
+          type: row.ref('excluded.type'),
+          previous_types: row.ref('excluded.previous_types'),
           changed_at: now,
-        }),
+        })),
       )
       .execute()
   }
 }
 
-const columnDefinition = ({ name, type }: TableColumn, { dialect }: Session): string =>
+const columnDefinition = ({ name, type }: TableColumn, dialect: Dialect): string =>
   `${quoted(name)} ${dialect.typeName[type]}`
 
 /** Postgres hands JSON over parsed, DuckDB as text. */

@@ -21,15 +21,6 @@ export async function createStreamView(
     .execute(trx)
 }
 
-/** Takes the view away, so that the columns under it may change. */
-export async function dropStreamView(
-  trx: Transaction<StateDatabase>,
-  session: Session,
-  stream: string,
-): Promise<void> {
-  await sql.raw(`drop view if exists ${viewOf(session, stream)}`).execute(trx)
-}
-
 const viewOf = ({ names }: Session, stream: string): string => `${quoted(names.views)}.${quoted(stream)}`
 
 /** The view's name of each column; names that meet are numbered. */

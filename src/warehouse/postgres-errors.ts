@@ -1,0 +1,254 @@
+/** What Postgres and the way to it say, in words that tell the user what to change. */
+import { messageOf, UserError } from '../errors.ts'
+
+/** Whom the messages speak of; the password is no part of it. */
+export interface Target {
+  readonly host: string
+  readonly port: number
+  readonly database: string
+  readonly user: string
+  readonly schema: string
+}
+
+interface Fault {
+  readonly code: string
+  readonly message: string
+}
+
+/** True where the connection is gone, or the server is not up: the transaction did not happen, and may be done again. */
+export function isConnectionLost(error: unknown): boolean {
+  const code = codeOf(error)
+  if (/^08/.test(code) || lostCodes.has(code)) return true
+  return /Connection terminated|Client has encountered a connection error|Client was closed|socket hang up/i.test(
+    messageOf(error),
+  )
+}
+
+const lostCodes = new Set([
+  '57P01', // admin_shutdown, pg_terminate_backend
+  '57P02', // crash_shutdown
+  '57P03', // cannot_connect_now: starting up or shutting down
+  '57P05', // idle_session_timeout
+  '25P03', // idle_in_transaction_session_timeout
+  'ECONNRESET',
+  'ECONNREFUSED',
+  'EPIPE',
+  'ETIMEDOUT',
+])
+
+/** True for a server that will take connections in a moment. */
+export const isStartingUp = (error: unknown): boolean => codeOf(error) === '57P03'
+
+/**
+ * True for a value that the engine takes and Postgres does not: data exceptions (class 22), JSON that is too deep, a row
+ * that does not fit a page, a key that does not fit an index page.
+ */
+export const isRefusedValue = (error: unknown): boolean => /^(22...|54000|54001|54023)$/.test(codeOf(error))
+
+/** True where a lock was not to be had in time. */
+export const isLockTimeout = (error: unknown): boolean => codeOf(error) === '55P03'
+
+/** The error for the user, or the error itself where there is nothing to add. Never holds a secret. */
+export function explained(error: unknown, target: Target): unknown {
+  if (error instanceof UserError) return error
+  const fault = connectionFault(error, target) ?? serverFault(error, target)
+  return fault ? new UserError(fault.code, fault.message, { cause: error }) : error
+}
+
+/** Reaching the server, TLS and login. */
+function connectionFault(error: unknown, target: Target): Fault | undefined {
+  const { host, port, database, user } = target
+  const place = `${host}:${port}`
+  const said = messageOf(error)
+  const fault = (code: string, message: string): Fault => ({ code, message })
+  switch (codeOf(error)) {
+    case 'ENOTFOUND':
+    case 'EAI_AGAIN':
+      return fault(
+        'warehouse_unreachable',
+        `the Postgres host "${host}" is not known to this machine's name service; check the host in "warehouse.url" (or PGHOST)`,
+      )
+    case 'ECONNREFUSED':
+      return fault(
+        'warehouse_unreachable',
+        `nothing answers at ${place}; check host and port in "warehouse.url" (or PGHOST, PGPORT), and that Postgres is running and listens there`,
+      )
+    case 'ENOENT':
+      if (Reflect.get(error as object, 'syscall') === 'open') {
+        return fault('config', `a certificate file that "warehouse.url" names cannot be read (${said})`)
+      }
+      if (Reflect.get(error as object, 'syscall') !== 'connect') return undefined
+      return fault(
+        'warehouse_unreachable',
+        `there is no Postgres socket at ${place} (${said}); check the host in "warehouse.url" (or PGHOST)`,
+      )
+    case 'EHOSTUNREACH':
+    case 'ENETUNREACH':
+    case 'ETIMEDOUT':
+      return fault(
+        'warehouse_unreachable',
+        `${place} cannot be reached from here (${said}); check the address, the network and its firewalls`,
+      )
+    case '28P01':
+      return fault(
+        'warehouse_login',
+        `Postgres at ${place} refuses the password of "${user}"; check it in "warehouse.url" (characters such as @ / : # % must be written as %40 …), PGPASSWORD or .pgpass`,
+      )
+    case '28000':
+      return /no pg_hba.conf entry/.test(said)
+        ? fault(
+            'warehouse_login',
+            `Postgres at ${place} takes no such connection (${said})${
+              /no encryption/.test(said)
+                ? '; set "warehouse": {"ssl": true}, or add ?sslmode=require to "warehouse.url"'
+                : '; its administrator must allow this machine in pg_hba.conf'
+            }`,
+          )
+        : fault(
+            'warehouse_login',
+            `Postgres at ${place} does not let "${user}" in (${said}); check the user in "warehouse.url" (or PGUSER)`,
+          )
+    case '3D000':
+      return fault(
+        'warehouse_database_missing',
+        `Postgres at ${place} has no database "${database}"; create it (create database ${quotedName(database)}), or correct the name in "warehouse.url" (or PGDATABASE)`,
+      )
+    case '53300':
+      return fault(
+        'warehouse_full',
+        `Postgres at ${place} has no free connection (${said}); close some, or raise max_connections`,
+      )
+    case '57P03':
+      return fault(
+        'warehouse_unreachable',
+        `Postgres at ${place} is not ready (${said}); try again in a moment`,
+      )
+    case 'ERR_TLS_CERT_ALTNAME_INVALID':
+      return fault(
+        'warehouse_tls',
+        `the certificate of ${place} is for another name (${said}); use the host that it names, or set "warehouse": {"ssl": {"reject_unauthorized": false}}`,
+      )
+    case 'CERT_HAS_EXPIRED':
+      return fault(
+        'warehouse_tls',
+        `the certificate of ${place} has expired; its administrator must renew it`,
+      )
+    case 'DEPTH_ZERO_SELF_SIGNED_CERT':
+    case 'SELF_SIGNED_CERT_IN_CHAIN':
+    case 'UNABLE_TO_VERIFY_LEAF_SIGNATURE':
+    case 'UNABLE_TO_GET_ISSUER_CERT':
+    case 'UNABLE_TO_GET_ISSUER_CERT_LOCALLY':
+      return fault(
+        'warehouse_tls',
+        `the certificate of ${place} is signed by nobody whom this machine trusts (${said}); give the authority's certificate in "warehouse": {"ssl": {"ca": "ca.pem"}}, or, to encrypt without checking, {"ssl": {"reject_unauthorized": false}}`,
+      )
+  }
+  if (/server does not support SSL/.test(said)) {
+    return fault(
+      'warehouse_tls',
+      `Postgres at ${place} speaks no TLS; set "warehouse": {"ssl": false} (and take sslmode out of "warehouse.url"), or turn ssl on there`,
+    )
+  }
+  if (/password must be a string|no password|SASL/.test(said)) {
+    return fault(
+      'warehouse_login',
+      `Postgres at ${place} asks for a password of "${user}" and there is none; put it into "warehouse.url", PGPASSWORD or .pgpass`,
+    )
+  }
+  if (/timeout expired|timeout exceeded when trying to connect/.test(said)) {
+    return fault(
+      'warehouse_unreachable',
+      `Postgres at ${place} did not answer in time; check the address, the network and its firewalls`,
+    )
+  }
+  return undefined
+}
+
+/** What the server says to a statement. */
+function serverFault(error: unknown, { host, port, database, user, schema }: Target): Fault | undefined {
+  const said = messageOf(error)
+  const place = `${host}:${port}`
+  switch (codeOf(error)) {
+    case '42501':
+      return { code: 'warehouse_permission', message: permissionMessage(said, { database, user, schema }) }
+    case '25006':
+      return {
+        code: 'warehouse_read_only',
+        message: `Postgres at ${place} is read-only (${said}); point "warehouse.url" at the primary server`,
+      }
+    case '53100':
+      return {
+        code: 'warehouse_full',
+        message: `the disk of Postgres at ${place} is full (${said}); nothing of this load was published. Make room, then run again`,
+      }
+    case '53200':
+      return { code: 'warehouse_memory', message: `Postgres at ${place} is out of memory (${said})` }
+    case '57014':
+      return {
+        code: 'warehouse_timeout',
+        message: `Postgres at ${place} ended a statement (${said}); raise "warehouse.statement_timeout", or statement_timeout of the role "${user}"`,
+      }
+    case '55P03':
+      return {
+        code: 'warehouse_locked',
+        message: `a table of schema "${schema}" is locked by another session (${said}); end what holds it (select * from pg_stat_activity), or raise "warehouse.lock_timeout"`,
+      }
+    case '40P01':
+    case '40001':
+      return {
+        code: 'warehouse_conflict',
+        message: `another session changed the same rows of schema "${schema}" (${said}); run again`,
+      }
+    case '22P05':
+      return {
+        code: 'warehouse_encoding',
+        message: `the database "${database}" cannot hold all characters (${said}); create it with encoding UTF8`,
+      }
+  }
+  if (isRefusedValue(error)) {
+    return { code: 'refused_value', message: `Postgres refuses a value: ${said}${detailOf(error)}` }
+  }
+  if (isConnectionLost(error)) {
+    return {
+      code: 'connection_lost',
+      message: `the connection to Postgres at ${place} broke (${said}); nothing of this step was published, run again`,
+    }
+  }
+  return undefined
+}
+
+function permissionMessage(
+  said: string,
+  { database, user, schema }: Pick<Target, 'database' | 'user' | 'schema'>,
+): string {
+  const role = quotedName(user)
+  const schemas = [schema, `${schema}_sync`, `${schema}_views`]
+  const cure = /for database/.test(said)
+    ? `an administrator can make the schemas once: ${schemas
+        .map((name) => `create schema ${quotedName(name)} authorization ${role};`)
+        .join(' ')} or allow it: grant create on database ${quotedName(database)} to ${role};`
+    : /for schema/.test(said)
+      ? `an administrator can allow it: ${schemas
+          .map((name) => `grant usage, create on schema ${quotedName(name)} to ${role};`)
+          .join(' ')}`
+      : `the tables of these schemas must belong to the role: ${schemas
+          .map((name) => `alter table ${quotedName(name)}.… owner to ${role};`)
+          .join(' ')}`
+  return `the Postgres role "${user}" may not do this (${said}); ${cure}`
+}
+
+const codeOf = (error: unknown): string => {
+  if (typeof error !== 'object' || error === null) return ''
+  const code = Reflect.get(error, 'code')
+  if (typeof code === 'string') return code
+  // Several addresses of one name were tried: the first failure speaks for all.
+  return error instanceof AggregateError ? codeOf(error.errors[0]) : ''
+}
+
+/** Where in the data it was, as far as Postgres tells: `COPY email_send, line 3, column city`. */
+function detailOf(error: unknown): string {
+  const where = Reflect.get(error as object, 'where')
+  return typeof where === 'string' ? ` (${where.split('\n')[0]?.slice(0, 300)})` : ''
+}
+
+const quotedName = (name: string): string => (/^[a-z_][a-z0-9_]*$/.test(name) ? name : `"${name}"`)

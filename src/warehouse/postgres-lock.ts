@@ -1,0 +1,90 @@
+/**
+ * One holder of a job at a time, on any number of machines: an advisory lock of Postgres on a connection of its own.
+ * The server frees it as soon as that connection ends, however its holder died.
+ */
+import { createHash } from 'node:crypto'
+import { hostname } from 'node:os'
+import type pg from 'pg'
+import { UserError } from '../errors.ts'
+import type { PostgresServer } from './postgres-server.ts'
+
+/** A lock that is taken again when the server has restarted in between. */
+export interface JobLock extends AsyncDisposable {
+  /** @throws UserError with code `locked` when the lock was lost and another has it now. */
+  ensureHeld(): Promise<void>
+}
+
+/** @throws UserError with code `locked` that names the holder. */
+export async function takeLock(server: PostgresServer, schema: string, job: string): Promise<JobLock> {
+  const key = lockKey(`${schema}:${job}`)
+  let isOver = false
+  let held: Promise<pg.Client> | undefined
+  const take = async () => {
+    const client = await lockOn(server, key, job)
+    client.once('end', () => {
+      if (!isOver) held = undefined
+    })
+    return client
+  }
+  held = take()
+  await held
+  return {
+    async ensureHeld() {
+      held ??= take()
+      await held.catch((error: unknown) => {
+        held = undefined
+        throw error
+      })
+    },
+    async [Symbol.asyncDispose]() {
+      isOver = true
+      const client = await held?.catch(() => undefined)
+      await client?.end()
+    },
+  }
+}
+
+/** Statement that keeps other loads of a table out until the transaction ends; readers and vacuum do not mind it. */
+export const tableLock = (table: string): string =>
+  `select pg_advisory_xact_lock(${lockKey(`table:${table}`)})`
+
+async function lockOn(server: PostgresServer, key: string, job: string): Promise<pg.Client> {
+  const client = await server.connectAlone(
+    `iterable-elt ${job}, process ${process.pid} on ${hostname()}`.slice(0, 63),
+  )
+  try {
+    // The server notices within seconds that a machine is gone, and lets an idle holder live.
+    await client.query(`select set_config(name, value, false)
+      from (values ('tcp_keepalives_idle', '5'), ('tcp_keepalives_interval', '2'), ('tcp_keepalives_count', '3'),
+        ('idle_session_timeout', '0'), ('statement_timeout', '0')) as wanted(name, value)
+      where current_setting(name, true) is not null`)
+    const { rows } = await client.query(`select pg_try_advisory_lock(${key}) as taken`)
+    if (rows[0]?.taken) return client
+    throw new UserError(
+      'locked',
+      `another ${job} of this warehouse is running (${await holderOf(client, key)}); wait until it ends, or stop it`,
+    )
+  } catch (error) {
+    await client.end().catch(() => {})
+    throw error
+  }
+}
+
+async function holderOf(client: pg.Client, key: string): Promise<string> {
+  const { rows } = await client.query(`
+    select activity.pid, application_name, client_addr::text as address
+    from pg_locks join pg_stat_activity as activity using (pid)
+    where locktype = 'advisory' and granted and objsubid = 1
+      and database = (select oid from pg_database where datname = current_database())
+      and (classid::bigint << 32 | objid::bigint) = ${key}`)
+  const [holder] = rows
+  if (!holder) return 'it has just ended'
+  const from = holder.address ? ` from ${holder.address.replace(/\/\d+$/, '')}` : ''
+  return `${holder.application_name || 'unnamed program'}${from}, server process ${holder.pid}`
+}
+
+/** Advisory locks are known by a number of 64 bits, within one database. */
+function lockKey(name: string): string {
+  const hash = createHash('sha256').update(`iterable-elt:${name}`).digest()
+  return `${hash.readBigInt64BE()}`
+}

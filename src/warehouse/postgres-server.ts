@@ -1,0 +1,249 @@
+/** A Postgres server as we reach it: the host application's pool, or one of our own from address and environment. */
+import { readFileSync } from 'node:fs'
+import { setTimeout as delay } from 'node:timers/promises'
+import pg from 'pg'
+import { ConfigError, InterruptedError, messageOf } from '../errors.ts'
+import { explained, isConnectionLost, isStartingUp, type Target } from './postgres-errors.ts'
+
+/** The `warehouse` part of a configuration; times in milliseconds, files by their absolute paths. */
+export interface PostgresConfig {
+  readonly url?: string | undefined
+  readonly ssl?:
+    | boolean
+    | {
+        readonly ca?: string | undefined
+        readonly cert?: string | undefined
+        readonly key?: string | undefined
+        readonly reject_unauthorized?: boolean | undefined
+      }
+    | undefined
+  readonly statement_timeout?: number | undefined
+  readonly lock_timeout?: number | undefined
+}
+
+export type Environment = Readonly<Record<string, string | undefined>>
+
+/** How long a server that was there before is waited for, e.g. while it restarts. */
+const patienceMs = 60_000
+const connectTimeoutMs = 30_000
+
+export class PostgresServer implements AsyncDisposable {
+  readonly target: Target
+  readonly #isOurs: boolean
+  #pool: pg.Pool
+  /** Other ways to connect, for `sslmode=prefer` and `allow`. */
+  readonly #alternatives: pg.PoolConfig[]
+  #wasReached = false
+
+  constructor(source: PostgresConfig | pg.Pool, schema: string, environment: Environment = {}) {
+    this.#isOurs = !isPool(source)
+    const [first, ...others] = isPool(source) ? [] : waysToConnect(source, environment)
+    this.#pool = isPool(source) ? source : newPool(first as pg.PoolConfig)
+    this.#alternatives = others
+    this.target = targetOf(this.#pool.options, schema)
+  }
+
+  /** True for a pool of the host application, whose settings must be found again as they were. */
+  get isShared(): boolean {
+    return !this.#isOurs
+  }
+
+  /**
+   * A connection of the pool, readied by `prepare`. A server that answered before is waited for.
+   * @throws UserError that says what to change.
+   */
+  checkOut(prepare: (client: pg.PoolClient) => Promise<void>, signal?: AbortSignal): Promise<pg.PoolClient> {
+    return this.#patiently(async () => {
+      const client = await this.#pool.connect()
+      // Without a listener, a connection that breaks between two statements would end the process.
+      client.on('error', ignore)
+      try {
+        await prepare(client)
+        return client
+      } catch (error) {
+        this.giveBack(client, true)
+        throw error
+      }
+    }, signal)
+  }
+
+  giveBack(client: pg.PoolClient, isBroken: boolean): void {
+    client.off('error', ignore)
+    if (isBroken) client.on('error', ignore)
+    client.release(isBroken)
+  }
+
+  /** A connection outside of the pool, which may be held for long. */
+  connectAlone(applicationName?: string): Promise<pg.Client> {
+    return this.#patiently(async () => {
+      const client = new pg.Client({
+        ...configOf(this.#pool.options),
+        keepAlive: true,
+        keepAliveInitialDelayMillis: 10_000,
+        connectionTimeoutMillis: connectTimeoutMs,
+      })
+      client.on('error', ignore)
+      try {
+        await client.connect()
+        if (applicationName)
+          await client.query(`select set_config('application_name', $1, false)`, [applicationName])
+        return client
+      } catch (error) {
+        await client.end().catch(ignore)
+        throw error
+      }
+    })
+  }
+
+  /** Ends the statement that a connection is busy with. */
+  async cancel(processId: number | undefined): Promise<void> {
+    if (processId === undefined) return
+    const client = await this.connectAlone()
+    try {
+      await client.query('select pg_cancel_backend($1)', [processId])
+    } finally {
+      await client.end()
+    }
+  }
+
+  async #patiently<T>(connect: () => Promise<T>, signal?: AbortSignal): Promise<T> {
+    for (let waitedMs = 0; ; ) {
+      if (signal?.aborted) throw new InterruptedError()
+      try {
+        const client = await connect()
+        this.#wasReached = true
+        return client
+      } catch (error) {
+        if (this.#connectOtherwise(error)) continue
+        const mayCome = isStartingUp(error) || (this.#wasReached && isConnectionLost(error))
+        if (!mayCome || waitedMs >= patienceMs) throw explained(error, this.target)
+      }
+      const pauseMs = Math.min(2_000, 200 + waitedMs / 4)
+      await delay(pauseMs, undefined, signal && { signal }).catch(ignore)
+      waitedMs += pauseMs
+    }
+  }
+
+  /** True when there is another way to connect and the failure was about encryption. */
+  #connectOtherwise(error: unknown): boolean {
+    if (!/does not support SSL|no encryption/.test(messageOf(error))) return false
+    const other = this.#alternatives.shift()
+    if (!other) return false
+    this.#pool.end().catch(ignore)
+    this.#pool = newPool(other)
+    return true
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    if (this.#isOurs) await this.#pool.end()
+  }
+}
+
+const ignore = () => {}
+
+const isPool = (source: PostgresConfig | pg.Pool): source is pg.Pool => 'connect' in source
+
+function newPool(config: pg.PoolConfig): pg.Pool {
+  const pool = new pg.Pool(config)
+  // A connection that breaks while idle is replaced when the next is asked for.
+  pool.on('error', ignore)
+  return pool
+}
+
+/** Options without their pool; `password` is there, though it does not show when they are listed. */
+function configOf(options: pg.PoolConfig): pg.ClientConfig {
+  return { ...options, ...(options.password !== undefined && { password: options.password }) }
+}
+
+function targetOf(options: pg.PoolConfig, schema: string): Target {
+  try {
+    const { host, port, database, user } = new pg.Client(configOf(options))
+    return { host, port, database: database ?? '', user: user ?? '', schema }
+  } catch (error) {
+    throw new ConfigError(`the address of Postgres cannot be used: ${messageOf(error)}`, { cause: error })
+  }
+}
+
+/** One way to connect, or two where `sslmode` leaves it open whether to encrypt. */
+function waysToConnect(config: PostgresConfig, environment: Environment): pg.PoolConfig[] {
+  const url = completed(new URL(config.url ?? 'postgres:///'), environment)
+  const common = {
+    max: 20,
+    fallback_application_name: 'iterable-elt',
+    keepAlive: true,
+    keepAliveInitialDelayMillis: 10_000,
+    connectionTimeoutMillis: connectTimeoutMs,
+    idleTimeoutMillis: 30_000,
+    allowExitOnIdle: true,
+  }
+  const way = (mode: string | null, ssl?: pg.PoolConfig['ssl']): pg.PoolConfig => {
+    const address = new URL(url)
+    if (mode === null) for (const name of tlsParameters) address.searchParams.delete(name)
+    else address.searchParams.set('sslmode', mode)
+    return { ...common, connectionString: address.href, ...(ssl !== undefined && { ssl }) }
+  }
+  if (config.ssl !== undefined) return [way(null, tlsOf(config.ssl))]
+  // psql's meaning of the modes: `require` encrypts without asking who it is, unless an authority is given.
+  switch (url.searchParams.get('sslmode')) {
+    case null:
+      return [{ ...common, connectionString: url.href }]
+    case 'prefer':
+      return [way('prefer'), way(null, false)]
+    case 'allow':
+      return [way(null, false), way('prefer')]
+    default:
+      return [way(url.searchParams.get('sslmode'))]
+  }
+}
+
+const tlsParameters = ['sslmode', 'ssl', 'sslrootcert', 'sslcert', 'sslkey', 'uselibpqcompat']
+
+/** The address with what it leaves open from the environment, as psql does it. */
+function completed(url: URL, environment: Environment): URL {
+  const parameters = url.searchParams
+  const complete = (name: string, variable: string, isGiven: boolean) => {
+    const value = environment[variable]
+    if (value && !isGiven && !parameters.has(name)) parameters.set(name, value)
+  }
+  complete('host', 'PGHOST', url.hostname !== '')
+  complete('port', 'PGPORT', url.port !== '')
+  complete('user', 'PGUSER', url.username !== '')
+  complete('password', 'PGPASSWORD', url.password !== '')
+  if (url.pathname.length <= 1 && environment.PGDATABASE) url.pathname = `/${environment.PGDATABASE}`
+  if (!parameters.has('ssl')) {
+    complete('sslmode', 'PGSSLMODE', false)
+    complete('sslrootcert', 'PGSSLROOTCERT', false)
+    complete('sslcert', 'PGSSLCERT', false)
+    complete('sslkey', 'PGSSLKEY', false)
+  }
+  // "system" means the authorities that the machine trusts: Node's own list, which it takes when none is named.
+  if (parameters.get('sslrootcert') === 'system') {
+    parameters.delete('sslrootcert')
+    parameters.set('sslmode', 'verify-full')
+  }
+  if (parameters.has('sslmode') && parameters.get('sslmode') !== 'no-verify') {
+    parameters.set('uselibpqcompat', 'true')
+  }
+  return url
+}
+
+function tlsOf(ssl: Exclude<PostgresConfig['ssl'], undefined>): pg.PoolConfig['ssl'] {
+  if (typeof ssl === 'boolean') return ssl
+  const { ca, cert, key, reject_unauthorized } = ssl
+  return {
+    ...(ca !== undefined && { ca: readPem('ca', ca) }),
+    ...(cert !== undefined && { cert: readPem('cert', cert) }),
+    ...(key !== undefined && { key: readPem('key', key) }),
+    rejectUnauthorized: reject_unauthorized ?? true,
+  }
+}
+
+function readPem(name: string, path: string): string {
+  try {
+    return readFileSync(path, 'utf8')
+  } catch (error) {
+    throw new ConfigError(`"warehouse.ssl.${name}": cannot read ${path} (${messageOf(error)})`, {
+      cause: error,
+    })
+  }
+}

@@ -1,0 +1,157 @@
+/**
+ * Views upon our tables. Postgres refuses to change the type of a column that a view reads, so such views step aside
+ * within the transaction and come back as they were: text, owner, rights, comments, options, indexes and triggers.
+ */
+import { sql, type Transaction } from 'kysely'
+import { messageOf, UserError } from '../errors.ts'
+import type { StateDatabase } from '../state/tables.ts'
+import { literal, quoted } from './sql.ts'
+
+/** A view (or materialized view) that reads one of the columns, itself or through other views. */
+interface Dependent {
+  readonly oid: number
+  readonly name: string
+  readonly owner: string
+  readonly isMaterialized: boolean
+  /** Statements that make it again. */
+  readonly restore: readonly string[]
+}
+
+/**
+ * Does `work` while the views that read these columns of a table are away.
+ * @throws UserError with code `view_in_the_way` when the role may not drop a view, or it does not fit the new types.
+ */
+export async function withoutViews(
+  trx: Transaction<StateDatabase>,
+  table: string,
+  columns: readonly string[],
+  work: () => Promise<void>,
+): Promise<void> {
+  const dependents = await findDependents(trx, table, columns)
+  for (const view of dependents.toReversed()) {
+    await explaining(view, table, 'cannot be dropped and made again', () =>
+      run(trx, `drop ${kindOf(view)} ${view.name}`),
+    )
+  }
+  await work()
+  for (const view of dependents) {
+    await explaining(view, table, 'cannot be made again upon the new types', async () => {
+      for (const statement of view.restore) await run(trx, statement)
+    })
+  }
+}
+
+const kindOf = ({ isMaterialized }: Pick<Dependent, 'isMaterialized'>): string =>
+  isMaterialized ? 'materialized view' : 'view'
+
+const run = (trx: Transaction<StateDatabase>, statement: string) => sql.raw(statement).execute(trx)
+
+async function explaining(
+  { name, owner }: Dependent,
+  table: string,
+  what: string,
+  work: () => Promise<unknown>,
+): Promise<void> {
+  try {
+    await work()
+  } catch (error) {
+    throw new UserError(
+      'view_in_the_way',
+      `columns of ${table} must become wider, but the view ${name} (owner "${owner}") reads them and ${what}: ${messageOf(error)}; drop or change that view, or make our role a member of its owner, then run again`,
+      { cause: error },
+    )
+  }
+}
+
+interface ViewRow {
+  readonly oid: number
+  readonly name: string
+  readonly kind: 'v' | 'm'
+  readonly definition: string
+  readonly owner: string
+  readonly is_own: boolean
+  readonly options: readonly string[] | null
+  readonly populated: boolean
+  readonly others: readonly string[]
+}
+
+/** In the order in which they can be made: a view comes after those that it reads. */
+async function findDependents(
+  trx: Transaction<StateDatabase>,
+  table: string,
+  columns: readonly string[],
+): Promise<Dependent[]> {
+  const { rows } = await sql
+    .raw<ViewRow>(
+      `with recursive readers (oid, depth) as (
+         select rule.ev_class, 1
+         from pg_depend as link join pg_rewrite as rule on rule.oid = link.objid
+           left join pg_attribute as attribute on attrelid = refobjid and attnum = refobjsubid
+         where link.classid = 'pg_rewrite'::regclass and link.refclassid = 'pg_class'::regclass
+           and refobjid = ${literal(table)}::regclass and rule.ev_class <> refobjid
+           and (refobjsubid = 0 or attname in (${columns.map(literal).join(', ')}))
+         union
+         select rule.ev_class, depth + 1
+         from readers join pg_depend as link on link.refobjid = readers.oid
+           join pg_rewrite as rule on rule.oid = link.objid
+         where link.classid = 'pg_rewrite'::regclass and link.refclassid = 'pg_class'::regclass
+           and rule.ev_class <> refobjid
+       ),
+       views as (
+         select view.*, quote_ident(nspname) || '.' || quote_ident(relname) as name, depth
+         from (select oid, max(depth) as depth from readers group by oid) as found
+           join pg_class as view using (oid) join pg_namespace as namespace on namespace.oid = relnamespace
+         where relkind in ('v', 'm')
+       )
+       select oid::bigint as oid, name, relkind as kind, pg_get_viewdef(oid) as definition,
+         pg_get_userbyid(relowner) as owner, pg_get_userbyid(relowner) = current_user as is_own,
+         reloptions as options, relispopulated as populated,
+         array(
+           ${indexes} union all ${triggers} union all ${comments} union all ${grants} union all ${columnGrants}
+         ) as others
+       from views order by depth, oid`,
+    )
+    .execute(trx)
+  return rows.map((row) => ({
+    oid: row.oid,
+    name: row.name,
+    owner: row.owner,
+    isMaterialized: row.kind === 'm',
+    restore: [
+      createStatement(row),
+      ...row.others,
+      ...(row.is_own ? [] : [`alter table ${row.name} owner to ${quoted(row.owner)}`]),
+    ],
+  }))
+}
+
+function createStatement({ name, kind, definition, options, populated }: ViewRow): string {
+  const withOptions = options && options.length > 0 ? ` with (${options.join(', ')})` : ''
+  const text = definition.replace(/;\s*$/, '')
+  return kind === 'v'
+    ? `create view ${name}${withOptions} as ${text}`
+    : `create materialized view ${name}${withOptions} as ${text} with ${populated ? '' : 'no '}data`
+}
+
+const indexes = `select pg_get_indexdef(indexrelid) from pg_index where indrelid = views.oid`
+
+const triggers = `select pg_get_triggerdef(t.oid) from pg_trigger as t where tgrelid = views.oid and not tgisinternal`
+
+const comments = `
+  select format('comment on %s %s is %L', case relkind when 'm' then 'materialized view' else 'view' end, name, description)
+  from pg_description where classoid = 'pg_class'::regclass and objoid = views.oid and objsubid = 0
+  union all
+  select format('comment on column %s.%I is %L', name, attname, description)
+  from pg_description join pg_attribute on attrelid = objoid and attnum = objsubid
+  where classoid = 'pg_class'::regclass and objoid = views.oid`
+
+const grantee = `case when item.grantee = 0 then 'public' else quote_ident(pg_get_userbyid(item.grantee)) end
+    || case when item.is_grantable then ' with grant option' else '' end`
+
+const grants = `
+  select format('grant %s on %s to ', privilege_type, name) || ${grantee}
+  from aclexplode(relacl) as item where item.grantee <> relowner`
+
+const columnGrants = `
+  select format('grant %s (%I) on %s to ', privilege_type, attname, name) || ${grantee}
+  from pg_attribute, aclexplode(attacl) as item where attrelid = views.oid and item.grantee <> relowner`

@@ -1,0 +1,271 @@
+/** A Postgres database (or the pool of a host application) as warehouse. */
+import { mkdir } from 'node:fs/promises'
+import { join } from 'node:path'
+import { setTimeout as delay } from 'node:timers/promises'
+import type { DuckDBConnection } from '@duckdb/node-api'
+import { sql } from 'kysely'
+import type { Pool } from 'pg'
+import { InterruptedError } from '../errors.ts'
+import { Engine } from './engine.ts'
+import { type HeldClient, holdClient, type Settings } from './postgres-client.ts'
+import { copyRows, csvExpression } from './postgres-copy.ts'
+import { explained, isConnectionLost, isLockTimeout, isRefusedValue } from './postgres-errors.ts'
+import { type JobLock, tableLock, takeLock } from './postgres-lock.ts'
+import { type Environment, type PostgresConfig, PostgresServer } from './postgres-server.ts'
+import { makeWorkDirectory } from './postgres-spool.ts'
+import { withoutViews } from './postgres-views.ts'
+import { type Dialect, type Session, schemaNames, type UseOptions, type Warehouse } from './session.ts'
+import { removeSpool } from './spool.ts'
+import { quoted } from './sql.ts'
+import { alterations, keyExpressions } from './tables.ts'
+
+export interface PostgresOptions {
+  /** The `warehouse` part of the configuration, or the host application's live pool. */
+  readonly source: PostgresConfig | Pool
+  readonly schema: string
+  readonly memoryLimit?: string | undefined
+  readonly threads?: number | undefined
+  /** Where the spool goes instead of the temporary folder of the system. */
+  readonly spoolDirectory?: string | undefined
+  /** For PGHOST, PGPASSWORD, PGSSLMODE … where the address leaves them open. */
+  readonly environment?: Environment | undefined
+}
+
+/** How often a piece of work is begun anew after its connection broke. */
+const attempts = 5
+/** How long an alteration waits for readers to end, and lets new ones pass in between. */
+const alterWaitMs = 1_000
+const alterPauseMs = 1_500
+const alterPatienceMs = 120_000
+
+/** Opens a Postgres warehouse. The server itself is asked only by `use` and `lock`. */
+export async function openPostgres(options: PostgresOptions): Promise<Warehouse> {
+  const server = new PostgresServer(options.source, options.schema, options.environment)
+  const workDirectory = await makeWorkDirectory(options.spoolDirectory, server.target)
+  const spoolDirectory = join(workDirectory, 'spool')
+  await mkdir(spoolDirectory)
+  const engine = await Engine.create({
+    directory: join(workDirectory, 'tmp'),
+    memoryLimit: options.memoryLimit,
+    threads: options.threads,
+  })
+  const settings = sessionSettings(options.source)
+  const locks = new Set<JobLock>()
+
+  async function useOnce<T>(work: (session: Session) => Promise<T>, signal: AbortSignal | undefined) {
+    for (const lock of locks) await lock.ensureHeld()
+    await using held = await holdClient(server, settings, signal)
+    await using bridge = await openBridge(engine, signal)
+    return await work(session({ held, bridge, server, directory: workDirectory, signal }))
+  }
+
+  return {
+    engine,
+    dialect,
+    names: schemaNames(options.schema),
+    spoolDirectory,
+    async use(work, { signal, isRepeatable }: UseOptions = {}) {
+      for (let attempt = 1; ; attempt += 1) {
+        try {
+          return await useOnce(work, signal)
+        } catch (error) {
+          if (signal?.aborted) throw new InterruptedError(undefined, { cause: error })
+          const again = isRepeatable && attempt < attempts && isConnectionLost(error)
+          if (!again) throw explained(error, server.target)
+        }
+      }
+    },
+    async lock(job) {
+      const lock = await takeLock(server, options.schema, job)
+      locks.add(lock)
+      return {
+        async [Symbol.asyncDispose]() {
+          locks.delete(lock)
+          await lock[Symbol.asyncDispose]()
+        },
+      }
+    },
+    async [Symbol.asyncDispose]() {
+      await engine[Symbol.asyncDispose]()
+      await server[Symbol.asyncDispose]()
+      await removeSpool(workDirectory)
+    },
+  }
+}
+
+const dialect: Dialect = {
+  typeName: {
+    boolean: 'boolean',
+    bigint: 'bigint',
+    double: 'double precision',
+    timestamptz: 'timestamptz',
+    text: 'text',
+    // json, not jsonb: it keeps the text as it came (digits, order, members of the same name) as DuckDB does, and loads
+    // a tenth faster. All of `->`, `->>` and json_each work on it; an index wants (column::jsonb).
+    json: 'json',
+  },
+  arrival: 'ctid',
+  refusesNul: true,
+  altersFirst: true,
+  maxCustomColumns: 1000,
+  maxBytes: 63,
+  widen(column, from, to) {
+    if (to === 'json') return `to_json(${column})`
+    // A whole number that had become a double is written as it came: 1500000000000000, not 1.5e+15.
+    if (to === 'text' && from === 'double') {
+      return `case when ${column} = trunc(${column}) and abs(${column}) <= 9007199254740992 then ${column}::bigint::text else ${column}::text end`
+    }
+    return `${column}::${this.typeName[to]}`
+  },
+}
+
+/** What a session relies on; a host's pool gets its own settings back. */
+function sessionSettings(source: PostgresConfig | Pool): Settings {
+  const { statement_timeout, lock_timeout } = 'connect' in source ? {} : source
+  return {
+    TimeZone: 'UTC',
+    DateStyle: 'ISO, MDY',
+    ...(statement_timeout !== undefined && { statement_timeout: `${statement_timeout}ms` }),
+    ...(lock_timeout !== undefined && { lock_timeout: `${lock_timeout}ms` }),
+  }
+}
+
+/** A connection of the engine that writes CSV, made when it is first needed. */
+interface Bridge extends AsyncDisposable {
+  connection(): Promise<DuckDBConnection>
+}
+
+async function openBridge(engine: Engine, signal: AbortSignal | undefined): Promise<Bridge> {
+  let opened: Promise<DuckDBConnection> | undefined
+  const interrupt = () => {
+    opened?.then((connection) => connection.interrupt()).catch(() => {})
+  }
+  signal?.addEventListener('abort', interrupt)
+  return {
+    connection() {
+      opened ??= engine.connect()
+      return opened
+    },
+    async [Symbol.asyncDispose]() {
+      signal?.removeEventListener('abort', interrupt)
+      const connection = await opened?.catch(() => undefined)
+      connection?.closeSync()
+    },
+  }
+}
+
+interface SessionContext {
+  readonly held: HeldClient
+  readonly bridge: Bridge
+  readonly server: PostgresServer
+  /** Where CSV files stand for a moment. */
+  readonly directory: string
+  readonly signal: AbortSignal | undefined
+}
+
+function session({ held, bridge, server, directory, signal }: SessionContext): Session {
+  const names = schemaNames(server.target.schema)
+  const db = held.db.withSchema(names.sync)
+
+  /** What Postgres refuses to hold is told apart from faults: the careful path may find another type for it. */
+  const refusing = async <T>(work: () => Promise<T>): Promise<T> => {
+    try {
+      return await work()
+    } catch (error) {
+      throw isRefusedValue(error) ? explained(error, server.target) : error
+    }
+  }
+  const copy = async (
+    table: string,
+    columns: readonly string[],
+    selects: readonly string[],
+    onRows?: (rows: number) => void,
+  ) => {
+    const context = { client: held.client, engine: await bridge.connection(), directory, onRows, signal }
+    return refusing(() => copyRows({ table, columns, selects }, context))
+  }
+
+  return {
+    db,
+    names,
+    dialect,
+    async append(_trx, table, rows, onRows) {
+      const expressions = rows.columns.map(({ name, type }) => csvExpression(name, type === 'timestamptz'))
+      return copy(
+        table,
+        rows.columns.map(({ name }) => name),
+        rows.chunks.map((chunk) => `select ${expressions.join(', ')} from (${rows.select([chunk])})`),
+        onRows,
+      )
+    },
+    appendQuery: (_trx, table, columns, select) => copy(table, columns, [select]),
+    async replaceByKey(trx, table, staging, key, columns) {
+      const list = columns.map(({ name }) => quoted(name))
+      const { numAffectedRows } = await refusing(() =>
+        sql
+          .raw(
+            `insert into ${table} (${list.join(', ')})
+             select ${list.join(', ')} from ${staging}
+             where ctid in (select max(ctid) from ${staging} group by ${key.join(', ')})
+             on conflict (${key.map(indexed).join(', ')})
+             do update set ${list.map((name) => `${name} = excluded.${name}`).join(', ')}`,
+          )
+          .execute(trx),
+      )
+      return Number(numAffectedRows ?? 0n)
+    },
+    async createKey(trx, table, stream) {
+      if (stream.replication === 'append') {
+        // Windows are deleted by time. Events come nearly in order of time, so this index of a few pages finds them.
+        const column = quoted(stream.bookmark as string)
+        await sql
+          .raw(`create index on ${table} using brin (${column}) with (autosummarize = on)`)
+          .execute(trx)
+        return
+      }
+      const key = keyExpressions(stream)
+      await sql
+        .raw(
+          key.every(isColumn)
+            ? `alter table ${table} add primary key (${key.join(', ')})`
+            : `create unique index on ${table} (${key.map(indexed).join(', ')})`,
+        )
+        .execute(trx)
+    },
+    async alterTable(trx, table, change) {
+      const alter = async () => {
+        await sql.raw(`alter table ${table} ${alterations(change, dialect).join(', ')}`).execute(trx)
+      }
+      const widened = change.widened.map(({ column }) => column.name)
+      if (widened.length === 0) await alter()
+      else await withoutViews(trx, table, widened, alter)
+    },
+    async alter(work) {
+      for (let waitedMs = 0; ; waitedMs += alterWaitMs + alterPauseMs) {
+        try {
+          return await db.transaction().execute(async (trx) => {
+            await sql.raw(`set local lock_timeout = ${alterWaitMs}`).execute(trx)
+            return await work(trx)
+          })
+        } catch (error) {
+          if (!isLockTimeout(error) || waitedMs >= alterPatienceMs) throw error
+        }
+        await delay(alterPauseMs, undefined, signal && { signal })
+      }
+    },
+    async reserve(trx, table) {
+      await sql.raw(tableLock(table)).execute(trx)
+    },
+    async createStaging(trx, columns) {
+      const list = columns.map(({ name, type }) => `${quoted(name)} ${dialect.typeName[type]}`).join(', ')
+      await sql.raw('drop table if exists pg_temp.staging').execute(trx)
+      await sql.raw(`create temp table staging (${list}) on commit drop`).execute(trx)
+      return 'pg_temp.staging'
+    },
+  }
+}
+
+const isColumn = (expression: string): boolean => expression.startsWith('"')
+
+/** An expression as `create index` and `on conflict` take it. */
+const indexed = (expression: string): string => (isColumn(expression) ? expression : `(${expression})`)
