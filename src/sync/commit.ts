@@ -6,6 +6,7 @@ import { addToRun } from '../state/runs.ts'
 import { DriftError, type Loaded, load, type Scope } from '../warehouse/commit.ts'
 import { type Prepared, prepareLoad } from '../warehouse/prepare.ts'
 import type { Shape } from '../warehouse/shape.ts'
+import { prepareTable } from '../warehouse/tables.ts'
 import type { SyncContext } from './context.ts'
 import type { Download } from './download.ts'
 import type { Part } from './parts.ts'
@@ -31,10 +32,13 @@ export interface Committed extends Loaded {
  */
 export async function commitPart(context: SyncContext, input: CommitInput): Promise<Committed> {
   let careful = false
+  let shape = input.shape
   for (;;) {
-    const prepared = await prepare(context, input, careful)
+    const prepared = await prepare(context, input, shape, careful)
     try {
-      const loaded = await transact(context, input, prepared)
+      // Where altering is a transaction of its own, the table keeps what it became, also when the load fails.
+      shape = await alterTable(context, shape, prepared)
+      const loaded = await transact(context, input, shape, prepared)
       return { ...loaded, notes: notesOf(input.shape, loaded.shape, prepared) }
     } catch (error) {
       if (error instanceof DriftError && !careful) careful = true
@@ -45,7 +49,8 @@ export async function commitPart(context: SyncContext, input: CommitInput): Prom
 
 function prepare(
   { warehouse, declared }: SyncContext,
-  { stream, shape, download }: CommitInput,
+  { stream, download }: CommitInput,
+  shape: Shape,
   careful: boolean,
 ): Promise<Prepared> {
   return prepareLoad(warehouse, {
@@ -58,9 +63,23 @@ function prepare(
   })
 }
 
-async function transact(context: SyncContext, input: CommitInput, prepared: Prepared): Promise<Loaded> {
+function alterTable(
+  { warehouse, now, signal }: SyncContext,
+  before: Shape,
+  { shape: after }: Prepared,
+): Promise<Shape> {
+  if (!warehouse.dialect.altersFirst || before === after) return Promise.resolve(before)
+  return warehouse.use((session) => prepareTable(session, before, after, now), { signal, isRepeatable: true })
+}
+
+async function transact(
+  context: SyncContext,
+  input: CommitInput,
+  shape: Shape,
+  prepared: Prepared,
+): Promise<Loaded> {
   const { runId, now, warehouse, signal, emit, maxRejectPercent } = context
-  const { stream, part, shape, download, heldUntil, keepBefore } = input
+  const { stream, part, download, heldUntil, keepBefore } = input
   const scope: Scope = part.scope.kind === 'window' ? { ...part.scope, keepBefore } : part.scope
   const onWait = (message: string) => emit({ type: 'notice', stream: stream.name, message })
   return warehouse.use(
@@ -80,7 +99,7 @@ async function transact(context: SyncContext, input: CommitInput, prepared: Prep
         await addToRun(trx, runId, { ...loaded, bytesRead: download.bytes, apiCalls: input.apiCalls })
         return loaded
       }),
-    { signal, onWait },
+    { signal, onWait, isRepeatable: true },
   )
 }
 

@@ -64,7 +64,11 @@ export async function prepareTable(session: Session, before: Shape, after: Shape
   if (!session.dialect.altersFirst || isNothing(changeBetween(before, neverNarrower(before, after)))) {
     return before
   }
-  return session.alter((trx) => changeTable(trx, session, before, after, now))
+  return session.alter(async (trx) => {
+    // A load that was given up afterwards has left the table as it had become by then.
+    const current = (await readShape(trx, after.stream)) ?? before
+    return changeTable(trx, session, current, after, now)
+  })
 }
 
 /** The parts of `alter table` that make a change. */
