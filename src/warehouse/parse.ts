@@ -60,13 +60,14 @@ export function parsed(shape: Shape, chunks: readonly Chunk[], options: ParseOpt
 
 /**
  * The keys under which the fields of a table are read. It is the field's own name, unless another field of the table
- * differs from it only by case: names of one statement may not, so the later one is rewritten to its column's name.
+ * differs from it only by case: names of one statement may not, so lines that hold the later one are rewritten, to a
+ * key that no field of Iterable has.
  */
 export function readKeys(shape: Shape): ReadonlyMap<string, string> {
   const taken = new Set<string>([extraKey])
   const keys = new Map<string, string>()
   for (const { source, name } of fieldColumns(shape)) {
-    const key = taken.has(source.toLowerCase()) ? name : source
+    const key = taken.has(source.toLowerCase()) ? `␀${name}` : source
     taken.add(key.toLowerCase())
     keys.set(source, key)
   }
