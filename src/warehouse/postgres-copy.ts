@@ -4,21 +4,13 @@
  */
 import { createReadStream } from 'node:fs'
 import { rm } from 'node:fs/promises'
-import { join } from 'node:path'
 import { Readable } from 'node:stream'
 import { pipeline } from 'node:stream/promises'
-import type { DuckDBConnection } from '@duckdb/node-api'
 import type { ClientBase } from 'pg'
 import { from as copyFrom } from 'pg-copy-streams'
-import { literal, quoted } from './sql.ts'
+import { type CsvFile, type CsvWriter, csvOptions } from './postgres-csv.ts'
+import { quoted } from './sql.ts'
 
-/**
- * Control characters in place of comma and quote: JSON is full of quotes, and each would be doubled, read and undone
- * (measured: a third of the engine's time, and 7 % of the bytes). A value that holds one of them is quoted and its
- * quotes are doubled, as in any CSV.
- */
-const delimiter = '\x02'
-const quote = '\x01'
 /** Blocks on the way to the socket; small ones cost a system call each. */
 const blockBytes = 2 ** 20
 /** Chunks of one COPY: a statement stays short enough for a `statement_timeout`, its round trip does not count. */
@@ -33,9 +25,7 @@ export interface CopySource {
 
 export interface CopyContext {
   readonly client: ClientBase
-  readonly engine: DuckDBConnection
-  /** Where the CSV files stand for a moment. */
-  readonly directory: string
+  readonly writer: CsvWriter
   readonly onRows?: ((rows: number) => void) | undefined
   readonly signal?: AbortSignal | undefined
 }
@@ -57,11 +47,6 @@ export async function copyRows(source: CopySource, context: CopyContext): Promis
   }
 }
 
-interface CsvFile {
-  readonly path: string
-  readonly rows: number
-}
-
 /** Converts one statement after another, always one ahead of what is taken; a file is gone once the next is asked for. */
 async function* csvFiles(selects: readonly string[], context: CopyContext): AsyncGenerator<CsvFile, void> {
   let next = convert(selects[0], context)
@@ -77,33 +62,16 @@ async function* csvFiles(selects: readonly string[], context: CopyContext): Asyn
       }
     }
   } finally {
-    const unused = await next
+    const unused = await next.catch(() => undefined)
     if (unused) await rm(unused.path, { force: true })
   }
 }
 
 /** A promise that is not looked at for a while must not count as unhandled. */
-function convert(select: string | undefined, context: CopyContext): Promise<CsvFile | undefined> {
-  const file = writeCsv(select, context)
+function convert(select: string | undefined, { writer }: CopyContext): Promise<CsvFile | undefined> {
+  const file = select === undefined ? Promise.resolve(undefined) : writer.write(select)
   file.catch(() => {})
   return file
-}
-
-async function writeCsv(
-  select: string | undefined,
-  { engine, directory }: CopyContext,
-): Promise<CsvFile | undefined> {
-  if (select === undefined) return undefined
-  const path = join(directory, `copy-${nextNumber()}.csv`)
-  try {
-    const reader = await engine.runAndReadAll(
-      `copy (${select}) to ${literal(path)} (format csv, header false, delimiter '${delimiter}', quote '${quote}', escape '${quote}')`,
-    )
-    return { path, rows: Number(reader.getRowsJson()[0]?.[0]) }
-  } catch (error) {
-    await rm(path, { force: true })
-    throw error
-  }
 }
 
 async function copyFiles(
@@ -123,11 +91,7 @@ async function copyFiles(
     }
   }
   const names = columns.map(quoted).join(', ')
-  const copy = client.query(
-    copyFrom(
-      `copy ${table} (${names}) from stdin (format csv, delimiter e'\\x02', quote e'\\x01', encoding 'utf8')`,
-    ),
-  )
+  const copy = client.query(copyFrom(`copy ${table} (${names}) from stdin (${csvOptions}, encoding 'utf8')`))
   await pipeline(Readable.from(bytes(), { objectMode: true, highWaterMark: 1 }), copy, {
     ...(signal && { signal }),
   })
@@ -137,18 +101,4 @@ async function copyFiles(
     )
   }
   return sent
-}
-
-/**
- * A column as Postgres reads it exactly. Times are written without their zone, which is UTC in both sessions: the engine
- * asks a calendar for the zone of each value otherwise, which costs more than all the text of an event (measured).
- */
-export function csvExpression(name: string, isTime: boolean): string {
-  return isTime ? `make_timestamp(epoch_us(${quoted(name)})) as ${quoted(name)}` : quoted(name)
-}
-
-let files = 0
-const nextNumber = (): number => {
-  files += 1
-  return files
 }

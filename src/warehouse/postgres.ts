@@ -2,18 +2,20 @@
 import { mkdir } from 'node:fs/promises'
 import { join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
-import type { DuckDBConnection } from '@duckdb/node-api'
-import { sql } from 'kysely'
+import { sql, type Transaction } from 'kysely'
 import type { Pool } from 'pg'
 import { InterruptedError } from '../errors.ts'
+import type { StateDatabase } from '../state/tables.ts'
 import { Engine } from './engine.ts'
 import { type HeldClient, holdClient, type Settings } from './postgres-client.ts'
-import { copyRows, csvExpression } from './postgres-copy.ts'
-import { explained, isConnectionLost, isLockTimeout, isRefusedValue } from './postgres-errors.ts'
+import { copyRows } from './postgres-copy.ts'
+import { CsvWriter, csvExpression } from './postgres-csv.ts'
+import { explained, isConnectionLost, isLockTimeout, isRefusedValue, isRowTooBig } from './postgres-errors.ts'
 import { type JobLock, tableLock, takeLock } from './postgres-lock.ts'
 import { type Environment, type PostgresConfig, PostgresServer } from './postgres-server.ts'
 import { makeWorkDirectory } from './postgres-spool.ts'
 import { withoutViews } from './postgres-views.ts'
+import { alwaysFits, fittingRows } from './postgres-width.ts'
 import { type Dialect, type Session, schemaNames, type UseOptions, type Warehouse } from './session.ts'
 import { removeSpool } from './spool.ts'
 import { quoted } from './sql.ts'
@@ -49,14 +51,14 @@ export async function openPostgres(options: PostgresOptions): Promise<Warehouse>
     memoryLimit: options.memoryLimit,
     threads: options.threads,
   })
+  const writer = new CsvWriter(engine, workDirectory)
   const settings = sessionSettings(options.source)
   const locks = new Set<JobLock>()
 
   async function useOnce<T>(work: (session: Session) => Promise<T>, signal: AbortSignal | undefined) {
     for (const lock of locks) await lock.ensureHeld()
     await using held = await holdClient(server, settings, signal)
-    await using bridge = await openBridge(engine, signal)
-    return await work(session({ held, bridge, server, directory: workDirectory, signal }))
+    return await work(session({ held, writer, server, signal }))
   }
 
   return {
@@ -86,6 +88,7 @@ export async function openPostgres(options: PostgresOptions): Promise<Warehouse>
       }
     },
     async [Symbol.asyncDispose]() {
+      await writer[Symbol.asyncDispose]()
       await engine[Symbol.asyncDispose]()
       await server[Symbol.asyncDispose]()
       await removeSpool(workDirectory)
@@ -130,40 +133,14 @@ function sessionSettings(source: PostgresConfig | Pool): Settings {
   }
 }
 
-/** A connection of the engine that writes CSV, made when it is first needed. */
-interface Bridge extends AsyncDisposable {
-  connection(): Promise<DuckDBConnection>
-}
-
-async function openBridge(engine: Engine, signal: AbortSignal | undefined): Promise<Bridge> {
-  let opened: Promise<DuckDBConnection> | undefined
-  const interrupt = () => {
-    opened?.then((connection) => connection.interrupt()).catch(() => {})
-  }
-  signal?.addEventListener('abort', interrupt)
-  return {
-    connection() {
-      opened ??= engine.connect()
-      return opened
-    },
-    async [Symbol.asyncDispose]() {
-      signal?.removeEventListener('abort', interrupt)
-      const connection = await opened?.catch(() => undefined)
-      connection?.closeSync()
-    },
-  }
-}
-
 interface SessionContext {
   readonly held: HeldClient
-  readonly bridge: Bridge
+  readonly writer: CsvWriter
   readonly server: PostgresServer
-  /** Where CSV files stand for a moment. */
-  readonly directory: string
   readonly signal: AbortSignal | undefined
 }
 
-function session({ held, bridge, server, directory, signal }: SessionContext): Session {
+function session({ held, writer, server, signal }: SessionContext): Session {
   const names = schemaNames(server.target.schema)
   const db = held.db.withSchema(names.sync)
 
@@ -175,13 +152,13 @@ function session({ held, bridge, server, directory, signal }: SessionContext): S
       throw isRefusedValue(error) ? explained(error, server.target) : error
     }
   }
-  const copy = async (
+  const copy = (
     table: string,
     columns: readonly string[],
     selects: readonly string[],
     onRows?: (rows: number) => void,
   ) => {
-    const context = { client: held.client, engine: await bridge.connection(), directory, onRows, signal }
+    const context = { client: held.client, writer, onRows, signal }
     return refusing(() => copyRows({ table, columns, selects }, context))
   }
 
@@ -189,13 +166,25 @@ function session({ held, bridge, server, directory, signal }: SessionContext): S
     db,
     names,
     dialect,
-    async append(_trx, table, rows, onRows) {
+    async append(trx, table, rows, onRows) {
       const expressions = rows.columns.map(({ name, type }) => csvExpression(name, type === 'timestamptz'))
-      return copy(
-        table,
-        rows.columns.map(({ name }) => name),
-        rows.chunks.map((chunk) => `select ${expressions.join(', ')} from (${rows.select([chunk])})`),
-        onRows,
+      const names = rows.columns.map(({ name }) => name)
+      const reading = (narrowed: (select: string) => string) =>
+        rows.chunks.map(
+          (chunk) => `select ${expressions.join(', ')} from (${narrowed(rows.select([chunk]))})`,
+        )
+      const whole = reading((select) => select)
+      if (alwaysFits(rows.columns)) return copy(table, names, whole, onRows)
+      return copyOrElse(
+        trx,
+        () => copy(table, names, whole, onRows),
+        () =>
+          copy(
+            table,
+            names,
+            reading((select) => fittingRows(rows.columns, select)),
+            onRows,
+          ),
       )
     },
     appendQuery: (_trx, table, columns, select) => copy(table, columns, [select]),
@@ -262,6 +251,22 @@ function session({ held, bridge, server, directory, signal }: SessionContext): S
       await sql.raw(`create temp table staging (${list}) on commit drop`).execute(trx)
       return 'pg_temp.staging'
     },
+  }
+}
+
+/** A table so wide that a full row may not fit a page: it is tried, since hardly any row is full. */
+async function copyOrElse(
+  trx: Transaction<StateDatabase>,
+  copy: () => Promise<number>,
+  copyFitting: () => Promise<number>,
+): Promise<number> {
+  await sql.raw('savepoint wide_rows').execute(trx)
+  try {
+    return await copy()
+  } catch (error) {
+    if (!isRowTooBig(error)) throw error
+    await sql.raw('rollback to savepoint wide_rows').execute(trx)
+    return copyFitting()
   }
 }
 
