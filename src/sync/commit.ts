@@ -32,16 +32,19 @@ export interface Committed extends Loaded {
  */
 export async function commitPart(context: SyncContext, input: CommitInput): Promise<Committed> {
   let careful = false
+  let leavesOutStrays = false
   let shape = input.shape
   for (;;) {
     const prepared = await prepare(context, input, shape, careful)
     try {
       // Where altering is a transaction of its own, the table keeps what it became, also when the load fails.
       shape = await alterTable(context, shape, prepared)
-      const loaded = await transact(context, input, shape, prepared)
+      const loaded = await transact(context, { ...input, shape, leavesOutStrays }, prepared)
       return { ...loaded, notes: notesOf(input.shape, loaded.shape, prepared) }
     } catch (error) {
-      if (error instanceof DriftError && !careful) careful = true
+      if (error instanceof DriftError && error.column === input.stream.bookmark && !leavesOutStrays) {
+        leavesOutStrays = true
+      } else if (error instanceof DriftError && !careful) careful = true
       else if (!(await context.warehouse.engine.growAfter(error))) throw causeOf(error)
     }
   }
@@ -74,12 +77,11 @@ function alterTable(
 
 async function transact(
   context: SyncContext,
-  input: CommitInput,
-  shape: Shape,
+  input: CommitInput & { readonly leavesOutStrays: boolean },
   prepared: Prepared,
 ): Promise<Loaded> {
   const { runId, now, warehouse, signal, emit, maxRejectPercent } = context
-  const { stream, part, download, heldUntil, keepBefore } = input
+  const { stream, part, shape, download, heldUntil, keepBefore, leavesOutStrays } = input
   const scope: Scope = part.scope.kind === 'window' ? { ...part.scope, keepBefore } : part.scope
   const onWait = (message: string) => emit({ type: 'notice', stream: stream.name, message })
   return warehouse.use(
@@ -93,6 +95,7 @@ async function transact(
           scope,
           stamps,
           maxRejectPercent,
+          leavesOutStrays,
           heldUntil,
         })
         if (part.bookmark) await advanceBookmark(trx, stream.name, part.bookmark, { runId, now })

@@ -1,11 +1,11 @@
 /** The transaction: what was read replaces what the table holds, with its rejects, its bookmark and its run. */
 import { sql, type Transaction } from 'kysely'
 import type { Stream } from '../catalog/index.ts'
-import { UserError } from '../errors.ts'
+import { messageOf, UserError } from '../errors.ts'
 import type { StateDatabase } from '../state/tables.ts'
 import { type Chunk, objectSizeOption, type Reject } from './chunk.ts'
 import { isRefusedInput } from './inspect.ts'
-import { type Parsed, parsed, type Stamps } from './parse.ts'
+import { type Parsed, type ParseOptions, parsed, type Stamps } from './parse.ts'
 import type { Prepared } from './prepare.ts'
 import type { Session } from './session.ts'
 import type { Shape } from './shape.ts'
@@ -35,6 +35,8 @@ export interface Load {
   readonly scope: Scope
   readonly stamps: Stamps
   readonly maxRejectPercent: number
+  /** Leave out events that lie outside of their window; without it one of them is drift, which is cheaper to see. */
+  readonly leavesOutStrays: boolean
   /** The rows of a window up to here were read before: fewer of them now is `ShrunkWindow`. */
   readonly heldUntil?: Date | undefined
 }
@@ -49,6 +51,13 @@ export interface Loaded {
 /** The fast path met a value that it cannot take; the careful path can. */
 export class DriftError extends Error {
   override readonly name = 'DriftError'
+  /** The column that it stands in, where that is known. */
+  readonly column: string | undefined
+
+  constructor(cause: unknown) {
+    super('a value does not fit its column', { cause })
+    this.column = /\bdrift:([^\n]*)/.exec(messageOf(cause))?.[1]
+  }
 }
 
 /** A re-read brought fewer rows than the table holds for that interval. */
@@ -85,7 +94,7 @@ export async function load(trx: Transaction<StateDatabase>, session: Session, in
     return { shape, rowsRead: prepared.lines, rowsWritten: written, rowsRejected }
   } catch (error) {
     if (/\bdrift:/.test(String(error)) || isRefusedInput(error) || isRefusedValue(error)) {
-      throw new DriftError('a value does not fit its column', { cause: error })
+      throw new DriftError(error)
     }
     throw error
   }
@@ -114,7 +123,13 @@ async function replaceWindow(
   const held = heldUntil ? await count(trx, table, within(from, heldUntil)) : 0
   const start = keepBefore ?? from
   await sql.raw(`delete from ${table} where ${within(start, to)}`).execute(trx)
-  const rows = reading(input, shape, within(start, to))
+  const rows = reading(
+    input,
+    shape,
+    keepBefore || input.leavesOutStrays
+      ? { where: within(start, to) }
+      : { within: { column: stream.bookmark as string, from, to } },
+  )
   const written = await session.append(trx, table, rows)
   if (held > 0 && heldUntil && !keepBefore) {
     const now = await count(trx, table, within(from, heldUntil))
@@ -146,7 +161,7 @@ async function replaceEntities(
   const time = quoted(stream.bookmark ?? '')
   const where =
     scope.kind === 'keys' && scope.since ? `${time} is null or ${time} >= ${instant(scope.since)}` : undefined
-  await session.append(trx, staging, reading(input, shape, where))
+  await session.append(trx, staging, reading(input, shape, { where }))
   const keyless = key.map((expression) => `${expression} is null or ${expression}::varchar = ''`).join(' or ')
   const withoutKey = await sql.raw(`delete from ${staging} where ${keyless}`).execute(trx)
   if (scope.kind === 'table') await sql.raw(`delete from ${table}`).execute(trx)
@@ -167,8 +182,12 @@ async function replaceEntities(
   return { written, rejected }
 }
 
-function reading({ prepared, stream, stamps }: Load, shape: Shape, where: string | undefined): Parsed {
-  return parsed(shape, prepared.chunks, { stamps, key: stream.key, precise: prepared.precise, where })
+function reading(
+  { prepared, stream, stamps }: Load,
+  shape: Shape,
+  rows: Pick<ParseOptions, 'where' | 'within'>,
+): Parsed {
+  return parsed(shape, prepared.chunks, { stamps, key: stream.key, precise: prepared.precise, ...rows })
 }
 
 interface RejectRule {

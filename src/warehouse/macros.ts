@@ -7,9 +7,9 @@
 export const macros: readonly string[] = [
   `create or replace temp macro drift(c) as error('drift:' || c)`,
 
-  // Whole numbers only, every digit kept: try_cast alone would take ' 5', '5_000', '0x10' and '1e3' as well.
+  // Whole numbers only, every digit kept: try_cast alone would round 1.5. A string has its quotes and fails.
   `create or replace temp macro json_bigint(v) as
-     case when try_cast(v::varchar as bigint)::varchar = v::varchar then try_cast(v::varchar as bigint) end`,
+     case when not contains(v::varchar, '.') and not contains(v::varchar, 'e') then try_cast(v::varchar as bigint) end`,
 
   // A double holds whole numbers exactly up to 2^53 only; NaN and Infinity are no JSON.
   `create or replace temp macro json_double(v) as
@@ -24,15 +24,23 @@ export const macros: readonly string[] = [
   `create or replace temp macro json_text(v) as
      case when starts_with(v::varchar, '"') then v ->> '$' else v::varchar end`,
 
-  `create or replace temp macro is_nested(v) as (starts_with(v::varchar, '{') or starts_with(v::varchar, '['))`,
+  // By comparison, which looks at the first bytes only.
+  `create or replace temp macro is_nested(v) as
+     ((v::varchar >= '{' and v::varchar < '|') or (v::varchar >= '[' and v::varchar < '\\'))`,
 
-  // JSON inside text (transactionalData), read as VARCHAR; what is no JSON stays a JSON string. DuckDB takes NaN,
-  // Infinity and trailing commas for JSON: those are looked for, and looked for again outside of strings.
+  // DuckDB takes NaN, Infinity and trailing commas for JSON. Most texts are cleared by a plain search; what is left is
+  // looked at without its strings.
+  `create or replace temp macro is_lax_json(v) as
+     case when contains(v, 'NaN') or contains(v, 'Inf') or contains(v, ',]') or contains(v, ',}')
+         or ((contains(v, ', ') or contains(v, chr(10)) or contains(v, chr(9)) or contains(v, chr(13)))
+           and regexp_matches(v, ',\\s+[\\]}]'))
+       then regexp_matches(regexp_replace(v, '"([^"\\\\]|\\\\.)*"', '""', 'g'), 'NaN|Inf|,\\s*[\\]}]')
+       else false end`,
+
+  // JSON inside text (transactionalData), read as VARCHAR; what is no JSON stays a JSON string.
   `create or replace temp macro json_embedded(v) as
      case when v is null then null
-       when not json_valid(v) then to_json(v)
-       when not regexp_matches(v, 'NaN|Inf|,\\s*[\\]}]') then v::json
-       when not regexp_matches(regexp_replace(v, '"([^"\\\\]|\\\\.)*"', '""', 'g'), 'NaN|Inf|,\\s*[\\]}]') then v::json
+       when json_valid(v) and not is_lax_json(v) then v::json
        else to_json(v) end`,
 
   // Iterable's spellings of a time: '2021-04-14 16:25:56 +00:00', ISO 8601, '….134105.000Z', date only, epoch

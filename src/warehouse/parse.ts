@@ -17,8 +17,13 @@ export interface ParseOptions {
   readonly key: readonly string[]
   /** Read text as JSON, so that a string that looks like an object is told apart from an object. Slower. */
   readonly precise: boolean
-  /** A condition on the typed columns. */
+  /** A condition on the typed columns; rows that do not meet it are left out. */
   readonly where?: string | undefined
+  /**
+   * A time column whose every value lies within an interval: one that does not is drift. Cheaper than a condition,
+   * which DuckDB evaluates apart from the column.
+   */
+  readonly within?: { readonly column: string; readonly from: Date; readonly to: Date } | undefined
 }
 
 /** A reading of chunks: the columns that it gives, in order, and the statement for some of the files. */
@@ -49,9 +54,9 @@ export function parsed(shape: Shape, chunks: readonly Chunk[], options: ParseOpt
     select: (some) => `select * from (
   select
     ${outputs.join(',\n    ')},
-    ${literal(options.stamps.runId)} as ${quoted(ownColumns.runId)},
+    ${runIdExpression(fields, shape, options)} as ${quoted(ownColumns.runId)},
     ${instant(options.stamps.loadedAt)} as ${quoted(ownColumns.loadedAt)},
-    ${extraExpression(fields)} as ${quoted(ownColumns.extra)}
+    ${extraExpression(fields, options)} as ${quoted(ownColumns.extra)}
   from read_json(${literals(some.map(({ path }) => path))}, format = 'newline_delimited',
     columns = {${[...reads, `${literal(extraKey)}: 'JSON'`].join(', ')}}${objectSizeOption(some)})
 )${where}`,
@@ -83,37 +88,62 @@ function readType(column: TableColumn, { precise, key }: ParseOptions): 'JSON' |
 }
 
 function expression(column: TableColumn, key: string, shape: Shape, options: ParseOptions): string {
-  const value =
-    shape.stream === 'users' && column.source === introApr.source ? introAprValue(key, shape) : quoted(key)
+  const value = valueOf(column, key, shape)
   const drift = `drift(${literal(column.name)})`
   switch (column.type) {
     case 'text':
       if (options.key.includes(column.name)) return `case when not is_nested(${value}) then ${value} end`
-      return `case when is_nested(${value}) then ${drift} else ${
-        readType(column, options) === 'JSON' ? `json_text(${value})` : value
-      } end`
+      return readType(column, options) === 'JSON' ? `json_text(${value})` : value
     case 'bigint':
     case 'double':
     case 'boolean':
       return `case when ${value} is not null then coalesce(json_${column.type}(${value}), ${drift}) end::${column.type}`
-    case 'timestamptz':
-      return `json_time(${value})`
+    case 'timestamptz': {
+      if (options.within?.column !== column.name) return `json_time(${value})`
+      const { from, to } = options.within
+      return `case when json_time(${value}) >= ${instant(from)} and json_time(${value}) < ${instant(to)} then json_time(${value}) else ${drift} end`
+    }
     case 'json':
       return column.embedded ? `json_embedded(${value})` : value
   }
 }
 
-function introAprValue(key: string, shape: Shape): string {
+/** The value of a field as it was read. */
+function valueOf({ source }: TableColumn, key: string, shape: Shape): string {
+  if (shape.stream !== 'users' || source !== introApr.source) return quoted(key)
   const parent = shape.columns.find(({ source, type }) => source === introApr.parent && type === 'json')
   if (!parent) return quoted(key)
   const inside = `json_extract(${quoted(introApr.parent)}, '$."${introApr.member}"')`
   return `coalesce(${quoted(key)}, nullif(${inside}, 'null'::json))`
 }
 
+/**
+ * The run's id, and beside it the look for objects in text columns: one expression for all of them, so that the columns
+ * themselves pass untouched.
+ */
+function runIdExpression(
+  fields: readonly { column: TableColumn; key: string }[],
+  shape: Shape,
+  { stamps, key: primaryKey }: ParseOptions,
+): string {
+  const checks = fields
+    .filter(({ column }) => column.type === 'text' && !primaryKey.includes(column.name))
+    .map(
+      ({ column, key }) =>
+        `when is_nested(${valueOf(column, key, shape)}) then drift(${literal(column.name)})`,
+    )
+  return checks.length === 0
+    ? literal(stamps.runId)
+    : `case ${checks.join('\n      ')} else ${literal(stamps.runId)} end`
+}
+
 /** `_extra`: what a rewritten line put there, and the text of times that cannot be read. */
-function extraExpression(fields: readonly { column: TableColumn; key: string }[]): string {
+function extraExpression(
+  fields: readonly { column: TableColumn; key: string }[],
+  { within }: ParseOptions,
+): string {
   const extra = quoted(extraKey)
-  const times = fields.filter(({ column }) => column.type === 'timestamptz')
+  const times = fields.filter(({ column }) => column.type === 'timestamptz' && column.name !== within?.column)
   if (times.length === 0) return extra
   const unreadable = times
     .map(({ key }) => `(${quoted(key)} is not null and json_time(${quoted(key)}) is null)`)
