@@ -11,6 +11,18 @@ import type { Config, ConfigInput, WarehouseConfig } from './config/schema.ts'
 import { type ClientContext, createClient, type IterableClient } from './iterable/client.ts'
 import { systemClock } from './iterable/clock.ts'
 import { version } from './package-files.ts'
+import { queryRows, type ResultRow } from './report/query.ts'
+import {
+  type RejectPage,
+  type RejectQuery,
+  type RunDetail,
+  type RunSummary,
+  readRejects,
+  readRun,
+  readRuns,
+} from './report/runs.ts'
+import { readStatus, type Status } from './report/status.ts'
+import { readStreams, type StreamStatus } from './report/streams.ts'
 import { planSync, type SyncPlan } from './sync/dry-run.ts'
 import { type Reach, sliceOf } from './sync/plan.ts'
 import type { SyncEvent, SyncReport } from './sync/progress.ts'
@@ -20,6 +32,10 @@ import type { Warehouse } from './warehouse/session.ts'
 
 export type { Config, ConfigInput } from './config/schema.ts'
 export { ConfigError, InterruptedError, UserError } from './errors.ts'
+export type { ResultRow } from './report/query.ts'
+export type { Reject, RejectPage, RejectQuery, RunDetail, RunSummary } from './report/runs.ts'
+export type { Status } from './report/status.ts'
+export type { StreamStatus } from './report/streams.ts'
 export type { SyncPlan } from './sync/dry-run.ts'
 export type { StreamReport, SyncEvent, SyncReport } from './sync/progress.ts'
 
@@ -45,6 +61,18 @@ export interface Elt extends AsyncDisposable {
   sync(request?: SyncRequest): Promise<SyncReport>
   /** What `sync` would read, and how long the rate limits make it take; reads nothing of it. */
   planSync(request?: SyncRequest): Promise<SyncPlan>
+  /** The catalogue with rows, bookmark and last sync of each stream. */
+  streams(): Promise<readonly StreamStatus[]>
+  /** The latest runs, newest first (50 unless `limit` says otherwise). */
+  runs(query?: { readonly limit?: number }): Promise<readonly RunSummary[]>
+  /** One run by its id or the beginning of it. @throws ConfigError when there is none. */
+  run(runId: string): Promise<RunDetail>
+  /** Rejected rows, newest first (50 unless `limit` says otherwise). */
+  rejects(query?: Partial<RejectQuery>): Promise<RejectPage>
+  /** How fresh each stream is, the latest runs, and what they rejected. */
+  status(): Promise<Status>
+  /** Runs one statement that reads; the rows come as they are read. The warehouse is held until the last one. */
+  query(sql: string, options?: { readonly signal?: AbortSignal }): AsyncIterable<ResultRow>
   /** A client of the connection that the sync uses. */
   client(): IterableClient
 }
@@ -75,7 +103,7 @@ export async function openParsed(
   config: Config,
   { env = {}, clock = systemClock, logger }: Omit<OpenOptions, 'baseDirectory'> = {},
 ): Promise<Elt> {
-  const warehouse = await openWarehouse(config)
+  const warehouse = await openWarehouse(config, env)
   const connection = () => connectionOf(config, config.sync.connection, 'sync.connection')
   const client = () => createClient(connection(), { clock, proxyEnv: env, logger, version: version() })
   const reachOf = ({ fullRefresh, slice }: SyncRequest): Reach =>
@@ -113,11 +141,20 @@ export async function openParsed(
         signal: request.signal ?? new AbortController().signal,
       })
     },
+    streams: () => readStreams({ warehouse, config }),
+    runs: ({ limit = 50 } = {}) => readRuns({ warehouse, config }, { limit }),
+    run: (runId) => readRun({ warehouse, config }, runId),
+    rejects: (query = {}) => readRejects({ warehouse, config }, { limit: 50, ...query }),
+    status: () => readStatus({ warehouse, config }),
+    query: (sql, options) => queryRows(warehouse, sql, options),
     [Symbol.asyncDispose]: () => warehouse[Symbol.asyncDispose](),
   }
 }
 
-async function openWarehouse({ warehouse, schema, spool_directory }: Config): Promise<Warehouse> {
+async function openWarehouse(
+  { warehouse, schema, spool_directory }: Config,
+  environment: OpenOptions['env'],
+): Promise<Warehouse> {
   const shared = { schema, spoolDirectory: spool_directory }
   if (isDuckdb(warehouse)) {
     return 'instance' in warehouse
@@ -131,7 +168,7 @@ async function openWarehouse({ warehouse, schema, spool_directory }: Config): Pr
   }
   // Loaded only where it is used: the Postgres client costs a DuckDB user memory for nothing.
   const { openPostgres } = await import('./warehouse/postgres.ts')
-  return openPostgres({ source: 'pool' in warehouse ? warehouse.pool : warehouse, ...shared })
+  return openPostgres({ source: 'pool' in warehouse ? warehouse.pool : warehouse, environment, ...shared })
 }
 
 const isDuckdb = (warehouse: WarehouseConfig): warehouse is Extract<WarehouseConfig, { type: 'duckdb' }> =>

@@ -1,0 +1,99 @@
+/** Read-only queries: one statement that selects, in a transaction that cannot write. */
+import { TransformStream } from 'node:stream/web'
+import { type Kysely, sql } from 'kysely'
+import { ConfigError, InterruptedError, messageOf, UserError } from '../errors.ts'
+import type { StateDatabase } from '../state/tables.ts'
+import type { Engine } from '../warehouse/engine.ts'
+import type { Warehouse } from '../warehouse/session.ts'
+import { literal } from '../warehouse/sql.ts'
+
+/** A row of a result: names and values as JavaScript has them (whole numbers beyond 2^53 are text). */
+export type ResultRow = Readonly<Record<string, unknown>>
+
+/**
+ * Runs one SELECT-like statement; its rows come as they are read, and the warehouse is held until the last.
+ * @throws ConfigError for anything but one statement that selects; UserError with what the database says.
+ */
+export async function* queryRows(
+  warehouse: Warehouse,
+  text: string,
+  { signal }: { readonly signal?: AbortSignal | undefined } = {},
+): AsyncGenerator<ResultRow> {
+  await refuseAllButOneSelect(warehouse.engine, text)
+  const { readable, writable } = new TransformStream<readonly ResultRow[], readonly ResultRow[]>()
+  const writer = writable.getWriter()
+  const reading = warehouse
+    .use(({ db }) => readInto(db, text, (rows) => writer.write(rows)), { signal })
+    .then(
+      () => writer.close(),
+      (error: unknown) => writer.abort(signal?.aborted ? new InterruptedError() : explained(error)),
+    )
+    // The error reaches the reader of the rows; one who left early wants to hear of nothing.
+    .catch(() => {})
+  try {
+    for await (const rows of readable) yield* rows
+  } finally {
+    await reading
+  }
+}
+
+const batchRows = 1000
+
+async function readInto(
+  db: Kysely<StateDatabase>,
+  text: string,
+  write: (rows: readonly ResultRow[]) => Promise<void>,
+): Promise<void> {
+  await db.connection().execute(async (connection) => {
+    await sql.raw('begin transaction read only').execute(connection)
+    try {
+      const query = sql.raw<ResultRow>(text).compile(connection)
+      for await (const { rows } of connection.getExecutor().stream(query, batchRows)) {
+        await write(rows.map(plainRow))
+      }
+    } finally {
+      await sql.raw('rollback').execute(connection)
+    }
+  })
+}
+
+/**
+ * DuckDB's parser reads nearly all of Postgres's SQL too, so it judges for both. What it cannot read is left to the
+ * warehouse: a DuckDB refuses it for the same reason, and Postgres takes one statement in a read-only transaction.
+ */
+async function refuseAllButOneSelect(engine: Engine, text: string): Promise<void> {
+  const query = text.replace(/^\s*explain\s+(\([^)]*\)\s*)?(analyze\s+|verbose\s+)*/i, '')
+  const [row] = await engine.rows(`select json_serialize_sql(${literal(query)})`)
+  const parsed = JSON.parse(String(row?.[0])) as {
+    readonly error_type?: string
+    readonly statements?: readonly unknown[]
+  }
+  if (parsed.error_type === 'not implemented') {
+    throw new ConfigError(
+      'only a query that reads can be run here (select, with, from, values, describe …)',
+      {
+        code: 'not_read_only',
+      },
+    )
+  }
+  if (parsed.statements && parsed.statements.length !== 1) {
+    throw new ConfigError(`one query is expected here, and there are ${parsed.statements.length}`, {
+      code: 'not_one_query',
+    })
+  }
+}
+
+function explained(error: unknown): unknown {
+  if (error instanceof UserError) return error
+  return new UserError('query_failed', `the query failed: ${messageOf(error)}`, { cause: error })
+}
+
+const plainRow = (row: ResultRow): ResultRow =>
+  Object.fromEntries(Object.entries(row).map(([name, value]) => [name, plain(value)]))
+
+/** Whole numbers are numbers as long as they are exact. */
+function plain(value: unknown): unknown {
+  if (typeof value === 'bigint') return Number.isSafeInteger(Number(value)) ? Number(value) : value.toString()
+  if (Array.isArray(value)) return value.map(plain)
+  return value
+}

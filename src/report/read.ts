@@ -1,0 +1,57 @@
+/** How reports read: only where something was ever written, and holding the warehouse no longer than the read. */
+import { existsSync } from 'node:fs'
+import { sql } from 'kysely'
+import type { Config } from '../config/schema.ts'
+import type { Session, UseOptions, Warehouse } from '../warehouse/session.ts'
+
+/** What a report is about. */
+export interface ReportSource {
+  readonly warehouse: Warehouse
+  readonly config: Config
+}
+
+/** The tables that exist, as `schema.table`. */
+export type ExistingTables = ReadonlySet<string>
+
+/**
+ * Reads the state of a warehouse. Resolves to undefined where nothing was ever synced; a DuckDB file that is missing
+ * is not made by asking for it.
+ */
+export async function readState<T>(
+  { warehouse, config }: ReportSource,
+  read: (session: Session, tables: ExistingTables) => Promise<T>,
+  options?: UseOptions,
+): Promise<T | undefined> {
+  if (isMissing(config)) return undefined
+  return warehouse.use(
+    async (session) => {
+      const tables = await existingTables(session)
+      return tables.has(`${session.names.sync}.runs`) ? read(session, tables) : undefined
+    },
+    { isRepeatable: true, ...options },
+  )
+}
+
+/** True for a DuckDB warehouse whose file nobody has made yet. */
+export function isMissing({ warehouse }: Pick<Config, 'warehouse'>): boolean {
+  return 'path' in warehouse && warehouse.path !== ':memory:' && !existsSync(warehouse.path)
+}
+
+/** A JSON column: text from DuckDB, a value from Postgres. */
+export function parsedJson(value: unknown): unknown {
+  if (typeof value !== 'string') return value ?? null
+  try {
+    return JSON.parse(value)
+  } catch {
+    return value
+  }
+}
+
+async function existingTables({ db, names }: Session): Promise<ExistingTables> {
+  const { rows } = await sql<{ name: string }>`
+    select table_schema || '.' || table_name as name
+    from information_schema.tables
+    where table_catalog = current_database() and table_schema in (${names.streams}, ${names.sync})
+  `.execute(db)
+  return new Set(rows.map(({ name }) => name))
+}

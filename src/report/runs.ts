@@ -1,0 +1,168 @@
+/** The history of runs, and the rows that they rejected. */
+import type { Selectable } from 'kysely'
+import { ConfigError } from '../errors.ts'
+import type { RejectedRowsTable, RunsTable } from '../state/tables.ts'
+import type { Session } from '../warehouse/session.ts'
+import { parsedJson, type ReportSource, readState } from './read.ts'
+
+/** A run; an entry of `runs --json`. Times are ISO 8601. */
+export interface RunSummary {
+  readonly run_id: string
+  readonly job: string
+  readonly kind: string
+  readonly trigger: string
+  readonly state: string
+  readonly nominal_at: string | null
+  readonly due_at: string | null
+  readonly started_at: string | null
+  readonly finished_at: string | null
+  readonly rows_read: number
+  readonly rows_written: number
+  readonly rows_rejected: number
+  readonly bytes_read: number
+  readonly api_calls: number
+  readonly error_code: string | null
+  readonly error_text: string | null
+}
+
+/** How many rows a source rejected for one reason. */
+export interface RejectCount {
+  readonly run_id: string
+  /** `stream:NAME` or `export:NAME`. */
+  readonly source: string
+  readonly code: string
+  readonly rows: number
+}
+
+/** One run in detail; what `runs RUN_ID --json` prints. */
+export interface RunDetail extends RunSummary {
+  /** What the job told of itself: for a sync its reach and the report of each stream. */
+  readonly details: unknown
+  readonly rejects: readonly RejectCount[]
+}
+
+/** A row that could not be loaded or sent. */
+export interface Reject {
+  readonly run_id: string
+  readonly source: string
+  readonly code: string
+  readonly reason: string
+  /** The row, where it is JSON. */
+  readonly row: unknown
+  /** Its text as it came, where it is not. */
+  readonly raw: string | null
+  readonly rejected_at: string
+}
+
+export interface RejectQuery {
+  /** A run's id, or its beginning. */
+  readonly run?: string | undefined
+  /** `stream:NAME` or `export:NAME`. */
+  readonly source?: string | undefined
+  readonly limit: number
+}
+
+export interface RejectPage {
+  /** Newest first, at most `limit`. */
+  readonly rejects: readonly Reject[]
+  /** How many there are in all. */
+  readonly total: number
+}
+
+/** The latest runs, newest first. */
+export async function readRuns(
+  source: ReportSource,
+  { limit }: { readonly limit: number },
+): Promise<readonly RunSummary[]> {
+  return (await readState(source, (session) => latestRuns(session, limit))) ?? []
+}
+
+/** One run, by its id or an unambiguous beginning of it. @throws ConfigError when there is none. */
+export async function readRun(source: ReportSource, id: string): Promise<RunDetail> {
+  const run = await readState(source, async (session) => {
+    const runId = await findRun(session, id)
+    const row = await session.db
+      .selectFrom('runs')
+      .selectAll()
+      .where('run_id', '=', runId)
+      .executeTakeFirstOrThrow()
+    const rejects = await countRejects(session, [runId])
+    return { ...summaryOf(row), details: parsedJson(row.details), rejects }
+  })
+  if (!run) throw new ConfigError(`there is no run "${id}": nothing has run in this warehouse yet`)
+  return run
+}
+
+/** Rejected rows, newest first. */
+export async function readRejects(source: ReportSource, query: RejectQuery): Promise<RejectPage> {
+  const page = await readState(source, async (session) => {
+    const runId = query.run === undefined ? undefined : await findRun(session, query.run)
+    const selected = session.db
+      .selectFrom('rejected_rows')
+      .$if(runId !== undefined, (rows) => rows.where('run_id', '=', runId as string))
+      .$if(query.source !== undefined, (rows) => rows.where('source', '=', query.source as string))
+    const { total } = await selected
+      .select(({ fn }) => fn.countAll<number>().as('total'))
+      .executeTakeFirstOrThrow()
+    const rows = await selected.selectAll().orderBy('rejected_at', 'desc').limit(query.limit).execute()
+    return { rejects: rows.map(rejectOf), total }
+  })
+  return page ?? { rejects: [], total: 0 }
+}
+
+export async function latestRuns({ db }: Session, limit: number): Promise<readonly RunSummary[]> {
+  const rows = await db
+    .selectFrom('runs')
+    .selectAll()
+    .orderBy(({ fn, ref }) => fn.coalesce(ref('started_at'), ref('due_at'), ref('finished_at')), 'desc')
+    .orderBy('run_id')
+    .limit(limit)
+    .execute()
+  return rows.map(summaryOf)
+}
+
+/** Rejected rows of some runs, counted by source and reason. */
+export async function countRejects(
+  { db }: Session,
+  runIds: readonly string[],
+): Promise<readonly RejectCount[]> {
+  if (runIds.length === 0) return []
+  return db
+    .selectFrom('rejected_rows')
+    .select(['run_id', 'source', 'code'])
+    .select(({ fn }) => fn.countAll<number>().as('rows'))
+    .where('run_id', 'in', runIds)
+    .groupBy(['run_id', 'source', 'code'])
+    .orderBy('source')
+    .orderBy('code')
+    .execute()
+}
+
+async function findRun({ db }: Session, id: string): Promise<string> {
+  const rows = await db
+    .selectFrom('runs')
+    .select('run_id')
+    .where(({ fn, val }) => fn('starts_with', ['run_id', val(id)]), '=', true)
+    .limit(2)
+    .execute()
+  const [run, another] = rows
+  if (id === '' || !run) throw new ConfigError(`there is no run "${id}"; "iterable-elt runs" lists them`)
+  if (another) throw new ConfigError(`several runs begin with "${id}"; give more of the id`)
+  return run.run_id
+}
+
+function summaryOf({ details: _, ...run }: Selectable<RunsTable>): RunSummary {
+  return {
+    ...run,
+    nominal_at: iso(run.nominal_at),
+    due_at: iso(run.due_at),
+    started_at: iso(run.started_at),
+    finished_at: iso(run.finished_at),
+  }
+}
+
+function rejectOf(reject: Selectable<RejectedRowsTable>): Reject {
+  return { ...reject, row: parsedJson(reject.row), rejected_at: reject.rejected_at.toISOString() }
+}
+
+const iso = (at: Date | null): string | null => at?.toISOString() ?? null

@@ -1,0 +1,46 @@
+/** How things stand, on one screen: how fresh each stream is, what ran last, what was rejected. */
+import { type ReportSource, readState } from './read.ts'
+import { countRejects, latestRuns, type RejectCount, type RunSummary } from './runs.ts'
+import { describeStreams, readStreamState, type StreamStatus } from './streams.ts'
+
+/** What `status --json` prints. */
+export interface Status {
+  readonly warehouse: 'duckdb' | 'postgres'
+  readonly schema: string
+  readonly streams: readonly StreamStatus[]
+  /** The latest runs, newest first. */
+  readonly runs: readonly RunSummary[]
+  /** Rows that the last run of each stream and export rejected. */
+  readonly rejects: readonly RejectCount[]
+}
+
+const runsShown = 5
+
+/** The state of the whole, in one session. */
+export async function readStatus(source: ReportSource): Promise<Status> {
+  const state = await readState(source, async (session, tables) => {
+    const streams = await readStreamState(session, tables)
+    const runs = await latestRuns(session, runsShown)
+    const lastRuns = lastRunOf(streams.lastSyncs, runs)
+    const counts = await countRejects(session, [...new Set(lastRuns.values())])
+    return { streams, runs, rejects: counts.filter((count) => lastRuns.get(count.source) === count.run_id) }
+  })
+  return {
+    warehouse: source.config.warehouse.type,
+    schema: source.config.schema,
+    streams: describeStreams(source.config, state?.streams),
+    runs: state?.runs ?? [],
+    rejects: state?.rejects ?? [],
+  }
+}
+
+/** The last run of each source of rejected rows. */
+function lastRunOf(
+  lastSyncs: ReadonlyMap<string, { readonly run_id: string }>,
+  runs: readonly RunSummary[],
+): ReadonlyMap<string, string> {
+  const last = new Map<string, string>()
+  for (const { job, run_id } of runs) if (!last.has(job)) last.set(job, run_id)
+  for (const [stream, { run_id }] of lastSyncs) last.set(`stream:${stream}`, run_id)
+  return last
+}

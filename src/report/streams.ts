@@ -1,0 +1,122 @@
+/** The catalogue with what the warehouse holds of it. */
+import { sql } from 'kysely'
+import { catalogue, replicationLabel, type Stream, selectStreams } from '../catalog/index.ts'
+import type { Config } from '../config/schema.ts'
+import { readBookmarks } from '../state/bookmarks.ts'
+import type { Session } from '../warehouse/session.ts'
+import { tableOf } from '../warehouse/tables.ts'
+import { type ExistingTables, parsedJson, type ReportSource, readState } from './read.ts'
+
+/** The last sync that a stream took part in. */
+export interface LastSync {
+  readonly run_id: string
+  readonly state: string
+  /** When the run ended; when it began, while it runs. ISO 8601. */
+  readonly at: string | null
+}
+
+/** A stream of the catalogue and its table; an entry of `streams --json`. */
+export interface StreamStatus {
+  readonly stream: string
+  /** With its schema. */
+  readonly table: string
+  readonly replication: string
+  readonly primary_key: readonly string[]
+  readonly bookmark_column: string | null
+  /** True where the configuration's `sync.streams` selects it. */
+  readonly selected: boolean
+  /** Rows of the table; null where there is none yet. */
+  readonly rows: number | null
+  /** ISO 8601. */
+  readonly bookmark: string | null
+  readonly last_sync: LastSync | null
+}
+
+/** All streams of the catalogue, also those that were never synced. */
+export async function readStreams(source: ReportSource): Promise<readonly StreamStatus[]> {
+  const state = await readState(source, readStreamState)
+  return describeStreams(source.config, state)
+}
+
+/** What the warehouse knows of streams. */
+export interface StreamState {
+  readonly rows: ReadonlyMap<string, number>
+  readonly bookmarks: ReadonlyMap<string, Date>
+  readonly lastSyncs: ReadonlyMap<string, LastSync>
+}
+
+/** The catalogue of the configured project, joined with what the warehouse knows. */
+export function describeStreams(
+  { sync, connections, schema }: Config,
+  state: StreamState | undefined,
+): readonly StreamStatus[] {
+  const streams = catalogue(connections[sync.connection ?? '']?.project_type ?? 'email')
+  const selected = new Set(selectStreams(streams, sync.streams))
+  return streams.map((stream) => ({
+    stream: stream.name,
+    table: `${schema}.${stream.name}`,
+    replication: replicationLabel(stream),
+    primary_key: stream.key,
+    bookmark_column: stream.bookmark ?? null,
+    selected: selected.has(stream),
+    rows: state?.rows.get(stream.name) ?? null,
+    bookmark: state?.bookmarks.get(stream.name)?.toISOString() ?? null,
+    last_sync: state?.lastSyncs.get(stream.name) ?? null,
+  }))
+}
+
+/** Reads counts, bookmarks and last syncs in one session. */
+export async function readStreamState(session: Session, tables: ExistingTables): Promise<StreamState> {
+  const streams = catalogue('email').filter(({ name }) => tables.has(`${session.names.streams}.${name}`))
+  return {
+    rows: await countRows(session, streams),
+    bookmarks: await readBookmarks(session.db),
+    lastSyncs: await readLastSyncs(session),
+  }
+}
+
+async function countRows(session: Session, streams: readonly Stream[]): Promise<ReadonlyMap<string, number>> {
+  if (streams.length === 0) return new Map()
+  const counts = streams.map(
+    ({ name }) =>
+      sql<CountRow>`select ${name} as stream, count(*) as rows from ${sql.raw(tableOf(session, name))}`,
+  )
+  const { rows } = await sql<CountRow>`${sql.join(counts, sql` union all `)}`.execute(session.db)
+  return new Map(rows.map(({ stream, rows: count }) => [stream, count]))
+}
+
+interface CountRow {
+  readonly stream: string
+  readonly rows: number
+}
+
+/** A stream that none of so many runs touched shows only its bookmark. */
+const runsLookedThrough = 100
+
+async function readLastSyncs({ db }: Session): Promise<ReadonlyMap<string, LastSync>> {
+  const runs = await db
+    .selectFrom('runs')
+    .select(['run_id', 'state', 'started_at', 'finished_at', 'details'])
+    .where('kind', '=', 'sync')
+    .orderBy('started_at', 'desc')
+    .limit(runsLookedThrough)
+    .execute()
+  const lastSyncs = new Map<string, LastSync>()
+  for (const run of runs) {
+    for (const { stream, state } of streamsOf(parsedJson(run.details))) {
+      if (lastSyncs.has(stream)) continue
+      const at = (run.finished_at ?? run.started_at)?.toISOString() ?? null
+      lastSyncs.set(stream, { run_id: run.run_id, state: state ?? run.state, at })
+    }
+  }
+  return lastSyncs
+}
+
+/** A run names its streams while it works, and holds their reports when it has ended. */
+function streamsOf(details: unknown): { stream: string; state?: string }[] {
+  const { streams } = (details ?? {}) as { streams?: unknown }
+  if (!Array.isArray(streams)) return []
+  return streams.map((entry: unknown) =>
+    typeof entry === 'string' ? { stream: entry } : (entry as { stream: string; state: string }),
+  )
+}
