@@ -7,6 +7,7 @@ import { Kysely, sql } from 'kysely'
 import { messageOf, UserError } from '../errors.ts'
 import type { StateDatabase } from '../state/tables.ts'
 import { attachFile, holdFile } from './attach.ts'
+import { selectFromDuckdb } from './duckdb-select.ts'
 import { Engine } from './engine.ts'
 import { duckdbDialect } from './kysely-duckdb.ts'
 import { type Dialect, type Session, schemaNames, type UseOptions, type Warehouse } from './session.ts'
@@ -129,6 +130,8 @@ function session(connection: DuckDBConnection, names: Session['names']): Session
       await sql.raw(`create or replace temp table staging (${list})`).execute(trx)
       return 'temp.staging'
     },
+    select: (query) => selectFromDuckdb(connection, query),
+    async ensureIndex() {},
   }
 }
 

@@ -13,6 +13,7 @@ import { CsvWriter, csvExpression } from './postgres-csv.ts'
 import { explained, isConnectionLost, isLockTimeout, isRefusedValue, isRowTooBig } from './postgres-errors.ts'
 import { type JobLock, tableLock, takeLock } from './postgres-lock.ts'
 import { type Environment, type PostgresConfig, PostgresServer } from './postgres-server.ts'
+import { selectFromPostgres } from './postgres-select.ts'
 import { makeWorkDirectory } from './postgres-spool.ts'
 import { withoutViews } from './postgres-views.ts'
 import { alwaysFits, fittingRows } from './postgres-width.ts'
@@ -250,6 +251,15 @@ function session({ held, writer, server, signal }: SessionContext): Session {
       await sql.raw('drop table if exists pg_temp.staging').execute(trx)
       await sql.raw(`create temp table staging (${list}) on commit drop`).execute(trx)
       return 'pg_temp.staging'
+    },
+    select: (query) => selectFromPostgres(held.client, query),
+    async ensureIndex(table, columns) {
+      const name = `${table}_${columns.join('_')}`.slice(0, 63)
+      await sql
+        .raw(
+          `create index if not exists ${quoted(name)} on ${quoted(names.sync)}.${quoted(table)} (${columns.map(quoted).join(', ')})`,
+        )
+        .execute(db)
     },
   }
 }

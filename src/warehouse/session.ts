@@ -5,6 +5,7 @@ import type { StateDatabase } from '../state/tables.ts'
 import type { Engine } from './engine.ts'
 import type { NameRules } from './names.ts'
 import type { Parsed } from './parse.ts'
+import type { Selection } from './select.ts'
 import type { TableColumn } from './shape.ts'
 
 /** The schemas of a warehouse, all named after the configured one. */
@@ -31,6 +32,8 @@ export interface Dialect extends NameRules {
   readonly arrival: 'rowid' | 'ctid'
   /** True where U+0000 cannot be stored. */
   readonly refusesNul: boolean
+  /** What the values of a row may take of its page; undefined where rows may be of any size. */
+  readonly rowBytes?: number
   /** True where an altered table keeps readers out until the transaction ends: `prepareTable` goes before the load. */
   readonly altersFirst: boolean
   /** An expression that turns a column into a wider type. */
@@ -81,6 +84,14 @@ export interface Session {
   reserve(trx: Transaction<StateDatabase>, table: string): Promise<void>
   /** Makes an empty temporary table of these columns, gone with the transaction. Returns its quoted name. */
   createStaging(trx: Transaction<StateDatabase>, columns: readonly TableColumn[]): Promise<string>
+  /**
+   * Runs a query that a person wrote, once, in a transaction that can only read; rows stream while it is not disposed,
+   * and nothing else goes through the session meanwhile.
+   * @throws ConfigError `not_a_select` for anything but one SELECT, `query_invalid` when it does not compile.
+   */
+  select(query: string): Promise<Selection>
+  /** Gives one of our own tables an index where the warehouse keeps them (DuckDB scans faster than it updates one). */
+  ensureIndex(table: keyof StateDatabase, columns: readonly string[]): Promise<void>
 }
 
 /** New columns of a table, and columns that get a wider type. */

@@ -1,0 +1,207 @@
+/**
+ * Queries of people on DuckDB. The statement must be one SELECT by DuckDB's own parser, and runs in a transaction that
+ * was begun read-only, so that nothing it calls (nextval, a macro) can write to the warehouse. Reading other files
+ * (`read_parquet`, `read_csv`) is allowed: it is how people use DuckDB, and the query is theirs.
+ */
+import {
+  type DuckDBArrayType,
+  type DuckDBConnection,
+  type DuckDBDateValue,
+  type DuckDBDecimalValue,
+  type DuckDBListType,
+  type DuckDBListValue,
+  type DuckDBMapType,
+  type DuckDBMapValue,
+  type DuckDBStructType,
+  type DuckDBStructValue,
+  type DuckDBType,
+  DuckDBTypeId,
+  StatementType,
+} from '@duckdb/node-api'
+import { ConfigError, messageOf } from '../errors.ts'
+import { refusedQuery, type Selection, type ValueType, wrongQuery } from './select.ts'
+
+/** Begins a query; see `Session.select`. */
+export async function selectFromDuckdb(connection: DuckDBConnection, query: string): Promise<Selection> {
+  await connection.run('begin transaction read only')
+  try {
+    const result = await start(connection, query)
+    const types = result.columnTypes()
+    const readers = types.map(readerOf)
+    const read = (row: readonly unknown[]) =>
+      row.map((value, index) => (value === null ? null : readers[index]?.(value)))
+    return {
+      columns: result
+        .columnNames()
+        .map((name, index) => ({ name, type: typeOf(types[index] as DuckDBType) })),
+      rows: (async function* () {
+        try {
+          for await (const rows of result.yieldRows()) yield rows.map(read)
+        } catch (error) {
+          throw explained(error)
+        }
+      })(),
+      [Symbol.asyncDispose]: () => rollBack(connection),
+    }
+  } catch (error) {
+    await rollBack(connection)
+    throw explained(error)
+  }
+}
+
+async function start(connection: DuckDBConnection, query: string) {
+  const statements = await connection.extractStatements(query)
+  if (statements.count !== 1) throw refusedQuery(`it holds ${statements.count} statements`)
+  const prepared = await statements.prepare(0)
+  if (prepared.statementType !== StatementType.SELECT) {
+    throw refusedQuery(`it is a statement of the kind ${StatementType[prepared.statementType]}`)
+  }
+  return prepared.stream()
+}
+
+function explained(error: unknown): unknown {
+  if (error instanceof ConfigError) return error
+  const message = messageOf(error)
+  if (/launched in read-only mode/.test(message)) return refusedQuery('it writes', error)
+  return /(Parser|Binder|Catalog|Conversion|Invalid Input|Permission) Error/.test(message)
+    ? wrongQuery(error)
+    : error
+}
+
+async function rollBack(connection: DuckDBConnection): Promise<void> {
+  try {
+    await connection.run('rollback')
+  } catch (error) {
+    // Some failures end the transaction by themselves.
+    if (!/no transaction is active/.test(messageOf(error))) throw error
+  }
+}
+
+const id = DuckDBTypeId
+
+/** How many of its units a timestamp type has in a second. */
+const unitsPerSecond: Readonly<Record<number, bigint>> = {
+  [id.TIMESTAMP_S]: 1n,
+  [id.TIMESTAMP_MS]: 1_000n,
+  [id.TIMESTAMP]: 1_000_000n,
+  [id.TIMESTAMP_TZ]: 1_000_000n,
+  [id.TIMESTAMP_NS]: 1_000_000_000n,
+}
+const integers = new Set<number>([
+  ...[id.TINYINT, id.SMALLINT, id.INTEGER, id.BIGINT, id.HUGEINT],
+  ...[id.UTINYINT, id.USMALLINT, id.UINTEGER, id.UBIGINT, id.UHUGEINT, id.BIGNUM],
+])
+const texts = new Set<number>([id.VARCHAR, id.ENUM, id.UUID, id.TIME, id.TIME_TZ, id.TIME_NS, id.SQLNULL])
+
+function typeOf(type: DuckDBType): ValueType {
+  const { typeId } = type
+  if (type.alias === 'JSON') return { kind: 'json' }
+  if (typeId in unitsPerSecond) return { kind: 'timestamp' }
+  if (integers.has(typeId)) return { kind: 'integer' }
+  if (texts.has(typeId)) return { kind: 'text' }
+  switch (typeId) {
+    case id.BOOLEAN:
+      return { kind: 'boolean' }
+    case id.FLOAT:
+    case id.DOUBLE:
+      return { kind: 'double' }
+    case id.DECIMAL:
+      return { kind: 'decimal' }
+    case id.DATE:
+      return { kind: 'date' }
+    case id.LIST:
+    case id.ARRAY:
+      return { kind: 'list', item: typeOf((type as DuckDBListType | DuckDBArrayType).valueType) }
+    case id.MAP:
+      return { kind: 'map', item: typeOf((type as DuckDBMapType).valueType) }
+    case id.STRUCT: {
+      const { entryNames, entryTypes } = type as DuckDBStructType
+      const fields = entryNames.map((name, index) => [name, typeOf(entryTypes[index] as DuckDBType)] as const)
+      return { kind: 'struct', fields: Object.fromEntries(fields) }
+    }
+    default:
+      return { kind: 'unsupported', name: type.toString() }
+  }
+}
+
+type Reader = (value: unknown) => unknown
+
+/** How a value of the client becomes one of `ValueType`. */
+function readerOf(type: DuckDBType): Reader {
+  const { typeId } = type
+  if (typeId in unitsPerSecond) return timestampReader(unitsPerSecond[typeId] as bigint)
+  switch (typeId) {
+    case id.BIGINT:
+    case id.UBIGINT:
+    case id.HUGEINT:
+    case id.UHUGEINT:
+    case id.BIGNUM:
+      return (value) => (Number.isSafeInteger(Number(value)) ? Number(value) : value)
+    case id.FLOAT:
+      return (value) => shortestSingle(value as number)
+    case id.DECIMAL:
+      return (value) => (value as DuckDBDecimalValue).toString()
+    case id.DATE:
+      return (value) => dateMs((value as DuckDBDateValue).days)
+    case id.LIST:
+    case id.ARRAY: {
+      const read = nullable(readerOf((type as DuckDBListType | DuckDBArrayType).valueType))
+      return (value) => (value as DuckDBListValue).items.map(read)
+    }
+    case id.MAP: {
+      const read = nullable(readerOf((type as DuckDBMapType).valueType))
+      return (value) =>
+        Object.fromEntries(
+          (value as DuckDBMapValue).entries.map((entry) => [String(entry.key), read(entry.value)]),
+        )
+    }
+    case id.STRUCT: {
+      const { entryNames, entryTypes } = type as DuckDBStructType
+      const readers = entryTypes.map((entry) => nullable(readerOf(entry)))
+      return (value) => {
+        const { entries } = value as DuckDBStructValue
+        return Object.fromEntries(entryNames.map((name, index) => [name, readers[index]?.(entries[name])]))
+      }
+    }
+    case id.UUID:
+    case id.TIME:
+    case id.TIME_TZ:
+    case id.TIME_NS:
+      return String
+    default:
+      return (value) => value
+  }
+}
+
+const nullable =
+  (read: Reader): Reader =>
+  (value) =>
+    value === null || value === undefined ? null : read(value)
+
+/** DuckDB writes ±infinity as the outermost values of 64 bits. */
+const infinity = 2n ** 63n - 1n
+
+function timestampReader(perSecond: bigint): Reader {
+  return (value) => {
+    const units = Object.values(value as Record<string, bigint>)[0] as bigint
+    if (units === infinity) return Number.POSITIVE_INFINITY
+    if (units === -infinity) return Number.NEGATIVE_INFINITY
+    return perSecond <= 1_000n
+      ? Number((units * 1_000n) / perSecond)
+      : Math.floor(Number(units) / Number(perSecond / 1_000n))
+  }
+}
+
+function dateMs(days: number): number {
+  if (days === 2 ** 31 - 1) return Number.POSITIVE_INFINITY
+  return days === -(2 ** 31 - 1) ? Number.NEGATIVE_INFINITY : days * 86_400_000
+}
+
+/** 0.1 for the single-precision value that JavaScript shows as 0.10000000149011612. */
+function shortestSingle(value: number): number {
+  for (let digits = 6; digits < 9; digits += 1) {
+    const short = Number(value.toPrecision(digits))
+    if (Math.fround(short) === value) return short
+  }
+  return Number.isFinite(value) ? Number(value.toPrecision(9)) : value
+}

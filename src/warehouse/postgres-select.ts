@@ -1,0 +1,185 @@
+/**
+ * Queries of people on Postgres. The statement stands as a subquery, where only a SELECT may stand (data-modifying CTEs
+ * and SELECT INTO are refused there by Postgres itself), is sent by the extended protocol, which takes one statement at
+ * a time, and runs in a read-only transaction. What such a transaction lets pass (set_config, advisory locks, functions
+ * that speak to other servers) is what the role of the connection may do.
+ */
+import pg from 'pg'
+import Cursor from 'pg-cursor'
+import { ConfigError, messageOf } from '../errors.ts'
+import { refusedQuery, type SelectedColumn, type Selection, type ValueType, wrongQuery } from './select.ts'
+
+const rowsAtOnce = 1_000
+
+/** Begins a query; see `Session.select`. */
+export async function selectFromPostgres(client: pg.ClientBase, query: string): Promise<Selection> {
+  await client.query('begin transaction isolation level repeatable read, read only')
+  try {
+    const columns = await describe(client, query)
+    const names = columns.map((_, index) => `c${index}`)
+    const values = columns.map(({ asJson }, index) => (asJson ? `to_json(c${index})` : `c${index}`))
+    const cursor = client.query(
+      new Cursor<unknown[]>(
+        `select ${values.join(', ')} from (${query}\n) as "query"(${names.join(', ')})`,
+        [],
+        { rowMode: 'array', types: asText } as never,
+      ),
+    )
+    const read = (row: readonly unknown[]) =>
+      row.map((value, index) => (value === null ? null : columns[index]?.read(value as string)))
+    return {
+      columns: columns.map(({ name, type }) => ({ name, type })),
+      rows: (async function* () {
+        try {
+          for (;;) {
+            const rows = await cursor.read(rowsAtOnce)
+            if (rows.length === 0) return
+            yield rows.map(read)
+          }
+        } catch (error) {
+          throw explained(error)
+        }
+      })(),
+      async [Symbol.asyncDispose]() {
+        await cursor.close().catch(() => {})
+        await client.query('rollback').catch(() => {})
+      },
+    }
+  } catch (error) {
+    await client.query('rollback').catch(() => {})
+    throw explained(error)
+  }
+}
+
+interface Column extends SelectedColumn {
+  /** The server turns it into JSON. */
+  readonly asJson: boolean
+  readonly read: (text: string) => unknown
+}
+
+/** Names and types of the columns; nothing is run for that. */
+async function describe(client: pg.ClientBase, query: string): Promise<readonly Column[]> {
+  const { fields } = await client.query({
+    text: `select * from (${query}\n) as "query" limit 0`,
+    // The extended protocol refuses several statements.
+    queryMode: 'extended',
+  } as pg.QueryConfig)
+  const { rows } = await client.query<PostgresType>(
+    `with recursive chain as (
+       select oid as asked, oid, typbasetype from pg_type where oid = any($1::oid[])
+       union all
+       select asked, pg_type.oid, pg_type.typbasetype from chain join pg_type on pg_type.oid = chain.typbasetype
+     )
+     select asked, t.typname as name, t.typtype as type, t.typcategory as category,
+       case when t.typcategory = 'A' then coalesce(nullif(e.typbasetype, 0), e.oid) end as item,
+       e.typtype as "itemType", e.typname as "itemName"
+     from chain join pg_type t on t.oid = chain.oid left join pg_type e on e.oid = t.typelem
+     where chain.typbasetype = 0`,
+    [fields.map(({ dataTypeID }) => dataTypeID)],
+  )
+  const types = new Map(rows.map((row) => [Number(row.asked), row]))
+  return fields.map(({ name, dataTypeID }) => columnOf(name, types.get(dataTypeID) as PostgresType))
+}
+
+/** A type whose domains have been resolved. */
+interface PostgresType {
+  readonly asked: number | string
+  readonly name: string
+  readonly type: string
+  readonly category: string
+  readonly item: number | string | null
+  readonly itemType: string | null
+  readonly itemName: string | null
+}
+
+function columnOf(name: string, postgres: PostgresType): Column {
+  const type = typeOf(postgres)
+  const asJson = type.kind === 'json' && !/^jsonb?$/.test(postgres.name)
+  return { name, type, asJson, read: readerOf(type) }
+}
+
+const kinds: Readonly<Record<string, ValueType['kind']>> = {
+  bool: 'boolean',
+  int2: 'integer',
+  int4: 'integer',
+  int8: 'integer',
+  oid: 'integer',
+  numeric: 'decimal',
+  float4: 'double',
+  float8: 'double',
+  timestamp: 'timestamp',
+  timestamptz: 'timestamp',
+  date: 'date',
+  json: 'json',
+  jsonb: 'json',
+  time: 'text',
+  timetz: 'text',
+  uuid: 'text',
+  char: 'text',
+}
+
+function typeOf({ name, type, category, itemName, itemType }: PostgresType): ValueType {
+  if (category === 'A') {
+    const item = scalarType(itemName ?? '', itemType ?? '')
+    // Composites inside arrays are written by the server.
+    if (itemType === 'c') return { kind: 'json' }
+    return item.kind === 'unsupported' ? { kind: 'unsupported', name } : { kind: 'list', item }
+  }
+  if (type === 'c' || name === 'record') return { kind: 'json' }
+  if (category === 'S' || category === 'X') return { kind: 'text' }
+  return scalarType(name, type)
+}
+
+function scalarType(name: string, type: string): ValueType {
+  if (type === 'e' || /^(text|varchar|bpchar|citext|name|unknown)$/.test(name)) return { kind: 'text' }
+  const kind = kinds[name]
+  return kind ? ({ kind } as ValueType) : { kind: 'unsupported', name }
+}
+
+const readInstant = pg.types.getTypeParser(pg.types.builtins.TIMESTAMPTZ, 'text') as (
+  text: string,
+) => Date | number
+// text[]: the elements as texts, for any type of element.
+const readArray = pg.types.getTypeParser(1009 as never, 'text') as (text: string) => unknown[]
+
+function readerOf(type: ValueType): (text: string) => unknown {
+  switch (type.kind) {
+    case 'boolean':
+      return (text) => text === 't'
+    case 'integer':
+      return (text) => (Number.isSafeInteger(Number(text)) ? Number(text) : BigInt(text))
+    case 'double':
+      return Number
+    case 'timestamp':
+      return (text) => Number(readInstant(/[+-]\d\d(:\d\d)*( BC)?$/.test(text) ? text : withZone(text)))
+    case 'date':
+      return (text) =>
+        Number(readInstant(/infinity/.test(text) ? text : text.replace(/( BC)?$/, ' 00:00:00+00$1')))
+    case 'list': {
+      const read = readerOf(type.item)
+      const readItem = (item: unknown): unknown =>
+        item === null ? null : Array.isArray(item) ? item.map(readItem) : read(item as string)
+      return (text) => readArray(text).map(readItem)
+    }
+    default:
+      return (text) => text
+  }
+}
+
+/** `2024-01-01 00:00:00` is UTC here; its date must not be taken for an offset. */
+const withZone = (text: string): string => (/infinity/.test(text) ? text : text.replace(/( BC)?$/, '+00$1'))
+
+/** Values as the server writes them. */
+const asText: pg.CustomTypesConfig = { getTypeParser: () => (text: unknown) => text as string }
+
+function explained(error: unknown): unknown {
+  if (error instanceof ConfigError) return error
+  const code = error instanceof Error && 'code' in error ? String(error.code) : ''
+  const message = messageOf(error)
+  // 25006 read_only_sql_transaction; 0A000 feature_not_supported: a data-modifying CTE below the top.
+  if (code === '25006' || /multiple commands|data-modifying|INTO is not allowed/i.test(message)) {
+    return refusedQuery(message, error)
+  }
+  // Class 42: syntax, names, types, rights. Class 22: values.
+  return /^(42|22|0A)/.test(code) ? wrongQuery(error) : error
+}

@@ -1,0 +1,52 @@
+/** Rows of a query that a person wrote, with values as exact as the database has them. */
+import { ConfigError, messageOf } from '../errors.ts'
+
+/** What a column holds, in words that both warehouses share. In brackets: how a value comes. */
+export type ValueType =
+  /** [number where it is exact, else bigint] */
+  | { readonly kind: 'integer' }
+  /** [text of its digits; `NaN`] */
+  | { readonly kind: 'decimal' }
+  /** [number; a single-precision value as the shortest number that it stands for] */
+  | { readonly kind: 'double' }
+  | { readonly kind: 'boolean' }
+  /** [text; also enums, uuids, times of day] */
+  | { readonly kind: 'text' }
+  /** [epoch milliseconds, ±Infinity]; without zone is UTC */
+  | { readonly kind: 'timestamp' }
+  /** [epoch milliseconds of its midnight in UTC, ±Infinity] */
+  | { readonly kind: 'date' }
+  /** [JSON text] */
+  | { readonly kind: 'json' }
+  /** [array; of arrays where Postgres has several dimensions] */
+  | { readonly kind: 'list'; readonly item: ValueType }
+  /** [object] */
+  | { readonly kind: 'struct'; readonly fields: Readonly<Record<string, ValueType>> }
+  /** [object] */
+  | { readonly kind: 'map'; readonly item: ValueType }
+  /** Has no form in JSON that everybody would expect; `name` is the database's. */
+  | { readonly kind: 'unsupported'; readonly name: string }
+
+export interface SelectedColumn {
+  readonly name: string
+  readonly type: ValueType
+}
+
+/** A running query. Its transaction can only read, and ends when it is disposed. */
+export interface Selection extends AsyncDisposable {
+  readonly columns: readonly SelectedColumn[]
+  /** The rows in portions, each an array of values in the order of the columns; NULL is null. Read once. */
+  readonly rows: AsyncIterable<readonly (readonly unknown[])[]>
+}
+
+/** The statement is not one that may run. */
+export const refusedQuery = (why: string, cause?: unknown) =>
+  new ConfigError(
+    `the query was refused before it ran: ${why}; an export query is one SELECT that only reads ` +
+      '(no insert, update, delete, DDL, copy, nextval, nor several statements)',
+    { code: 'not_a_select', cause },
+  )
+
+/** The statement does not compile. */
+export const wrongQuery = (error: unknown) =>
+  new ConfigError(`the query does not run: ${messageOf(error)}`, { code: 'query_invalid', cause: error })
