@@ -1,8 +1,8 @@
 /** From Iterable to the spool: whatever a stream reads becomes chunks of NDJSON that have been looked through. */
 import { mkdir, open } from 'node:fs/promises'
 import { join } from 'node:path'
-import type { Stream } from '../catalog/index.ts'
-import { MalformedResponseError, TransferError } from '../iterable/errors.ts'
+import type { Replication, Stream } from '../catalog/index.ts'
+import { TransferError } from '../iterable/errors.ts'
 import type { Chunk } from '../warehouse/chunk.ts'
 import type { Engine } from '../warehouse/engine.ts'
 import { type InspectedChunk, inspect } from '../warehouse/prepare.ts'
@@ -73,10 +73,6 @@ export async function download(
   }
 }
 
-/** Whether asking again may bring what this read did not: it broke off, or was no answer. */
-export const isBrokenTransfer = (error: unknown): boolean =>
-  error instanceof TransferError || error instanceof MalformedResponseError
-
 /**
  * A clean end in the middle of a line is a cut all the same. What ends without a newline must be complete JSON; a line
  * that is complete but bad is a bad line, which the careful path judges.
@@ -121,11 +117,18 @@ export function isUnfinished(text: string): boolean {
   return inString || depth > 0
 }
 
+/** What tells a record from an error object at the end of a broken answer; a profile has any of the three. */
+const marks: Readonly<Record<Replication, readonly string[]>> = {
+  append: ['createdAt'],
+  upsert: ['email', 'userId', 'itblUserId'],
+  filter: [],
+  full: [],
+}
+
 async function anyBadLine(chunks: readonly InspectedChunk[], stream: Stream): Promise<boolean> {
-  const required = stream.replication === 'append' ? 'createdAt' : undefined
   for (const { chunk, inspection } of chunks) {
     if (inspection?.withoutRequired === 0) continue
-    if (await badLines(chunk, required)) return true
+    if (await badLines(chunk, marks[stream.replication])) return true
   }
   return false
 }

@@ -13,6 +13,8 @@ export interface Part {
   readonly scope: Scope
   /** Where the bookmark stands once this part is committed; undefined leaves it alone. */
   readonly bookmark?: Date | undefined
+  /** The same for the parts that it may be halved into. */
+  readonly bookmarkAt?: BookmarkAt | undefined
   /** Asked for by time: a read that fails is tried again in halves. */
   readonly window?: Window | undefined
   /** A list: a read that fails is reported, and the list keeps its rows. */
@@ -22,21 +24,25 @@ export interface Part {
   readonly read: (client: CountingClient, sink: LineSink) => Promise<void>
 }
 
+/** Where the bookmark stands once everything up to `end` is committed; undefined leaves it alone. */
+export type BookmarkAt = (end: Date) => Date | undefined
+
 /** A window of an export stream. */
 export function windowPart(
   stream: Stream & { readonly read: { readonly kind: 'export' } },
   window: Window,
-  options: { readonly movesBookmark: boolean; readonly isHalf?: boolean },
+  { bookmarkAt, isHalf = false }: { readonly bookmarkAt: BookmarkAt; readonly isHalf?: boolean },
 ): Part {
-  const isHalf = options.isHalf ?? false
+  // A half that may be halved again is asked for once: the server's patience was tried with the whole already.
+  const isHurried = isHalf && halves(window) !== undefined
   return {
     label: `${label(window.from)} … ${label(window.to)}`,
     scope: stream.replication === 'append' ? { kind: 'window', ...window } : { kind: 'keys' },
-    bookmark: options.movesBookmark ? window.to : undefined,
+    bookmark: bookmarkAt(window.to),
+    bookmarkAt,
     window,
-    // The server's patience has been tried with the whole window already.
-    attempts: isHalf ? 2 : 4,
-    read: (client, sink) => readExport(client, stream.read.dataType, window, sink, { retry: !isHalf }),
+    attempts: isHurried ? 2 : 4,
+    read: (client, sink) => readExport(client, stream.read.dataType, window, sink, { isHurried }),
   }
 }
 
@@ -46,13 +52,8 @@ export function halvesOf(
   part: Part,
 ): [Part, Part] | undefined {
   const both = part.window && halves(part.window)
-  const movesBookmark = part.bookmark !== undefined
-  return (
-    both && [
-      windowPart(stream, both[0], { movesBookmark, isHalf: true }),
-      windowPart(stream, both[1], { movesBookmark, isHalf: true }),
-    ]
-  )
+  const options = { bookmarkAt: part.bookmarkAt ?? (() => undefined), isHalf: true }
+  return both && [windowPart(stream, both[0], options), windowPart(stream, both[1], options)]
 }
 
 /** Everything that a document endpoint has; with `since`, older records are left out on our side. */

@@ -1,6 +1,6 @@
 /** What a sync is going to read, before anything is read. */
 import { isIncremental, type Stream } from '../catalog/index.ts'
-import { documentPart, listPart, metadataPart, type Part, windowPart } from './parts.ts'
+import { type BookmarkAt, documentPart, listPart, metadataPart, type Part, windowPart } from './parts.ts'
 import { type List, readLists } from './readers.ts'
 import type { CountingClient } from './source.ts'
 import { type SyncTimes, stretchToRead, type Window, wholeSecond, windowsBetween } from './windows.ts'
@@ -31,8 +31,8 @@ export function windowsOf(bookmark: Date | undefined, options: PlanOptions): Win
 /** The parts of any stream but `list_users`, whose lists must be asked for first. */
 export function partsOf(stream: Stream, bookmark: Date | undefined, options: PlanOptions): Part[] {
   if (isKind(stream, 'export')) {
-    const movesBookmark = options.reach.kind !== 'slice'
-    return windowsOf(bookmark, options).map((window) => windowPart(stream, window, { movesBookmark }))
+    const bookmarkAt = bookmarksOf(bookmark, options.reach)
+    return windowsOf(bookmark, options).map((window) => windowPart(stream, window, { bookmarkAt }))
   }
   if (isKind(stream, 'documents')) {
     if (!isIncremental(stream)) return [documentPart(stream, {})]
@@ -40,6 +40,15 @@ export function partsOf(stream: Stream, bookmark: Date | undefined, options: Pla
     return to > since ? [documentPart(stream, { since, bookmark: to })] : []
   }
   return isKind(stream, 'metadata') ? [metadataPart] : []
+}
+
+/**
+ * A slice leaves the bookmark alone, and so do windows of the lookback: it never goes back. A full refresh begins it
+ * anew, so that the next sync goes on with a refresh that was broken off.
+ */
+function bookmarksOf(bookmark: Date | undefined, { kind }: Reach): BookmarkAt {
+  if (kind === 'slice') return () => undefined
+  return (end) => (kind === 'incremental' && bookmark && end <= bookmark ? undefined : end)
 }
 
 /** The lists of the project and a part for each. */

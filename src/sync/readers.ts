@@ -1,6 +1,6 @@
 /** The ways of asking Iterable, one for each variant of `Read`; each writes lines of NDJSON into a sink. */
 import type { Stream } from '../catalog/index.ts'
-import { IterableHttpError } from '../iterable/errors.ts'
+import { IterableHttpError, isRetryable, MalformedResponseError, TransferError } from '../iterable/errors.ts'
 import { splitEnvelope } from '../iterable/lines.ts'
 import { membersOf } from '../warehouse/rewrite.ts'
 import type { LineSink } from './download.ts'
@@ -10,18 +10,33 @@ import { requestTime, type Window } from './windows.ts'
 const newline = Buffer.from('\n')
 const pageSize = 1000
 
-/** One window of the export: the body passes as it comes. */
+/**
+ * One window of the export: the body passes as it comes. In a hurry, an answer that says nothing about the window (the
+ * rate limit, a lost connection) is still waited out, one that does is thrown at once.
+ */
 export async function readExport(
   client: CountingClient,
   dataType: string,
   { from, to }: Window,
   sink: LineSink,
-  { retry = true }: { readonly retry?: boolean } = {},
+  { isHurried }: { readonly isHurried: boolean },
 ): Promise<void> {
   const query = { dataTypeName: dataType, startDateTime: requestTime(from), endDateTime: requestTime(to) }
-  const { body } = await client.request('export', { query, retry })
+  const ask = (retry: boolean) => client.request('export', { query, retry })
+  const { body } = await ask(!isHurried).catch((error: unknown) => {
+    if (!isHurried || !isRetryable(error) || isUndelivered(error)) throw error
+    return ask(true)
+  })
   for await (const block of body) await sink.write(block)
 }
+
+/** Whether asking again may bring what this read did not: it broke off, or was no answer. */
+export const isBrokenTransfer = (error: unknown): boolean =>
+  error instanceof TransferError || error instanceof MalformedResponseError
+
+/** The server gave up on the size of the question, as far as we can tell: a smaller one may be answered. */
+export const isUndelivered = (error: unknown): boolean =>
+  isBrokenTransfer(error) || (error instanceof IterableHttpError && error.status >= 500)
 
 /** All pages of all variants of a document; the fields of the variant are written into each record. */
 export async function readDocuments(

@@ -5,11 +5,11 @@ import { ShrunkWindow } from '../warehouse/commit.ts'
 import type { Shape } from '../warehouse/shape.ts'
 import { type Committed, commitPart } from './commit.ts'
 import type { StreamStart, SyncContext } from './context.ts'
-import { type Download, download, isBrokenTransfer } from './download.ts'
+import { type Download, download } from './download.ts'
 import { checkMemberCount, rejectList } from './lists.ts'
 import { halvesOf, type Part } from './parts.ts'
 import type { StreamReport } from './progress.ts'
-import type { List } from './readers.ts'
+import { isBrokenTransfer, isUndelivered, type List } from './readers.ts'
 import { type CountingClient, countingClient } from './source.ts'
 
 /** Syncs one stream; a failure is part of the report, never thrown. */
@@ -256,10 +256,6 @@ class StreamWork {
     this.#context.emit({ type: 'notice', stream: this.#start.stream.name, message })
   }
 }
-
-/** The server gave up on the size of the question, as far as we can tell: a smaller one may be answered. */
-const isUndelivered = (error: unknown): boolean =>
-  isBrokenTransfer(error) || (error instanceof IterableHttpError && error.status >= 500)
 
 /** A list that cannot be read, while others may be: not a key that is refused, nor a host that is gone. */
 const isUnreadable = (error: unknown): boolean =>

@@ -1,4 +1,5 @@
 /** Iterable → warehouse: one run over all streams. */
+import { setMaxListeners } from 'node:events'
 import pLimit from 'p-limit'
 import { type ColumnType, catalogue, type Stream, selectStreams } from '../catalog/index.ts'
 import type { ConnectionConfig, SyncConfig } from '../config/schema.ts'
@@ -42,6 +43,8 @@ const lanes = { export: 2, members: 2, documents: 4, metadata: 1 } as const
  */
 export async function sync(input: SyncInput): Promise<SyncReport> {
   const { warehouse, runId, clock, signal, emit } = input
+  // Every request of every stream listens to it.
+  setMaxListeners(0, signal)
   const streams = selectedStreams(input)
   const now = clock.now()
   await using _lock = await warehouse.lock('sync')

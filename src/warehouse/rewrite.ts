@@ -6,6 +6,7 @@
 import { createReadStream } from 'node:fs'
 import type { Chunk, Reject } from './chunk.ts'
 import { extraKey } from './names.ts'
+import { fieldsBeyond, type Page } from './page.ts'
 import { ChunkWriter } from './spool.ts'
 
 export interface RewriteRules {
@@ -17,6 +18,8 @@ export interface RewriteRules {
   readonly readKey: (field: string) => string | undefined
   /** True where the warehouse cannot hold U+0000: it becomes U+2400, and the original goes to `_extra` as JSON text. */
   readonly replaceNul: boolean
+  /** Fields that a row has no room for go to `_extra`. */
+  readonly page?: Page | undefined
 }
 
 export interface Rewritten {
@@ -72,7 +75,10 @@ function faultOf(
 }
 
 /** One line under the keys that the reader asks for; what has no key of its own goes into `_extra`. */
-function rewriteLine(line: string, { readKey, replaceNul }: RewriteRules): { json: string; hadNul: boolean } {
+function rewriteLine(
+  line: string,
+  { readKey, replaceNul, page }: RewriteRules,
+): { json: string; hadNul: boolean } {
   const members = new Map<string, string>()
   const extra = new Map<string, string>()
   let hadNul = false
@@ -93,6 +99,10 @@ function rewriteLine(line: string, { readKey, replaceNul }: RewriteRules): { jso
     } else {
       target.set(name ?? key, value)
     }
+  }
+  for (const key of page ? fieldsBeyond(page, members) : []) {
+    extra.set(freeName(extra, key), members.get(key) as string)
+    members.delete(key)
   }
   if (extra.size > 0) members.set(extraKey, objectText(extra, replaceNul))
   return { json: objectText(members, replaceNul), hadNul }
@@ -195,10 +205,14 @@ async function* linesOf(path: string): AsyncGenerator<string> {
   if (rest.length > 0) yield Buffer.concat(rest).toString()
 }
 
-/** True when a line of the chunk is no JSON object, or lacks the required field. */
-export async function badLines(chunk: Chunk, required: string | undefined): Promise<boolean> {
+/** True when a line of the chunk is no JSON object, or has none of the fields that mark a record (if any do). */
+export async function badLines(chunk: Chunk, marks: readonly string[]): Promise<boolean> {
   for await (const line of linesOf(chunk.path)) {
-    if (line.trim() !== '' && faultOf(line, { required, missingCode: '' })) return true
+    if (line.trim() === '') continue
+    if (faultOf(line, { required: undefined, missingCode: '' })) return true
+    if (marks.length === 0) continue
+    const record = JSON.parse(line) as object
+    if (!marks.some((mark) => mark in record)) return true
   }
   return false
 }
