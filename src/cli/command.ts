@@ -1,0 +1,97 @@
+/** What every command has: the global options, the configuration, the way to stop, and an example in its help. */
+import { resolve } from 'node:path'
+import type { Command } from 'commander'
+import type { LoadedConfig } from '../config/load.ts'
+import type { Elt, OpenOptions } from '../index.ts'
+import type { Interruption } from './interruption.ts'
+import { createLogger, type LogLevel } from './logger.ts'
+import type { Terminal, TerminalStreams } from './terminal.ts'
+
+/** What the process gives to the command line. */
+export interface Runtime extends TerminalStreams {
+  readonly stdin: NodeJS.ReadStream
+  readonly terminal: Terminal
+  readonly interruption: Interruption
+  /** What the process ends with; set by the command. */
+  exitCode: number
+}
+
+/** A group of commands adds itself to the program. */
+export type CommandGroup = (program: Command, runtime: Runtime) => void
+
+export interface GlobalOptions {
+  readonly config?: string
+  readonly json?: boolean
+  readonly logLevel: LogLevel
+}
+
+/** What a command works with. */
+export interface Context {
+  readonly env: Runtime['env']
+  readonly stdin: Runtime['stdin']
+  readonly terminal: Terminal
+  /** Aborted by Ctrl-C and SIGTERM. */
+  readonly signal: AbortSignal
+  readonly interruption: Interruption
+  /** Path of the configuration file, which need not exist. */
+  readonly configPath: string
+  /** Reads the configuration. @throws ConfigError */
+  load(): Promise<LoadedConfig>
+  /** Opens what the configuration, or the one given, describes. @throws ConfigError */
+  open(loaded?: Pick<LoadedConfig, 'config' | 'env'>, options?: Pick<OpenOptions, 'clock'>): Promise<Elt>
+}
+
+/**
+ * Turns `work` into an action of commander: it receives the context, the options (global ones included) and the
+ * arguments of the command, and resolves to the exit code (0 when it resolves to nothing).
+ */
+export function action<Options extends object, Args extends readonly unknown[] = []>(
+  runtime: Runtime,
+  work: (context: Context, options: Options & GlobalOptions, ...args: Args) => Promise<number | undefined>,
+): (...given: unknown[]) => Promise<void> {
+  return async (...given) => {
+    const command = given.at(-1) as Command
+    const options = command.optsWithGlobals<Options & GlobalOptions>()
+    const context = createContext(runtime, options)
+    runtime.exitCode = (await work(context, options, ...(given.slice(0, -2) as unknown as Args))) ?? 0
+  }
+}
+
+/** Puts examples at the end of a command's help. */
+export function withExamples(command: Command, ...examples: readonly string[]): Command {
+  const lines = examples.map((example) => `  $ iterable-elt ${example}`)
+  return command.addHelpText('after', ['', `Example${examples.length > 1 ? 's' : ''}:`, ...lines].join('\n'))
+}
+
+function createContext(runtime: Runtime, options: GlobalOptions): Context {
+  const { env, stdin, terminal, interruption } = runtime
+  const configPath = resolve(options.config ?? (env.ITERABLE_ELT_CONFIG || 'config.json'))
+  const load = async () => {
+    const { loadConfig } = await import('../config/load.ts')
+    return hiding(terminal, await loadConfig(configPath, { env }))
+  }
+  return {
+    env,
+    stdin,
+    terminal,
+    interruption,
+    signal: interruption.signal,
+    configPath,
+    load,
+    async open(loaded, openOptions) {
+      const { config, env: completeEnv } = await hiding(terminal, loaded ?? (await load()))
+      const { openParsed } = await import('../index.ts')
+      const logger = await createLogger(terminal, options.logLevel)
+      return openParsed(config, { env: completeEnv, logger, ...openOptions })
+    },
+  }
+}
+
+async function hiding<Loaded extends Pick<LoadedConfig, 'config' | 'env'>>(
+  terminal: Terminal,
+  loaded: Loaded,
+): Promise<Loaded> {
+  const { secretsOf } = await import('../config/secrets.ts')
+  terminal.hide(secretsOf(loaded.config, loaded.env))
+  return loaded
+}

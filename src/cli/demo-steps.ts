@@ -1,0 +1,137 @@
+/** What the demo shows, in order. A step says what it does to the people watching, and resolves to facts for `--json`. */
+import { UserError } from '../errors.ts'
+import type { ResultRow, SyncReport } from '../index.ts'
+import type { Demo } from './demo-project.ts'
+import { writeRows } from './rows.ts'
+import { syncWithProgress } from './sync.ts'
+import { count, counted, seconds, table } from './text.ts'
+
+export interface DemoStep {
+  /** Key of its facts in `--json`. */
+  readonly name: string
+  readonly title: string
+  readonly run: (demo: Demo) => Promise<unknown>
+}
+
+export const demoSteps: readonly DemoStep[] = [
+  { name: 'sync', title: 'Sync all streams of a sandbox into an empty warehouse', run: firstSync },
+  { name: 'tables', title: 'What landed', run: showTables },
+  { name: 'queries', title: 'Two questions of an analyst', run: askQuestions },
+  {
+    name: 'incremental',
+    title: 'A day later: sync again, and only what is new is read',
+    run: incrementalSync,
+  },
+  { name: 'next', title: 'What to try next', run: sayNext },
+]
+
+async function firstSync(demo: Demo): Promise<unknown> {
+  const { sandbox, elt, terminal } = demo
+  const where = elt.config.warehouse.type === 'duckdb' ? `${demo.directory}/iterable.duckdb` : 'Postgres'
+  terminal.say(`A fake Iterable runs at ${sandbox.url}; its data goes to ${where}, schema ${demo.schema}.`)
+  return sync(demo)
+}
+
+async function sync({ elt, terminal, signal }: Demo): Promise<unknown> {
+  const startedMs = performance.now()
+  const report = await syncWithProgress(terminal, (onProgress) => elt.sync({ signal, onProgress }))
+  signal.throwIfAborted()
+  const elapsed = (performance.now() - startedMs) / 1000
+  refuseFailure(report)
+  const calls = report.streams.reduce((sum, { api_calls }) => sum + api_calls, 0)
+  terminal.say(
+    `${counted(report.streams.length, 'stream')}, ${counted(report.rows_written, 'row')} written with ${counted(calls, 'API call')} in ${seconds(elapsed)}.`,
+  )
+  return { seconds: elapsed, ...report }
+}
+
+function refuseFailure({ state, streams }: SyncReport): void {
+  if (state !== 'failed') return
+  const failed = streams.filter(({ error }) => error !== null)
+  throw new UserError(
+    'failed',
+    `the sync of the demo failed: ${failed.map(({ stream, error }) => `${stream}: ${error}`).join('; ')}`,
+  )
+}
+
+async function showTables({ elt, terminal }: Demo): Promise<unknown> {
+  const streams = await elt.streams()
+  const rows = streams.map((stream) => [
+    stream.table,
+    count(stream.rows),
+    stream.replication,
+    stream.primary_key.join(', ') || '–',
+  ])
+  terminal.say(table(['table', 'rows', 'replication', 'primary key'], rows, 'lr'))
+  return streams.map((stream) => ({ table: stream.table, rows: stream.rows }))
+}
+
+async function askQuestions(demo: Demo): Promise<unknown> {
+  const answers: unknown[] = []
+  for (const [question, query] of questions(demo.schema)) {
+    demo.terminal.say(`${question}\n`)
+    demo.terminal.say(demo.terminal.colors.cyan(query))
+    demo.terminal.say()
+    answers.push({ question, sql: query, rows: await showRows(demo, query) })
+    demo.terminal.say()
+  }
+  return answers
+}
+
+/** Runs a query and shows its rows. */
+async function showRows({ elt, terminal, signal }: Demo, query: string): Promise<readonly ResultRow[]> {
+  const rows: ResultRow[] = []
+  for await (const row of elt.query(query, { signal })) rows.push(row)
+  if (!terminal.isJson) await writeRows(rows, 'table', terminal)
+  return rows
+}
+
+const questions = (schema: string): readonly (readonly [question: string, sql: string])[] => [
+  [
+    'Which campaigns are opened most?',
+    `select c.name as campaign, count(distinct s."messageId") as sent, count(distinct o."messageId") as opened,
+  round(100.0 * count(distinct o."messageId") / count(distinct s."messageId"), 1) as percent
+from ${schema}.campaigns c
+join ${schema}.email_send s on s."campaignId" = c.id
+left join ${schema}.email_open o on o."messageId" = s."messageId"
+group by c.name
+order by percent desc, sent desc
+limit 5`,
+  ],
+  [
+    'Which lists hold the people who still click?',
+    `select l.name as list, count(distinct m.email) as members, count(distinct k.email) as clicked_lately
+from ${schema}.lists l
+join ${schema}.list_users m on m."listId" = l.id
+left join ${schema}.email_click k on k.email = m.email
+  and k."createdAt" > (select max("createdAt") from ${schema}.email_click) - interval '14 days'
+group by l.name
+order by members desc`,
+  ],
+]
+
+const dayMs = 86_400_000
+
+async function incrementalSync(demo: Demo): Promise<unknown> {
+  demo.advance(dayMs)
+  demo.terminal.say(
+    'The sandbox has moved on by a day. Bookmarks say where to go on; a day before is read again,',
+  )
+  demo.terminal.say('for events that came late, and replaces itself: nothing is there twice.')
+  return sync(demo)
+}
+
+async function sayNext({ elt, terminal, configPath, schema }: Demo): Promise<unknown> {
+  const isPostgres = elt.config.warehouse.type === 'postgres'
+  const lines = [
+    ...(isPostgres ? ['export DATABASE_URL=…   # the database of this demo'] : []),
+    `iterable-elt status --config ${configPath}`,
+    `iterable-elt sql --config ${configPath} "select * from ${schema}_views.users limit 3"`,
+    'iterable-elt sandbox --port 8080    # a fake Iterable to try things on',
+    'iterable-elt init                   # your own project',
+    'iterable-elt check                  # does the key, does the warehouse',
+    'iterable-elt sync',
+  ]
+  for (const line of lines) terminal.say(`  ${line}`)
+  return lines
+}

@@ -1,0 +1,54 @@
+/** `demo`: the whole product on a sandbox, step by step. */
+import { type Command, Option } from 'commander'
+import { ConfigError } from '../errors.ts'
+import { action, type Context, type Runtime, withExamples } from './command.ts'
+import { openDemo } from './demo-project.ts'
+import { demoSteps } from './demo-steps.ts'
+import { seconds } from './text.ts'
+
+interface DemoOptions {
+  readonly warehouse: 'duckdb' | 'postgres'
+  readonly url?: string
+  readonly directory: string
+}
+
+export function demoCommand(program: Command, runtime: Runtime): void {
+  const command = program
+    .command('demo')
+    .description('Show the whole product on a sandbox, in under a minute.')
+    .addOption(
+      new Option('--warehouse <type>', 'where the tables go')
+        .choices(['duckdb', 'postgres'])
+        .default('duckdb'),
+    )
+    .option(
+      '--url <address>',
+      'Postgres database; its schema iterable_demo is made anew (default: $DATABASE_URL)',
+    )
+    .option('--directory <folder>', 'the only folder that is written', './demo')
+  withExamples(command, 'demo', 'demo --warehouse postgres --url postgres://localhost/scratch')
+  command.action(action<DemoOptions>(runtime, runDemo))
+}
+
+async function runDemo(context: Context, options: DemoOptions): Promise<undefined> {
+  const { terminal } = context
+  const startedMs = performance.now()
+  await using demo = await openDemo(context, { ...options, url: urlOf(context, options) })
+  const results: Record<string, unknown> = {}
+  for (const [index, { name, title, run }] of demoSteps.entries()) {
+    terminal.say(`\n${terminal.colors.bold(`${index + 1}. ${title}`)}\n`)
+    results[name] = await run(demo)
+  }
+  const elapsed = (performance.now() - startedMs) / 1000
+  if (terminal.isJson) terminal.document({ directory: demo.directory, seconds: elapsed, steps: results })
+  terminal.note(`\ndone in ${seconds(elapsed)}`)
+}
+
+function urlOf({ env }: Context, { warehouse, url }: DemoOptions): string | undefined {
+  if (warehouse === 'duckdb') return undefined
+  const address = url ?? env.DATABASE_URL
+  if (address) return address
+  throw new ConfigError('demo --warehouse postgres needs a database: name it with --url or DATABASE_URL', {
+    code: 'usage',
+  })
+}

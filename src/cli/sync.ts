@@ -1,0 +1,127 @@
+/** `sync`: Iterable → warehouse. */
+import type { Command } from 'commander'
+import { instant } from '../config/values.ts'
+import { ConfigError, exitCodes } from '../errors.ts'
+import type { SyncPlan, SyncReport, SyncRequest } from '../index.ts'
+import { action, type Context, type Runtime, withExamples } from './command.ts'
+import { syncProgress } from './progress.ts'
+import type { Terminal } from './terminal.ts'
+import { count, counted, seconds, table, time } from './text.ts'
+
+interface SyncOptions {
+  readonly fullRefresh?: boolean
+  readonly from?: string
+  readonly to?: string
+  readonly dryRun?: boolean
+  readonly strict?: boolean
+}
+
+export function syncCommand(program: Command, runtime: Runtime): void {
+  const command = program
+    .command('sync')
+    .description('Replicate the configured (or named) streams into the warehouse.')
+    .argument('[stream...]', 'names or globs of streams; !name excludes one')
+    .option('--full-refresh', 'reload from start_date')
+    .option('--from <day>', 'reload a slice of event streams from here on (MM/DD/YYYY or ISO 8601, UTC)')
+    .option('--to <day>', 'the end of the slice; this instant is not part of it')
+    .option('--dry-run', 'show the windows and API calls, and how long the rate limits make them take')
+    .option('--strict', 'exit with 1 when rows were rejected')
+  withExamples(command, "sync email_send 'email_*'", 'sync email_open --from 01/01/2026 --to 02/01/2026')
+  command.action(action<SyncOptions, [readonly string[]]>(runtime, runSync))
+}
+
+async function runSync(context: Context, options: SyncOptions, streams: readonly string[]): Promise<number> {
+  const request: SyncRequest = { streams, ...reachOf(options), signal: context.signal }
+  await using elt = await context.open()
+  if (options.dryRun) {
+    const plan = await elt.planSync(request)
+    context.terminal.result(plan, () => sayPlan(context.terminal, plan))
+    return exitCodes.success
+  }
+  const report = await syncWithProgress(context.terminal, (onProgress) =>
+    elt.sync({ ...request, onProgress }),
+  )
+  context.terminal.result(report, () => sayReport(context.terminal, report))
+  return exitCodeOf(report, options)
+}
+
+/** Syncs while showing progress. */
+export async function syncWithProgress(
+  terminal: Terminal,
+  sync: (onProgress: NonNullable<SyncRequest['onProgress']>) => Promise<SyncReport>,
+): Promise<SyncReport> {
+  const progress = syncProgress(terminal)
+  try {
+    return await sync(progress.onEvent)
+  } finally {
+    progress.stop()
+  }
+}
+
+function exitCodeOf({ state }: SyncReport, { strict }: SyncOptions): number {
+  if (state === 'cancelled') return exitCodes.interrupted
+  const isFailure = state === 'failed' || (strict && state === 'succeeded_with_rejects')
+  return isFailure ? exitCodes.failed : exitCodes.success
+}
+
+/** What of the streams is asked for. @throws ConfigError */
+function reachOf({ fullRefresh, from, to }: SyncOptions): Pick<SyncRequest, 'fullRefresh' | 'slice'> {
+  if (from === undefined && to === undefined) return { fullRefresh: fullRefresh ?? false }
+  if (from === undefined || to === undefined) {
+    throw usageError(`--from and --to go together; ${from === undefined ? '--from' : '--to'} is missing`)
+  }
+  if (fullRefresh) throw usageError('--full-refresh reloads everything, --from and --to a slice: choose one')
+  const slice = { from: instantOf('--from', from), to: instantOf('--to', to) }
+  if (slice.from >= slice.to) throw usageError(`--from ${from} is not before --to ${to}`)
+  return { slice }
+}
+
+function instantOf(option: string, text: string): Date {
+  const { data, error } = instant.safeParse(text)
+  if (data) return data
+  throw usageError(`${option} ${JSON.stringify(text)}: ${error?.issues[0]?.message}`)
+}
+
+const usageError = (message: string) => new ConfigError(message, { code: 'usage' })
+
+/** The report as a table, with what went wrong below. */
+export function sayReport(terminal: Terminal, report: SyncReport): void {
+  const { colors } = terminal
+  const rows = report.streams.map((stream) => [
+    stream.stream,
+    stream.state.replaceAll('_', ' '),
+    count(stream.rows_read),
+    count(stream.rows_written),
+    count(stream.rows_rejected),
+    count(stream.windows),
+    count(stream.api_calls),
+    time(stream.bookmark),
+  ])
+  const head = ['stream', 'state', 'read', 'written', 'rejected', 'parts', 'calls', 'bookmark']
+  terminal.say(table(head, rows, 'llrrrrrl'))
+  for (const { stream, notes } of report.streams) {
+    for (const note of notes) terminal.say(`${stream}: ${note}`)
+  }
+  for (const { stream, error } of report.streams) {
+    if (error !== null) terminal.say(`${colors.red('error:')} ${stream}: ${error}`)
+  }
+  terminal.say(
+    `\nrun ${report.run_id} ${report.state.replaceAll('_', ' ')}: ${counted(report.rows_read, 'row')} read, ${count(report.rows_written)} written, ${count(report.rows_rejected)} rejected`,
+  )
+  if (report.rows_rejected > 0)
+    terminal.say(`"iterable-elt rejects --run ${report.run_id.slice(0, 8)}" shows the rejected rows`)
+}
+
+function sayPlan(terminal: Terminal, plan: SyncPlan): void {
+  const rows = plan.streams.map(({ stream, windows, api_calls }) => [
+    stream,
+    count(windows.length),
+    time(windows[0]?.from.toISOString() ?? null),
+    time(windows.at(-1)?.to.toISOString() ?? null),
+    count(api_calls),
+  ])
+  terminal.say(table(['stream', 'windows', 'from', 'to', 'API calls'], rows, 'lrllr'))
+  terminal.say(
+    `\n${counted(plan.api_calls, 'API call')} at least; the rate limits make them take about ${seconds(plan.seconds)}. Nothing was read.`,
+  )
+}
