@@ -75,10 +75,122 @@ export interface RejectedRowsTable {
   rejected_at: Instant
 }
 
+/** Definitions of exports; `defined_in` is `file` or `sql`. */
+export interface ExportsTable {
+  name: string
+  query: string
+  settings: JSONColumnType<Record<string, unknown>>
+  defined_in: Generated<string>
+  /** Why it cannot run, as found when it was last looked at. */
+  error_text: string | null
+  created_at: Column<Date, Date | undefined, Date>
+  updated_at: Column<Date, Date | undefined, Date>
+}
+
+/** Where an export run stands: only `held` and `sending` have a frozen plan. */
+export type ExportPhase = 'querying' | 'held' | 'sending' | 'done'
+export type ExportOp = 'add' | 'update' | 'remove'
+
+export interface ExportRunsTable {
+  run_id: string
+  export: string
+  action: string
+  list_id: number
+  list_name: string | null
+  phase: ExportPhase
+  /** Of the query and of every setting that decides what is sent. */
+  definition_hash: string
+  /** Of the settings that turn a row into a payload. */
+  mapping_hash: string
+  /** What each request says beside its rows. */
+  envelope: JSONColumnType<Record<string, unknown>>
+  rows_queried: Generated<number>
+  planned_add: Generated<number>
+  planned_update: Generated<number>
+  planned_remove: Generated<number>
+  planned_unchanged: Generated<number>
+  sent: Generated<number>
+  rejected: Generated<number>
+  skipped: Generated<number>
+  /** Of `rejected`: refused by Iterable while sending. */
+  refused: Generated<number>
+  brakes: JSONColumnType<readonly Record<string, unknown>[]> | null
+  /** Who sends holds the highest token; a commit with an older one is refused. */
+  lease_token: Generated<number>
+  started_at: Instant
+  planned_at: OptionalInstant
+  approved_at: OptionalInstant
+  approved_by: string | null
+  approval_note: string | null
+}
+
+export interface PlanTable {
+  run_id: string
+  /** From 1, in the order of sending. */
+  seq: number
+  op: ExportOp
+  member_key: string
+  /** Canonical JSON of the subscriber. */
+  payload: string
+  hash: string
+  /** The payload that Iterable acknowledged last. */
+  before: string | null
+  bytes: number
+}
+
+export interface BatchesTable {
+  run_id: string
+  batch_no: number
+  op: ExportOp
+  first_seq: number
+  last_seq: number
+  row_count: number
+  bytes: number
+  state: 'pending' | 'in_flight' | 'acked'
+  attempts: Generated<number>
+  body_sha256: string | null
+  sent_at: OptionalInstant
+  acked_at: OptionalInstant
+  response: JSONColumnType<Record<string, unknown>> | null
+}
+
+export interface MembersTable {
+  export: string
+  list_id: number
+  /** `e:` and the e-mail in lower case, or `u:` and the userId. */
+  member_key: string
+  status: 'member' | 'removed'
+  payload: string
+  /** Empty where the outcome of the last request is unknown. */
+  hash: string
+  run_id: string
+  confirmed_at: Instant
+}
+
+export interface ExportRejectsTable {
+  export: string
+  list_id: number
+  member_key: string
+  op: ExportOp
+  payload: string
+  hash: string
+  code: string
+  reason: string
+  permanent: boolean
+  run_id: string
+  rejected_at: Instant
+}
+
 /** Our own tables, without their schema: connect them with `db.withSchema(names.sync)`. */
 export interface StateDatabase {
   runs: RunsTable
   bookmarks: BookmarksTable
   columns: ColumnsTable
   rejected_rows: RejectedRowsTable
+  exports: ExportsTable
+  export_runs: ExportRunsTable
+  plan: PlanTable
+  batches: BatchesTable
+  members: MembersTable
+  export_rejects: ExportRejectsTable
 }
