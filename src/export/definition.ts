@@ -1,0 +1,122 @@
+/** An export as people write it: a YAML block in a leading comment, then one SELECT. */
+import { LineCounter, parseDocument } from 'yaml'
+import { z } from 'zod'
+import { faultsOf, pathText } from '../config/faults.ts'
+import { ConfigError } from '../errors.ts'
+import { suggestion } from '../nearest.ts'
+import { type ExportSettings, settingsSchema } from './settings.ts'
+
+export interface Definition {
+  readonly name: string
+  readonly query: string
+  readonly settings: ExportSettings
+}
+
+/** A definition before its settings were checked. */
+export interface RawDefinition {
+  readonly query: string
+  readonly settings: unknown
+  /** Line and column of a setting, for messages. */
+  readonly placeOf: (path: readonly PropertyKey[]) => string
+}
+
+/** Names appear in files, in jobs and in locks. */
+export function checkName(name: string): string {
+  if (/^[A-Za-z0-9_][\w.-]{0,79}$/.test(name)) return name
+  throw new ConfigError(
+    `an export cannot be called ${JSON.stringify(name)}; use letters, digits, _, - and . (80 at most)`,
+  )
+}
+
+/**
+ * Reads the text of an export file.
+ * @throws ConfigError with line and column where the YAML is broken or missing.
+ */
+export function parseExportFile(text: string, file: string): RawDefinition {
+  const [head, block] = /^\uFEFF?\s*\/\*([\s\S]*?)\*\//.exec(text) ?? []
+  if (head === undefined || block === undefined) {
+    throw new ConfigError(`${file}:1:1: begin the file with its settings: /* action: add … list_id: 123 */`)
+  }
+  const lines = new LineCounter()
+  const blockAt = head.length - block.length - 2
+  // Blanks in place of what stands before, so that positions are those of the file.
+  const source = text.slice(0, blockAt).replaceAll(/[^\n]/g, ' ') + block
+  const document = parseDocument(source, { lineCounter: lines, strict: true })
+  const [broken] = document.errors
+  if (broken) {
+    const { line, col } = lines.linePos(broken.pos[0])
+    throw new ConfigError(`${file}:${line}:${col}: ${broken.message.split('\n')[0]}`)
+  }
+  return {
+    query: text.slice(head.length).trim(),
+    settings: document.toJS() ?? {},
+    placeOf: (path) => {
+      const parent: unknown = path.length > 1 ? document.getIn(path.slice(0, -1), true) : document.contents
+      const items = (parent as { items?: readonly { key?: { value?: unknown; range?: number[] } }[] } | null)
+        ?.items
+      const key = items?.find((pair) => pair.key?.value === path.at(-1))?.key
+      const node = key ?? (document.getIn(path, true) as { range?: number[] } | undefined)
+      const { line, col } = lines.linePos(node?.range?.[0] ?? blockAt)
+      return `${file}:${line}:${col}`
+    },
+  }
+}
+
+/**
+ * Checks settings.
+ * @throws ConfigError that lists every fault, each with its place.
+ */
+export function checkDefinition(name: string, raw: RawDefinition): Definition {
+  checkName(name)
+  const parsed = settingsSchema.safeParse(raw.settings)
+  const faults = parsed.error ? faultsIn(parsed.error.issues, raw) : []
+  if (parsed.success) faults.push(...contradictions(parsed.data, raw))
+  if (raw.query === '') faults.push(`${raw.placeOf([])}: there is no query below the settings`)
+  if (!parsed.success || faults.length > 0) {
+    throw new ConfigError(
+      `export "${name}" has ${faults.length === 1 ? 'a fault' : `${faults.length} faults`}:\n${faults.join('\n')}`,
+    )
+  }
+  const { skip_on_invalid_records, ...settings } = parsed.data
+  const skips = settings.skip_invalid_data || skip_on_invalid_records === true
+  return { name, query: raw.query, settings: { ...settings, skip_invalid_data: skips } }
+}
+
+function faultsIn(issues: readonly z.core.$ZodIssue[], { settings, placeOf }: RawDefinition): string[] {
+  return issues.flatMap((issue) => {
+    if (issue.code === 'unrecognized_keys') {
+      return issue.keys.map((key) => {
+        const path = [...issue.path, key]
+        return `${placeOf(path)}: unknown setting "${pathText(path)}"${suggestion(key, knownAt(issue.path))}`
+      })
+    }
+    return faultsOf([issue], { value: settings, sources: new Map() }).map(
+      ({ path, message }) => `${placeOf(path)}: ${pathText(path) || 'the settings'}: ${message}`,
+    )
+  })
+}
+
+function contradictions(settings: z.output<typeof settingsSchema>, { placeOf }: RawDefinition): string[] {
+  const faults: string[] = []
+  if (settings.action !== 'remove' && settings.campaign_id !== undefined)
+    faults.push(`${placeOf(['campaign_id'])}: campaign_id is for action: remove`)
+  if (settings.action !== 'remove' && settings.channel_unsubscribe)
+    faults.push(`${placeOf(['channel_unsubscribe'])}: channel_unsubscribe is for action: remove`)
+  return faults
+}
+
+type JsonSchema = { properties?: Record<string, JsonSchema>; items?: JsonSchema; anyOf?: JsonSchema[] }
+
+/** The settings that may stand at a path. */
+function knownAt(path: readonly PropertyKey[]): readonly string[] {
+  const whole = z.toJSONSchema(settingsSchema, { io: 'input', unrepresentable: 'any' }) as JsonSchema
+  let schemas: JsonSchema[] = [whole]
+  for (const key of path) {
+    schemas = schemas
+      .flatMap((schema) => [schema, ...(schema.anyOf ?? [])])
+      .flatMap((schema) => schema.properties?.[String(key)] ?? schema.items ?? [])
+  }
+  return schemas
+    .flatMap((schema) => [schema, ...(schema.anyOf ?? [])])
+    .flatMap(({ properties }) => Object.keys(properties ?? {}))
+}

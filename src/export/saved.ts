@@ -1,0 +1,147 @@
+/** Saved exports: files of the exports directory and rows of `iterable_sync.exports`, kept as one catalogue. */
+import { readdir, readFile } from 'node:fs/promises'
+import { basename, join, relative } from 'node:path'
+import { ConfigError, messageOf } from '../errors.ts'
+import { suggestion } from '../nearest.ts'
+import { deleteExports, type ExportRow, readExports, saveExport, setExportError } from '../state/exports.ts'
+import { migrate } from '../warehouse/migrations.ts'
+import type { Warehouse } from '../warehouse/session.ts'
+import {
+  checkDefinition,
+  checkName,
+  type Definition,
+  parseExportFile,
+  type RawDefinition,
+} from './definition.ts'
+
+/** A saved export, with its definition or what is wrong with it. */
+export interface SavedExport {
+  readonly name: string
+  readonly definedIn: string
+  readonly definition: Definition | undefined
+  readonly error: string | undefined
+}
+
+/**
+ * Brings the table up to date with the files, and checks every definition. What is broken is told in its place and
+ * stops nobody else.
+ */
+export async function loadExports(
+  warehouse: Warehouse,
+  directory: string,
+  {
+    now,
+    signal,
+    onWait,
+  }: { readonly now: Date; readonly signal?: AbortSignal; readonly onWait?: (text: string) => void },
+): Promise<readonly SavedExport[]> {
+  const files = await readFiles(directory)
+  return warehouse.use(
+    async (session) => {
+      await migrate(session)
+      return session.db.transaction().execute(async (db) => {
+        const before = new Map((await readExports(db)).map((row) => [row.name, row]))
+        const saved: SavedExport[] = []
+        for (const file of files) saved.push(await storeFile(db, file, before.get(file.name), now))
+        const names = new Set(files.map(({ name }) => name))
+        const rows = [...before.values()].filter(({ name }) => !names.has(name))
+        const vanished = rows.filter(({ defined_in }) => defined_in === 'file').map(({ name }) => name)
+        await deleteExports(db, vanished)
+        for (const row of rows.filter(({ name }) => !vanished.includes(name)))
+          saved.push(await checkRow(db, row))
+        return saved.sort((a, b) => (a.name < b.name ? -1 : 1))
+      })
+    },
+    { ...(signal && { signal }), ...(onWait && { onWait }) },
+  )
+}
+
+/** The definition of one export. @throws ConfigError when there is none of this name, or it is broken. */
+export function definitionOf(saved: readonly SavedExport[], name: string, directory: string): Definition {
+  const found = saved.find((one) => one.name === name)
+  if (!found) {
+    const names = saved.map((one) => one.name)
+    const cure = names.length > 0 ? suggestion(name, names) : `; write ${join(directory, `${name}.sql`)}`
+    throw new ConfigError(`there is no export ${JSON.stringify(name)}${cure}`, { code: 'unknown_export' })
+  }
+  if (found.definition) return found.definition
+  throw new ConfigError(found.error ?? `export "${name}" is broken`, { code: 'broken_export' })
+}
+
+type Db = Parameters<typeof readExports>[0]
+
+interface ExportFile {
+  readonly name: string
+  readonly path: string
+  readonly raw: RawDefinition | undefined
+  readonly text: string
+  readonly error: string | undefined
+}
+
+async function readFiles(directory: string): Promise<readonly ExportFile[]> {
+  const names = await readdir(directory).catch((error: NodeJS.ErrnoException) => {
+    if (error.code === 'ENOENT') return []
+    throw new ConfigError(`cannot read the exports in ${directory}: ${messageOf(error)}`, { cause: error })
+  })
+  return Promise.all(
+    names
+      .filter((file) => file.endsWith('.sql') && !file.startsWith('.'))
+      .sort()
+      .map((file) => readExport(join(directory, file), directory)),
+  )
+}
+
+async function readExport(path: string, directory: string): Promise<ExportFile> {
+  const name = basename(path, '.sql')
+  const shown = join(basename(directory), relative(directory, path))
+  let text = ''
+  try {
+    text = await readFile(path, 'utf8')
+    checkName(name)
+    return { name, path, text, raw: parseExportFile(text, shown), error: undefined }
+  } catch (error) {
+    return { name, path, text, raw: undefined, error: messageOf(error) }
+  }
+}
+
+async function storeFile(
+  db: Db,
+  file: ExportFile,
+  before: ExportRow | undefined,
+  now: Date,
+): Promise<SavedExport> {
+  const { name, raw } = file
+  if (before?.defined_in === 'sql') {
+    const checked = await checkRow(db, before)
+    const error = `export "${name}" is defined twice: by ${file.path} and by a row of the table exports (defined_in 'sql'); remove one`
+    await setExportError(db, name, error)
+    return { ...checked, definition: undefined, error }
+  }
+  const { definition, error } = raw ? attempt(name, raw) : { definition: undefined, error: file.error }
+  const settings = JSON.stringify(raw?.settings ?? {})
+  const query = raw?.query ?? file.text
+  const same =
+    before &&
+    before.query === query &&
+    JSON.stringify(before.settings) === JSON.stringify(JSON.parse(settings)) &&
+    (before.error_text ?? undefined) === error
+  if (!same) await saveExport(db, { name, query, settings, definedIn: 'file', error: error ?? null, now })
+  return { name, definedIn: 'file', definition, error }
+}
+
+async function checkRow(db: Db, row: ExportRow): Promise<SavedExport> {
+  const { name, query, settings, defined_in } = row
+  const place = `exports.settings of "${name}"`
+  const { definition, error } = attempt(name, { query: query.trim(), settings, placeOf: () => place })
+  if ((row.error_text ?? undefined) !== error) await setExportError(db, name, error ?? null)
+  return { name, definedIn: defined_in, definition, error }
+}
+
+function attempt(name: string, raw: RawDefinition): Pick<SavedExport, 'definition' | 'error'> {
+  try {
+    return { definition: checkDefinition(name, raw), error: undefined }
+  } catch (error) {
+    if (!(error instanceof ConfigError)) throw error
+    return { definition: undefined, error: error.message }
+  }
+}

@@ -1,0 +1,153 @@
+/** Runs the query of an export once and writes what it returned, row by row as it will be sent, into a spool file. */
+import { type FileHandle, mkdir, open, rm } from 'node:fs/promises'
+import { join } from 'node:path'
+import type { ProjectType } from '../catalog/index.ts'
+import type { Session, Warehouse } from '../warehouse/session.ts'
+import { literal } from '../warehouse/sql.ts'
+import { type Mapping, mapColumns } from './mapping.ts'
+import { payloadBuilder, rowText } from './payload.ts'
+import type { ExportSettings } from './settings.ts'
+
+/** The frozen result of a query. */
+export interface Staged extends AsyncDisposable {
+  readonly file: string
+  readonly rows: number
+  readonly mapping: Mapping
+  /** Fields that are sent, and the kinds of their values. */
+  readonly fields: ReadonlyMap<string, ReadonlySet<FieldKind>>
+}
+
+/** Kinds of values as `users/getFields` names types; null says nothing about a type. */
+export type FieldKind = 'boolean' | 'long' | 'double' | 'string' | 'date' | 'object'
+
+export interface StageInput {
+  readonly warehouse: Warehouse
+  readonly query: string
+  readonly settings: ExportSettings
+  readonly projectType: ProjectType
+  readonly now: Date
+  readonly runId: string
+  readonly signal: AbortSignal
+  readonly onRows: (rows: number) => void
+  readonly onWait: (message: string) => void
+}
+
+/** The columns of a staging table, in the order of the file; all are text but the two numbers. */
+export const stageColumns = [
+  ...(['seq', 'member_key', 'payload', 'hash', 'code', 'reason', 'row_text', 'bytes'] as const),
+] as const
+
+/** @throws ConfigError for a query that may not run, does not compile, or has no identifier. */
+export async function stageRows(input: StageInput): Promise<Staged> {
+  const { warehouse, signal, onWait } = input
+  const directory = `${warehouse.spoolDirectory}-export-${input.runId}`
+  await mkdir(directory, { recursive: true })
+  const file = join(directory, 'rows.tsv')
+  const dispose = () => rm(directory, { recursive: true, force: true })
+  try {
+    for (;;) {
+      try {
+        const staged = await warehouse.use((session) => writeRows(session, file, input), { signal, onWait })
+        return { ...staged, file, [Symbol.asyncDispose]: dispose }
+      } catch (error) {
+        // Nothing of this attempt counts; a query that needs more memory than a small engine has begins anew.
+        if (!(await warehouse.engine.growAfter(error))) throw error
+      }
+    }
+  } catch (error) {
+    await dispose()
+    throw error
+  }
+}
+
+/** A statement of the engine that reads a file of staged rows. */
+export function readStage(file: string): string {
+  const columns = stageColumns.map(
+    (name) => `${literal(name)}: ${numbers.has(name) ? "'bigint'" : "'varchar'"}`,
+  )
+  return (
+    `select * from read_csv(${literal(file)}, columns = {${columns.join(', ')}}, auto_detect = false, header = false, ` +
+    `delim = '\\t', quote = '', escape = '', nullstr = '', strict_mode = false, max_line_size = 16777216, parallel = false)`
+  )
+}
+
+const numbers: ReadonlySet<string> = new Set(['seq', 'bytes'])
+
+async function writeRows(
+  session: Session,
+  file: string,
+  { query, settings, projectType, now, signal, onRows }: StageInput,
+): Promise<Pick<Staged, 'rows' | 'mapping' | 'fields'>> {
+  await using selection = await session.select(query)
+  const mapping = mapColumns(selection.columns, settings, { projectType, now })
+  const fields = new Map<string, Set<FieldKind>>()
+  const isDate = new Set(
+    mapping.fields.filter(({ column }) => /timestamp|date/.test(column.type.kind)).map(({ name }) => name),
+  )
+  const build = payloadBuilder(mapping, settings, (name, value) => {
+    const kinds = fields.get(name) ?? new Set()
+    fields.set(name, kinds)
+    addKind(kinds, value, isDate.has(name))
+  })
+  for (const { name, value, isVolatile } of mapping.constants) {
+    fields.set(name, new Set([isVolatile ? 'date' : typeof value === 'number' ? 'long' : 'string']))
+  }
+  await using out = await open(file, 'w')
+  const writer = new LineWriter(out)
+  let seq = 0
+  for await (const rows of selection.rows) {
+    signal.throwIfAborted()
+    for (const row of rows) {
+      seq += 1
+      const built = build(row)
+      writer.line(
+        'payload' in built
+          ? `${seq}\t${built.key}\t${built.payload}\t${built.hash}\t\t\t\t${Buffer.byteLength(built.payload)}`
+          : `${seq}\t\t\t\t${built.code}\t${oneLine(built.reason)}\t${rowText(mapping, row)}\t0`,
+      )
+    }
+    await writer.flushIfLarge()
+    onRows(seq)
+  }
+  await writer.flush()
+  return { rows: seq, mapping, fields }
+}
+
+function addKind(kinds: Set<FieldKind>, value: unknown, isDate: boolean): void {
+  if (value === null || value === undefined) return
+  if (Array.isArray(value)) for (const item of value.slice(0, 10)) addKind(kinds, item, isDate)
+  else if (typeof value === 'object') kinds.add('object')
+  else if (typeof value === 'boolean') kinds.add('boolean')
+  else if (typeof value === 'number') kinds.add(Number.isInteger(value) ? 'long' : 'double')
+  else kinds.add(isDate ? 'date' : 'string')
+}
+
+const oneLine = (text: string): string => text.replaceAll(/\p{Cc}+/gu, ' ')
+
+const blockCharacters = 2 ** 20
+
+class LineWriter {
+  readonly #file: FileHandle
+  #lines: string[] = []
+  #characters = 0
+
+  constructor(file: FileHandle) {
+    this.#file = file
+  }
+
+  line(text: string): void {
+    this.#lines.push(text)
+    this.#characters += text.length
+  }
+
+  async flushIfLarge(): Promise<void> {
+    if (this.#characters >= blockCharacters) await this.flush()
+  }
+
+  async flush(): Promise<void> {
+    if (this.#lines.length === 0) return
+    await this.#file.writeFile(`${this.#lines.join('\n')}\n`)
+    this.#lines = []
+    this.#characters = 0
+  }
+}

@@ -1,0 +1,130 @@
+/** From a value of the database to the JSON that Iterable understands (reverse-etl.md C.5). */
+import type { ValueType } from '../warehouse/select.ts'
+
+/** A value that cannot be sent as it is. */
+export class BadValue extends Error {
+  readonly code: string
+
+  constructor(code: string, message: string) {
+    super(message)
+    this.code = code
+  }
+}
+
+export type Converter = (value: unknown) => unknown
+
+/** How a column becomes JSON; undefined for types that have to be cast in the query. */
+export function converterOf(type: ValueType): Converter | undefined {
+  switch (type.kind) {
+    case 'unsupported':
+      return undefined
+    case 'list': {
+      const convert = converterOf(type.item)
+      if (!convert) return undefined
+      const item = (value: unknown): unknown =>
+        value === null
+          ? null
+          : Array.isArray(value) && type.item.kind !== 'list'
+            ? value.map(item)
+            : convert(value)
+      return (value) => (value as readonly unknown[]).map(item)
+    }
+    case 'map': {
+      const convert = converterOf(type.item)
+      return convert && ((value) => mapValues(value as object, () => convert))
+    }
+    case 'struct': {
+      const converters = mapValues(type.fields, () => (field) => converterOf(field as ValueType))
+      if (Object.values(converters).some((converter) => converter === undefined)) return undefined
+      return (value) => mapValues(value as object, (name) => converters[name] as Converter)
+    }
+    default:
+      return scalars[type.kind]
+  }
+}
+
+const scalars: Readonly<
+  Record<Exclude<ValueType['kind'], 'list' | 'map' | 'struct' | 'unsupported'>, Converter>
+> = {
+  integer(value) {
+    if (typeof value === 'number') return value === 0 ? 0 : value
+    return wholeNumber(String(value))
+  },
+  decimal(value) {
+    const text = value as string
+    if (!/^-?[\d.]+$/.test(text)) throw new BadValue('not_a_number', `${text} is no number in JSON`)
+    const trimmed = text.includes('.') ? text.replace(/\.?0+$/, '') : text
+    // 3.3333333333333333 means the nearest double; 9007199254740993 means itself.
+    return trimmed.includes('.') ? Number(trimmed) : wholeNumber(trimmed)
+  },
+  double(value) {
+    const number = value as number
+    if (!Number.isFinite(number)) throw new BadValue('not_a_number', `${number} is no number in JSON`)
+    return number === 0 ? 0 : number
+  },
+  boolean: (value) => value,
+  text: (value) => wellFormed(value as string),
+  timestamp: (value) => timestampText(value as number),
+  date: (value) => dateText(value as number),
+  json: (value) => parseJson(value as string),
+}
+
+/** `2024-01-31 23:59:59 +00:00`: the form that Iterable takes for dates; fractions of seconds are cut. */
+export function timestampText(ms: number): string {
+  const iso = isoText(ms)
+  return `${iso.slice(0, 10)} ${iso.slice(11, 19)} +00:00`
+}
+
+const dateText = (ms: number): string => isoText(ms).slice(0, 10)
+
+function isoText(ms: number): string {
+  const iso = Number.isFinite(ms) ? new Date(ms).toISOString() : ''
+  if (/^\d{4}-/.test(iso)) return iso
+  throw new BadValue('date_out_of_range', 'a date that is infinite or outside the years 0 to 9999')
+}
+
+function wholeNumber(digits: string): number {
+  const number = Number(digits)
+  if (Number.isFinite(number) && BigInt(number) === BigInt(digits)) return number === 0 ? 0 : number
+  throw new BadValue(
+    'inexact_number',
+    `${digits} has more digits than a JSON number keeps exactly; cast it to text in the query`,
+  )
+}
+
+/** JSON text, parsed. @throws BadValue for text that is none, and for whole numbers that would lose digits. */
+export function parseJson(text: string): unknown {
+  let value: unknown
+  try {
+    value = JSON.parse(text)
+  } catch {
+    throw new BadValue('invalid_json', 'text that is no JSON')
+  }
+  // Rare, so that only a text with a long run of digits is looked at closely.
+  if (/\d{16}/.test(text)) {
+    for (const [, digits] of text.matchAll(/"(?:\\.|[^"\\])*"|(-?\d{16,})(?![\d.eE])/g)) {
+      if (digits !== undefined && !/^-?0/.test(digits)) wholeNumber(digits)
+    }
+  }
+  return value
+}
+
+const mapValues = (object: object, converterFor: (name: string) => Converter): Record<string, unknown> =>
+  Object.fromEntries(
+    Object.entries(object).map(([name, value]) => [name, value === null ? null : converterFor(name)(value)]),
+  )
+
+/** Halves of surrogate pairs have no form in UTF-8: U+FFFD stands for each. */
+export const wellFormed = (text: string): string =>
+  /[\uD800-\uDFFF]/.test(text)
+    ? text.replaceAll(/[\uD800-\uDBFF](?![\uDC00-\uDFFF])|(?<![\uD800-\uDBFF])[\uDC00-\uDFFF]/g, '\uFFFD')
+    : text
+
+/** JSON with sorted keys: the same value has the same text. */
+export function canonical(value: unknown): string {
+  if (typeof value === 'string') return JSON.stringify(wellFormed(value))
+  if (value === null || typeof value !== 'object') return JSON.stringify(value)
+  if (Array.isArray(value)) return `[${value.map(canonical).join(',')}]`
+  const entries = Object.entries(value).sort(([a], [b]) => (a < b ? -1 : 1))
+  return `{${entries.map(([name, item]) => `${JSON.stringify(name)}:${canonical(item)}`).join(',')}}`
+}
