@@ -2,6 +2,7 @@
 import { sql } from 'kysely'
 import type { Stream } from '../catalog/index.ts'
 import { messageOf, UserError } from '../errors.ts'
+import { addToRun } from '../state/runs.ts'
 import type { Session } from '../warehouse/session.ts'
 import { quoted } from '../warehouse/sql.ts'
 import { tableOf } from '../warehouse/tables.ts'
@@ -64,20 +65,28 @@ export async function rejectList(
   error: unknown,
 ): Promise<void> {
   await warehouse.use(
-    async ({ db }) => {
-      await db
-        .insertInto('rejected_rows')
-        .values({
-          run_id: runId,
-          source: `stream:${stream.name}`,
-          code: 'list_unreadable',
-          reason: messageOf(error),
-          row: JSON.stringify({ listId: Number(list.id), name: list.name }),
-          raw: null,
-          rejected_at: now,
+    ({ db }) =>
+      db.transaction().execute(async (trx) => {
+        await addToRun(trx, runId, {
+          rowsRead: 0,
+          rowsWritten: 0,
+          rowsRejected: 1,
+          bytesRead: 0,
+          apiCalls: 0,
         })
-        .execute()
-    },
+        await trx
+          .insertInto('rejected_rows')
+          .values({
+            run_id: runId,
+            source: `stream:${stream.name}`,
+            code: 'list_unreadable',
+            reason: messageOf(error),
+            row: JSON.stringify({ listId: Number(list.id), name: list.name }),
+            raw: null,
+            rejected_at: now,
+          })
+          .execute()
+      }),
     { signal },
   )
 }

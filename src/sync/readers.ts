@@ -115,6 +115,7 @@ export async function readMembers(
         .map((line) => line.replace(/\r$/, ''))
         .filter((line) => line.trim() !== '')
         .map((line) => {
+          if (isErrorObject(line)) throw new MalformedResponseError('list_users', `it ends with ${line}`)
           const column = isEmailProject || line.includes('@') ? 'email' : 'userId'
           return `{"${column}":${JSON.stringify(line)},${stamp}}\n`
         })
@@ -129,6 +130,17 @@ export async function readMembers(
     if (end > 0) await sink.write(toRecords(text.subarray(0, end).toString().split('\n')))
   }
   if (rest.length > 0) await sink.write(toRecords([rest.toString()]))
+}
+
+/** What Iterable says in the middle of an answer that it cannot finish. */
+function isErrorObject(line: string): boolean {
+  if (!line.startsWith('{')) return false
+  try {
+    const { msg, code } = JSON.parse(line) as { msg?: unknown; code?: unknown }
+    return typeof msg === 'string' && typeof code === 'string'
+  } catch {
+    return false
+  }
 }
 
 /** Every value of every metadata table. */

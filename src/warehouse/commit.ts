@@ -171,7 +171,8 @@ async function replaceEntities(
   const written = await session.replaceByKey(trx, table, staging, key, shape.columns)
   if (!withoutKey.numAffectedRows) return { written, rejected: 0 }
   const missing = stream.key.map((name) => {
-    const value = `json -> ${literal(`$."${name}"`)}`
+    // The arrow binds weaker than what follows it.
+    const value = `(json -> ${literal(`$."${name}"`)})`
     return `${value} is null or json_text(${value}) in ('', 'null') or is_nested(${value})`
   })
   const rejected = await rejectRows(trx, session, input, {
