@@ -3,6 +3,7 @@ import { rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { DuckDBConnection } from '@duckdb/node-api'
 import type { Engine } from './engine.ts'
+import type { TableColumn } from './shape.ts'
 import { literal, quoted } from './sql.ts'
 import { Turns } from './turns.ts'
 
@@ -61,6 +62,17 @@ export class CsvWriter implements AsyncDisposable {
  * A column as Postgres reads it exactly. Times are written without their zone, which is UTC in both sessions: the engine
  * asks a calendar for the zone of each value otherwise, which costs more than all the text of an event (measured).
  */
-export function csvExpression(name: string, isTime: boolean): string {
-  return isTime ? `make_timestamp(epoch_us(${quoted(name)})) as ${quoted(name)}` : quoted(name)
+export function csvExpression({ name, type, embedded }: TableColumn): string {
+  if (type === 'timestamptz') return `make_timestamp(epoch_us(${quoted(name)})) as ${quoted(name)}`
+  return embedded ? `${withoutNul(quoted(name))} as ${quoted(name)}` : quoted(name)
+}
+
+/**
+ * JSON that was text within JSON shows its U+0000 only now. Postgres would store it, and then fail whenever it is read.
+ * An even number of backslashes in front is no escape; a match takes the character before it, so it is looked for twice.
+ */
+function withoutNul(json: string): string {
+  const pattern = String.raw`'(^|[^\\])((?:\\\\)*)\\u0000', '\1\2\\u2400', 'g'`
+  const replaced = `regexp_replace(regexp_replace(${json}::varchar, ${pattern}), ${pattern})::json`
+  return String.raw`case when contains(${json}::varchar, '\u0000') then ${replaced} else ${json} end`
 }

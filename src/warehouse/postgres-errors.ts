@@ -45,11 +45,6 @@ export const isStartingUp = (error: unknown): boolean => codeOf(error) === '57P0
  */
 export const isRefusedValue = (error: unknown): boolean => /^(22...|54000|54001|54023)$/.test(codeOf(error))
 
-/** True for a row that does not fit a page. */
-export const isRowTooBig = (error: unknown): boolean =>
-  /row is too big/.test(messageOf(error)) ||
-  (error instanceof Error && error.cause !== undefined && isRowTooBig(error.cause))
-
 /** True where a lock was not to be had in time. */
 export const isLockTimeout = (error: unknown): boolean => codeOf(error) === '55P03'
 

@@ -7,6 +7,7 @@ import { hostname } from 'node:os'
 import type pg from 'pg'
 import { UserError } from '../errors.ts'
 import type { PostgresServer } from './postgres-server.ts'
+import { Turns } from './turns.ts'
 
 /** A lock that is taken again when the server has restarted in between. */
 export interface JobLock extends AsyncDisposable {
@@ -17,30 +18,19 @@ export interface JobLock extends AsyncDisposable {
 /** @throws UserError with code `locked` that names the holder. */
 export async function takeLock(server: PostgresServer, schema: string, job: string): Promise<JobLock> {
   const key = lockKey(`${schema}:${job}`)
-  let isOver = false
-  let held: Promise<pg.Client> | undefined
-  const take = async () => {
-    const client = await lockOn(server, key, job)
-    client.once('end', () => {
-      if (!isOver) held = undefined
-    })
-    return client
+  let client = await lockOn(server, key, job)
+  const ensureHeld = async () => {
+    // Asked, not remembered: the end of a connection may be on its way to us while the next work begins.
+    const isAlive = await client.query('select 1').then(
+      () => true,
+      () => false,
+    )
+    if (!isAlive) client = await lockOn(server, key, job)
   }
-  held = take()
-  await held
+  const turns = new Turns()
   return {
-    async ensureHeld() {
-      held ??= take()
-      await held.catch((error: unknown) => {
-        held = undefined
-        throw error
-      })
-    },
-    async [Symbol.asyncDispose]() {
-      isOver = true
-      const client = await held?.catch(() => undefined)
-      await client?.end()
-    },
+    ensureHeld: () => turns.take(ensureHeld),
+    [Symbol.asyncDispose]: () => turns.take(() => client.end()),
   }
 }
 

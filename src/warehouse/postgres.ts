@@ -2,21 +2,19 @@
 import { mkdir } from 'node:fs/promises'
 import { join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
-import { sql, type Transaction } from 'kysely'
+import { sql } from 'kysely'
 import type { Pool } from 'pg'
 import { InterruptedError } from '../errors.ts'
-import type { StateDatabase } from '../state/tables.ts'
 import { Engine } from './engine.ts'
 import { type HeldClient, holdClient, type Settings } from './postgres-client.ts'
 import { copyRows } from './postgres-copy.ts'
 import { CsvWriter, csvExpression } from './postgres-csv.ts'
-import { explained, isConnectionLost, isLockTimeout, isRefusedValue, isRowTooBig } from './postgres-errors.ts'
+import { explained, isConnectionLost, isLockTimeout, isRefusedValue } from './postgres-errors.ts'
 import { type JobLock, tableLock, takeLock } from './postgres-lock.ts'
-import { type Environment, type PostgresConfig, PostgresServer } from './postgres-server.ts'
 import { selectFromPostgres } from './postgres-select.ts'
+import { type Environment, type PostgresConfig, PostgresServer } from './postgres-server.ts'
 import { makeWorkDirectory } from './postgres-spool.ts'
 import { withoutViews } from './postgres-views.ts'
-import { alwaysFits, fittingRows } from './postgres-width.ts'
 import { type Dialect, type Session, schemaNames, type UseOptions, type Warehouse } from './session.ts'
 import { removeSpool } from './spool.ts'
 import { quoted } from './sql.ts'
@@ -57,8 +55,8 @@ export async function openPostgres(options: PostgresOptions): Promise<Warehouse>
   const locks = new Set<JobLock>()
 
   async function useOnce<T>(work: (session: Session) => Promise<T>, signal: AbortSignal | undefined) {
-    for (const lock of locks) await lock.ensureHeld()
     await using held = await holdClient(server, settings, signal)
+    for (const lock of locks) await lock.ensureHeld()
     return await work(session({ held, writer, server, signal }))
   }
 
@@ -111,7 +109,10 @@ const dialect: Dialect = {
   arrival: 'ctid',
   refusesNul: true,
   altersFirst: true,
+  // 1,600 is Postgres's own limit. A row in which nearly all of a thousand are filled may not fit its page of 8,160
+  // bytes: COPY refuses it then, and the careful path puts what finds no room into `_extra`.
   maxCustomColumns: 1000,
+  rowBytes: 7_800,
   maxBytes: 63,
   widen(column, from, to) {
     if (to === 'json') return `to_json(${column})`
@@ -167,26 +168,13 @@ function session({ held, writer, server, signal }: SessionContext): Session {
     db,
     names,
     dialect,
-    async append(trx, table, rows, onRows) {
-      const expressions = rows.columns.map(({ name, type }) => csvExpression(name, type === 'timestamptz'))
+    append(_trx, table, rows, onRows) {
       const names = rows.columns.map(({ name }) => name)
-      const reading = (narrowed: (select: string) => string) =>
-        rows.chunks.map(
-          (chunk) => `select ${expressions.join(', ')} from (${narrowed(rows.select([chunk]))})`,
-        )
-      const whole = reading((select) => select)
-      if (alwaysFits(rows.columns)) return copy(table, names, whole, onRows)
-      return copyOrElse(
-        trx,
-        () => copy(table, names, whole, onRows),
-        () =>
-          copy(
-            table,
-            names,
-            reading((select) => fittingRows(rows.columns, select)),
-            onRows,
-          ),
+      const expressions = rows.columns.map(csvExpression)
+      const selects = rows.chunks.map(
+        (chunk) => `select ${expressions.join(', ')} from (${rows.select([chunk])})`,
       )
+      return copy(table, names, selects, onRows)
     },
     appendQuery: (_trx, table, columns, select) => copy(table, columns, [select]),
     async replaceByKey(trx, table, staging, key, columns) {
@@ -261,22 +249,6 @@ function session({ held, writer, server, signal }: SessionContext): Session {
         )
         .execute(db)
     },
-  }
-}
-
-/** A table so wide that a full row may not fit a page: it is tried, since hardly any row is full. */
-async function copyOrElse(
-  trx: Transaction<StateDatabase>,
-  copy: () => Promise<number>,
-  copyFitting: () => Promise<number>,
-): Promise<number> {
-  await sql.raw('savepoint wide_rows').execute(trx)
-  try {
-    return await copy()
-  } catch (error) {
-    if (!isRowTooBig(error)) throw error
-    await sql.raw('rollback to savepoint wide_rows').execute(trx)
-    return copyFitting()
   }
 }
 

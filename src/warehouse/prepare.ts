@@ -102,7 +102,10 @@ async function cleanChunks(engine: Engine, dialect: Dialect, options: PrepareOpt
   const required = requiredField(options.stream)
   for (const { chunk, inspection } of options.chunks) {
     const isClean =
-      inspection?.withoutRequired === 0 && !options.careful && !(dialect.refusesNul && chunk.mayHaveNul)
+      inspection?.withoutRequired === 0 &&
+      !inspection.fields.has(extraKey) &&
+      !options.careful &&
+      !(dialect.refusesNul && chunk.mayHaveNul)
     if (isClean) {
       chunks.push({ chunk, inspection })
       lines += inspection.lines
@@ -111,8 +114,13 @@ async function cleanChunks(engine: Engine, dialect: Dialect, options: PrepareOpt
     const rewritten = await rewriteChunk(chunk, join(options.directory, 'clean'), {
       required,
       missingCode: options.stream.replication === 'append' ? 'missing_created_at' : 'missing_key',
-      readKey: (field) => (field === '' || field.includes('\0') ? undefined : field),
+      readKey: (field) => (isName(field) && field !== extraKey ? field : undefined),
       replaceNul: dialect.refusesNul,
+      isOurs: false,
+      page:
+        options.careful && dialect.rowBytes !== undefined
+          ? { bytes: dialect.rowBytes, kept: new Set(Object.keys(options.stream.columns)) }
+          : undefined,
     })
     for (const part of rewritten.chunks) {
       const inspected = await inspectChunk(engine, part, required)
@@ -226,6 +234,7 @@ async function rekeyedChunks(
       missingCode: 'missing_key',
       readKey: (field) => (overflow.has(field) ? undefined : (keys.get(field) ?? field)),
       replaceNul: dialect.refusesNul,
+      isOurs: true,
     })
     keyed.push(...rewritten.chunks)
     replacedNuls += rewritten.replacedNuls

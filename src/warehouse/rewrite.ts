@@ -18,6 +18,8 @@ export interface RewriteRules {
   readonly readKey: (field: string) => string | undefined
   /** True where the warehouse cannot hold U+0000: it becomes U+2400, and the original goes to `_extra` as JSON text. */
   readonly replaceNul: boolean
+  /** True where we wrote the chunk ourselves: its `extraKey` is ours, and no field of Iterable. */
+  readonly isOurs: boolean
   /** Fields that a row has no room for go to `_extra`. */
   readonly page?: Page | undefined
 }
@@ -77,13 +79,13 @@ function faultOf(
 /** One line under the keys that the reader asks for; what has no key of its own goes into `_extra`. */
 function rewriteLine(
   line: string,
-  { readKey, replaceNul, page }: RewriteRules,
+  { readKey, replaceNul, isOurs, page }: RewriteRules,
 ): { json: string; hadNul: boolean } {
   const members = new Map<string, string>()
   const extra = new Map<string, string>()
   let hadNul = false
   for (const { key, value } of membersOf(line)) {
-    if (key === extraKey) {
+    if (isOurs && key === extraKey) {
       for (const member of membersOf(value)) extra.set(freeName(extra, member.key), member.value)
       continue
     }
@@ -92,12 +94,11 @@ function rewriteLine(
     const target = name === undefined ? extra : members
     const earlier = target.get(name ?? key)
     if (earlier !== undefined) extra.set(freeName(extra, key), earlier)
-    if (replaceNul && hasNul(value)) {
+    const isRefused = replaceNul && hasNul(value)
+    target.set(name ?? key, isRefused ? withoutNul(value) : value)
+    if (isRefused) {
       hadNul = true
       extra.set(freeName(extra, key), JSON.stringify(value))
-      target.set(name ?? key, withoutNul(value))
-    } else {
-      target.set(name ?? key, value)
     }
   }
   for (const key of page ? fieldsBeyond(page, members) : []) {
