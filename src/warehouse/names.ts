@@ -4,7 +4,7 @@ import { createHash } from 'node:crypto'
 /** Columns that every stream table has beside its fields. */
 export const ownColumns = { runId: '_run_id', loadedAt: '_loaded_at', extra: '_extra' } as const
 
-/** The key under which a rewritten line carries what goes to `_extra`; no field of Iterable is called so. */
+/** The key under which a rewritten line carries what goes to `_extra`; a field of Iterable of that name goes there. */
 export const extraKey = '␀extra'
 
 /** Fields of `users` that are renamed always, as the reference connector does it, so that their twins keep theirs. */

@@ -1,0 +1,92 @@
+import fc from 'fast-check'
+import { expect } from 'vitest'
+import { eachWarehouse, type WarehouseKind } from '../support/warehouse.ts'
+import { type Fields, plainName, tables, wellFormed } from './arbitrary.ts'
+import {
+  type Column,
+  columnsOf,
+  event,
+  exact,
+  exactNumber,
+  numberMark,
+  startLoading,
+  type TextRow,
+  textRows,
+} from './load.ts'
+
+const runs = Number(process.env.ROUND_TRIPS ?? 12)
+
+eachWarehouse(
+  'what goes in comes out: any fields, any values',
+  async (warehouse) => {
+    await using loading = await startLoading(warehouse)
+    const shelf = loading.sandbox.data.events('emailClick')
+    let schemas = 0
+    await fc.assert(
+      fc.asyncProperty(tables(), async (rows) => {
+        const schema = `s${schemas}`
+        schemas += 1
+        shelf.clear()
+        shelf.push(...rows.map((fields, index) => event(idOf(index), fields)))
+        await loading.load('email_click', { schema })
+        const columns = await columnsOf(warehouse, 'email_click', schema)
+        const found = await textRows(warehouse, 'email_click', 'messageId', schema)
+        expect(found.length).toBe(rows.length)
+        rows.forEach((fields, index) => {
+          expect(valuesIn(columns, found[index] as TextRow, fields)).toEqual(
+            valuesFor(warehouse.kind, columns, fields),
+          )
+        })
+      }),
+      { numRuns: runs, endOnFailure: true },
+    )
+  },
+  120_000,
+)
+
+const idOf = (index: number) => String(index).padStart(3, '0')
+
+/** What a row of the warehouse says of each field, read as the kind of value that was sent. */
+function valuesIn(columns: readonly Column[], row: TextRow, sent: Fields): Record<string, unknown> {
+  const values: [string, unknown][] = Object.entries(exact(row.get('_extra') ?? '{}') as object)
+  for (const { source, name, type, origin } of columns) {
+    const text = row.get(name)
+    if (origin === 'ours' || text === undefined || ['messageId', 'createdAt'].includes(source)) continue
+    const like = sent.find(([field]) => wellFormed(field) === source)
+    values.push([source, type === 'json' ? exact(text) : readLike(like && exact(like[1]), text)])
+  }
+  return Object.fromEntries(values.filter(([, value]) => value !== null))
+}
+
+function readLike(sent: unknown, text: string): unknown {
+  if (typeof sent === 'boolean' && /^(true|false)$/.test(text)) return text === 'true'
+  if (typeof sent === 'string' && sent.startsWith(numberMark)) return exactNumber(text)
+  return typeof sent === 'string' ? text : { misplaced: text }
+}
+
+/** What it should say (design 1.5, rules 1 and 6). */
+function valuesFor(kind: WarehouseKind, columns: readonly Column[], sent: Fields): Record<string, unknown> {
+  const values: Record<string, unknown> = {}
+  for (const [field, json] of sent) {
+    const value = mapStrings(exact(json), wellFormed)
+    if (value === null) continue
+    const source = wellFormed(field)
+    const hasColumn = columns.some((column) => column.source === source && column.origin !== 'ours')
+    if (kind === 'duckdb') values[source] = value
+    else {
+      const kept = mapStrings(value, plainName)
+      if (JSON.stringify(kept) === JSON.stringify(value)) values[plainName(source)] = value
+      else values[plainName(source)] = hasColumn ? kept : kept
+    }
+  }
+  return values
+}
+
+function mapStrings(value: unknown, change: (text: string) => string): unknown {
+  if (typeof value === 'string') return change(value)
+  if (Array.isArray(value)) return value.map((item) => mapStrings(item, change))
+  if (value === null || typeof value !== 'object') return value
+  return Object.fromEntries(
+    Object.entries(value).map(([key, item]) => [change(key), mapStrings(item, change)]),
+  )
+}
