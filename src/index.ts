@@ -5,6 +5,8 @@
  * const report = await elt.sync({ streams: ['email_*'], onProgress: console.log })
  */
 import { randomUUID } from 'node:crypto'
+import { check } from './check/check.ts'
+import type { CheckReport } from './check/item.ts'
 import { connectionOf } from './config/connections.ts'
 import { parseConfig } from './config/load.ts'
 import type { Config, ConfigInput, WarehouseConfig } from './config/schema.ts'
@@ -30,6 +32,7 @@ import { sync } from './sync/sync.ts'
 import { openDuckdb } from './warehouse/duckdb.ts'
 import type { Warehouse } from './warehouse/session.ts'
 
+export type { CheckItem, CheckReport } from './check/item.ts'
 export type { Config, ConfigInput } from './config/schema.ts'
 export { ConfigError, InterruptedError, UserError } from './errors.ts'
 export type { ResultRow } from './report/query.ts'
@@ -61,6 +64,8 @@ export interface Elt extends AsyncDisposable {
   sync(request?: SyncRequest): Promise<SyncReport>
   /** What `sync` would read, and how long the rate limits make it take; reads nothing of it. */
   planSync(request?: SyncRequest): Promise<SyncPlan>
+  /** Tests every connection's key and the warehouse, and says what to change. */
+  check(options?: { readonly signal?: AbortSignal }): Promise<CheckReport>
   /** The catalogue with rows, bookmark and last sync of each stream. */
   streams(): Promise<readonly StreamStatus[]>
   /** The latest runs, newest first (50 unless `limit` says otherwise). */
@@ -105,7 +110,8 @@ export async function openParsed(
 ): Promise<Elt> {
   const warehouse = await openWarehouse(config, env)
   const connection = () => connectionOf(config, config.sync.connection, 'sync.connection')
-  const client = () => createClient(connection(), { clock, proxyEnv: env, logger, version: version() })
+  const clientContext = { clock, proxyEnv: env, logger, version: version() }
+  const client = () => createClient(connection(), clientContext)
   const reachOf = ({ fullRefresh, slice }: SyncRequest): Reach =>
     slice ? sliceOf(slice.from, slice.to) : { kind: fullRefresh ? 'full' : 'incremental' }
   return {
@@ -141,6 +147,7 @@ export async function openParsed(
         signal: request.signal ?? new AbortController().signal,
       })
     },
+    check: ({ signal } = {}) => check({ warehouse, config, clock, signal, context: clientContext }),
     streams: () => readStreams({ warehouse, config }),
     runs: ({ limit = 50 } = {}) => readRuns({ warehouse, config }, { limit }),
     run: (runId) => readRun({ warehouse, config }, runId),

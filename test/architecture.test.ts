@@ -40,7 +40,7 @@ const mayImport: Record<string, readonly string[]> = {
   schedule: ['warehouse', 'state', 'catalog', 'config'],
   notify: ['warehouse', 'state', 'catalog', 'config'],
   report: ['warehouse', 'state', 'catalog', 'type:config'],
-  check: ['iterable', 'warehouse', 'state', 'catalog', 'config'],
+  check: ['iterable', 'warehouse', 'state', 'catalog', 'type:config', 'report/read'],
   iterable: ['catalog', 'type:config'],
   warehouse: ['catalog', 'type:config', 'type:state'],
   state: ['catalog', 'type:config', 'type:warehouse', 'warehouse/types'],

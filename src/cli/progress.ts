@@ -2,7 +2,7 @@
 import { MultiBar, type SingleBar } from 'cli-progress'
 import type { StreamReport, SyncEvent } from '../index.ts'
 import type { Terminal } from './terminal.ts'
-import { count, counted, oneLine, seconds, size, time } from './text.ts'
+import { count, counted, cut, oneLine, seconds, size, time } from './text.ts'
 
 /** Hears the events of a sync; `stop` leaves the terminal as it was. */
 export interface Progress {
@@ -139,11 +139,5 @@ function barText(terminal: Terminal, state: StreamProgress): string {
   const width = 10
   const filled = Math.round((width * state.done) / Math.max(1, state.total))
   const bar = '█'.repeat(filled) + '░'.repeat(width - filled)
-  const text = `${state.stream.padEnd(17)} ${bar} ${describe(state)}`
-  return terminal.redacted(
-    oneLine(
-      text.replace(/ {2,}/g, (blanks) => '\u00a0'.repeat(blanks.length)),
-      terminal.columns - 1,
-    ),
-  )
+  return cut(terminal.redacted(`${state.stream.padEnd(17)} ${bar} ${describe(state)}`), terminal.columns - 1)
 }

@@ -1,4 +1,51 @@
-import type { Command } from 'commander'
-import type { Runtime } from './command.ts'
+/** `rejects`: rows that could not be loaded or sent, with the reason. */
+import { type Command, Option } from 'commander'
+import { action, type Context, type Runtime, withExamples } from './command.ts'
+import { counted, cut, oneLine, table, time } from './text.ts'
+import { wholeNumber } from './values.ts'
 
-export function rejectsCommand(_program: Command, _runtime: Runtime): void {}
+interface RejectsOptions {
+  readonly run?: string
+  readonly stream?: string
+  readonly export?: string
+  readonly limit: number
+}
+
+export function rejectsCommand(program: Command, runtime: Runtime): void {
+  const command = program
+    .command('rejects')
+    .description('List rejected rows with their reason, newest first.')
+    .option('--run <run-id>', 'those of one run')
+    .option('--stream <name>', 'those of one stream')
+    .addOption(new Option('--export <name>', 'those of one export').conflicts('stream'))
+    .option('--limit <number>', 'how many to list', wholeNumber(1), 50)
+  withExamples(command, 'rejects --stream email_open --limit 10', 'rejects --run 508a1087 --json')
+  command.action(action<RejectsOptions>(runtime, runRejects))
+}
+
+async function runRejects({ open, terminal }: Context, options: RejectsOptions): Promise<undefined> {
+  await using elt = await open()
+  const page = await elt.rejects({ run: options.run, source: sourceOf(options), limit: options.limit })
+  terminal.result(page, () => {
+    if (page.total === 0) return terminal.say('no rejected rows')
+    const rows = page.rejects.map(({ run_id, source, code, reason, row, raw, rejected_at }) => [
+      time(rejected_at),
+      run_id.slice(0, 8),
+      source,
+      code,
+      oneLine(reason, 60),
+      cut(oneLine(raw ?? JSON.stringify(row), 60), 60),
+    ])
+    terminal.say(table(['rejected', 'run', 'source', 'code', 'reason', 'row'], rows))
+    terminal.note(
+      page.total > rows.length
+        ? `${rows.length} of ${counted(page.total, 'row')}`
+        : counted(page.total, 'row'),
+    )
+  })
+}
+
+function sourceOf({ stream, export: name }: RejectsOptions): string | undefined {
+  if (stream !== undefined) return `stream:${stream}`
+  return name === undefined ? undefined : `export:${name}`
+}

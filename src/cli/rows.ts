@@ -18,14 +18,18 @@ export async function writeRows(
   terminal: Terminal,
 ): Promise<void> {
   if (format === 'table') return writeTable(rows, terminal)
+  const { head, row: text, end } = forms[format]
   let block = ''
-  for await (const piece of pieces[format](rows)) {
-    block += piece
+  let index = 0
+  for await (const row of rows) {
+    if (index === 0) block += head(Object.keys(row))
+    block += text(row, index)
+    index += 1
     if (block.length < blockCharacters) continue
     await terminal.write(block)
     block = ''
   }
-  await terminal.write(block)
+  await terminal.write(block + end(index))
 }
 
 async function writeTable(
@@ -52,36 +56,31 @@ async function writeTable(
   )
 }
 
-type Pieces = (rows: AsyncIterable<ResultRow> | Iterable<ResultRow>) => AsyncGenerator<string>
+/** A form in which rows are written one after another; without rows there is no head, for there are no names. */
+interface Form {
+  readonly head: (names: readonly string[]) => string
+  readonly row: (row: ResultRow, index: number) => string
+  readonly end: (rows: number) => string
+}
 
-const pieces: Readonly<Record<Exclude<Format, 'table'>, Pieces>> = {
-  async *csv(rows) {
-    let isFirst = true
-    for await (const row of rows) {
-      if (isFirst) yield `${Object.keys(row).map(csvField).join(',')}\r\n`
-      isFirst = false
-      yield `${Object.values(row).map(csvField).join(',')}\r\n`
-    }
+const nothing = () => ''
+
+const forms: Readonly<Record<Exclude<Format, 'table'>, Form>> = {
+  csv: {
+    head: (names) => `${names.map(csvField).join(',')}\r\n`,
+    row: (row) => `${Object.values(row).map(csvField).join(',')}\r\n`,
+    end: nothing,
   },
-  async *json(rows) {
-    let lead = '['
-    for await (const row of rows) {
-      yield `${lead}\n  ${jsonText(row)}`
-      lead = ','
-    }
-    yield lead === '[' ? '[]\n' : '\n]\n'
+  json: {
+    head: () => '[',
+    row: (row, index) => `${index === 0 ? '' : ','}\n  ${jsonText(row)}`,
+    end: (rows) => (rows === 0 ? '[]\n' : '\n]\n'),
   },
-  async *ndjson(rows) {
-    for await (const row of rows) yield `${jsonText(row)}\n`
-  },
-  async *md(rows) {
-    let isFirst = true
-    for await (const row of rows) {
-      const names = Object.keys(row)
-      if (isFirst) yield `${markdownLine(names)}${markdownLine(names.map(() => '---'))}`
-      isFirst = false
-      yield markdownLine(Object.values(row).map(cellText))
-    }
+  ndjson: { head: nothing, row: (row) => `${jsonText(row)}\n`, end: nothing },
+  md: {
+    head: (names) => `${markdownLine(names)}${markdownLine(names.map(() => '---'))}`,
+    row: (row) => markdownLine(Object.values(row).map(cellText)),
+    end: nothing,
   },
 }
 

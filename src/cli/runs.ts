@@ -1,4 +1,102 @@
+/** `runs`: the history, and one run in detail. */
 import type { Command } from 'commander'
-import type { Runtime } from './command.ts'
+import type { RunDetail, RunSummary } from '../index.ts'
+import { action, type Context, type Runtime, withExamples } from './command.ts'
+import type { Terminal } from './terminal.ts'
+import { count, cut, oneLine, seconds, size, table, time } from './text.ts'
+import { wholeNumber } from './values.ts'
 
-export function runsCommand(_program: Command, _runtime: Runtime): void {}
+interface RunsOptions {
+  readonly limit: number
+}
+
+export function runsCommand(program: Command, runtime: Runtime): void {
+  const command = program
+    .command('runs')
+    .description('List the latest runs, or show one in detail.')
+    .argument('[run-id]', 'a run, by its id or the beginning of it')
+    .option('--limit <number>', 'how many runs to list', wholeNumber(1), 20)
+  withExamples(command, 'runs --limit 5', 'runs 508a1087')
+  command.action(action<RunsOptions, [string | undefined]>(runtime, runRuns))
+}
+
+async function runRuns(
+  { open, terminal }: Context,
+  { limit }: RunsOptions,
+  runId: string | undefined,
+): Promise<undefined> {
+  await using elt = await open()
+  if (runId !== undefined) {
+    const run = await elt.run(runId)
+    terminal.result(run, () => sayRun(terminal, run))
+    return
+  }
+  const runs = await elt.runs({ limit })
+  terminal.result({ runs }, () => sayRuns(terminal, runs))
+}
+
+/** Runs as a table. */
+export function sayRuns(terminal: Terminal, runs: readonly RunSummary[]): void {
+  if (runs.length === 0) {
+    terminal.say('nothing has run yet')
+    return
+  }
+  const rows = runs.map((run) => [
+    run.run_id.slice(0, 8),
+    run.job,
+    run.state.replaceAll('_', ' '),
+    time(run.started_at ?? run.due_at),
+    tookText(run),
+    count(run.rows_read),
+    count(run.rows_written),
+    count(run.rows_rejected),
+    cut(oneLine(run.error_text ?? ''), 60),
+  ])
+  const head = ['run', 'job', 'state', 'started', 'took', 'read', 'written', 'rejected', 'error']
+  terminal.say(table(head, rows, 'lllllrrrl'))
+}
+
+function sayRun(terminal: Terminal, run: RunDetail): void {
+  const facts: readonly (readonly [string, string])[] = [
+    ['run', run.run_id],
+    ['job', `${run.job} (${run.trigger})`],
+    ['state', run.state.replaceAll('_', ' ')],
+    ['started', time(run.started_at)],
+    ['finished', time(run.finished_at)],
+    ['took', tookText(run)],
+    [
+      'rows',
+      `${count(run.rows_read)} read, ${count(run.rows_written)} written, ${count(run.rows_rejected)} rejected`,
+    ],
+    ['read', `${size(run.bytes_read)} in ${count(run.api_calls)} API calls`],
+  ]
+  for (const [name, value] of facts) terminal.say(`${name.padEnd(9)} ${value}`)
+  if (run.error_text) terminal.say(`${'error'.padEnd(9)} ${run.error_code}: ${run.error_text}`)
+  const streams = reportsOf(run.details)
+  if (streams.length > 0) {
+    const rows = streams.map((stream) => [
+      String(stream.stream),
+      String(stream.state).replaceAll('_', ' '),
+      count(Number(stream.rows_read)),
+      count(Number(stream.rows_written)),
+      count(Number(stream.rows_rejected)),
+      oneLine([stream.error, ...[stream.notes].flat()].filter(Boolean).join('; '), 80),
+    ])
+    terminal.say(`\n${table(['stream', 'state', 'read', 'written', 'rejected', 'remarks'], rows, 'llrrrl')}`)
+  }
+  if (run.rejects.length > 0) {
+    const rows = run.rejects.map(({ source, code, rows: rejected }) => [source, code, count(rejected)])
+    terminal.say(`\n${table(['rejected by', 'reason', 'rows'], rows, 'llr')}`)
+  }
+}
+
+/** The reports of streams that a finished sync keeps. */
+function reportsOf(details: unknown): Readonly<Record<string, unknown>>[] {
+  const { streams } = (details ?? {}) as { streams?: unknown }
+  return Array.isArray(streams) ? streams.filter((entry) => typeof entry === 'object') : []
+}
+
+function tookText({ started_at, finished_at }: RunSummary): string {
+  if (started_at === null || finished_at === null) return '–'
+  return seconds((Date.parse(finished_at) - Date.parse(started_at)) / 1000)
+}

@@ -1,4 +1,55 @@
+/** `status`: how things stand, on one screen. */
 import type { Command } from 'commander'
-import type { Runtime } from './command.ts'
+import type { Status, StreamStatus } from '../index.ts'
+import { action, type Context, type Runtime, withExamples } from './command.ts'
+import { sayRuns } from './runs.ts'
+import type { Terminal } from './terminal.ts'
+import { age, count, table } from './text.ts'
 
-export function statusCommand(_program: Command, _runtime: Runtime): void {}
+export function statusCommand(program: Command, runtime: Runtime): void {
+  const command = program
+    .command('status')
+    .description('Show how fresh each stream is, the latest runs, and rejected rows.')
+  withExamples(command, 'status')
+  command.action(action(runtime, runStatus))
+}
+
+async function runStatus({ open, terminal }: Context): Promise<undefined> {
+  await using elt = await open()
+  const status = await elt.status()
+  terminal.result(status, () => sayStatus(terminal, status, new Date()))
+}
+
+function sayStatus(terminal: Terminal, { streams, runs, rejects, schema }: Status, now: Date): void {
+  const { colors } = terminal
+  const shown = streams.filter(({ selected, rows }) => selected || rows !== null)
+  if (shown.every(({ last_sync, rows }) => last_sync === null && rows === null)) {
+    terminal.say(`schema ${schema}: never synced; "iterable-elt sync" does it`)
+  } else {
+    const rows = shown.map((stream) => [
+      stream.stream,
+      count(stream.rows),
+      stream.bookmark_column === null ? '' : age(stream.bookmark, now),
+      lastSyncText(stream, now),
+    ])
+    terminal.say(table(['stream', 'rows', 'bookmark', 'last sync'], rows, 'lrll'))
+  }
+  if (runs.length > 0) {
+    terminal.say(`\n${colors.bold('Latest runs')}`)
+    sayRuns(terminal, runs)
+  }
+  if (rejects.length > 0) {
+    terminal.say(`\n${colors.bold('Rejected by the last run')}`)
+    const rows = rejects.map(({ source, code, rows: rejected, run_id }) => [
+      source,
+      code,
+      count(rejected),
+      run_id.slice(0, 8),
+    ])
+    terminal.say(table(['source', 'reason', 'rows', 'run'], rows, 'llrl'))
+  }
+}
+
+function lastSyncText({ last_sync }: StreamStatus, now: Date): string {
+  return last_sync === null ? 'never' : `${last_sync.state.replaceAll('_', ' ')}, ${age(last_sync.at, now)}`
+}

@@ -43,7 +43,7 @@ export function size(bytes: number): string {
 /** 93 → `1 min 33 s`. */
 export function seconds(total: number): string {
   const whole = Math.round(total)
-  if (whole < 1) return `${total.toFixed(1)} s`
+  if (whole < 1 && total > 0) return `${total.toFixed(1)} s`
   if (whole < 60) return `${whole} s`
   const [days, hours, minutes] = [whole / 86_400, (whole / 3600) % 24, (whole / 60) % 60].map(Math.floor) as [
     number,
@@ -62,8 +62,9 @@ export const time = (iso: string | null): string =>
 export const age = (iso: string | null, now: Date): string =>
   iso === null ? '–' : `${seconds(Math.max(0, (now.getTime() - Date.parse(iso)) / 1000))} ago`
 
-/** The first line of a text, cut to a width. */
-export function oneLine(text: string, width = 100): string {
-  const line = text.replace(/\s+/g, ' ').trim()
-  return line.length > width ? `${line.slice(0, width - 1)}…` : line
-}
+/** A text in one line, cut to a width. */
+export const oneLine = (text: string, width = 100): string => cut(text.replace(/\s+/g, ' ').trim(), width)
+
+/** A line, cut to a width. */
+export const cut = (line: string, width: number): string =>
+  line.length > width ? `${line.slice(0, width - 1)}…` : line
