@@ -151,7 +151,7 @@ async function findRun({ db }: Session, id: string): Promise<string> {
   return run.run_id
 }
 
-function summaryOf({ details: _, ...run }: Selectable<RunsTable>): RunSummary {
+function summaryOf({ details: _, slot: __, ...run }: Selectable<RunsTable>): RunSummary {
   return {
     ...run,
     nominal_at: iso(run.nominal_at),
