@@ -74,11 +74,12 @@ const dialect: Dialect = {
   refusesNul: false,
   altersFirst: false,
   maxCustomColumns: 1000,
+  hiddenColumns: ['rowid'],
   widen(column, from, to) {
     if (to === 'json') return `to_json(${column})`
     // A whole number that had become a double is written as it came: 3, not 3.0.
     if (to === 'text' && from === 'double') {
-      return `case when ${column} = trunc(${column}) and abs(${column}) < 1e15 then ${column}::bigint::varchar else ${column}::varchar end`
+      return `case when ${column} = trunc(${column}) and abs(${column}) <= 9007199254740992 then ${column}::bigint::varchar else ${column}::varchar end`
     }
     return `${column}::${this.typeName[to]}`
   },

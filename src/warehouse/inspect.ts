@@ -1,7 +1,7 @@
 /** A look through a chunk before it is loaded: how many lines, which fields, which kinds of values. */
-import type { ColumnType } from '../catalog/index.ts'
 import { type Chunk, objectSizeOption } from './chunk.ts'
 import type { Engine } from './engine.ts'
+import type { Kind } from './shape.ts'
 import { literal, quoted } from './sql.ts'
 
 export interface Inspection {
@@ -52,10 +52,10 @@ export async function kindsOf(
   engine: Engine,
   chunk: Chunk,
   fields: Iterable<string>,
-): Promise<Map<string, ReadonlySet<ColumnType>>> {
+): Promise<Map<string, ReadonlySet<Kind>>> {
   const wanted = [...fields]
   if (wanted.length > fewFields) return kindsOfMany(engine, chunk, wanted)
-  const kinds = new Map<string, ReadonlySet<ColumnType>>()
+  const kinds = new Map<string, ReadonlySet<Kind>>()
   for (const batch of withoutCaseTwins(wanted)) {
     const columns = batch.map((field) => `${literal(field)}: 'JSON'`).join(', ')
     const lists = batch.map((field) => `list(distinct json_kind(${quoted(field)}))`).join(', ')
@@ -65,7 +65,7 @@ export async function kindsOf(
       ),
     )
     batch.forEach((field, index) => {
-      const seen = ((row?.[index] ?? []) as (ColumnType | null)[]).filter((kind) => kind !== null)
+      const seen = ((row?.[index] ?? []) as (Kind | null)[]).filter((kind) => kind !== null)
       if (seen.length > 0) kinds.set(field, new Set(seen))
     })
   }
@@ -82,7 +82,7 @@ async function kindsOfMany(
   engine: Engine,
   chunk: Chunk,
   fields: readonly string[],
-): Promise<Map<string, ReadonlySet<ColumnType>>> {
+): Promise<Map<string, ReadonlySet<Kind>>> {
   const rows = await readable(
     engine.rows(
       `select '.' || key, list(distinct json_kind(value))
@@ -90,7 +90,7 @@ async function kindsOfMany(
        where type <> 'NULL' and key in (${fields.map(literal).join(', ')}) group by key`,
     ),
   )
-  return new Map(rows.map(([field, kinds]) => [(field as string).slice(1), new Set(kinds as ColumnType[])]))
+  return new Map(rows.map(([field, kinds]) => [(field as string).slice(1), new Set(kinds as Kind[])]))
 }
 
 /** The kinds of values that one member of an object field has in a chunk. */
@@ -99,12 +99,12 @@ export async function kindsInside(
   chunk: Chunk,
   field: string,
   member: string,
-): Promise<ReadonlySet<ColumnType>> {
+): Promise<ReadonlySet<Kind>> {
   const value = `nullif(json_extract(${quoted(field)}, ${literal(`$."${member}"`)}), 'null'::json)`
   const rows = await engine.rows(
     `select distinct json_kind(${value}) from read_json(${literal(chunk.path)}, format = 'newline_delimited', columns = {${literal(field)}: 'JSON'}${objectSizeOption([chunk])})`,
   )
-  return new Set(rows.map(([kind]) => kind as ColumnType | null).filter((kind) => kind !== null))
+  return new Set(rows.map(([kind]) => kind as Kind | null).filter((kind) => kind !== null))
 }
 
 /** The given fields in the order in which they first stand in the chunk. */

@@ -19,21 +19,24 @@ export interface NameRules {
   readonly maxCustomColumns: number
   /** The longest identifier that the warehouse holds, in bytes of UTF-8; undefined for no limit. */
   readonly maxBytes?: number | undefined
+  /** Names, in lower case, of hidden columns that every table has. */
+  readonly hiddenColumns: readonly string[]
 }
 
 /**
  * The column name of a field: its own, unless it would differ only by case from one already taken (then prefixed
- * with `_` until free) or be too long (then cut between characters, with a hash of the whole name).
+ * with `_` until free; so are names of hidden columns) or be too long (then cut between characters, with a hash of the whole name).
  */
 export function columnName(
   source: string,
   stream: string,
   isTaken: (lowerCaseName: string) => boolean,
-  { maxBytes }: Pick<NameRules, 'maxBytes'>,
+  { maxBytes, hiddenColumns }: Pick<NameRules, 'maxBytes' | 'hiddenColumns'>,
 ): string {
   const renamed = stream === 'users' ? renamedInUsers[source] : undefined
   let name = shortened(renamed ?? source, maxBytes)
-  while (isTaken(name.toLowerCase())) name = shortened(`_${name}`, maxBytes)
+  const isRefused = (lower: string) => isTaken(lower) || hiddenColumns.includes(lower)
+  while (isRefused(name.toLowerCase())) name = shortened(`_${name}`, maxBytes)
   return name
 }
 

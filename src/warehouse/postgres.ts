@@ -114,6 +114,7 @@ const dialect: Dialect = {
   maxCustomColumns: 1000,
   rowBytes: 7_800,
   maxBytes: 63,
+  hiddenColumns: ['ctid', 'xmin', 'xmax', 'cmin', 'cmax', 'tableoid'],
   widen(column, from, to) {
     if (to === 'json') return `to_json(${column})`
     // A whole number that had become a double is written as it came: 1500000000000000, not 1.5e+15.

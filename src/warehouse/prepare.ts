@@ -18,7 +18,7 @@ import { extraKey } from './names.ts'
 import { introApr, readKeys } from './parse.ts'
 import { rewriteChunk } from './rewrite.ts'
 import type { Dialect, Warehouse } from './session.ts'
-import { columnOf, fieldColumns, type Shape, typeFor, widened, withNewFields, withTypes } from './shape.ts'
+import { columnOf, fieldColumns, type Kind, type Shape, typeFor, withNewFields, withTypes } from './shape.ts'
 
 /** A chunk with what a first look found; `inspection` is undefined where DuckDB could not read it. */
 export interface InspectedChunk {
@@ -143,8 +143,8 @@ async function shapeFor(
   chunks: Clean['chunks'],
 ): Promise<{ shape: Shape; overflow: ReadonlySet<string> }> {
   const known = new Set(fieldColumns(shape).map(({ source }) => source))
-  const kinds = new Map<string, Set<ColumnType>>()
-  const meet = (field: string, seen: ReadonlySet<ColumnType>) => {
+  const kinds = new Map<string, Set<Kind>>()
+  const meet = (field: string, seen: ReadonlySet<Kind>) => {
     kinds.set(field, new Set([...(kinds.get(field) ?? []), ...seen]))
   }
   for (const { chunk, inspection } of chunks) {
@@ -153,7 +153,7 @@ async function shapeFor(
       const seen = await kindsOf(engine, chunk, unknown.filter(isName))
       const ordered =
         seen.size > 1 ? await orderOfAppearance(engine, chunk, [...seen.keys()]) : [...seen.keys()]
-      for (const field of ordered) meet(field, seen.get(field) as ReadonlySet<ColumnType>)
+      for (const field of ordered) meet(field, seen.get(field) as ReadonlySet<Kind>)
       for (const field of unknown) if (!isName(field)) meet(field, new Set(['text']))
     }
     if (stream.name === 'users' && !known.has(introApr.source) && inspection.fields.has(introApr.parent)) {
@@ -176,8 +176,8 @@ async function shapeFor(
 const isName = (field: string): boolean => field !== '' && !field.includes('\0')
 
 /** Whether a declared type takes a value of this kind; a date is sent as text or as epoch milliseconds. */
-const holds = (declared: ColumnType, kind: ColumnType): boolean =>
-  declared === 'timestamptz' ? kind === 'text' || kind === 'bigint' : widened(declared, kind) === declared
+const holds = (declared: ColumnType, kind: Kind): boolean =>
+  declared === 'timestamptz' ? kind === 'text' || kind === 'bigint' : typeFor([declared, kind]) === declared
 
 /** The shape with every column as wide as the values of these chunks ask. */
 async function widenedShape(
@@ -186,8 +186,8 @@ async function widenedShape(
   shape: Shape,
   chunks: Clean['chunks'],
 ): Promise<Shape> {
-  const types = new Map<string, ColumnType>()
   const columns = fieldColumns(shape).filter(({ type, embedded }) => type !== 'timestamptz' && !embedded)
+  const asked = new Map(columns.map(({ name, type }) => [name, new Set<Kind>([type])]))
   for (const { chunk, inspection } of chunks) {
     const present = columns.filter(({ source }) => inspection.fields.has(source))
     const kinds = await kindsOf(
@@ -203,13 +203,14 @@ async function widenedShape(
       const inside = await kindsInside(engine, chunk, introApr.parent, introApr.member)
       kinds.set(introApr.source, new Set([...(kinds.get(introApr.source) ?? []), ...inside]))
     }
-    for (const { source, name, type } of columns) {
+    for (const { source, name } of columns) {
       const isKey = stream.key.includes(name)
       const seen = [...(kinds.get(source) ?? [])].filter((kind) => !(isKey && kind === 'json'))
-      types.set(name, typeFor([types.get(name) ?? type, ...seen]))
+      for (const kind of seen) asked.get(name)?.add(kind)
     }
   }
-  return withTypes(shape, types)
+  // All chunks first: whether a double may be, the largest whole number of any of them decides.
+  return withTypes(shape, new Map([...asked].map(([name, kinds]) => [name, typeFor(kinds)])))
 }
 
 /** Chunks under the keys that the reader asks for: only those that hold an odd name are rewritten. */

@@ -83,9 +83,14 @@ export function withTypes(shape: Shape, types: ReadonlyMap<string, ColumnType>):
   return { ...shape, columns }
 }
 
+/** What a value asks of its column; a `big` whole number fits a bigint, but no double holds it exactly. */
+export type Kind = ColumnType | 'big'
+
 /** The narrowest type that holds all of these kinds of values (design 1.5, rule 2). */
-export function typeFor(kinds: Iterable<ColumnType>): ColumnType {
-  return [...kinds].reduce(widened)
+export function typeFor(kinds: Iterable<Kind>): ColumnType {
+  const all = [...kinds]
+  const big = all.includes('double') ? 'text' : 'bigint'
+  return all.map((kind) => (kind === 'big' ? big : kind)).reduce(widened)
 }
 
 /** The narrowest type that holds both. A time column is never widened: what it cannot read goes to `_extra`. */

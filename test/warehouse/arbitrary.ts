@@ -149,10 +149,10 @@ const { json } = fc.letrec<{ json: string; array: string; object: string }>((tie
 export const wellFormed = (text: string): string => Buffer.from(text).toString()
 
 /** U+0000 as Postgres gets it. */
-export const plainName = (text: string): string => text.replaceAll('\0', '␀')
+export const withoutNul = (text: string): string => text.replaceAll('\0', '␀')
 
 /** Names that are one once half pairs and U+0000 have been replaced would hide each other. */
-const sameNames = (field: string): string => plainName(wellFormed(field))
+const sameNames = (field: string): string => withoutNul(wellFormed(field))
 
 /** What the values of one field of a table may be: kinds of their own, or any mixture. */
 const kinds: readonly fc.Arbitrary<string>[] = [

@@ -1,7 +1,7 @@
 import fc from 'fast-check'
 import { expect } from 'vitest'
 import { eachWarehouse, type WarehouseKind } from '../support/warehouse.ts'
-import { type Fields, plainName, tables, wellFormed } from './arbitrary.ts'
+import { type Fields, tables, wellFormed, withoutNul } from './arbitrary.ts'
 import {
   type Column,
   columnsOf,
@@ -46,17 +46,26 @@ eachWarehouse(
 
 const idOf = (index: number) => String(index).padStart(3, '0')
 
+interface Values {
+  readonly columns: Record<string, unknown>
+  readonly extra: Record<string, unknown>
+}
+
 /** What a row of the warehouse says of each field, read as the kind of value that was sent. */
-function valuesIn(columns: readonly Column[], row: TextRow, sent: Fields): Record<string, unknown> {
-  const values: [string, unknown][] = Object.entries(exact(row.get('_extra') ?? '{}') as object)
+function valuesIn(columns: readonly Column[], row: TextRow, sent: Fields): Values {
+  const values: [string, unknown][] = []
   for (const { source, name, type, origin } of columns) {
     const text = row.get(name)
     if (origin === 'ours' || text === undefined || ['messageId', 'createdAt'].includes(source)) continue
     const like = sent.find(([field]) => wellFormed(field) === source)
     values.push([source, type === 'json' ? exact(text) : readLike(like && exact(like[1]), text)])
   }
-  return Object.fromEntries(values.filter(([, value]) => value !== null))
+  const extra = Object.entries(exact(row.get('_extra') ?? '{}') as object)
+  return { columns: withoutNulls(values), extra: withoutNulls(extra) }
 }
+
+const withoutNulls = (values: [string, unknown][]) =>
+  Object.fromEntries(values.filter(([, value]) => value !== null))
 
 function readLike(sent: unknown, text: string): unknown {
   if (typeof sent === 'boolean' && /^(true|false)$/.test(text)) return text === 'true'
@@ -65,22 +74,28 @@ function readLike(sent: unknown, text: string): unknown {
 }
 
 /** What it should say (design 1.5, rules 1 and 6). */
-function valuesFor(kind: WarehouseKind, columns: readonly Column[], sent: Fields): Record<string, unknown> {
-  const values: Record<string, unknown> = {}
+function valuesFor(kind: WarehouseKind, columns: readonly Column[], sent: Fields): Values {
+  const values: Values = { columns: {}, extra: {} }
   for (const [field, json] of sent) {
     const value = mapStrings(exact(json), wellFormed)
     if (value === null) continue
     const source = wellFormed(field)
-    const hasColumn = columns.some((column) => column.source === source && column.origin !== 'ours')
-    if (kind === 'duckdb') values[source] = value
-    else {
-      const kept = mapStrings(value, plainName)
-      if (JSON.stringify(kept) === JSON.stringify(value)) values[plainName(source)] = value
-      else values[plainName(source)] = hasColumn ? kept : kept
-    }
+    const isColumn = columns.some((column) => column.source === source && column.origin !== 'ours')
+    const kept = kind === 'postgres' ? mapStrings(value, withoutNul) : value
+    const name = kind === 'postgres' ? withoutNul(source) : source
+    ;(isColumn ? values.columns : values.extra)[name] = kept
+    if (JSON.stringify(kept) === JSON.stringify(value)) continue
+    values.extra[isColumn ? name : `${name}#1`] = wellFormedJson(json)
   }
   return values
 }
+
+/** Every escape of half a pair, replaced in the text itself. */
+const wellFormedJson = (json: string): string =>
+  json.replaceAll(
+    /\\\\|(\\ud[89ab][0-9a-f]{2}\\ud[c-f][0-9a-f]{2})|\\ud[89a-f][0-9a-f]{2}/gi,
+    (found, pair) => (found === '\\\\' || pair ? found : '\\ufffd'),
+  )
 
 function mapStrings(value: unknown, change: (text: string) => string): unknown {
   if (typeof value === 'string') return change(value)
