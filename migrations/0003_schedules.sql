@@ -1,7 +1,7 @@
 -- When jobs run, who runs them, and who is told.
 
 -- One row per job: `sync` or `export:NAME`. Rows of the configuration and of export files are kept here too
--- (defined_in config, file); an analyst may insert one (name and cron are enough).
+-- (defined_in config, file, exports); an analyst may insert one (name and cron are enough).
 create table {sync}.schedules (
   name text primary key,
   cron text not null,

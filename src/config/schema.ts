@@ -137,6 +137,7 @@ export const scheduleSchema = z
     jitter: duration
       .prefault('0s')
       .describe('Spreads runs: each schedule starts later by its own fixed share of this.'),
+    timeout: duration.optional().describe('A run that takes longer is stopped. Absent: no limit.'),
   })
   .refine(({ start, end }) => !start || !end || start < end, 'expected an end after the start')
 
