@@ -1,0 +1,110 @@
+/** Due work becomes runs: ticks of schedules, runs to be made up for, runs asked for from SQL. */
+import { randomUUID } from 'node:crypto'
+import type { Kysely } from 'kysely'
+import { openRequests, takeRequest } from '../state/run-requests.ts'
+import { advanceSchedule } from '../state/schedules.ts'
+import type { StateDatabase } from '../state/tables.ts'
+import { dueAt } from './definition.ts'
+import { type Plan, planTicks, skipTexts } from './plan.ts'
+import { activities, enqueue, idle, recordSkipped } from './queue.ts'
+import type { KnownSchedule } from './register.ts'
+
+type Db = Kysely<StateDatabase>
+
+/**
+ * Claims every tick that is due: it becomes a run, queued or skipped, in the transaction that moves its schedule on.
+ * Resolves to true when more is due at once.
+ */
+export async function claimDue(db: Db, known: readonly KnownSchedule[], now: Date): Promise<boolean> {
+  let hasMore = false
+  for (const one of known.filter((each) => isDue(each, now))) {
+    const next = await claim(db, one, now)
+    hasMore ||= next !== null && next <= now
+  }
+  return hasMore
+}
+
+/** When the next tick or retry of these schedules falls due. */
+export function nextDue(known: readonly KnownSchedule[], now: Date): Date | null {
+  let next: Date | null = null
+  for (const { row } of known) {
+    const at = row.retry_at && row.retry_at > now ? row.retry_at : row.next_due_at
+    if (at && at > now && (!next || at < next)) next = at
+  }
+  return next
+}
+
+function isDue({ row, schedule }: KnownSchedule, now: Date): boolean {
+  if (!schedule) return false
+  // After a transient failure nothing is begun before its time; what falls due meanwhile is caught up with.
+  if (row.retry_at && row.paused_at === null) return row.retry_at <= now
+  return row.next_due_at !== null && row.next_due_at <= now
+}
+
+/** Claims the due ticks of one schedule. Resolves to when it is due next; null also when another worker was quicker. */
+async function claim(db: Db, { row, schedule }: KnownSchedule, now: Date): Promise<Date | null> {
+  if (!schedule) return null
+  return db.transaction().execute(async (trx) => {
+    const isPaused = row.paused_at !== null
+    const activity = (await activities(trx)).get(row.name) ?? idle
+    const from = row.next_nominal_at
+    const plan: Plan = from
+      ? planTicks(schedule, { now, from, activity, isPaused })
+      : { ticks: [], nextNominalAt: null }
+    const next = plan.nextNominalAt && dueAt(schedule, plan.nextNominalAt)
+    const isClaimed = await advanceSchedule(trx, row, {
+      next_nominal_at: plan.nextNominalAt,
+      next_due_at: next,
+      ...(plan.ticks.length > 0 && { last_nominal_at: plan.ticks.at(-1)?.nominalAt ?? null }),
+      ...(!isPaused && { retry_at: null, retry_run_id: null }),
+    })
+    if (!isClaimed) return null
+    const isCovered = activity.active > 0 || (await enqueueTicks(trx, row.name, plan, now))
+    const mustRetry = !isPaused && row.retry_run_id !== null && (schedule.catchup === 'all' || !isCovered)
+    if (mustRetry) await retry(trx, row.name, row.retry_run_id as string, now)
+    return next
+  })
+}
+
+/** True when one of the ticks runs. */
+async function enqueueTicks(db: Db, job: string, { ticks }: Plan, now: Date): Promise<boolean> {
+  const skipped = ticks.flatMap(({ nominalAt, dueAt, skipped }) =>
+    skipped ? [{ job, nominalAt, dueAt, code: skipped, text: skipTexts[skipped] }] : [],
+  )
+  await recordSkipped(db, skipped, now)
+  let runs = 0
+  for (const { nominalAt, dueAt, isCatchup, skipped } of ticks) {
+    if (skipped) continue
+    await enqueue(db, { job, trigger: 'schedule', nominalAt, dueAt, isCatchup, slot: nominalAt })
+    runs += 1
+  }
+  return runs > 0
+}
+
+async function retry(db: Db, job: string, runId: string, now: Date): Promise<void> {
+  const failed = await db
+    .selectFrom('runs')
+    .select('nominal_at')
+    .where('run_id', '=', runId)
+    .executeTakeFirst()
+  await enqueue(db, {
+    job,
+    trigger: 'retry',
+    nominalAt: failed?.nominal_at ?? null,
+    dueAt: now,
+    details: { retry_of: runId },
+  })
+}
+
+/** Turns rows of run_requests into runs; a job that nobody knows is refused in its row. */
+export async function acceptRequests(db: Db, isKnown: (job: string) => boolean, now: Date): Promise<void> {
+  for (const { request_id, job, nominal_at } of await openRequests(db)) {
+    await db.transaction().execute(async (trx) => {
+      const runId = isKnown(job) ? randomUUID() : null
+      const error = runId ? null : `there is no job "${job}"; jobs are called sync and export:NAME`
+      if (!(await takeRequest(trx, request_id, { now, runId, error })) || !runId) return
+      const details = { request_id }
+      await enqueue(trx, { runId, job, trigger: 'request', nominalAt: nominal_at, dueAt: now, details })
+    })
+  }
+}

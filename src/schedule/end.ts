@@ -1,0 +1,109 @@
+/** How a run ends: its row, its lease, its schedule and what there is to tell, in one transaction. */
+import type { Kysely } from 'kysely'
+import { findSchedule, updateSchedule } from '../state/schedules.ts'
+import type { StateDatabase } from '../state/tables.ts'
+import { afterRun, isSuccess } from './failures.ts'
+import { closeIncidents, openIncident } from './incidents.ts'
+import type { Happening, JobResult } from './job.ts'
+import { releaseLease } from './leases.ts'
+import { dequeue } from './queue.ts'
+import type { Taken } from './take.ts'
+
+type Db = Kysely<StateDatabase>
+/** Records a message, in the transaction of what it tells of. */
+export type Announce = (db: Db, happening: Happening) => Promise<void>
+
+export interface EndOptions {
+  readonly now: Date
+  readonly disableAfterFailures: number
+  readonly announce: Announce
+}
+
+/** Records the end of a run. False when the run is another worker's by now, and nothing was written. */
+export async function endRun(
+  db: Db,
+  taken: Taken,
+  result: JobResult,
+  { now, disableAfterFailures, announce }: EndOptions,
+): Promise<boolean> {
+  const { job, runId, trigger } = taken
+  return db.transaction().execute(async (trx) => {
+    if (!(await releaseLease(trx, taken.lease))) return false
+    await dequeue(trx, runId)
+    await trx
+      .updateTable('runs')
+      .set({
+        state: result.state,
+        finished_at: now,
+        ...(result.error && { error_code: result.error.code, error_text: result.error.text }),
+      })
+      .where('run_id', '=', runId)
+      .execute()
+    const row = await findSchedule(trx, job)
+    const progress = row && afterRun(row, { runId, trigger, result, now }, disableAfterFailures)
+    if (progress) await updateSchedule(trx, job, progress)
+    for (const happening of await happenings(trx, taken, result, now)) await announce(trx, happening)
+    if (progress?.paused_at) {
+      await announce(trx, {
+        ...happeningOf(taken, result, now),
+        event: 'paused',
+        text: progress.paused_reason ?? null,
+        failures: Number(progress.consecutive_failures),
+      })
+    }
+    return true
+  })
+}
+
+/** Puts a run back that was stopped before its end: it is begun again, by any worker. */
+export async function putBack(db: Db, { lease, runId }: Taken, notBefore: Date | null): Promise<boolean> {
+  return db.transaction().execute(async (trx) => {
+    if (!(await releaseLease(trx, lease))) return false
+    await trx
+      .updateTable('runs')
+      .set({ state: 'queued', finished_at: null, error_code: null, error_text: null })
+      .where('run_id', '=', runId)
+      .execute()
+    await trx.updateTable('queue').set({ not_before: notBefore }).where('run_id', '=', runId).execute()
+    return true
+  })
+}
+
+async function happenings(db: Db, taken: Taken, result: JobResult, now: Date): Promise<Happening[]> {
+  const { job, runId } = taken
+  const happening = happeningOf(taken, result, now)
+  if (result.state === 'held') return [{ ...happening, event: 'held' }]
+  if (result.state === 'failed') {
+    const code = result.error?.code ?? 'failed'
+    const isNew = await openIncident(db, { job, code, text: result.error?.text ?? null, runId, now })
+    return isNew ? [{ ...happening, event: 'failure', failures: 1, since: now }] : []
+  }
+  if (!isSuccess(result)) return []
+  const closed = await closeIncidents(db, job, { now, runId })
+  const [first] = closed
+  if (!first) return [{ ...happening, event: 'success' }]
+  return [
+    { ...happening, event: 'success' },
+    {
+      ...happening,
+      event: 'recovery',
+      code: first.code,
+      text: null,
+      since: first.opened_at,
+      failures: closed.reduce((sum, { failures }) => sum + Number(failures), 0),
+    },
+  ]
+}
+
+const happeningOf = ({ job, runId, nominalAt }: Taken, { state, error }: JobResult, at: Date): Happening => ({
+  event: 'success',
+  job,
+  runId,
+  state,
+  nominalAt,
+  code: error?.code ?? null,
+  text: error?.text ?? null,
+  at,
+  since: null,
+  failures: 0,
+})

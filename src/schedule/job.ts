@@ -1,0 +1,70 @@
+/** What schedules are about. Jobs are handed in as functions: this folder knows when, never what. */
+import type { NotifyEvent, ScheduleConfig } from '../config/schema.ts'
+import type { RunState } from '../state/tables.ts'
+
+/** Whom an export tells beside those of the configuration. */
+export interface NotifySettings {
+  readonly email: readonly string[]
+  readonly on: readonly NotifyEvent[]
+}
+
+/** A job as it is defined now. */
+export interface JobDefinition {
+  /** `sync` or `export:NAME`. */
+  readonly job: string
+  /** Absent: it has no schedule there (a row of `schedules` may still give it one). */
+  readonly schedule?: ScheduleConfig | undefined
+  /** Where the schedule is written: `config`, `file` or `exports` (a row of that table). */
+  readonly definedIn: string
+  /** Its definition cannot be read at present: what is known of its schedule stays. */
+  readonly isUnreadable?: boolean
+  readonly notify?: NotifySettings | undefined
+}
+
+/** One run, as its job sees it. */
+export interface RunContext {
+  readonly job: string
+  /** The run's row is there already, in state `running`. */
+  readonly runId: string
+  /** Null where nobody set one: a run asked for by hand. */
+  readonly nominalAt: Date | null
+  readonly dueAt: Date
+  /** `schedule`, `retry`, `backfill`, `request` or `manual`. */
+  readonly trigger: string
+  /** 1, or more when the worker before died or was stopped in the middle of this run. */
+  readonly attempt: number
+  /** Ends the job as soon as it can. */
+  readonly signal: AbortSignal
+  /** Asks the job to end after the window or batch in flight. */
+  readonly stopping: AbortSignal
+}
+
+export interface JobResult {
+  readonly state: RunState
+  readonly error?: { readonly code: string; readonly text: string } | undefined
+  /** The failure is one of configuration: trying again does not help before somebody changes something. */
+  readonly permanent: boolean
+}
+
+/** Jobs by their names. */
+export interface Jobs {
+  /** All that are defined now. */
+  definitions(): Promise<readonly JobDefinition[]>
+  /** Runs one. May throw: `locked` means that another process has it, and the run waits. */
+  run(context: RunContext): Promise<JobResult>
+}
+
+/** Something to tell about a job. */
+export interface Happening {
+  readonly event: NotifyEvent | 'paused'
+  readonly job: string
+  readonly runId: string | null
+  readonly state: RunState | null
+  readonly nominalAt: Date | null
+  readonly code: string | null
+  readonly text: string | null
+  readonly at: Date
+  /** Since when it fails, and how often. */
+  readonly since: Date | null
+  readonly failures: number
+}

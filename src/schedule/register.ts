@@ -1,0 +1,105 @@
+/** Schedules of the configuration, of export files and of SQL rows meet in one table. */
+import type { Kysely } from 'kysely'
+import type { ScheduleConfig } from '../config/schema.ts'
+import { messageOf } from '../errors.ts'
+import {
+  advanceSchedule,
+  defineSchedule,
+  readSchedules,
+  removeSchedules,
+  type ScheduleDefinition,
+  type ScheduleRow,
+} from '../state/schedules.ts'
+import type { StateDatabase } from '../state/tables.ts'
+import { dueAt, fingerprint, nextTick, readSchedule, type Schedule } from './definition.ts'
+import type { JobDefinition } from './job.ts'
+
+/** Writes what changed in the definitions into the table; rows that were inserted by SQL are left alone. */
+export async function registerSchedules(
+  db: Kysely<StateDatabase>,
+  definitions: readonly JobDefinition[],
+): Promise<void> {
+  const rows = new Map((await readSchedules(db)).map((row) => [row.name, row]))
+  const defined = new Map<string, JobDefinition>()
+  for (const definition of definitions) {
+    if (definition.schedule || definition.isUnreadable) defined.set(definition.job, definition)
+  }
+  for (const { job, schedule, definedIn } of defined.values()) {
+    if (!schedule) continue
+    const wanted = columnsOf(job, schedule, definedIn)
+    const row = rows.get(job)
+    if (!row || isChanged(row, wanted)) await defineSchedule(db, wanted)
+  }
+  const gone = [...rows.values()].filter((row) => row.defined_in !== 'sql' && !defined.has(row.name))
+  await removeSchedules(
+    db,
+    gone.map(({ name }) => name),
+  )
+}
+
+/** A row with its meaning; `schedule` is null where it has none. */
+export interface KnownSchedule {
+  readonly row: ScheduleRow
+  readonly schedule: Schedule | null
+}
+
+/**
+ * Reads all schedules. Where a definition is new or was edited, its next run is worked out anew, from now on: editing
+ * never back-fills.
+ */
+export async function currentSchedules(db: Kysely<StateDatabase>, now: Date): Promise<KnownSchedule[]> {
+  const known: KnownSchedule[] = []
+  for (const row of await readSchedules(db)) {
+    const { schedule, problem } = understood(row)
+    if (row.planned_for === fingerprint(row) && row.problem === problem) {
+      known.push({ row, schedule })
+      continue
+    }
+    const next = schedule && nextTick(schedule, now)
+    const progress = {
+      planned_for: fingerprint(row),
+      problem,
+      next_nominal_at: next,
+      next_due_at: next && schedule ? dueAt(schedule, next) : null,
+    }
+    // Another worker may have done the same in between; then this one sees it the next time.
+    if (await advanceSchedule(db, row, progress)) {
+      known.push({ row: { ...row, ...progress, revision: Number(row.revision) + 1 }, schedule })
+    }
+  }
+  return known
+}
+
+function understood(row: ScheduleRow): { schedule: Schedule | null; problem: string | null } {
+  try {
+    return { schedule: readSchedule(row), problem: null }
+  } catch (error) {
+    return { schedule: null, problem: messageOf(error) }
+  }
+}
+
+function columnsOf(job: string, schedule: ScheduleConfig, definedIn: string): ScheduleDefinition {
+  const seconds = (milliseconds: number) => Math.round(milliseconds / 1000)
+  return {
+    name: job,
+    cron: schedule.cron,
+    dialect: schedule.dialect,
+    timezone: schedule.timezone,
+    delay_seconds: seconds(schedule.delay),
+    start_at: schedule.start ?? null,
+    end_at: schedule.end ?? null,
+    overlap: schedule.overlap,
+    catchup: schedule.catchup,
+    catchup_window_seconds: seconds(schedule.catchup_window),
+    jitter_seconds: seconds(schedule.jitter),
+    timeout_seconds: schedule.timeout === undefined ? null : seconds(schedule.timeout),
+    defined_in: definedIn,
+  }
+}
+
+function isChanged(row: ScheduleRow, wanted: ScheduleDefinition): boolean {
+  const plain = (value: unknown) => (value instanceof Date ? value.getTime() : (value ?? null))
+  return Object.entries(wanted).some(
+    ([column, value]) => plain(row[column as keyof ScheduleRow]) !== plain(value),
+  )
+}

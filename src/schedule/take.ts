@@ -1,0 +1,110 @@
+/** A waiting run becomes a run at work: its job's lease is taken and its row says so, in one transaction. */
+import type { Kysely } from 'kysely'
+import type { StateDatabase } from '../state/tables.ts'
+import { type Lease, releaseLease, takeLease } from './leases.ts'
+import { type SkipReason, skipTexts } from './plan.ts'
+import { dequeue, type QueueEntry, startable } from './queue.ts'
+import type { KnownSchedule } from './register.ts'
+
+type Db = Kysely<StateDatabase>
+
+/** A run that is ours. */
+export interface Taken {
+  readonly lease: Lease
+  readonly job: string
+  readonly runId: string
+  readonly trigger: string
+  readonly nominalAt: Date | null
+  readonly dueAt: Date
+  readonly attempt: number
+  readonly takenAt: Date
+  /** After which it is stopped. */
+  readonly timeoutMs: number | null
+}
+
+export interface TakeOptions {
+  readonly owner: string
+  readonly now: Date
+  readonly until: Date
+  readonly known: readonly KnownSchedule[]
+  /** How many at most. */
+  readonly slots: number
+  /** Only this run. */
+  readonly runId?: string | undefined
+}
+
+/** Takes what may begin now, oldest first. */
+export async function takeRuns(db: Db, options: TakeOptions): Promise<Taken[]> {
+  const taken: Taken[] = []
+  if (options.slots < 1) return taken
+  const schedules = new Map(options.known.map((one) => [one.row.name, one]))
+  const entries = await startable(db, options.now)
+  for (const entry of entries.filter(({ run_id }) => !options.runId || run_id === options.runId)) {
+    if (taken.length >= options.slots) break
+    const schedule = schedules.get(entry.job)
+    const run = await db.transaction().execute((trx) => take(trx, entry, schedule, options))
+    if (run) taken.push(run)
+  }
+  return taken
+}
+
+async function take(
+  db: Db,
+  entry: QueueEntry,
+  known: KnownSchedule | undefined,
+  { owner, now, until }: TakeOptions,
+): Promise<Taken | undefined> {
+  const { job, run_id: runId, trigger, due_at: dueAt } = entry
+  const lease = await takeLease(db, { job, runId, owner }, until)
+  if (!lease) return undefined
+  const skipped = skipReason(entry, known, now)
+  const [run] = await db
+    .updateTable('runs')
+    .set(
+      skipped
+        ? { state: 'skipped', finished_at: now, error_code: skipped, error_text: skipTexts[skipped] }
+        : { state: 'running', started_at: now, finished_at: null },
+    )
+    .where('run_id', '=', runId)
+    .where('state', 'in', ['queued', 'running'])
+    .returning('nominal_at')
+    .execute()
+  if (!run || skipped) {
+    // Cancelled while it waited, ended by another worker a moment ago, or not to be begun any more.
+    await dequeue(db, runId)
+    await releaseLease(db, lease)
+    return undefined
+  }
+  const attempt = Number(entry.attempts) + 1
+  await db
+    .updateTable('queue')
+    .set({ attempts: attempt, not_before: null })
+    .where('run_id', '=', runId)
+    .execute()
+  const timeoutSeconds = known?.row.timeout_seconds ?? null
+  return {
+    lease,
+    job,
+    runId,
+    trigger,
+    nominalAt: run.nominal_at,
+    dueAt,
+    attempt,
+    takenAt: now,
+    timeoutMs: timeoutSeconds === null ? null : Number(timeoutSeconds) * 1000,
+  }
+}
+
+/** Runs that nobody asked for by hand are not begun while the schedule is paused, or when they are too old by now. */
+function skipReason(
+  { trigger, is_catchup, due_at, attempts }: QueueEntry,
+  known: KnownSchedule | undefined,
+  now: Date,
+): SkipReason | undefined {
+  if (!known || Number(attempts) > 0 || !['schedule', 'retry'].includes(trigger)) return undefined
+  if (known.row.paused_at) return 'paused'
+  const windowMs = known.schedule?.catchupWindowMs
+  if (is_catchup && windowMs !== undefined && now.getTime() - due_at.getTime() > windowMs)
+    return 'catchup_window'
+  return undefined
+}

@@ -1,0 +1,78 @@
+/** The table of schedules: what is defined, when each runs next, and why it may not. */
+import { type Insertable, type Kysely, type Selectable, sql, type Updateable } from 'kysely'
+import type { SchedulesTable, StateDatabase } from './tables.ts'
+
+type Db = Kysely<StateDatabase>
+export type ScheduleRow = Selectable<SchedulesTable>
+export type ScheduleDefinition = Required<Omit<Insertable<SchedulesTable>, keyof Progress | 'revision'>>
+/** What the product itself writes into a schedule's row as time goes by. */
+export type Progress = Pick<
+  Updateable<SchedulesTable>,
+  | 'planned_for'
+  | 'problem'
+  | 'last_nominal_at'
+  | 'next_nominal_at'
+  | 'next_due_at'
+  | 'paused_at'
+  | 'paused_reason'
+  | 'consecutive_failures'
+  | 'transient_failures'
+  | 'retry_at'
+  | 'retry_run_id'
+>
+
+/** The database's own time, by which all workers go. */
+export async function databaseTime(db: Db): Promise<Date> {
+  const { rows } = await sql<{ now: Date }>`select now() as now`.execute(db)
+  return (rows[0] as { now: Date }).now
+}
+
+export const readSchedules = (db: Db): Promise<ScheduleRow[]> =>
+  db.selectFrom('schedules').selectAll().orderBy('name').execute()
+
+export const findSchedule = (db: Db, name: string): Promise<ScheduleRow | undefined> =>
+  db.selectFrom('schedules').selectAll().where('name', '=', name).executeTakeFirst()
+
+/** Writes a definition where the row says something else, or is not there. */
+export async function defineSchedule(db: Db, definition: ScheduleDefinition): Promise<void> {
+  const { name: _, ...columns } = definition
+  await db
+    .insertInto('schedules')
+    .values(definition)
+    .onConflict((conflict) => conflict.column('name').doUpdateSet(columns))
+    .execute()
+}
+
+export async function removeSchedules(db: Db, names: readonly string[]): Promise<void> {
+  if (names.length > 0) await db.deleteFrom('schedules').where('name', 'in', names).execute()
+}
+
+/**
+ * Moves a schedule on, if nobody else has since it was read. The answer of this one statement decides between
+ * workers: false for all but one.
+ */
+export async function advanceSchedule(
+  db: Db,
+  { name, revision }: Pick<ScheduleRow, 'name' | 'revision'>,
+  progress: Progress,
+): Promise<boolean> {
+  const advanced = await db
+    .updateTable('schedules')
+    .set((row) => ({ ...progress, revision: row('revision', '+', 1) }))
+    .where('name', '=', name)
+    .where('revision', '=', revision)
+    .returning('name')
+    .execute()
+  return advanced.length === 1
+}
+
+/** Changes what the product knows of a schedule, whoever has moved it in between. */
+export async function updateSchedule(db: Db, name: string, progress: Progress): Promise<boolean> {
+  const updated = await db
+    .updateTable('schedules')
+    .set((row) => ({ ...progress, revision: row('revision', '+', 1) }))
+    .where('name', '=', name)
+    .returning('name')
+    .execute()
+  return updated.length === 1
+}
