@@ -4,11 +4,12 @@ import type { Stream } from '../catalog/index.ts'
 import { advanceBookmark } from '../state/bookmarks.ts'
 import { addToRun } from '../state/runs.ts'
 import { DriftError, type Loaded, load, type Scope } from '../warehouse/commit.ts'
+import { UnreadableChunk } from '../warehouse/inspect.ts'
 import { type Prepared, prepareLoad } from '../warehouse/prepare.ts'
 import type { Shape } from '../warehouse/shape.ts'
 import { prepareTable } from '../warehouse/tables.ts'
 import type { SyncContext } from './context.ts'
-import type { Download } from './download.ts'
+import { BadAnswer, type Download, hasBadLines } from './download.ts'
 import type { Part } from './parts.ts'
 
 export interface CommitInput {
@@ -28,15 +29,15 @@ export interface Committed extends Loaded {
 
 /**
  * Loads a download and moves the bookmark, in one transaction.
- * @throws ShrunkWindow, UserError; the warehouse is as it was then.
+ * @throws BadAnswer, ShrunkWindow, UserError; the warehouse is as it was then.
  */
 export async function commitPart(context: SyncContext, input: CommitInput): Promise<Committed> {
   let careful = false
   let leavesOutStrays = false
   let shape = input.shape
   for (;;) {
-    const prepared = await prepare(context, input, shape, careful)
     try {
+      const prepared = await prepare(context, input, shape, careful)
       // Where altering is a transaction of its own, the table keeps what it became, also when the load fails.
       shape = await alterTable(context, shape, prepared)
       const loaded = await transact(context, { ...input, shape, leavesOutStrays }, prepared)
@@ -44,10 +45,18 @@ export async function commitPart(context: SyncContext, input: CommitInput): Prom
     } catch (error) {
       if (error instanceof DriftError && error.column === input.stream.bookmark && !leavesOutStrays) {
         leavesOutStrays = true
-      } else if (error instanceof DriftError && !careful) careful = true
-      else if (!(await context.warehouse.engine.growAfter(error))) throw causeOf(error)
+      } else if ((error instanceof DriftError || error instanceof UnreadableChunk) && !careful) {
+        await refuseFirstBadAnswer(input)
+        careful = true
+      } else if (!(await context.warehouse.engine.growAfter(error))) throw causeOf(error)
     }
   }
+}
+
+/** Lines that are no JSON show when they are loaded: before they are taken for bad, the question is asked again. */
+async function refuseFirstBadAnswer({ download, stream }: CommitInput): Promise<void> {
+  if (!download.isSecondRead && (await hasBadLines(download, stream, { everywhere: true })))
+    throw new BadAnswer()
 }
 
 function prepare(

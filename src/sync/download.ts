@@ -1,53 +1,49 @@
 /** From Iterable to the spool: whatever a stream reads becomes chunks of NDJSON that have been looked through. */
-import { mkdir, open } from 'node:fs/promises'
+import { open } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { Replication, Stream } from '../catalog/index.ts'
 import { TransferError } from '../iterable/errors.ts'
 import type { Chunk } from '../warehouse/chunk.ts'
-import type { Engine } from '../warehouse/engine.ts'
-import { type InspectedChunk, inspect } from '../warehouse/prepare.ts'
+import { requiredField } from '../warehouse/prepare.ts'
 import { badLines } from '../warehouse/rewrite.ts'
 import { ChunkWriter, removeSpool } from '../warehouse/spool.ts'
 
 /** Everything that one read brought; disposing removes its files. */
 export interface Download extends AsyncDisposable {
   readonly directory: string
-  readonly chunks: readonly InspectedChunk[]
+  readonly chunks: readonly Chunk[]
   readonly bytes: number
-  /** Lines that are no records of the stream: reason to read once more. */
-  readonly hasBadLines: boolean
+  /** It is the second answer to one question: what is bad in it is bad for good. */
+  readonly isSecondRead: boolean
 }
 
 export interface DownloadContext {
-  readonly engine: Engine
   readonly stream: Stream
   readonly spoolDirectory: string
+  readonly isSecondRead: boolean
   readonly onBytes?: (bytes: number) => void
 }
 
-/** Writes bytes of NDJSON; each call of `begin` starts chunks of its own, which `discard` throws away again. */
+/** A first answer has lines that are no records: it is asked for once more before anything is decided. */
+export class BadAnswer extends Error {
+  override readonly name = 'BadAnswer'
+}
+
+/** Takes bytes of NDJSON, cut anywhere. */
 export interface LineSink {
   write(block: Buffer): Promise<void>
 }
 
 /**
- * Runs `read` with a place to write lines to, and looks through each chunk as soon as it is complete, while the rest
- * is still on its way.
+ * Runs `read` with a place to write lines to; each chunk is looked through as it passes.
  * @throws whatever `read` throws; nothing is left on disk then.
  */
 export async function download(
-  context: DownloadContext,
+  { stream, spoolDirectory, isSecondRead, onBytes }: DownloadContext,
   read: (sink: LineSink) => Promise<void>,
 ): Promise<Download> {
-  const { engine, stream, onBytes } = context
-  const directory = join(context.spoolDirectory, `${stream.name}-${nextNumber()}`)
-  await mkdir(directory, { recursive: true })
-  const inspections: Promise<InspectedChunk>[] = []
-  const writer = new ChunkWriter(directory, (chunk) => {
-    const inspection = inspect(engine, chunk, stream)
-    inspection.catch(() => {})
-    inspections.push(inspection)
-  })
+  const directory = join(spoolDirectory, `${stream.name}-${nextNumber()}`)
+  const writer = new ChunkWriter(directory, requiredField(stream))
   try {
     await read({
       async write(block) {
@@ -57,17 +53,14 @@ export async function download(
     })
     const chunks = await writer.end()
     await refuseCutEnd(chunks, stream)
-    const inspected = await Promise.all(inspections)
     return {
       directory,
-      chunks: inspected,
+      chunks,
       bytes: writer.bytesWritten,
-      hasBadLines: await anyBadLine(inspected, stream),
+      isSecondRead,
       [Symbol.asyncDispose]: () => removeSpool(directory),
     }
   } catch (error) {
-    await writer.discard()
-    await Promise.allSettled(inspections)
     await removeSpool(directory)
     throw error
   }
@@ -79,21 +72,20 @@ export async function download(
  */
 async function refuseCutEnd(chunks: readonly Chunk[], stream: Stream): Promise<void> {
   const last = chunks.at(-1)
-  if (!last) return
+  if (!last || last.endsWithNewline) return
   const tail = await lastLine(last)
-  if (tail !== undefined && isUnfinished(tail)) {
+  if (isUnfinished(tail)) {
     const bytes = chunks.reduce((sum, chunk) => sum + chunk.bytes, 0)
     throw new TransferError('export', `the answer for ${stream.name} ended in the middle of a line`, bytes)
   }
 }
 
-/** The text behind the last newline of a chunk, or undefined where the chunk ends with one. */
-async function lastLine({ path, bytes, maxLineBytes }: Chunk): Promise<string | undefined> {
+/** The text behind the last newline of a chunk. */
+async function lastLine({ path, bytes, maxLineBytes }: Chunk): Promise<string> {
   const file = await open(path)
   try {
     const length = Math.min(bytes, maxLineBytes + 1)
     const { buffer } = await file.read(Buffer.alloc(length), 0, length, bytes - length)
-    if (buffer.at(-1) === 10) return undefined
     return buffer.subarray(buffer.lastIndexOf(10) + 1).toString()
   } finally {
     await file.close()
@@ -125,9 +117,14 @@ const marks: Readonly<Record<Replication, readonly string[]>> = {
   full: [],
 }
 
-async function anyBadLine(chunks: readonly InspectedChunk[], stream: Stream): Promise<boolean> {
-  for (const { chunk, inspection } of chunks) {
-    if (inspection?.withoutRequired === 0) continue
+/** True when a download has lines that are no records of its stream: reason to read once more. */
+export async function hasBadLines(
+  { chunks }: Download,
+  stream: Stream,
+  { everywhere = false }: { readonly everywhere?: boolean } = {},
+): Promise<boolean> {
+  for (const chunk of chunks) {
+    if (chunk.suspects === 0 && !everywhere) continue
     if (await badLines(chunk, marks[stream.replication])) return true
   }
   return false

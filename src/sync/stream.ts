@@ -5,7 +5,7 @@ import { ShrunkWindow } from '../warehouse/commit.ts'
 import type { Shape } from '../warehouse/shape.ts'
 import { type Committed, commitPart } from './commit.ts'
 import type { StreamStart, SyncContext } from './context.ts'
-import { type Download, download } from './download.ts'
+import { BadAnswer, type Download, download, hasBadLines } from './download.ts'
 import { checkMemberCount, rejectList } from './lists.ts'
 import { halvesOf, type Part } from './parts.ts'
 import type { StreamReport } from './progress.ts'
@@ -140,13 +140,13 @@ class StreamWork {
   }
 
   /** Reads until a whole answer has come; one with bad lines is read once more before anything is decided. */
-  async #download(part: Part): Promise<Download> {
-    let rereadForBadLines = true
+  async #download(part: Part, isAgain = false): Promise<Download> {
+    let isSecondRead = isAgain
     for (let attempt = 1; ; attempt += 1) {
       try {
-        const read = await this.#readOnce(part)
-        if (read.hasBadLines && rereadForBadLines) {
-          rereadForBadLines = false
+        const read = await this.#readOnce(part, isSecondRead)
+        if (!isSecondRead && (await hasBadLines(read, this.#start.stream))) {
+          isSecondRead = true
           await read[Symbol.asyncDispose]()
           this.#say(`${part.label}: the answer has bad lines; reading it once more`)
           continue
@@ -162,7 +162,7 @@ class StreamWork {
   }
 
   async #checkMembers(list: List, read: Download): Promise<void> {
-    const members = read.chunks.reduce((sum, { inspection }) => sum + (inspection?.lines ?? 0), 0)
+    const members = read.chunks.reduce((sum, { lines }) => sum + lines, 0)
     const before = this.#context.memberCounts.get(list.id) ?? 0
     try {
       await checkMemberCount(this.#client, list, { members, before })
@@ -172,37 +172,43 @@ class StreamWork {
     }
   }
 
-  #readOnce(part: Part): Promise<Download> {
-    const { warehouse } = this.#context
+  #readOnce(part: Part, isSecondRead: boolean): Promise<Download> {
     this.#progress(part, 'downloading', 0, 0)
     return download(
       {
-        engine: warehouse.engine,
         stream: this.#start.stream,
-        spoolDirectory: warehouse.spoolDirectory,
+        spoolDirectory: this.#context.warehouse.spoolDirectory,
+        isSecondRead,
         onBytes: (bytes) => this.#progress(part, 'downloading', bytes, 0),
       },
       (sink) => part.read(this.#client, sink),
     )
   }
 
+  /** Commits a part; an answer that turns out bad, or brings fewer rows than are held, is asked for once more. */
   async #commit(part: Part, download: Download): Promise<void> {
     this.#progress(part, 'loading', download.bytes, 0)
     try {
       this.#account(part, await this.#commitOnce(part, download))
     } catch (error) {
+      if (!(error instanceof BadAnswer || error instanceof ShrunkWindow)) throw error
+      if (error instanceof BadAnswer)
+        this.#say(`${part.label}: the answer has bad lines; reading it once more`)
+      await using again = await this.#context.turnOf(this.#start.stream, () => this.#download(part, true))
+      await this.#commitAgain(part, again)
+    }
+  }
+
+  async #commitAgain(part: Part, again: Download): Promise<void> {
+    try {
+      this.#account(part, await this.#commitOnce(part, again))
+    } catch (error) {
+      // Exports are eventually consistent: what we hold was there once.
       if (!(error instanceof ShrunkWindow)) throw error
-      // Exports are eventually consistent: fewer rows than we hold may be a bad moment of the server.
-      await using again = await this.#context.turnOf(this.#start.stream, () => this.#download(part))
-      try {
-        this.#account(part, await this.#commitOnce(part, again))
-      } catch (still) {
-        if (!(still instanceof ShrunkWindow)) throw still
-        this.#say(
-          `shrunk_window ${part.label}: ${still.message}; the rows held are kept, the new part is loaded`,
-        )
-        this.#account(part, await this.#commitOnce(part, again, this.#heldUntil(part)))
-      }
+      this.#say(
+        `shrunk_window ${part.label}: ${error.message}; the rows held are kept, the new part is loaded`,
+      )
+      this.#account(part, await this.#commitOnce(part, again, this.#heldUntil(part)))
     }
   }
 

@@ -4,10 +4,18 @@
 export interface Chunk {
   readonly path: string
   readonly bytes: number
-  /** Length of its longest line is at most this, in bytes; decides the reader's buffer. */
+  /** Lines that are not blank. */
+  readonly lines: number
+  /** Lines that may be no records: without the required field, no object, or with brackets that do not close. */
+  readonly suspects: number
+  /** Top-level fields, in the order of their first appearance. */
+  readonly fields: ReadonlySet<string>
+  /** Length of its longest line in bytes; decides the reader's buffer. */
   readonly maxLineBytes: number
   /** The escape of U+0000 stands in it somewhere. */
   readonly mayHaveNul: boolean
+  /** Its last line is complete. */
+  readonly endsWithNewline: boolean
 }
 
 /** A line that cannot be loaded, or a row that may not be. */

@@ -1,16 +1,8 @@
-/** A look through a chunk before it is loaded: how many lines, which fields, which kinds of values. */
+/** A look at the values of a chunk before it is loaded: which kinds of them its fields have. */
 import { type Chunk, objectSizeOption } from './chunk.ts'
 import type { Engine } from './engine.ts'
 import type { Kind } from './shape.ts'
 import { literal, quoted } from './sql.ts'
-
-export interface Inspection {
-  readonly lines: number
-  /** Lines that are objects but lack the required field (or are no objects at all). */
-  readonly withoutRequired: number
-  /** Every top-level field of the chunk. */
-  readonly fields: ReadonlySet<string>
-}
 
 /** The chunk has a line that DuckDB cannot read: it must be rewritten before it can be loaded. */
 export class UnreadableChunk extends Error {
@@ -18,35 +10,8 @@ export class UnreadableChunk extends Error {
 }
 
 /**
- * Counts the lines and names the fields of a chunk, in one pass over it.
- * @throws UnreadableChunk where a line is no JSON that DuckDB takes (malformed, lone surrogate, broken UTF-8).
- */
-export async function inspectChunk(engine: Engine, chunk: Chunk, required: string): Promise<Inspection> {
-  const rows = await readable(
-    engine.rows(`
-      select '.' || field, count(*) as lines
-      from (
-        -- A line without the required field counts under NULL, so that the counts of both give all lines.
-        select unnest(case when list_contains(fields, ${literal(required)}) then fields else list_append(fields, null) end) as field
-        from (select json_keys(json) as fields from ${objects(chunk)})
-      )
-      group by field`),
-  )
-  // The driver drops a U+FEFF at the beginning of a text; the dot in front keeps it.
-  const counts = new Map(
-    rows.map(([field, lines]) => [field === null ? null : (field as string).slice(1), Number(lines)]),
-  )
-  const withoutRequired = counts.get(null) ?? 0
-  return {
-    lines: (counts.get(required) ?? 0) + withoutRequired,
-    withoutRequired,
-    fields: new Set([...counts.keys()].filter((field) => field !== null)),
-  }
-}
-
-/**
- * The kinds of values that fields have in a chunk, in order of the fields' first appearance; a field that is always
- * null has none and is left out.
+ * The kinds of values that fields have in a chunk; a field that is always null has none and is left out.
+ * @throws UnreadableChunk where a line is no JSON that DuckDB takes.
  */
 export async function kindsOf(
   engine: Engine,
@@ -105,24 +70,6 @@ export async function kindsInside(
     `select distinct json_kind(${value}) from read_json(${literal(chunk.path)}, format = 'newline_delimited', columns = {${literal(field)}: 'JSON'}${objectSizeOption([chunk])})`,
   )
   return new Set(rows.map(([kind]) => kind as Kind | null).filter((kind) => kind !== null))
-}
-
-/** The given fields in the order in which they first stand in the chunk. */
-export async function orderOfAppearance(
-  engine: Engine,
-  chunk: Chunk,
-  fields: readonly string[],
-): Promise<string[]> {
-  const rows = await engine.rows(`
-    select '.' || field
-    from (
-      select line, unnest(fields) as field, generate_subscripts(fields, 1) as position
-      from (select row_number() over () as line, json_keys(json) as fields from ${objects(chunk)})
-    )
-    where field in (${fields.map(literal).join(', ')})
-    group by field
-    order by min((line, position))`)
-  return rows.map(([field]) => (field as string).slice(1))
 }
 
 const objects = (chunk: Chunk): string =>

@@ -6,25 +6,12 @@ import { join } from 'node:path'
 import type { ColumnType, Stream } from '../catalog/index.ts'
 import type { Chunk, Reject } from './chunk.ts'
 import type { Engine } from './engine.ts'
-import {
-  type Inspection,
-  inspectChunk,
-  kindsInside,
-  kindsOf,
-  orderOfAppearance,
-  UnreadableChunk,
-} from './inspect.ts'
+import { kindsInside, kindsOf } from './inspect.ts'
 import { extraKey } from './names.ts'
 import { introApr, readKeys } from './parse.ts'
 import { rewriteChunk } from './rewrite.ts'
 import type { Dialect, Warehouse } from './session.ts'
 import { columnOf, fieldColumns, type Kind, type Shape, typeFor, withNewFields, withTypes } from './shape.ts'
-
-/** A chunk with what a first look found; `inspection` is undefined where DuckDB could not read it. */
-export interface InspectedChunk {
-  readonly chunk: Chunk
-  readonly inspection: Inspection | undefined
-}
 
 /** Chunks that can be loaded into a table of this shape, and the lines that cannot. */
 export interface Prepared {
@@ -42,7 +29,7 @@ export interface Prepared {
 export interface PrepareOptions {
   readonly stream: Stream
   readonly shape: Shape
-  readonly chunks: readonly InspectedChunk[]
+  readonly chunks: readonly Chunk[]
   /** Types that `users/getFields` declares. */
   readonly declared: ReadonlyMap<string, ColumnType>
   readonly directory: string
@@ -56,21 +43,11 @@ export function requiredField({ read, replication, key }: Stream): string {
   return read.kind === 'members' ? 'listId' : (key[0] as string)
 }
 
-/** Looks through a chunk as it arrives; a chunk that DuckDB cannot read has no inspection. */
-export async function inspect(engine: Engine, chunk: Chunk, stream: Stream): Promise<InspectedChunk> {
-  try {
-    return { chunk, inspection: await inspectChunk(engine, chunk, requiredField(stream)) }
-  } catch (error) {
-    if (error instanceof UnreadableChunk) return { chunk, inspection: undefined }
-    throw error
-  }
-}
-
 /** Makes a download ready to be committed. */
 export async function prepareLoad(warehouse: Warehouse, options: PrepareOptions): Promise<Prepared> {
   const { engine, dialect } = warehouse
   const { stream, careful } = options
-  const clean = await cleanChunks(engine, dialect, options)
+  const clean = await cleanChunks(dialect, options)
   const { shape, overflow } = await shapeFor(engine, dialect, options, clean.chunks)
   const widest = careful ? await widenedShape(engine, stream, shape, clean.chunks) : shape
   const keyed = await rekeyedChunks(dialect, options, widest, overflow, clean.chunks)
@@ -87,7 +64,7 @@ export async function prepareLoad(warehouse: Warehouse, options: PrepareOptions)
 }
 
 interface Clean {
-  readonly chunks: readonly { readonly chunk: Chunk; readonly inspection: Inspection }[]
+  readonly chunks: readonly Chunk[]
   readonly lines: number
   readonly rejects: readonly Reject[]
   readonly replacedSurrogates: number
@@ -95,20 +72,20 @@ interface Clean {
 }
 
 /** Chunks that DuckDB reads; lines that are no records of the stream are set aside. */
-async function cleanChunks(engine: Engine, dialect: Dialect, options: PrepareOptions): Promise<Clean> {
-  const chunks: { chunk: Chunk; inspection: Inspection }[] = []
+async function cleanChunks(dialect: Dialect, options: PrepareOptions): Promise<Clean> {
+  const chunks: Chunk[] = []
   const rejects: Reject[] = []
   let [lines, replacedSurrogates, replacedNuls] = [0, 0, 0]
   const required = requiredField(options.stream)
-  for (const { chunk, inspection } of options.chunks) {
+  for (const chunk of options.chunks) {
     const isClean =
-      inspection?.withoutRequired === 0 &&
-      !inspection.fields.has(extraKey) &&
+      chunk.suspects === 0 &&
+      !chunk.fields.has(extraKey) &&
       !options.careful &&
       !(dialect.refusesNul && chunk.mayHaveNul)
     if (isClean) {
-      chunks.push({ chunk, inspection })
-      lines += inspection.lines
+      chunks.push(chunk)
+      lines += chunk.lines
       continue
     }
     const rewritten = await rewriteChunk(chunk, join(options.directory, 'clean'), {
@@ -122,12 +99,8 @@ async function cleanChunks(engine: Engine, dialect: Dialect, options: PrepareOpt
           ? { bytes: dialect.rowBytes, kept: new Set(Object.keys(options.stream.columns)) }
           : undefined,
     })
-    for (const part of rewritten.chunks) {
-      const inspected = await inspectChunk(engine, part, required)
-      chunks.push({ chunk: part, inspection: inspected })
-      lines += inspected.lines
-    }
-    lines += rewritten.rejects.length
+    chunks.push(...rewritten.chunks)
+    lines += rewritten.chunks.reduce((sum, part) => sum + part.lines, rewritten.rejects.length)
     rejects.push(...rewritten.rejects)
     replacedSurrogates += rewritten.replacedSurrogates
     replacedNuls += rewritten.replacedNuls
@@ -140,23 +113,24 @@ async function shapeFor(
   engine: Engine,
   dialect: Dialect,
   { stream, shape, declared }: PrepareOptions,
-  chunks: Clean['chunks'],
+  chunks: readonly Chunk[],
 ): Promise<{ shape: Shape; overflow: ReadonlySet<string> }> {
   const known = new Set(fieldColumns(shape).map(({ source }) => source))
   const kinds = new Map<string, Set<Kind>>()
   const meet = (field: string, seen: ReadonlySet<Kind>) => {
     kinds.set(field, new Set([...(kinds.get(field) ?? []), ...seen]))
   }
-  for (const { chunk, inspection } of chunks) {
-    const unknown = [...inspection.fields].filter((field) => !known.has(field) && field !== extraKey)
+  for (const chunk of chunks) {
+    const unknown = [...chunk.fields].filter((field) => !known.has(field) && field !== extraKey)
     if (unknown.length > 0) {
       const seen = await kindsOf(engine, chunk, unknown.filter(isName))
-      const ordered =
-        seen.size > 1 ? await orderOfAppearance(engine, chunk, [...seen.keys()]) : [...seen.keys()]
-      for (const field of ordered) meet(field, seen.get(field) as ReadonlySet<Kind>)
-      for (const field of unknown) if (!isName(field)) meet(field, new Set(['text']))
+      // In the order of appearance, which decides who keeps a name that differs only by case.
+      for (const field of unknown) {
+        const met = isName(field) ? seen.get(field) : new Set<Kind>(['text'])
+        if (met) meet(field, met)
+      }
     }
-    if (stream.name === 'users' && !known.has(introApr.source) && inspection.fields.has(introApr.parent)) {
+    if (stream.name === 'users' && !known.has(introApr.source) && chunk.fields.has(introApr.parent)) {
       const inside = await kindsInside(engine, chunk, introApr.parent, introApr.member)
       if (inside.size > 0) meet(introApr.source, inside)
     }
@@ -184,22 +158,18 @@ async function widenedShape(
   engine: Engine,
   stream: Stream,
   shape: Shape,
-  chunks: Clean['chunks'],
+  chunks: readonly Chunk[],
 ): Promise<Shape> {
   const columns = fieldColumns(shape).filter(({ type, embedded }) => type !== 'timestamptz' && !embedded)
   const asked = new Map(columns.map(({ name, type }) => [name, new Set<Kind>([type])]))
-  for (const { chunk, inspection } of chunks) {
-    const present = columns.filter(({ source }) => inspection.fields.has(source))
+  for (const chunk of chunks) {
+    const present = columns.filter(({ source }) => chunk.fields.has(source))
     const kinds = await kindsOf(
       engine,
       chunk,
       present.map(({ source }) => source),
     )
-    if (
-      stream.name === 'users' &&
-      inspection.fields.has(introApr.parent) &&
-      columnOf(shape, introApr.source)
-    ) {
+    if (stream.name === 'users' && chunk.fields.has(introApr.parent) && columnOf(shape, introApr.source)) {
       const inside = await kindsInside(engine, chunk, introApr.parent, introApr.member)
       kinds.set(introApr.source, new Set([...(kinds.get(introApr.source) ?? []), ...inside]))
     }
@@ -219,14 +189,14 @@ async function rekeyedChunks(
   { directory, stream }: PrepareOptions,
   shape: Shape,
   overflow: ReadonlySet<string>,
-  chunks: Clean['chunks'],
+  chunks: readonly Chunk[],
 ): Promise<{ chunks: readonly Chunk[]; replacedNuls: number }> {
   const keys = readKeys(shape)
   const isOdd = (field: string) => overflow.has(field) || (keys.get(field) ?? field) !== field
   const keyed: Chunk[] = []
   let replacedNuls = 0
-  for (const { chunk, inspection } of chunks) {
-    if (![...inspection.fields].some(isOdd)) {
+  for (const chunk of chunks) {
+    if (![...chunk.fields].some(isOdd)) {
       keyed.push(chunk)
       continue
     }

@@ -34,7 +34,7 @@ export interface Rewritten {
 
 /** Writes the chunk anew into `directory`; the old file stays. */
 export async function rewriteChunk(chunk: Chunk, directory: string, rules: RewriteRules): Promise<Rewritten> {
-  const writer = new ChunkWriter(directory)
+  const writer = new ChunkWriter(directory, rules.required)
   const rejects: Reject[] = []
   let replacedSurrogates = 0
   let replacedNuls = 0

@@ -1,105 +1,86 @@
 /** The spool: what a response brought, as chunk files of complete lines, on disk until its window is committed. */
-import { type FileHandle, mkdir, open, rm } from 'node:fs/promises'
+import { mkdir, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { Chunk } from './chunk.ts'
+import { LineScanner } from './scan.ts'
 
 /** Bytes of a chunk: larger ones cost memory at the reader, smaller ones time (measured). */
 const chunkBytes = 8 * 2 ** 20
+const firstBytes = 2 ** 18
 const newline = 10
+const escapedNul = Buffer.from('\\u0000')
 
 /**
- * Writes bytes into chunk files, cut at the last newline before they are full. Bytes pass undecoded. A line longer
- * than a chunk makes its chunk longer.
+ * Gathers bytes into chunk files, cut at the last newline that fits, and looks through each as it is written. A line
+ * longer than a chunk makes its chunk longer. The same bytes give the same chunks, however they arrive.
  */
 export class ChunkWriter {
   readonly #directory: string
-  readonly #onChunk: ((chunk: Chunk) => void) | undefined
+  readonly #required: string
   readonly #chunks: Chunk[] = []
-  #file: FileHandle | undefined
-  #path = ''
-  #bytes = 0
-  #lineBytes = 0
-  #longestLine = 0
-  #mayHaveNul = false
-  readonly #watch = new NulWatch()
+  #buffer = Buffer.allocUnsafeSlow(firstBytes)
+  #length = 0
   bytesWritten = 0
 
-  /** `onChunk` hears of each chunk as soon as it is complete. */
-  constructor(directory: string, onChunk?: (chunk: Chunk) => void) {
+  /** `required` is the field that every record has. */
+  constructor(directory: string, required: string) {
     this.#directory = directory
-    this.#onChunk = onChunk
+    this.#required = required
   }
 
   async write(block: Buffer): Promise<void> {
-    if (this.#bytes + block.length < chunkBytes) return this.#append(block)
-    const end = block.lastIndexOf(newline)
-    if (end < 0) return this.#append(block)
-    await this.#append(block.subarray(0, end + 1))
-    await this.#finishChunk()
-    if (end + 1 < block.length) await this.#append(block.subarray(end + 1))
+    this.bytesWritten += block.length
+    for (let from = 0; from < block.length; ) {
+      if (this.#length === this.#buffer.length) await this.#makeRoom()
+      from += this.#fill(block, from)
+    }
   }
 
   /** Closes the last chunk; a last line without a newline is a line all the same. */
   async end(): Promise<readonly Chunk[]> {
-    await this.#finishChunk()
+    await this.#writeChunk(this.#length)
     return this.#chunks
   }
 
-  /** Closes and forgets everything; the files go with their directory. */
-  async discard(): Promise<void> {
-    await this.#file?.close()
-    this.#file = undefined
+  #fill(block: Buffer, from: number): number {
+    const copied = block.copy(this.#buffer, this.#length, from)
+    this.#length += copied
+    return copied
   }
 
-  async #append(block: Buffer): Promise<void> {
-    if (!this.#file) {
-      this.#path = join(this.#directory, `${String(nextNumber()).padStart(6, '0')}.ndjson`)
-      await mkdir(this.#directory, { recursive: true })
-      this.#file = await open(this.#path, 'w')
-    }
-    // Lines are measured roughly: a block without a newline lengthens the line that it continues.
-    const first = block.indexOf(newline)
-    if (first < 0) {
-      this.#lineBytes += block.length
-    } else {
-      this.#longestLine = Math.max(this.#longestLine, this.#lineBytes + first, block.length - first)
-      this.#lineBytes = block.length - block.lastIndexOf(newline)
-    }
-    this.#longestLine = Math.max(this.#longestLine, this.#lineBytes)
-    this.#mayHaveNul ||= this.#watch.sees(block)
-    await this.#file.writeFile(block)
-    this.#bytes += block.length
-    this.bytesWritten += block.length
+  /** The buffer is full: what is complete becomes a chunk, or the buffer grows. */
+  async #makeRoom(): Promise<void> {
+    const end = this.#length < chunkBytes ? 0 : this.#buffer.lastIndexOf(newline) + 1
+    if (end > 0) return this.#writeChunk(end)
+    const larger = Buffer.allocUnsafeSlow(this.#buffer.length * 2)
+    this.#buffer.copy(larger, 0, 0, this.#length)
+    this.#buffer = larger
   }
 
-  async #finishChunk(): Promise<void> {
-    if (!this.#file) return
-    await this.#file.close()
-    this.#file = undefined
-    const chunk = {
-      path: this.#path,
-      bytes: this.#bytes,
-      maxLineBytes: this.#longestLine,
-      mayHaveNul: this.#mayHaveNul,
-    }
-    this.#mayHaveNul = false
-    this.#bytes = 0
-    this.#lineBytes = 0
-    this.#longestLine = 0
-    this.#chunks.push(chunk)
-    this.#onChunk?.(chunk)
-  }
-}
-
-/** Looks for the escape of U+0000, which Postgres cannot hold, also across two blocks. */
-class NulWatch {
-  static readonly #escape = Buffer.from('\\u0000')
-  #tail = Buffer.alloc(0)
-
-  sees(block: Buffer): boolean {
-    const seam = Buffer.concat([this.#tail, block.subarray(0, 5)])
-    this.#tail = Buffer.from(block.subarray(-5))
-    return block.includes(NulWatch.#escape) || seam.includes(NulWatch.#escape)
+  async #writeChunk(end: number): Promise<void> {
+    if (end === 0) return
+    const bytes = this.#buffer.subarray(0, end)
+    const scanner = new LineScanner(this.#required)
+    scanner.scan(bytes)
+    const path = join(this.#directory, `${String(nextNumber()).padStart(6, '0')}.ndjson`)
+    await mkdir(this.#directory, { recursive: true })
+    await writeFile(path, bytes)
+    this.#chunks.push({
+      path,
+      bytes: end,
+      lines: scanner.lines,
+      suspects: scanner.suspects,
+      fields: scanner.fields,
+      maxLineBytes: scanner.longestLineBytes,
+      mayHaveNul: bytes.includes(escapedNul),
+      endsWithNewline: bytes[end - 1] === newline,
+    })
+    const rest = this.#length - end
+    const isOversized = this.#buffer.length > chunkBytes && rest < chunkBytes
+    const next = isOversized ? Buffer.allocUnsafeSlow(chunkBytes) : this.#buffer
+    this.#buffer.copy(next, 0, end, this.#length)
+    this.#buffer = next
+    this.#length = rest
   }
 }
 

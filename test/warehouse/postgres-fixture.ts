@@ -6,7 +6,7 @@ import { catalogue, type Stream } from '../../src/catalog/index.ts'
 import { DriftError, type Loaded, load, type Scope } from '../../src/warehouse/commit.ts'
 import { migrate } from '../../src/warehouse/migrations.ts'
 import { openPostgres, type PostgresOptions } from '../../src/warehouse/postgres.ts'
-import { inspect, prepareLoad } from '../../src/warehouse/prepare.ts'
+import { prepareLoad, requiredField } from '../../src/warehouse/prepare.ts'
 import type { Session, UseOptions, Warehouse } from '../../src/warehouse/session.ts'
 import { ChunkWriter } from '../../src/warehouse/spool.ts'
 import { ensureTable, prepareTable } from '../../src/warehouse/tables.ts'
@@ -72,9 +72,9 @@ export async function loadLines(
   const directory = join(warehouse.spoolDirectory, randomUUID())
   const chunks = []
   for (let at = 0; at < lines.length; at += chunkLines) {
-    const writer = new ChunkWriter(directory)
+    const writer = new ChunkWriter(directory, requiredField(stream))
     await writer.write(Buffer.from(`${lines.slice(at, at + chunkLines).join('\n')}\n`))
-    for (const chunk of await writer.end()) chunks.push(await inspect(warehouse.engine, chunk, stream))
+    for (const chunk of await writer.end()) chunks.push(chunk)
   }
   const scope = options.scope ?? (stream.replication === 'append' ? allTime : { kind: 'keys' })
   for (const careful of [false, true]) {
