@@ -12,6 +12,8 @@ import {
 } from '../state/schedules.ts'
 import type { StateDatabase } from '../state/tables.ts'
 import { dueAt, fingerprint, nextTick, readSchedule, type Schedule } from './definition.ts'
+import type { Announce } from './end.ts'
+import { closeIncidents, openIncident } from './incidents.ts'
 import type { JobDefinition } from './job.ts'
 
 /** Writes what changed in the definitions into the table; rows that were inserted by SQL are left alone. */
@@ -47,7 +49,11 @@ export interface KnownSchedule {
  * Reads all schedules. Where a definition is new or was edited, its next run is worked out anew, from now on: editing
  * never back-fills.
  */
-export async function currentSchedules(db: Kysely<StateDatabase>, now: Date): Promise<KnownSchedule[]> {
+export async function currentSchedules(
+  db: Kysely<StateDatabase>,
+  now: Date,
+  announce: Announce,
+): Promise<KnownSchedule[]> {
   const known: KnownSchedule[] = []
   for (const row of await readSchedules(db)) {
     const { schedule, problem } = understood(row)
@@ -65,9 +71,29 @@ export async function currentSchedules(db: Kysely<StateDatabase>, now: Date): Pr
     // Another worker may have done the same in between; then this one sees it the next time.
     if (await advanceSchedule(db, row, progress)) {
       known.push({ row: { ...row, ...progress, revision: Number(row.revision) + 1 }, schedule })
+      if (problem !== row.problem) await tellProblem(db, row.name, problem, now, announce)
     }
   }
   return known
+}
+
+/** A schedule that cannot be read never runs, so this is told at once. */
+async function tellProblem(
+  db: Kysely<StateDatabase>,
+  job: string,
+  problem: string | null,
+  at: Date,
+  announce: Announce,
+): Promise<void> {
+  const code = 'schedule'
+  if (problem === null) {
+    await closeIncidents(db, job, { now: at, runId: null, code })
+    return
+  }
+  const isNew = await openIncident(db, { job, code, text: problem, runId: '', now: at })
+  if (!isNew) return
+  const unknown = { runId: null, state: null, nominalAt: null }
+  await announce(db, { event: 'failure', job, ...unknown, code, text: problem, at, since: at, failures: 1 })
 }
 
 function understood(row: ScheduleRow): { schedule: Schedule | null; problem: string | null } {

@@ -33,19 +33,20 @@ export interface TakeOptions {
   readonly runId?: string | undefined
 }
 
-/** Takes what may begin now, oldest first. */
-export async function takeRuns(db: Db, options: TakeOptions): Promise<Taken[]> {
-  const taken: Taken[] = []
-  if (options.slots < 1) return taken
+/** Takes what may begin now, oldest first; each is told as soon as it is certain. */
+export async function takeRuns(db: Db, options: TakeOptions, onTaken: (taken: Taken) => void): Promise<void> {
+  let slots = options.slots
+  if (slots < 1) return
   const schedules = new Map(options.known.map((one) => [one.row.name, one]))
   const entries = await startable(db, options.now)
   for (const entry of entries.filter(({ run_id }) => !options.runId || run_id === options.runId)) {
-    if (taken.length >= options.slots) break
+    if (slots < 1) return
     const schedule = schedules.get(entry.job)
     const run = await db.transaction().execute((trx) => take(trx, entry, schedule, options))
-    if (run) taken.push(run)
+    if (!run) continue
+    slots -= 1
+    onTaken(run)
   }
-  return taken
 }
 
 async function take(

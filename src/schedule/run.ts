@@ -1,0 +1,91 @@
+/** One run at work: its job, the ways to stop it, and what its end means. */
+import { InterruptedError, messageOf, UserError } from '../errors.ts'
+import type { JobResult, Jobs } from './job.ts'
+import type { Taken } from './take.ts'
+
+/** Why a run is stopped before its end. */
+export type StopReason = 'fenced' | 'cancelled' | 'timeout' | 'shutdown'
+
+/** What became of a run: its result, or that it is put back. */
+export type Outcome =
+  | { readonly kind: 'ended'; readonly result: JobResult }
+  | { readonly kind: 'again' | 'locked' | 'lost' }
+
+/** A run that this process works on. */
+export class RunAtWork {
+  readonly taken: Taken
+  readonly #controller = new AbortController()
+  #reason: StopReason | undefined
+
+  constructor(taken: Taken) {
+    this.taken = taken
+  }
+
+  /** Ends the job as soon as it can; the first reason counts. */
+  stop(reason: StopReason): void {
+    this.#reason ??= reason
+    this.#controller.abort()
+  }
+
+  /** Works until the job ends, however it ends. Never rejects. */
+  async work(jobs: Pick<Jobs, 'run'>, stopping: AbortSignal): Promise<Outcome> {
+    const { job, runId, nominalAt, dueAt, trigger, attempt, timeoutMs } = this.taken
+    const { signal } = this.#controller
+    const timer = timeoutMs === null ? undefined : longTimer(() => this.stop('timeout'), timeoutMs)
+    try {
+      const result = await jobs.run({ job, runId, nominalAt, dueAt, trigger, attempt, signal, stopping })
+      return this.#outcomeOf(result, stopping)
+    } catch (error) {
+      return this.#outcomeOf(failureOf(error), stopping)
+    } finally {
+      clearTimeout(timer)
+    }
+  }
+
+  #outcomeOf(result: JobResult, stopping: AbortSignal): Outcome {
+    if (this.#reason === 'fenced') return { kind: 'lost' }
+    const isCut = result.state === 'cancelled' || result.error?.code === 'interrupted'
+    if (!isCut) return result.error?.code === 'locked' ? { kind: 'locked' } : { kind: 'ended', result }
+    if (this.#reason === 'timeout') {
+      const text = `it took longer than its timeout of ${(this.taken.timeoutMs ?? 0) / 1000} s`
+      return {
+        kind: 'ended',
+        result: { state: 'failed', error: { code: 'timeout', text }, permanent: false },
+      }
+    }
+    if (this.#reason === 'cancelled' || !stopping.aborted) {
+      return { kind: 'ended', result: { ...result, state: 'cancelled' } }
+    }
+    return { kind: 'again' }
+  }
+}
+
+/** What an error means for its run. */
+function failureOf(error: unknown): JobResult {
+  if (error instanceof InterruptedError) return { state: 'cancelled', permanent: false }
+  const code = error instanceof UserError ? error.code : 'unexpected'
+  const permanent = error instanceof UserError && isPermanent(code)
+  return { state: 'failed', error: { code, text: messageOf(error) }, permanent }
+}
+
+/** Codes of errors that stay until somebody changes the configuration, the query, the key or the list. */
+const permanentCodes = new Set([
+  'config',
+  'unauthorized',
+  'forbidden',
+  'not_found',
+  'unknown_list',
+  'unknown_job',
+  'unknown_export',
+  'broken_export',
+  'bad_request',
+  'field_type_mismatch',
+  'not_a_warehouse',
+  'newer_warehouse',
+])
+
+export const isPermanent = (code: string): boolean => permanentCodes.has(code)
+
+/** Timers of Node fire at once when asked for more than 24.8 days. */
+const longTimer = (ring: () => void, delayMs: number): NodeJS.Timeout =>
+  setTimeout(ring, Math.min(delayMs, 2 ** 31 - 1))

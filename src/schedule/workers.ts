@@ -1,0 +1,35 @@
+/** Which workers are alive, as rows that they keep writing. */
+import type { Kysely, Selectable } from 'kysely'
+import type { StateDatabase, WorkersTable } from '../state/tables.ts'
+
+type Db = Kysely<StateDatabase>
+export type WorkerRow = Selectable<WorkersTable>
+
+/** Rows of workers that ended are kept so long. */
+const keptMs = 86_400_000
+
+/** Says that a worker is there; it is believed until `until`. */
+export async function writeWorker(db: Db, worker: WorkerRow): Promise<void> {
+  const { worker_id: _, started_at: __, ...news } = worker
+  await db
+    .insertInto('workers')
+    .values(worker)
+    .onConflict((conflict) => conflict.column('worker_id').doUpdateSet(news))
+    .execute()
+}
+
+export async function forgetOldWorkers(db: Db, now: Date): Promise<void> {
+  await db
+    .deleteFrom('workers')
+    .where('until', '<', new Date(now.getTime() - keptMs))
+    .execute()
+}
+
+export const liveWorkers = (db: Db, now: Date): Promise<WorkerRow[]> =>
+  db
+    .selectFrom('workers')
+    .selectAll()
+    .where('stopped_at', 'is', null)
+    .where('until', '>=', now)
+    .orderBy('started_at')
+    .execute()
