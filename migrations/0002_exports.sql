@@ -28,6 +28,7 @@ create table {sync}.export_runs (
   planned_remove bigint not null default 0,
   planned_unchanged bigint not null default 0,
   sent bigint not null default 0,
+  removed bigint not null default 0,
   rejected bigint not null default 0,
   skipped bigint not null default 0,
   refused bigint not null default 0,

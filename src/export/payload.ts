@@ -16,6 +16,8 @@ export interface Subscriber {
 
 /** A row that may not. */
 export interface Invalid {
+  /** Of the person, where the row says so much. */
+  readonly key?: string | undefined
   readonly code: string
   readonly reason: string
 }
@@ -52,8 +54,10 @@ export function payloadBuilder(
   }
 
   return (row) => {
+    let key: string | undefined
     try {
       const person = personOf(at(row, 'email'), at(row, 'user_id'), identifier, mapping)
+      key = person.key
       const merge = flagText('mergeNestedObjects', at(row, 'merge_nested_objects'))
       const flags = merge + flagText('preferUserId', at(row, 'prefer_user_id'))
       const data = dataOf(row, true)
@@ -62,12 +66,12 @@ export function payloadBuilder(
       const dataFields = data === '' ? '' : `,"dataFields":{${data}}`
       const payload = `{${(dataFields + body).slice(1)}}`
       if (Buffer.byteLength(payload) > maxRowBytes) {
-        return { code: 'row_too_large', reason: `the row has over ${maxRowBytes / 1_000_000} MB` }
+        return { key, code: 'row_too_large', reason: `the row has over ${maxRowBytes / 1_000_000} MB` }
       }
       const said = hasVolatile(parts) ? dataOf(row, false) : data
-      return { key: person.key, payload, hash: hash('md5', `${person.key}${flags}{${said}}`) }
+      return { key: person.key, payload, hash: hash('md5', `${person.key}${flags}{${said}}`, 'base64') }
     } catch (error) {
-      if (error instanceof BadValue) return { code: error.code, reason: error.message }
+      if (error instanceof BadValue) return { key, code: error.code, reason: error.message }
       throw error
     }
   }

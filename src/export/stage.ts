@@ -103,7 +103,7 @@ async function writeRows(
       writer.line(
         'payload' in built
           ? `${seq}\t${built.key}\t${built.payload}\t${built.hash}\t\t\t\t${Buffer.byteLength(built.payload)}`
-          : `${seq}\t\t\t\t${built.code}\t${oneLine(built.reason)}\t${rowText(mapping, row)}\t0`,
+          : `${seq}\t${built.key ?? ''}\t\t\t${built.code}\t${oneLine(built.reason)}\t${rowText(mapping, row)}\t0`,
       )
     }
     await writer.flushIfLarge()

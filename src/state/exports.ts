@@ -1,6 +1,6 @@
 /** Definitions of exports, and what their runs know of themselves. */
 import type { Kysely, Selectable } from 'kysely'
-import type { ExportRunsTable, ExportsTable, StateDatabase } from './tables.ts'
+import type { ExportPhase, ExportRunsTable, ExportsTable, RunState, StateDatabase } from './tables.ts'
 
 export type ExportRow = Selectable<ExportsTable>
 export type ExportRun = Selectable<ExportRunsTable>
@@ -92,3 +92,149 @@ const withJson = <Row extends ExportRun>(row: Row): Row => ({
 
 /** DuckDB gives JSON as text, Postgres as a value. */
 export const parsed = (json: unknown): unknown => (typeof json === 'string' ? JSON.parse(json) : json)
+
+export interface ExportTotals {
+  readonly sent: number
+  readonly removed: number
+  readonly rejected: number
+  readonly skipped: number
+  readonly refused: number
+}
+
+/** Adds what a batch brought, in the transaction of its acknowledgement. */
+export async function addToExportRun(db: Db, runId: string, added: ExportTotals): Promise<void> {
+  await db
+    .updateTable('export_runs')
+    .set((row) => ({
+      sent: row('sent', '+', added.sent),
+      removed: row('removed', '+', added.removed),
+      rejected: row('rejected', '+', added.rejected),
+      skipped: row('skipped', '+', added.skipped),
+      refused: row('refused', '+', added.refused),
+    }))
+    .where('run_id', '=', runId)
+    .execute()
+  await db
+    .updateTable('runs')
+    .set((row) => ({
+      rows_written: row('rows_written', '+', added.sent + added.removed),
+      rows_rejected: row('rows_rejected', '+', added.refused),
+    }))
+    .where('run_id', '=', runId)
+    .execute()
+}
+
+export interface NewExportRun {
+  readonly runId: string
+  readonly name: string
+  readonly action: string
+  readonly listId: number
+  readonly definitionHash: string
+  readonly mappingHash: string
+  readonly envelope: object
+  readonly trigger: string
+  readonly nominalAt: Date | null
+  readonly now: Date
+}
+
+/** Records that a run begins; a scheduler may have made its row in `runs` already. Returns the token of its lease. */
+export async function beginExportRun(db: Db, run: NewExportRun): Promise<number> {
+  const started = { state: 'running', started_at: run.now, finished_at: null } as const
+  const details = JSON.stringify({ action: run.action, list_id: run.listId })
+  await db
+    .insertInto('runs')
+    .values({
+      ...{ run_id: run.runId, job: `export:${run.name}`, kind: 'export', trigger: run.trigger },
+      ...{ nominal_at: run.nominalAt, details, ...started },
+    })
+    .onConflict((conflict) => conflict.column('run_id').doUpdateSet({ ...started, details }))
+    .execute()
+  await db
+    .insertInto('export_runs')
+    .values({
+      ...{ run_id: run.runId, export: run.name, action: run.action, list_id: run.listId, phase: 'querying' },
+      ...{ definition_hash: run.definitionHash, mapping_hash: run.mappingHash },
+      ...{ envelope: JSON.stringify(run.envelope), started_at: run.now },
+    })
+    .execute()
+  return takeLease(db, run.runId)
+}
+
+/** Changes what an export run knows of itself. */
+export async function updateExportRun(
+  db: Db,
+  runId: string,
+  change: {
+    readonly phase?: ExportPhase
+    readonly list_name?: string | null
+    readonly rows_queried?: number
+    readonly planned_add?: number
+    readonly planned_update?: number
+    readonly planned_remove?: number
+    readonly planned_unchanged?: number
+    readonly rejected?: number
+    readonly skipped?: number
+    readonly brakes?: string
+    readonly planned_at?: Date
+    readonly approved_at?: Date
+    readonly approved_by?: string
+    readonly approval_note?: string | null
+  },
+): Promise<void> {
+  await db.updateTable('export_runs').set(change).where('run_id', '=', runId).execute()
+}
+
+/** Runs of an export that were not brought to their end, newest first. */
+export async function readOpenRuns(db: Db, name: string): Promise<readonly ExportRun[]> {
+  const rows = await db
+    .selectFrom('export_runs')
+    .selectAll()
+    .where('export', '=', name)
+    .where('phase', '<>', 'done')
+    .orderBy('started_at', 'desc')
+    .execute()
+  return rows.map(withJson)
+}
+
+/** The latest runs of an export on a list that succeeded, newest first. */
+export async function readGoodRuns(
+  db: Db,
+  name: string,
+  listId: number,
+  limit: number,
+): Promise<readonly ExportRun[]> {
+  const rows = await db
+    .selectFrom('export_runs')
+    .innerJoin('runs', 'runs.run_id', 'export_runs.run_id')
+    .selectAll('export_runs')
+    .where('export', '=', name)
+    .where('list_id', '=', listId)
+    .where('runs.state', 'in', ['succeeded', 'succeeded_with_rejects'])
+    .where('runs.trigger', '<>', 'retry')
+    .orderBy('export_runs.started_at', 'desc')
+    .limit(limit)
+    .execute()
+  return rows.map(withJson)
+}
+
+/** The nominal times that a query may ask for. */
+export async function readJobTimes(
+  db: Db,
+  job: string,
+  nominal: Date,
+): Promise<{ readonly previous: Date | null; readonly lastSuccess: Date | null }> {
+  const latest = async (states: readonly RunState[] | undefined) => {
+    let runs = db
+      .selectFrom('runs')
+      .select(({ fn }) => fn.max(fn.coalesce('nominal_at', 'started_at')).as('at'))
+      .where('job', '=', job)
+      .where(({ fn }) => fn.coalesce('nominal_at', 'started_at'), '<', nominal)
+    if (states) runs = runs.where('state', 'in', states)
+    const at: unknown = (await runs.executeTakeFirst())?.at
+    return at instanceof Date ? at : null
+  }
+  return {
+    previous: await latest(undefined),
+    lastSuccess: await latest(['succeeded', 'succeeded_with_rejects']),
+  }
+}

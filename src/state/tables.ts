@@ -111,7 +111,10 @@ export interface ExportRunsTable {
   planned_update: Generated<number>
   planned_remove: Generated<number>
   planned_unchanged: Generated<number>
+  /** Rows of the query that Iterable took. */
   sent: Generated<number>
+  /** People whom a mirror took off the list. */
+  removed: Generated<number>
   rejected: Generated<number>
   skipped: Generated<number>
   /** Of `rejected`: refused by Iterable while sending. */
@@ -198,7 +201,7 @@ export interface SchedulesTable {
   catchup_window_seconds: Generated<number>
   jitter_seconds: Generated<number>
   timeout_seconds: number | null
-  /** `config`, `file` or `sql`. */
+  /** `config`, `file`, `exports` (a row of that table) or `sql` (this row). */
   defined_in: Generated<string>
   planned_for: string | null
   problem: string | null

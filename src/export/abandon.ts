@@ -1,0 +1,40 @@
+/** Giving up a run whose plan will not be sent to its end. */
+import type { Transaction } from 'kysely'
+import { dropPlan } from '../state/batches.ts'
+import { type ExportRun, takeLease, updateExportRun } from '../state/exports.ts'
+import { forgetOutcomes } from '../state/members.ts'
+import { endRun } from '../state/runs.ts'
+import type { StateDatabase } from '../state/tables.ts'
+
+/**
+ * Ends an open run. A process that may still be sending it can commit nothing any more, and batches whose outcome is
+ * unknown are looked at anew by the next plan.
+ */
+export async function giveUp(
+  trx: Transaction<StateDatabase>,
+  run: ExportRun,
+  { now, why }: { readonly now: Date; readonly why: string },
+): Promise<void> {
+  await takeLease(trx, run.run_id)
+  const listId = Number(run.list_id)
+  if (run.phase === 'sending') {
+    const managed = await trx
+      .selectFrom('members')
+      .select('member_key')
+      .where('export', '=', run.export)
+      .limit(1)
+      .execute()
+    // Exports without state have nothing to look at anew.
+    if (managed.length > 0 || run.action === 'mirror') {
+      await forgetOutcomes(trx, { runId: run.run_id, name: run.export, listId }, now)
+    }
+  }
+  await dropPlan(trx, run.run_id)
+  await updateExportRun(trx, run.run_id, { phase: 'done' })
+  const isFailure = run.phase === 'querying'
+  await endRun(trx, run.run_id, {
+    state: isFailure ? 'failed' : 'cancelled',
+    now,
+    error: { code: isFailure ? 'abandoned' : 'given_up', text: why },
+  })
+}

@@ -1,0 +1,32 @@
+/** What every part of an export run works with. */
+import type { ConnectionConfig } from '../config/schema.ts'
+import type { IterableClient } from '../iterable/client.ts'
+import type { Clock } from '../iterable/clock.ts'
+import type { Session, Warehouse } from '../warehouse/session.ts'
+import type { Definition } from './definition.ts'
+import type { ExportEvent } from './progress.ts'
+
+export interface ExportInput {
+  readonly warehouse: Warehouse
+  readonly client: IterableClient
+  readonly connection: ConnectionConfig
+  readonly definition: Definition
+  readonly runId: string
+  readonly trigger: string
+  /** When a schedule wanted the run; without it an interrupted run is finished instead of a new one begun. */
+  readonly nominalAt?: Date | undefined
+  readonly previousNominalAt?: Date | undefined
+  readonly verify?: boolean | undefined
+  readonly clock: Clock
+  readonly random: () => number
+  readonly signal: AbortSignal
+  readonly emit: (event: ExportEvent) => void
+}
+
+/** Works with the warehouse; tells when it must be waited for. */
+export function inSession<T>(
+  { warehouse, emit }: Pick<ExportInput, 'warehouse' | 'emit'>,
+  work: (session: Session) => Promise<T>,
+) {
+  return warehouse.use(work, { onWait: (message) => emit({ type: 'notice', message }) })
+}

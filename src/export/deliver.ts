@@ -1,0 +1,167 @@
+/** Gets one batch through: repeats what may have been lost, halves what is too large or holds a poison row. */
+import { InterruptedError } from '../errors.ts'
+import type { IterableClient, Wait } from '../iterable/client.ts'
+import type { Clock } from '../iterable/clock.ts'
+import { IterableHttpError, isRetryable } from '../iterable/errors.ts'
+import type { ExportOp } from '../state/tables.ts'
+import { type ListAnswer, type Refused, readAnswer, unattributed } from './answer.ts'
+import { bodyOf, type Envelope, endpointOf, type PlannedRow } from './body.ts'
+
+export interface Courier {
+  readonly client: IterableClient
+  readonly clock: Clock
+  readonly random: () => number
+  readonly envelope: Envelope
+  /** How often a request whose outcome is unknown is sent again. */
+  readonly maxRetries: number
+  /** Ends waits and requests. */
+  readonly signal: AbortSignal
+  readonly onWait: (wait: Pick<Wait, 'reason' | 'until'>) => void
+  readonly learned: Learned
+}
+
+/** What one run learns about Iterable while it sends. */
+export interface Learned {
+  /** Requests with more rows were refused. */
+  maxRows: number
+  /** Rows that were taken. */
+  taken: number
+  /** Rows that a 400 refused alone. */
+  poisoned: number
+}
+
+/** A batch that did not get through. `isUntouched`: Iterable refused to look at it, nothing of it happened. */
+export class DeliveryError extends Error {
+  readonly isUntouched: boolean
+
+  constructor(cause: unknown, isUntouched: boolean) {
+    super(cause instanceof Error ? cause.message : String(cause), { cause })
+    this.isUntouched = isUntouched
+  }
+}
+
+const firstDelayMs = 1_000
+const longestDelayMs = 60_000
+/** So many rows refused alone, and none taken: it is not the rows. */
+const poisonedInVain = 20
+
+/**
+ * Sends rows of one operation until the outcome of each is known. Returns those that Iterable refused, by member key.
+ * @throws DeliveryError
+ */
+export async function deliver(
+  op: ExportOp,
+  rows: readonly PlannedRow[],
+  courier: Courier,
+): Promise<ReadonlyMap<string, Refused>> {
+  const trace = { isUntouched: true }
+  try {
+    return await deliverRows(op, rows, courier, trace)
+  } catch (error) {
+    throw new DeliveryError(error, trace.isUntouched)
+  }
+}
+
+interface Trace {
+  isUntouched: boolean
+}
+
+async function deliverRows(
+  op: ExportOp,
+  rows: readonly PlannedRow[],
+  courier: Courier,
+  trace: Trace,
+): Promise<ReadonlyMap<string, Refused>> {
+  const { client, envelope, learned, signal } = courier
+  const halves = async () => {
+    const middle = Math.ceil(rows.length / 2)
+    const first = await deliverRows(op, rows.slice(0, middle), courier, trace)
+    return new Map([...first, ...(await deliverRows(op, rows.slice(middle), courier, trace))])
+  }
+  if (rows.length > learned.maxRows) return halves()
+  const body = bodyOf(op, rows, envelope)
+  let failures = 0
+  let limited = 0
+  for (;;) {
+    try {
+      const answer = await client.json<ListAnswer>(endpointOf(op), { body, retry: false, signal })
+      trace.isUntouched = false
+      const keys = rows.map(({ member_key }) => member_key)
+      const refused =
+        readAnswer(answer, keys)?.refused ?? (rows.length === 1 ? alone(answer, keys) : undefined)
+      if (!refused) return halves()
+      learned.taken += rows.length - refused.size
+      return refused
+    } catch (error) {
+      if (error instanceof InterruptedError) {
+        trace.isUntouched = false
+        throw error
+      }
+      if (isRateLimit(error)) {
+        limited += 1
+        await pause(courier, error, limited)
+      } else if (isBatchTooLarge(error) || isBadRow(error)) {
+        if (rows.length > 1) {
+          if (isBatchTooLarge(error) && rows.length > 1)
+            learned.maxRows = Math.min(learned.maxRows, rows.length - 1)
+          return halves()
+        }
+        learned.poisoned += 1
+        if (learned.taken === 0 && learned.poisoned >= poisonedInVain) throw error
+        trace.isUntouched = false
+        return new Map([[rows[0]?.member_key ?? '', poison(error)]])
+      } else if (isRetryable(error)) {
+        trace.isUntouched = false
+        failures += 1
+        if (failures > courier.maxRetries) throw error
+        await pause(courier, error, failures)
+      } else throw error
+    }
+  }
+}
+
+/** A row sent alone needs no name to be told apart. */
+function alone(
+  { successCount, failCount }: ListAnswer,
+  [key = '']: readonly string[],
+): ReadonlyMap<string, Refused> {
+  return successCount === 1 && failCount !== 1 ? new Map() : new Map([[key, unattributed]])
+}
+
+function poison(error: IterableHttpError): Refused {
+  const { iterableCode, iterableMsg, status, code } = error
+  const said = [iterableCode, iterableMsg].filter(Boolean).join(': ')
+  return {
+    code:
+      code === 'field_type_mismatch' ? 'invalid_data' : code === 'batch_too_large' ? 'too_large' : 'refused',
+    reason: `Iterable answered ${status} to the row alone${said && ` (${said})`}`,
+    permanent: true,
+  }
+}
+
+const isRateLimit = (error: unknown): boolean =>
+  error instanceof IterableHttpError && error.code === 'rate_limited'
+
+const isBatchTooLarge = (error: unknown): error is IterableHttpError =>
+  error instanceof IterableHttpError && error.code === 'batch_too_large'
+
+const isBadRow = (error: unknown): error is IterableHttpError =>
+  error instanceof IterableHttpError && (error.code === 'bad_request' || error.code === 'field_type_mismatch')
+
+/** A wait that the server asks for is honoured; ours doubles, drawn from a range. */
+async function pause(
+  { clock, random, signal, onWait }: Courier,
+  error: unknown,
+  tries: number,
+): Promise<void> {
+  const askedMs = error instanceof IterableHttpError ? error.retryAfterMs : undefined
+  const mostMs = Math.min(longestDelayMs, firstDelayMs * 2 ** (tries - 1))
+  const waitMs = Math.ceil(askedMs ?? mostMs * (0.5 + random() / 2))
+  const reason = isRateLimit(error)
+    ? 'rate_limit'
+    : error instanceof IterableHttpError
+      ? 'server_error'
+      : 'connection'
+  onWait({ reason, until: new Date(clock.now().getTime() + waitMs) })
+  await clock.sleep(waitMs, signal)
+}

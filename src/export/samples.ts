@@ -1,0 +1,72 @@
+/** The plan as a person looks at it before anything is sent. */
+import type { Kysely } from 'kysely'
+import type { StateDatabase } from '../state/tables.ts'
+import { endpointOf } from './body.ts'
+import type { ExportInput } from './context.ts'
+import type { Destination } from './list.ts'
+import type { ExportPlan } from './progress.ts'
+import { type Planned, verdictOn } from './verdict.ts'
+
+const samplesOfEach = 5
+
+/** Reads the plan of a run in the transaction that made it. */
+export async function readPlan(
+  db: Kysely<StateDatabase>,
+  { definition, client, runId }: ExportInput,
+  {
+    counts,
+    brakes,
+    destination,
+    notices,
+  }: Planned & { destination: Destination; notices: readonly string[] },
+): Promise<ExportPlan> {
+  const samples = (['add', 'update', 'remove'] as const).map((op) =>
+    db
+      .selectFrom('plan')
+      .select(['op', 'payload', 'before'])
+      .where('run_id', '=', runId)
+      .where('op', '=', op)
+      .orderBy('seq')
+      .limit(samplesOfEach)
+      .execute(),
+  )
+  const rows = (await Promise.all(samples)).flat()
+  const rejects = await db
+    .selectFrom('rejected_rows')
+    .select(({ fn }) => ['code', 'reason', fn.countAll<number | string>().as('n')])
+    .where('run_id', '=', runId)
+    .groupBy(['code', 'reason'])
+    .orderBy('n', 'desc')
+    .limit(20)
+    .execute()
+  const batches = await db
+    .selectFrom('batches')
+    .select(({ fn }) => ['op', fn.countAll<number | string>().as('n')])
+    .where('run_id', '=', runId)
+    .groupBy('op')
+    .execute()
+  const ended = verdictOn(counts, brakes, definition)
+  return {
+    export: definition.name,
+    dry_run: true,
+    rows: counts.queried,
+    planned: { add: counts.add, update: counts.update, remove: counts.remove, unchanged: counts.unchanged },
+    rejected: counts.rejected,
+    skipped: counts.skipped,
+    samples: rows.map(({ op, payload, before }) => ({
+      op,
+      before: op === 'remove' ? JSON.parse(payload) : before === null ? null : JSON.parse(before),
+      after: op === 'remove' ? null : JSON.parse(payload),
+    })),
+    rejects: rejects.map(({ code, reason, n }) => ({ code, reason, rows: Number(n) })),
+    fields: destination.fields,
+    list_name: destination.listName ?? null,
+    requests: batches.reduce((sum, { n }) => sum + Number(n), 0),
+    seconds: Math.ceil(
+      batches.reduce((sum, { op, n }) => sum + client.secondsFor(endpointOf(op), Number(n)), 0),
+    ),
+    state: !ended ? 'ready' : ended.state === 'held' ? 'held' : ended.error ? 'failed' : 'nothing_to_do',
+    brakes,
+    notices,
+  }
+}

@@ -1,0 +1,100 @@
+/** The outbox of export runs: which batches are to be sent, are on their way, or were acknowledged. */
+import type { Kysely, Selectable } from 'kysely'
+import type { BatchesTable, ExportOp, PlanTable, StateDatabase } from './tables.ts'
+
+type Db = Kysely<StateDatabase>
+export type Batch = Selectable<BatchesTable>
+export type PlanRow = Selectable<PlanTable>
+
+/** The next batches of one operation, in order; those whose outcome is unknown come first. */
+export async function nextBatches(db: Db, runId: string, most: number): Promise<readonly Batch[]> {
+  const batches = await db
+    .selectFrom('batches')
+    .selectAll()
+    .where('run_id', '=', runId)
+    .where('state', '<>', 'acked')
+    .orderBy('batch_no')
+    .limit(most)
+    .execute()
+  // One operation at a time: a person may leave under one identifier and come under another.
+  return batches.filter(({ op }) => op === batches[0]?.op)
+}
+
+/** The rows of neighbouring batches. */
+export function planRows(db: Db, runId: string, first: number, last: number): Promise<readonly PlanRow[]> {
+  return db
+    .selectFrom('plan')
+    .selectAll()
+    .where('run_id', '=', runId)
+    .where('seq', '>=', first)
+    .where('seq', '<=', last)
+    .orderBy('seq')
+    .execute()
+}
+
+/** Records that a batch goes out now, before it does. */
+export async function markInFlight(db: Db, batch: Batch, bodySha256: string, now: Date): Promise<void> {
+  await db
+    .updateTable('batches')
+    .set((row) => ({
+      state: 'in_flight',
+      attempts: row('attempts', '+', 1),
+      body_sha256: bodySha256,
+      sent_at: now,
+    }))
+    .where('run_id', '=', batch.run_id)
+    .where('batch_no', '=', batch.batch_no)
+    .execute()
+}
+
+/** Iterable refused to look at the batch: nothing of it happened. */
+export async function markPending(db: Db, { run_id, batch_no }: Batch): Promise<void> {
+  await db
+    .updateTable('batches')
+    .set({ state: 'pending' })
+    .where('run_id', '=', run_id)
+    .where('batch_no', '=', batch_no)
+    .execute()
+}
+
+export async function markAcked(
+  db: Db,
+  { run_id, batch_no }: Batch,
+  response: object,
+  now: Date,
+): Promise<void> {
+  await db
+    .updateTable('batches')
+    .set({ state: 'acked', acked_at: now, response: JSON.stringify(response) })
+    .where('run_id', '=', run_id)
+    .where('batch_no', '=', batch_no)
+    .execute()
+}
+
+export interface BatchCounts {
+  readonly total: number
+  readonly acked: number
+  readonly open: Readonly<Record<ExportOp, number>>
+}
+
+export async function countBatches(db: Db, runId: string): Promise<BatchCounts> {
+  const rows = await db
+    .selectFrom('batches')
+    .select(({ fn }) => ['op', 'state', fn.countAll<number | string>().as('n')])
+    .where('run_id', '=', runId)
+    .groupBy(['op', 'state'])
+    .execute()
+  const sum = (pick: (row: (typeof rows)[number]) => boolean) =>
+    rows.filter(pick).reduce((total, { n }) => total + Number(n), 0)
+  const open = (op: ExportOp) => sum((row) => row.op === op && row.state !== 'acked')
+  return {
+    total: sum(() => true),
+    acked: sum(({ state }) => state === 'acked'),
+    open: { add: open('add'), update: open('update'), remove: open('remove') },
+  }
+}
+
+/** The plan has done its work; its batches stay as history. */
+export async function dropPlan(db: Db, runId: string): Promise<void> {
+  await db.deleteFrom('plan').where('run_id', '=', runId).execute()
+}

@@ -1,0 +1,152 @@
+/** What Iterable last acknowledged for each person of an export, and what it refused. */
+import { type Kysely, sql } from 'kysely'
+import type { Batch, PlanRow } from './batches.ts'
+import type { StateDatabase } from './tables.ts'
+
+type Db = Kysely<StateDatabase>
+
+/** Whose state it is. */
+export interface Owner {
+  readonly runId: string
+  readonly name: string
+  readonly listId: number
+}
+
+/** The people of a batch whom Iterable took are on the list now, or off it. */
+export async function acknowledgeMembers(
+  db: Db,
+  { runId, name, listId }: Owner,
+  { op, first_seq, last_seq }: Pick<Batch, 'op' | 'first_seq' | 'last_seq'>,
+  {
+    refusedSeqs,
+    keepsRemoved,
+    now,
+  }: {
+    readonly refusedSeqs: readonly number[]
+    /** An export of the kind `remove` keeps whom it has removed. */
+    readonly keepsRemoved: boolean
+    readonly now: Date
+  },
+): Promise<void> {
+  const taken = (trx: Db) => {
+    const rows = trx
+      .selectFrom('plan')
+      .where('run_id', '=', runId)
+      .where('seq', '>=', first_seq)
+      .where('seq', '<=', last_seq)
+    return refusedSeqs.length > 0 ? rows.where('seq', 'not in', refusedSeqs) : rows
+  }
+  await db
+    .deleteFrom('members')
+    .where('export', '=', name)
+    .where('list_id', '=', listId)
+    .where('member_key', 'in', taken(db).select('member_key'))
+    .execute()
+  if (op === 'remove' && !keepsRemoved) return
+  await db
+    .insertInto('members')
+    .columns(['export', 'list_id', 'member_key', 'status', 'payload', 'hash', 'run_id', 'confirmed_at'])
+    .expression(
+      taken(db).select([
+        sql.val(name).as('export'),
+        sql`cast(${sql.lit(listId)} as bigint)`.as('list_id'),
+        'member_key',
+        sql.lit(op === 'remove' ? 'removed' : 'member').as('status'),
+        'payload',
+        'hash',
+        'run_id',
+        sql`cast(${now} as timestamptz)`.as('confirmed_at'),
+      ]),
+    )
+    .execute()
+}
+
+/**
+ * A run is given up while batches of it may or may not have been carried out: their people are looked at anew by the
+ * next plan, whatever it wants of them.
+ */
+export async function forgetOutcomes(db: Db, { runId, name, listId }: Owner, now: Date): Promise<void> {
+  const unknown = await db
+    .selectFrom('batches')
+    .selectAll()
+    .where('run_id', '=', runId)
+    .where('state', '=', 'in_flight')
+    .execute()
+  for (const batch of unknown) {
+    if (batch.op !== 'remove') {
+      await acknowledgeMembers(db, { runId, name, listId }, batch, {
+        refusedSeqs: [],
+        keepsRemoved: false,
+        now,
+      })
+    }
+    await db
+      .updateTable('members')
+      .set({ hash: '' })
+      .where('export', '=', name)
+      .where('list_id', '=', listId)
+      .where(
+        'member_key',
+        'in',
+        db
+          .selectFrom('plan')
+          .select('member_key')
+          .where('run_id', '=', runId)
+          .where('seq', '>=', batch.first_seq)
+          .where('seq', '<=', batch.last_seq),
+      )
+      .execute()
+  }
+}
+
+export interface RefusedRow {
+  readonly row: PlanRow
+  readonly code: string
+  readonly reason: string
+  readonly permanent: boolean
+}
+
+/** Keeps what Iterable refused of a batch, and forgets what it had refused before of the same people. */
+export async function recordRefusals(
+  db: Db,
+  { runId, name, listId }: Owner,
+  { first_seq, last_seq }: Pick<Batch, 'first_seq' | 'last_seq'>,
+  refused: readonly RefusedRow[],
+  now: Date,
+): Promise<void> {
+  await db
+    .deleteFrom('export_rejects')
+    .where('export', '=', name)
+    .where('list_id', '=', listId)
+    .where(
+      'member_key',
+      'in',
+      db
+        .selectFrom('plan')
+        .select('member_key')
+        .where('run_id', '=', runId)
+        .where('seq', '>=', first_seq)
+        .where('seq', '<=', last_seq),
+    )
+    .execute()
+  if (refused.length === 0) return
+  const [source, rejected_at] = [`export:${name}`, now]
+  await db
+    .insertInto('rejected_rows')
+    .values(
+      refused.map(({ row, code, reason }) => ({
+        ...{ run_id: runId, source, code, reason, rejected_at },
+        ...{ row: row.payload, raw: null },
+      })),
+    )
+    .execute()
+  await db
+    .insertInto('export_rejects')
+    .values(
+      refused.map(({ row: { member_key, op, payload, hash }, code, reason, permanent }) => ({
+        ...{ export: name, list_id: listId, member_key, op, payload, hash },
+        ...{ code, reason, permanent, run_id: runId, rejected_at },
+      })),
+    )
+    .execute()
+}
