@@ -150,6 +150,20 @@ function newPool(config: pg.PoolConfig): pg.Pool {
   return pool
 }
 
+/** `pg` leaves the socket open where a login fails on our side (no password), and the process alive with it. */
+class TidyClient extends pg.Client {
+  override connect(): Promise<pg.Client>
+  override connect(callback: (error: Error) => void): void
+  override connect(callback?: (error: Error) => void): Promise<pg.Client> | undefined {
+    if (!callback) return super.connect()
+    super.connect((error: Error) => {
+      if (error) this.end().catch(ignore)
+      callback(error)
+    })
+    return undefined
+  }
+}
+
 /** Options without their pool; `password` is there, though it does not show when they are listed. */
 function configOf(options: pg.PoolConfig): pg.ClientConfig {
   return { ...options, ...(options.password !== undefined && { password: options.password }) }
@@ -168,6 +182,7 @@ function targetOf(options: pg.PoolConfig, schema: string): Target {
 function waysToConnect(config: PostgresConfig, environment: Environment): pg.PoolConfig[] {
   const url = completed(new URL(config.url ?? 'postgres:///'), environment)
   const common = {
+    Client: TidyClient,
     max: 20,
     fallback_application_name: 'iterable-elt',
     keepAlive: true,
