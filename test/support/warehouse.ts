@@ -45,7 +45,7 @@ export function eachWarehouse(
   }
 }
 
-async function createTestWarehouse(kind: WarehouseKind): Promise<TestWarehouse> {
+export async function createTestWarehouse(kind: WarehouseKind): Promise<TestWarehouse> {
   const database = kind === 'postgres' ? await createTestDatabase() : undefined
   const tempDir = await mkdtemp(join(tmpdir(), 'elt-test-'))
   const path = join(tempDir, 'warehouse.duckdb')
