@@ -20,8 +20,9 @@ export interface NewRun {
   readonly details?: Record<string, unknown>
 }
 
-/** Records a run that begins now. */
+/** Records a run that begins now; a worker has made its row already, and knows its trigger. */
 export async function beginRun(db: Kysely<StateDatabase>, run: NewRun): Promise<void> {
+  const details = run.details ? JSON.stringify(run.details) : null
   await db
     .insertInto('runs')
     .values({
@@ -31,8 +32,9 @@ export async function beginRun(db: Kysely<StateDatabase>, run: NewRun): Promise<
       trigger: run.trigger,
       state: 'running',
       started_at: run.now,
-      details: run.details ? JSON.stringify(run.details) : null,
+      details,
     })
+    .onConflict((conflict) => conflict.column('run_id').doUpdateSet({ state: 'running', details }))
     .execute()
 }
 
@@ -81,8 +83,11 @@ export async function endRun(db: Kysely<StateDatabase>, runId: string, end: RunE
     .execute()
 }
 
-/** Marks runs of a job whose process died: only the holder of the job's lock may say so. */
-export async function failAbandonedRuns(db: Kysely<StateDatabase>, job: string, now: Date): Promise<void> {
+/** Marks other runs of a job, whose process died: only the holder of the job's lock may say so. */
+export async function failAbandonedRuns(
+  db: Kysely<StateDatabase>,
+  { job, runId, now }: Pick<NewRun, 'job' | 'runId' | 'now'>,
+): Promise<void> {
   await db
     .updateTable('runs')
     .set({
@@ -92,6 +97,7 @@ export async function failAbandonedRuns(db: Kysely<StateDatabase>, job: string, 
       error_text: 'the process ended without a word; what it had committed stays, the next run does the rest',
     })
     .where('job', '=', job)
+    .where('run_id', '!=', runId)
     .where('state', '=', 'running')
     .execute()
 }

@@ -101,7 +101,7 @@ async function begin(
   const prepare = async (session: Session) => {
     await migrate(session)
     return session.db.transaction().execute(async (trx) => {
-      await failAbandonedRuns(trx, 'sync', now)
+      await failAbandonedRuns(trx, { job: 'sync', runId, now })
       const details = { reach: reach.kind, streams: streams.map(({ name }) => name) }
       await beginRun(trx, { runId, job: 'sync', kind: 'sync', trigger, now, details })
       const bookmarks = await readBookmarks(trx)

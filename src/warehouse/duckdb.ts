@@ -53,6 +53,7 @@ export async function openDuckdb(options: DuckdbOptions): Promise<Warehouse> {
         return await work(session(held.connection, names))
       }),
     lock: (job) => holdFile(engine.instance, join(workDirectory, `${job}.lock`), job),
+    watch: async () => ({ async [Symbol.asyncDispose]() {} }),
     async [Symbol.asyncDispose]() {
       await engine[Symbol.asyncDispose]()
       await removeSpool(join(workDirectory, 'tmp'))

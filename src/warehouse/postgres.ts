@@ -15,6 +15,7 @@ import { selectFromPostgres } from './postgres-select.ts'
 import { type Environment, type PostgresConfig, PostgresServer } from './postgres-server.ts'
 import { makeWorkDirectory } from './postgres-spool.ts'
 import { withoutViews } from './postgres-views.ts'
+import { watchTables } from './postgres-watch.ts'
 import { type Dialect, type Session, schemaNames, type UseOptions, type Warehouse } from './session.ts'
 import { removeSpool } from './spool.ts'
 import { quoted } from './sql.ts'
@@ -86,6 +87,7 @@ export async function openPostgres(options: PostgresOptions): Promise<Warehouse>
         },
       }
     },
+    watch: (tables, onChange) => watchTables(server, schemaNames(options.schema).sync, tables, onChange),
     async [Symbol.asyncDispose]() {
       await writer[Symbol.asyncDispose]()
       await engine[Symbol.asyncDispose]()

@@ -114,6 +114,11 @@ export interface Warehouse extends AsyncDisposable {
    * @throws UserError with code `locked` that names the holder.
    */
   lock(job: string): Promise<AsyncDisposable>
+  /**
+   * Calls back after rows were inserted into these tables of our own, until disposed. A warehouse that cannot tell
+   * never calls: who watches looks by himself, too.
+   */
+  watch(tables: readonly string[], onChange: () => void): Promise<AsyncDisposable>
 }
 
 export interface UseOptions {
