@@ -119,8 +119,9 @@ async function findDependents(
     isMaterialized: row.kind === 'm',
     restore: [
       createStatement(row),
-      ...row.others,
+      // Before the rights: what we are granted would go unnoticed while the view is ours.
       ...(row.is_own ? [] : [`alter table ${row.name} owner to ${quoted(row.owner)}`]),
+      ...row.others,
     ],
   }))
 }
