@@ -1,4 +1,5 @@
 /** Whether the warehouse can be opened, written and understood, and whether there is room. */
+import { existsSync } from 'node:fs'
 import { readdir, statfs } from 'node:fs/promises'
 import { basename, dirname, extname } from 'node:path'
 import { sql } from 'kysely'
@@ -109,7 +110,7 @@ const tooFewBytes = 100_000_000
 
 async function diskItem({ warehouse, config }: WarehouseCheck): Promise<CheckItem> {
   const path = pathOf(config)
-  const folder = path ? dirname(path) : warehouse.spoolDirectory
+  const folder = existingFolder(path ? dirname(path) : warehouse.spoolDirectory)
   const use = path ? 'the warehouse and downloads on their way' : 'downloads on their way'
   const { bavail, bsize } = await statfs(folder)
   const free = bavail * bsize
@@ -120,6 +121,9 @@ async function diskItem({ warehouse, config }: WarehouseCheck): Promise<CheckIte
     return warning('disk', message, 'make room: a window of events takes its size in downloads')
   return ok('disk', message)
 }
+
+/** The folder itself, or the nearest one above it that is there. */
+const existingFolder = (path: string): string => (existsSync(path) ? path : existingFolder(dirname(path)))
 
 const pathOf = ({ warehouse }: Config): string | undefined =>
   'path' in warehouse && warehouse.path !== ':memory:' ? warehouse.path : undefined

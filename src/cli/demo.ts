@@ -2,8 +2,6 @@
 import { type Command, Option } from 'commander'
 import { ConfigError } from '../errors.ts'
 import { action, type Context, type Runtime, withExamples } from './command.ts'
-import { openDemo } from './demo-project.ts'
-import { demoSteps } from './demo-steps.ts'
 import { seconds } from './text.ts'
 
 interface DemoOptions {
@@ -32,6 +30,8 @@ export function demoCommand(program: Command, runtime: Runtime): void {
 
 async function runDemo(context: Context, options: DemoOptions): Promise<undefined> {
   const { terminal } = context
+  const { openDemo } = await import('./demo-project.ts')
+  const { demoSteps } = await import('./demo-steps.ts')
   const startedMs = performance.now()
   await using demo = await openDemo(context, { ...options, url: urlOf(context, options) })
   const results: Record<string, unknown> = {}

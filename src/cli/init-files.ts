@@ -64,7 +64,7 @@ function warehouseText({ warehouse, path, url }: Answers): string {
 }
 
 /** A password belongs into .env. */
-const hasPassword = (url: string): boolean => {
+export const hasPassword = (url: string): boolean => {
   const { password, searchParams } = new URL(url)
   return password !== '' || searchParams.has('password')
 }

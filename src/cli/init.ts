@@ -4,10 +4,16 @@ import { appendFile, mkdir, readFile, writeFile } from 'node:fs/promises'
 import { dirname, join, relative } from 'node:path'
 import { createInterface } from 'node:readline/promises'
 import { type Command, Option } from 'commander'
-import { instant, postgresUrl } from '../config/values.ts'
-import { ConfigError } from '../errors.ts'
+import { ConfigError, InterruptedError } from '../errors.ts'
 import { action, type Context, type Runtime, withExamples } from './command.ts'
-import { type Answers, configFile, envExample, exampleExport, gitignoreLines } from './init-files.ts'
+import {
+  type Answers,
+  configFile,
+  envExample,
+  exampleExport,
+  gitignoreLines,
+  hasPassword,
+} from './init-files.ts'
 
 interface InitOptions extends Partial<Answers> {
   readonly yes?: boolean
@@ -36,7 +42,7 @@ export function initCommand(program: Command, runtime: Runtime): void {
 
 async function runInit(context: Context, options: InitOptions): Promise<undefined> {
   const { terminal, configPath } = context
-  refuseWrongValues(options)
+  await refuseWrongValues(options)
   const asks = context.stdin.isTTY === true && !options.yes && !terminal.isJson
   const answers = asks ? await askFor(options, context) : withDefaults(options, new Date())
   const directory = dirname(configPath)
@@ -53,6 +59,9 @@ async function runInit(context: Context, options: InitOptions): Promise<undefine
   terminal.result({ written, kept }, () => {
     for (const path of written) terminal.say(`wrote       ${path}`)
     for (const path of kept) terminal.say(`left alone  ${path} (it is there already)`)
+    if (answers.url !== undefined && hasPassword(answers.url)) {
+      terminal.say('The address of the database has a password: put it into .env as DATABASE_URL.')
+    }
     terminal.say('\nNext: put the keys into .env (see .env.example), then run "iterable-elt check"')
   })
 }
@@ -73,7 +82,8 @@ function withDefaults(options: InitOptions, now: Date): Answers {
 }
 
 /** @throws ConfigError */
-function refuseWrongValues({ warehouse, path, url, startDate }: InitOptions): void {
+async function refuseWrongValues({ warehouse, path, url, startDate }: InitOptions): Promise<void> {
+  const { instant, postgresUrl } = await import('../config/values.ts')
   const wrong = (message: string) => new ConfigError(message, { code: 'usage' })
   if (path !== undefined && (url !== undefined || warehouse === 'postgres')) {
     throw wrong('--path is for DuckDB, --url for Postgres: choose one')
@@ -91,14 +101,24 @@ function refuseWrongValues({ warehouse, path, url, startDate }: InitOptions): vo
 
 /** Asks for what no option says; an empty answer takes the default. */
 async function askFor(options: InitOptions, { stdin, signal }: Context): Promise<Answers> {
+  const { instant } = await import('../config/values.ts')
   const reader = createInterface({ input: stdin, output: process.stderr })
+  // Ctrl-C and Ctrl-D end the questions, and with them the command.
+  const ended = new AbortController()
+  reader.once('SIGINT', () => ended.abort())
+  reader.once('close', () => ended.abort())
   const ask = async <Value extends string>(
     question: string,
     preset: Value,
     isRight: (answer: string) => boolean,
   ) => {
     for (;;) {
-      const answer = (await reader.question(`${question} [${preset}]: `, { signal })).trim() || preset
+      const answer =
+        (
+          await reader.question(`${question} [${preset}]: `, {
+            signal: AbortSignal.any([signal, ended.signal]),
+          })
+        ).trim() || preset
       if (isRight(answer)) return answer as Value
     }
   }
@@ -118,6 +138,10 @@ async function askFor(options: InitOptions, { stdin, signal }: Context): Promise
       options.startDate ??
       (await ask('First day to sync', presets.startDate, (answer) => instant.safeParse(answer).success))
     return { warehouse, path, url: options.url, region, projectType, startDate }
+  } catch (error) {
+    throw ended.signal.aborted
+      ? new InterruptedError('interrupted; nothing was written', { cause: error })
+      : error
   } finally {
     reader.close()
   }

@@ -104,7 +104,7 @@ function plainProgress(terminal: Terminal): Progress {
 function liveProgress(terminal: Terminal): Progress {
   const bars = new Map<string, { readonly bar: SingleBar; state: StreamProgress }>()
   const multi = new MultiBar({
-    stream: process.stderr,
+    stream: terminal.noteStream,
     hideCursor: true,
     clearOnComplete: true,
     emptyOnZero: true,

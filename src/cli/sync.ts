@@ -1,10 +1,8 @@
 /** `sync`: Iterable → warehouse. */
 import type { Command } from 'commander'
-import { instant } from '../config/values.ts'
 import { ConfigError, exitCodes } from '../errors.ts'
 import type { SyncPlan, SyncReport, SyncRequest } from '../index.ts'
 import { action, type Context, type Runtime, withExamples } from './command.ts'
-import { syncProgress } from './progress.ts'
 import type { Terminal } from './terminal.ts'
 import { count, counted, seconds, table, time } from './text.ts'
 
@@ -31,7 +29,7 @@ export function syncCommand(program: Command, runtime: Runtime): void {
 }
 
 async function runSync(context: Context, options: SyncOptions, streams: readonly string[]): Promise<number> {
-  const request: SyncRequest = { streams, ...reachOf(options), signal: context.signal }
+  const request: SyncRequest = { streams, ...(await reachOf(options)), signal: context.signal }
   await using elt = await context.open()
   if (options.dryRun) {
     const plan = await elt.planSync(request)
@@ -50,6 +48,7 @@ export async function syncWithProgress(
   terminal: Terminal,
   sync: (onProgress: NonNullable<SyncRequest['onProgress']>) => Promise<SyncReport>,
 ): Promise<SyncReport> {
+  const { syncProgress } = await import('./progress.ts')
   const progress = syncProgress(terminal)
   try {
     return await sync(progress.onEvent)
@@ -65,18 +64,23 @@ function exitCodeOf({ state }: SyncReport, { strict }: SyncOptions): number {
 }
 
 /** What of the streams is asked for. @throws ConfigError */
-function reachOf({ fullRefresh, from, to }: SyncOptions): Pick<SyncRequest, 'fullRefresh' | 'slice'> {
+async function reachOf({
+  fullRefresh,
+  from,
+  to,
+}: SyncOptions): Promise<Pick<SyncRequest, 'fullRefresh' | 'slice'>> {
   if (from === undefined && to === undefined) return { fullRefresh: fullRefresh ?? false }
   if (from === undefined || to === undefined) {
     throw usageError(`--from and --to go together; ${from === undefined ? '--from' : '--to'} is missing`)
   }
   if (fullRefresh) throw usageError('--full-refresh reloads everything, --from and --to a slice: choose one')
-  const slice = { from: instantOf('--from', from), to: instantOf('--to', to) }
+  const slice = { from: await instantOf('--from', from), to: await instantOf('--to', to) }
   if (slice.from >= slice.to) throw usageError(`--from ${from} is not before --to ${to}`)
   return { slice }
 }
 
-function instantOf(option: string, text: string): Date {
+async function instantOf(option: string, text: string): Promise<Date> {
+  const { instant } = await import('../config/values.ts')
   const { data, error } = instant.safeParse(text)
   if (data) return data
   throw usageError(`${option} ${JSON.stringify(text)}: ${error?.issues[0]?.message}`)

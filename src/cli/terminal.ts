@@ -35,6 +35,10 @@ export class Terminal {
     return this.#streams.stderr.isTTY === true && this.#streams.env.TERM !== 'dumb'
   }
 
+  get noteStream(): NodeJS.WriteStream {
+    return this.#streams.stderr
+  }
+
   get columns(): number {
     return this.#streams.stderr.columns ?? 80
   }

@@ -1,0 +1,117 @@
+/** The program: all commands, the global options, and how errors end it. */
+import { Command, CommanderError, Option } from 'commander'
+import { exitCodes, InterruptedError, messageOf, UserError } from '../errors.ts'
+import { version } from '../package-files.ts'
+import { checkCommand } from './check.ts'
+import type { CommandGroup, Runtime } from './command.ts'
+import { demoCommand } from './demo.ts'
+import { initCommand } from './init.ts'
+import type { Interruption } from './interruption.ts'
+import { logLevels } from './logger.ts'
+import { rejectsCommand } from './rejects.ts'
+import { runsCommand } from './runs.ts'
+import { sandboxCommand } from './sandbox.ts'
+import { sqlCommand } from './sql.ts'
+import { statusCommand } from './status.ts'
+import { streamsCommand } from './streams.ts'
+import { syncCommand } from './sync.ts'
+import { Terminal, type TerminalStreams } from './terminal.ts'
+
+const groups: readonly CommandGroup[] = [
+  initCommand,
+  checkCommand,
+  streamsCommand,
+  syncCommand,
+  runsCommand,
+  rejectsCommand,
+  statusCommand,
+  sqlCommand,
+  sandboxCommand,
+  demoCommand,
+]
+
+/** What the process gives to the program. */
+export interface ProgramInput extends TerminalStreams {
+  /** Without the program's own name. */
+  readonly args: readonly string[]
+  readonly stdin: NodeJS.ReadStream
+  readonly interruption: Interruption
+}
+
+/** The command line at work. */
+export interface RunningProgram {
+  /** Resolves to the exit code when everything has been said. */
+  readonly ended: Promise<number>
+  /** Tells an error that no command can tell. Returns its exit code. */
+  tell(error: unknown): number
+  /** A line beside the result. */
+  note(text: string): void
+}
+
+/** Runs one command. Nothing is thrown: errors are told where the user reads them. */
+export function runProgram(input: ProgramInput): RunningProgram {
+  const { args, interruption } = input
+  const terminal = new Terminal(input, { isJson: args.includes('--json') })
+  const runtime: Runtime = { ...input, terminal, exitCode: exitCodes.success }
+  const isDebug = /--log-level[= ](debug|trace)/.test(args.join(' '))
+  const tell = (error: unknown) => tellError(error, terminal, { isDebug })
+  const run = async () => {
+    try {
+      await programOf(runtime).parseAsync(args, { from: 'user' })
+    } catch (error) {
+      const wasStopped = interruption.signal.aborted && !(error instanceof UserError)
+      runtime.exitCode = tell(wasStopped ? new InterruptedError(undefined, { cause: error }) : error)
+    }
+    await terminal.flush()
+    return runtime.exitCode
+  }
+  return { ended: run(), tell, note: (text) => terminal.note(text) }
+}
+
+function programOf(runtime: Runtime): Command {
+  const { terminal, stdout } = runtime
+  const program = new Command('iterable-elt')
+    .description('Iterable into your own DuckDB or Postgres, and SQL rows into Iterable lists.')
+    .version(version())
+    .option('--config <file>', 'configuration file (default: $ITERABLE_ELT_CONFIG, else ./config.json)')
+    .option('--json', 'print one JSON document on stdout, everything else on stderr')
+    .addOption(
+      new Option('--log-level <level>', 'what the log on stderr tells').choices(logLevels).default('warn'),
+    )
+    .configureHelp({ showGlobalOptions: true })
+    .configureOutput({
+      writeOut: (text) => stdout.write(text),
+      writeErr: (text) => (terminal.isJson ? undefined : terminal.note(text.trimEnd())),
+    })
+    .showHelpAfterError('(add --help for the options and an example)')
+    .exitOverride()
+    .addHelpText('after', '\nExample:\n  $ iterable-elt demo')
+  for (const addTo of groups) addTo(program, runtime)
+  return program
+}
+
+/** Says what went wrong, in one line (and the stack, where details are asked for). Returns the exit code. */
+function tellError(error: unknown, terminal: Terminal, { isDebug }: { readonly isDebug: boolean }): number {
+  if (error instanceof CommanderError) {
+    if (error.exitCode === 0) return exitCodes.success
+    const message = error.code === 'commander.help' ? 'a command is expected' : error.message
+    if (terminal.isJson)
+      terminal.document({ error: { code: 'usage', message: message.replace(/^error: /, '') } })
+    return exitCodes.usage
+  }
+  const isKnown = error instanceof UserError
+  const message = isKnown ? error.message : `unexpected: ${messageOf(error).split('\n')[0]}`
+  const { noteColors } = terminal
+  const document = { error: { code: isKnown ? error.code : 'unexpected', message } }
+  if (!terminal.isJson || !terminal.document(document))
+    terminal.note(`${noteColors.red('error:')} ${message}`)
+  if (isDebug) terminal.note(stackOf(error))
+  else if (!isKnown) terminal.note(noteColors.dim('--log-level debug shows where it happened'))
+  return isKnown ? error.exitCode : exitCodes.failed
+}
+
+function stackOf(error: unknown): string {
+  if (!(error instanceof Error)) return String(error)
+  const cause = error.cause === undefined ? '' : `\ncaused by ${stackOf(error.cause)}`
+  return `${error.stack ?? error.message}${cause}`
+}

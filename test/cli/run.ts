@@ -1,0 +1,102 @@
+/** The command line: in a process of its own, or the program within this one, which is quicker. */
+import { type ChildProcess, spawn } from 'node:child_process'
+import { mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { createRequire } from 'node:module'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { Readable, Writable } from 'node:stream'
+import { text } from 'node:stream/consumers'
+import { pathToFileURL } from 'node:url'
+import { runProgram } from '../../src/cli/program.ts'
+import type { ConfigInput } from '../../src/index.ts'
+
+const loader = pathToFileURL(createRequire(import.meta.url).resolve('tsx')).href
+const main = join(import.meta.dirname, '../../src/cli/main.ts')
+
+export interface Ended {
+  readonly exitCode: number | null
+  readonly stdout: string
+  readonly stderr: string
+}
+
+export interface RunOptions {
+  readonly cwd: string
+  readonly env?: Record<string, string>
+}
+
+/** Starts a command; `ended` resolves when it has. */
+export function start(
+  args: readonly string[],
+  { cwd, env = {} }: RunOptions,
+): { readonly child: ChildProcess; readonly ended: Promise<Ended> } {
+  const child = spawn(process.execPath, ['--import', loader, main, ...args], {
+    cwd,
+    env: { PATH: process.env.PATH, HOME: cwd, ...env },
+    stdio: ['ignore', 'pipe', 'pipe'],
+  })
+  const exit = new Promise<number | null>((resolve) => child.once('close', resolve))
+  const ended = Promise.all([exit, text(child.stdout), text(child.stderr)]).then(
+    ([exitCode, stdout, stderr]) => ({ exitCode, stdout, stderr }),
+  )
+  return { child, ended }
+}
+
+/** Runs the program in this process, with the configuration of `cwd` unless another is named. */
+export async function run(args: readonly string[], { cwd, env = {} }: RunOptions): Promise<Ended> {
+  const stdout = collector()
+  const stderr = collector()
+  const { ended } = runProgram({
+    args,
+    env: { ITERABLE_ELT_CONFIG: join(cwd, 'config.json'), ...env },
+    stdin: Readable.from([]) as NodeJS.ReadStream,
+    stdout: stdout.stream,
+    stderr: stderr.stream,
+    interruption: { signal: new AbortController().signal, waitForTheEnd() {} },
+  })
+  return { exitCode: await ended, stdout: stdout.text(), stderr: stderr.text() }
+}
+
+function collector(): { readonly stream: NodeJS.WriteStream; readonly text: () => string } {
+  const pieces: string[] = []
+  const stream = new Writable({
+    write(piece: Buffer, _encoding, done) {
+      pieces.push(piece.toString())
+      done()
+    },
+  })
+  return { stream: stream as NodeJS.WriteStream, text: () => pieces.join('') }
+}
+
+type Json = ReturnType<typeof JSON.parse>
+
+/** Runs a command with `--json` and parses the one document that it prints. */
+export async function runJson(
+  args: readonly string[],
+  options: RunOptions,
+): Promise<Ended & { readonly document: Json }> {
+  const ended = await run([...args, '--json'], options)
+  return { ...ended, document: JSON.parse(ended.stdout) }
+}
+
+/** A folder of its own, gone afterwards. */
+export async function temporaryFolder(): Promise<AsyncDisposable & { readonly path: string }> {
+  const path = await mkdtemp(join(tmpdir(), 'elt-cli-'))
+  return { path, [Symbol.asyncDispose]: () => rm(path, { recursive: true, force: true }) }
+}
+
+/** A configuration for a sandbox whose data ends now and began so many days ago. */
+export function configFor(
+  { url, keys }: { readonly url: string; readonly keys: { readonly server: string } },
+  warehouse: ConfigInput['warehouse'],
+  { days = 10, key = keys.server }: { days?: number; key?: string } = {},
+): ConfigInput {
+  const start = new Date(Date.now() - days * 86_400_000).toISOString().slice(0, 10)
+  return {
+    warehouse,
+    connections: { iterable: { api_key: key, base_url: url, rate_limits: 'off' } },
+    sync: { start_date: start },
+  } as ConfigInput
+}
+
+export const writeConfig = (folder: string, config: ConfigInput): Promise<void> =>
+  writeFile(join(folder, 'config.json'), JSON.stringify(config))
