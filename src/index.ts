@@ -10,6 +10,7 @@ import type { CheckReport } from './check/item.ts'
 import { connectionOf } from './config/connections.ts'
 import { parseConfig } from './config/load.ts'
 import type { Config, ConfigInput, WarehouseConfig } from './config/schema.ts'
+import { createExporter, type Exporter } from './export/exporter.ts'
 import { type ClientContext, createClient, type IterableClient } from './iterable/client.ts'
 import { systemClock } from './iterable/clock.ts'
 import { version } from './package-files.ts'
@@ -35,6 +36,8 @@ import type { Warehouse } from './warehouse/session.ts'
 export type { CheckItem, CheckReport } from './check/item.ts'
 export type { Config, ConfigInput } from './config/schema.ts'
 export { ConfigError, InterruptedError, UserError } from './errors.ts'
+export type { AdhocExport, ExportRequest, ExportStatus } from './export/exporter.ts'
+export type { ExportEvent, ExportPlan, ExportReport } from './export/progress.ts'
 export type { ResultRow } from './report/query.ts'
 export type { Reject, RejectPage, RejectQuery, RunDetail, RunSummary } from './report/runs.ts'
 export type { Status } from './report/status.ts'
@@ -57,7 +60,7 @@ export interface SyncRequest {
 }
 
 /** An open configuration. */
-export interface Elt extends AsyncDisposable {
+export interface Elt extends AsyncDisposable, Exporter {
   readonly config: Config
   readonly warehouse: Warehouse
   /** Replicates Iterable into the warehouse. A stream that fails is told in the report, not thrown. */
@@ -154,6 +157,10 @@ export async function openParsed(
     rejects: (query = {}) => readRejects({ warehouse, config }, { limit: 50, ...query }),
     status: () => readStatus({ warehouse, config }),
     query: (sql, options) => queryRows(warehouse, sql, options),
+    ...createExporter({
+      ...{ config, warehouse, clock, random: Math.random },
+      clientFor: (to) => createClient(to, clientContext),
+    }),
     [Symbol.asyncDispose]: () => warehouse[Symbol.asyncDispose](),
   }
 }

@@ -13,7 +13,7 @@ import type { StateDatabase } from '../state/tables.ts'
 export async function giveUp(
   trx: Transaction<StateDatabase>,
   run: ExportRun,
-  { now, why }: { readonly now: Date; readonly why: string },
+  { now, why, isCancel = false }: { readonly now: Date; readonly why: string; readonly isCancel?: boolean },
 ): Promise<void> {
   await takeLease(trx, run.run_id)
   const listId = Number(run.list_id)
@@ -31,10 +31,10 @@ export async function giveUp(
   }
   await dropPlan(trx, run.run_id)
   await updateExportRun(trx, run.run_id, { phase: 'done' })
-  const isFailure = run.phase === 'querying'
+  const isFailure = run.phase === 'querying' && !isCancel
   await endRun(trx, run.run_id, {
     state: isFailure ? 'failed' : 'cancelled',
     now,
-    error: { code: isFailure ? 'abandoned' : 'given_up', text: why },
+    error: { code: isFailure ? 'abandoned' : isCancel ? 'cancelled' : 'given_up', text: why },
   })
 }

@@ -33,12 +33,14 @@ export function checkName(name: string): string {
  * @throws ConfigError with line and column where the YAML is broken or missing.
  */
 export function parseExportFile(text: string, file: string): RawDefinition {
-  const [head, block] = /^\uFEFF?\s*\/\*([\s\S]*?)\*\//.exec(text) ?? []
-  if (head === undefined || block === undefined) {
+  const [opening] = /^\uFEFF?\s*\/\*/.exec(text) ?? []
+  const end = opening === undefined ? -1 : endOfBlock(text, opening.length)
+  if (opening === undefined || end < 0) {
     throw new ConfigError(`${file}:1:1: begin the file with its settings: /* action: add … list_id: 123 */`)
   }
   const lines = new LineCounter()
-  const blockAt = head.length - block.length - 2
+  const blockAt = opening.length
+  const block = text.slice(blockAt, end)
   // Blanks in place of what stands before, so that positions are those of the file.
   const source = text.slice(0, blockAt).replaceAll(/[^\n]/g, ' ') + block
   const document = parseDocument(source, { lineCounter: lines, strict: true })
@@ -48,7 +50,7 @@ export function parseExportFile(text: string, file: string): RawDefinition {
     throw new ConfigError(`${file}:${line}:${col}: ${broken.message.split('\n')[0]}`)
   }
   return {
-    query: text.slice(head.length).trim(),
+    query: text.slice(end + 2).trim(),
     settings: document.toJS() ?? {},
     placeOf: (path) => {
       const parent: unknown = path.length > 1 ? document.getIn(path.slice(0, -1), true) : document.contents
@@ -60,6 +62,19 @@ export function parseExportFile(text: string, file: string): RawDefinition {
       return `${file}:${line}:${col}`
     },
   }
+}
+
+/** The `*\/` that ends the block: not one inside quotes, as in `cron: "*\/15 * * * *"`. */
+function endOfBlock(text: string, start: number): number {
+  let quote: string | undefined
+  for (let at = start; at < text.length; at += 1) {
+    const character = text[at]
+    if (character === '\n') quote = undefined
+    else if (quote === undefined && text.startsWith('*/', at)) return at
+    else if (character === quote) quote = undefined
+    else if (quote === undefined && (character === '"' || character === "'")) quote = character
+  }
+  return text.indexOf('*/', start)
 }
 
 /**

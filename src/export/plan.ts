@@ -7,13 +7,10 @@ import type { ExportOp, StateDatabase } from '../state/tables.ts'
 import type { Session } from '../warehouse/session.ts'
 import type { TableColumn } from '../warehouse/shape.ts'
 import { instant, literal, quoted } from '../warehouse/sql.ts'
+import { cutBatches } from './cut.ts'
 import { type ExportSettings, isTracked } from './settings.ts'
 import { readStage, type Staged, stageColumns } from './stage.ts'
 
-/** Rows of one request, as far as anybody has had success with (iterable-api.md 4.7). */
-const batchRows = 1_000
-/** Cut here; with the largest row (payload.ts) a request stays below 4 MB. */
-const batchBytes = 2_300_000
 /** What a row that only names a person takes at most. */
 const identifierBytes = 300
 
@@ -56,7 +53,7 @@ export async function makePlan(
   await work.recordRejects()
   const members = isTracked(settings) ? await work.count(`select count(*) as n from ${work.managed}`) : 0
   await work.freeze(settings)
-  await work.cutBatches()
+  await cutBatches(session, trx, input.runId)
   return work.counts(members)
 }
 
@@ -210,23 +207,6 @@ class Work {
     await this.#run(`
       insert into ${this.#table('plan')} (run_id, op, member_key, payload, hash, before, bytes, seq)
       select ${literal(runId)}, '${op}', ${columns}, ${offset} + row_number() over () from ${from}`)
-  }
-
-  async cutBatches(): Promise<void> {
-    const run = `run_id = ${literal(this.#input.runId)}`
-    await this.#run(`
-      insert into ${this.#table('batches')} (run_id, batch_no, op, first_seq, last_seq, row_count, bytes, state)
-      select ${literal(this.#input.runId)}, row_number() over (order by min(seq)), op, min(seq), max(seq), count(*),
-        cast(sum(bytes) as bigint), 'pending'
-      from (
-        select seq, op, bytes, block,
-          floor(sum(bytes + 1) over (partition by op, block order by seq) / ${batchBytes}.0) as part
-        from (
-          select seq, op, bytes, floor((row_number() over (partition by op order by seq) - 1) / ${batchRows}.0) as block
-          from ${this.#table('plan')} where ${run}
-        ) as numbered
-      ) as sized
-      group by op, block, part`)
   }
 
   async counts(members: number): Promise<PlanCounts> {

@@ -42,7 +42,8 @@ export async function runExport(input: ExportInput): Promise<ExportReport> {
   const open = await lookBack(input)
   if (open) {
     const report = await resume(input, open)
-    if (input.nominalAt === undefined || !/succeeded/.test(report.state)) return report
+    const isAsked = open.run_id === input.runId || input.nominalAt === undefined
+    if (isAsked || !/succeeded/.test(report.state)) return report
   }
   return runAnew(input)
 }

@@ -149,6 +149,10 @@ export async function beginExportRun(db: Db, run: NewExportRun): Promise<number>
     })
     .onConflict((conflict) => conflict.column('run_id').doUpdateSet({ ...started, details }))
     .execute()
+  // A run that a worker begins again starts from nothing.
+  for (const table of ['export_runs', 'batches', 'plan', 'rejected_rows'] as const) {
+    await db.deleteFrom(table).where('run_id', '=', run.runId).execute()
+  }
   await db
     .insertInto('export_runs')
     .values({
