@@ -23,10 +23,19 @@ export interface ExportInput {
   readonly emit: (event: ExportEvent) => void
 }
 
-/** Works with the warehouse; tells when it must be waited for. */
-export function inSession<T>(
+/**
+ * Works with the warehouse; tells when it must be waited for. Work that needs more memory than a small engine has is
+ * begun anew with more: it is one transaction, or only reads.
+ */
+export async function inSession<T>(
   { warehouse, emit }: Pick<ExportInput, 'warehouse' | 'emit'>,
   work: (session: Session) => Promise<T>,
-) {
-  return warehouse.use(work, { onWait: (message) => emit({ type: 'notice', message }) })
+): Promise<T> {
+  for (;;) {
+    try {
+      return await warehouse.use(work, { onWait: (message) => emit({ type: 'notice', message }) })
+    } catch (error) {
+      if (!(await warehouse.engine.growAfter(error))) throw error
+    }
+  }
 }

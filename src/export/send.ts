@@ -21,6 +21,7 @@ import type { StateDatabase } from '../state/tables.ts'
 import type { Warehouse } from '../warehouse/session.ts'
 import type { Refused } from './answer.ts'
 import { bodyOf } from './body.ts'
+import { inSession } from './context.ts'
 import { type Courier, DeliveryError, deliver } from './deliver.ts'
 import type { ExportEvent } from './progress.ts'
 import type { Action } from './settings.ts'
@@ -48,12 +49,12 @@ export const rowsBeforeVerdict = 500
  * acknowledged by then is recorded; the rest can be resumed.
  */
 export async function sendPlan(input: SendInput): Promise<void> {
-  const { warehouse, owner, stop } = input
+  const { owner, stop } = input
   let results: readonly Result[] = []
   for (;;) {
     const failure = results.find((result) => 'error' in result)
     const mayGoOn = !failure && !stop.aborted
-    const { claimed, progress } = await warehouse.use((session) =>
+    const { claimed, progress } = await inSession(input, (session) =>
       session.db.transaction().execute(async (trx) => {
         if (!(await holdsLease(trx, owner.runId, input.token))) throw leaseLost(owner)
         await record(trx, input, results)

@@ -67,7 +67,7 @@ export function readStage(file: string): string {
   )
   return (
     `select * from read_csv(${literal(file)}, columns = {${columns.join(', ')}}, auto_detect = false, header = false, ` +
-    `delim = '\\t', quote = '', escape = '', nullstr = '', strict_mode = false, max_line_size = 16777216, parallel = false)`
+    `delim = '\\t', quote = '', escape = '', nullstr = '', strict_mode = false, max_line_size = 2000000, buffer_size = 4000000, parallel = false)`
   )
 }
 
@@ -103,7 +103,7 @@ async function writeRows(
       writer.line(
         'payload' in built
           ? `${seq}\t${built.key}\t${built.payload}\t${built.hash}\t\t\t\t${Buffer.byteLength(built.payload)}`
-          : `${seq}\t${built.key ?? ''}\t\t\t${built.code}\t${oneLine(built.reason)}\t${rowText(mapping, row)}\t0`,
+          : `${seq}\t${built.key ?? ''}\t\t\t${built.code}\t${oneLine(built.reason)}\t${shortened(rowText(mapping, row))}\t0`,
       )
     }
     await writer.flushIfLarge()
@@ -121,6 +121,12 @@ function addKind(kinds: Set<FieldKind>, value: unknown, isDate: boolean): void {
   else if (typeof value === 'number') kinds.add(Number.isInteger(value) ? 'long' : 'double')
   else kinds.add(isDate ? 'date' : 'string')
 }
+
+/** A row too large to be sent is too large to be kept whole. */
+const shortened = (row: string): string =>
+  row.length <= longestRow ? row : JSON.stringify({ beginning: row.slice(0, 10_000) })
+
+const longestRow = 300_000
 
 const oneLine = (text: string): string => text.replaceAll(/\p{Cc}+/gu, ' ')
 

@@ -209,13 +209,19 @@ export async function readGoodRuns(
 ): Promise<readonly ExportRun[]> {
   const rows = await db
     .selectFrom('export_runs')
-    .innerJoin('runs', 'runs.run_id', 'export_runs.run_id')
-    .selectAll('export_runs')
+    .selectAll()
     .where('export', '=', name)
     .where('list_id', '=', listId)
-    .where('runs.state', 'in', ['succeeded', 'succeeded_with_rejects'])
-    .where('runs.trigger', '<>', 'retry')
-    .orderBy('export_runs.started_at', 'desc')
+    .where(
+      'run_id',
+      'in',
+      db
+        .selectFrom('runs')
+        .select('run_id')
+        .where('state', 'in', ['succeeded', 'succeeded_with_rejects'])
+        .where('trigger', '<>', 'retry'),
+    )
+    .orderBy('started_at', 'desc')
     .limit(limit)
     .execute()
   return rows.map(withJson)
