@@ -1,0 +1,148 @@
+/**
+ * `npm run bench [-- --warehouse postgres] [--events N] [--users N] [--rounds N] [--ten-times]`
+ *
+ * Ratios against a baseline measured in the same run: our sync (HTTP → committed) and the warehouse's own bulk load of
+ * the same rows from a prepared local file alternate, each in a process of its own; medians are printed. The sandbox
+ * runs in a third process. Nothing here is a test: a machine under load changes seconds, hardly ratios.
+ */
+import { readFileSync } from 'node:fs'
+import { mkdtemp, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { parseArgs } from 'node:util'
+import { startEmbeddedPostgres } from '../test/support/embedded-postgres.ts'
+import { type Measured, measureSync, measureTask, startSandbox, type Task } from './process.ts'
+
+const { values } = parseArgs({
+  options: {
+    warehouse: { type: 'string', default: 'duckdb' },
+    events: { type: 'string', default: '1000000' },
+    users: { type: 'string', default: '300000' },
+    rounds: { type: 'string', default: '3' },
+    'ten-times': { type: 'boolean', default: false },
+  },
+})
+const warehouse = values.warehouse === 'postgres' ? 'postgres' : 'duckdb'
+const rounds = Number(values.rounds)
+const directory = await mkdtemp(join(tmpdir(), 'iterable-elt-bench-'))
+// A server with default durability, as the user's is; only the WAL may grow as with the measured baseline.
+const server =
+  warehouse === 'postgres'
+    ? await startEmbeddedPostgres({ fsync: 'on', full_page_writes: 'on', max_wal_size: '4GB' })
+    : undefined
+const common = {
+  directory,
+  warehouse,
+  database: server?.url ?? '',
+  start: '2025-11-03T00:00:00Z',
+  now: '2026-02-01T00:00:00Z',
+  name: 'ours',
+  keep: false,
+} as const
+
+try {
+  if (Number(values.events) > 0) await benchLoad('email_send', { events: Number(values.events), users: 0 })
+  if (Number(values.users) > 0) await benchLoad('users', { events: 0, users: Number(values.users) })
+  if (values['ten-times']) await benchMemory(Number(values.events))
+  await benchNoChange()
+} finally {
+  await server?.stop()
+  await rm(directory, { recursive: true, force: true })
+}
+
+interface Size {
+  readonly events: number
+  readonly users: number
+}
+
+/** Our sync against the warehouse's own bulk load, in turn. */
+async function benchLoad(stream: string, size: Size): Promise<void> {
+  await withSandbox(size, async (task) => {
+    const work: Task = { ...task, stream }
+    // Once for warmth: it also leaves the table whose rows Postgres' baseline takes.
+    await measureSync(work)
+    const megabytes = ((await measureTask('prepare', work)).bytes ?? 0) / 1e6
+    const ours: Measured[] = []
+    const baseline: Measured[] = []
+    const serverCpu: number[] = []
+    for (let round = 0; round < rounds; round += 1) {
+      const before = serverCpuSeconds()
+      ours.push(await measureSync({ ...work, name: `ours_${round}` }))
+      serverCpu.push(serverCpuSeconds() - before)
+      baseline.push(await measureTask('baseline', work))
+    }
+    const rows = ours[0]?.rows ?? 0
+    const seconds = median(ours.map((run) => run.seconds))
+    const base = median(baseline.map((run) => run.seconds))
+    const perGigabyte = (cpu: number) => (cpu / (megabytes / 1000)).toFixed(1)
+    print(
+      `${stream}: ${rows.toLocaleString('en')} rows, ${megabytes.toFixed(0)} MB of NDJSON, ${warehouse}`,
+      [
+        ['ours, HTTP → committed', `${seconds.toFixed(2)} s`],
+        ['baseline, local file → committed', `${base.toFixed(2)} s`],
+        ['ratio (baseline / ours)', (base / seconds).toFixed(2)],
+        ['records/s', Math.round(rows / seconds).toLocaleString('en')],
+        ['MB/s', (megabytes / seconds).toFixed(0)],
+        ['CPU s per GB, this process', perGigabyte(median(ours.map((run) => run.cpuSeconds)))],
+        ...(server ? [['CPU s per GB, server', perGigabyte(median(serverCpu))] as const] : []),
+        ['peak RSS', `${median(ours.map((run) => run.rssMb)).toFixed(0)} MB`],
+        ['as many rows as the baseline', String(baseline.every((run) => run.rows === rows))],
+      ],
+    )
+  })
+}
+
+/** Peak memory at one and at ten times the data. */
+async function benchMemory(events: number): Promise<void> {
+  const peaks: number[] = []
+  for (const factor of [1, 10]) {
+    await withSandbox({ events: events * factor, users: 0 }, async (task) => {
+      peaks.push((await measureSync({ ...task, stream: 'email_send', name: `times_${factor}` })).rssMb)
+    })
+  }
+  const [once = 0, tenTimes = 0] = peaks
+  print('memory, email_send', [
+    ['peak RSS', `${once.toFixed(0)} MB`],
+    ['peak RSS at ten times the events', `${tenTimes.toFixed(0)} MB`],
+    ['ratio', (tenTimes / once).toFixed(2)],
+  ])
+}
+
+/** A sync of all sixteen streams that finds nothing new. */
+async function benchNoChange(): Promise<void> {
+  await withSandbox({ events: 0, users: 0 }, async (task) => {
+    const all: Task = { ...task, stream: '*', name: 'all', keep: true }
+    await measureSync(all)
+    const again = await measureSync(all)
+    print('incremental sync of all sixteen streams, nothing new', [
+      ['API calls', String(again.apiCalls)],
+      ['seconds', again.seconds.toFixed(2)],
+    ])
+  })
+}
+
+async function withSandbox(size: Size, work: (task: Task) => Promise<void>): Promise<void> {
+  const { stop, ...address } = await startSandbox({ ...size, now: common.now })
+  try {
+    await work({ ...common, ...address, stream: '*' })
+  } finally {
+    stop()
+  }
+}
+
+/** CPU of the server's processes that have ended (Linux only): each connection has one of its own. */
+function serverCpuSeconds(): number {
+  if (!server || process.platform !== 'linux') return 0
+  const fields = readFileSync(`/proc/${server.postmasterPid()}/stat`, 'utf8').split(') ')[1]?.split(' ') ?? []
+  return (Number(fields[13]) + Number(fields[14])) / 100
+}
+
+function print(title: string, rows: readonly (readonly [string, string])[]): void {
+  console.log(`\n${title}`)
+  for (const [name, value] of rows) console.log(`  ${name.padEnd(36)} ${value}`)
+}
+
+function median(numbers: readonly number[]): number {
+  const sorted = [...numbers].sort((a, b) => a - b)
+  return sorted[Math.floor(sorted.length / 2)] ?? Number.NaN
+}

@@ -1,0 +1,43 @@
+/**
+ * Our side of the benchmark, plain JavaScript on the built package, so that memory and time are the product's alone.
+ * Its only argument is the task as JSON; the last line printed is the result.
+ */
+import { rm } from 'node:fs/promises'
+import { join } from 'node:path'
+import { open } from '../dist/index.js'
+
+const { stream, directory, url, apiKey, warehouse, database, keep, name, start, now } = JSON.parse(
+  process.argv[2],
+)
+const path = join(directory, `${name}.duckdb`)
+if (!keep) await rm(path, { force: true })
+const present = new Date(now)
+await measure(
+  await open(
+    {
+      warehouse: warehouse === 'duckdb' ? { type: 'duckdb', path } : { type: 'postgres', url: database },
+      schema: name,
+      connections: { bench: { api_key: apiKey, base_url: url, rate_limits: 'off' } },
+      sync: { start_date: start, settle: '0s' },
+    },
+    { clock: { now: () => present, sleep: () => Promise.resolve() } },
+  ),
+)
+
+async function measure(elt) {
+  const begin = performance.now()
+  const report = await elt.sync({ streams: [stream] })
+  const seconds = (performance.now() - begin) / 1000
+  await elt[Symbol.asyncDispose]()
+  if (report.state !== 'succeeded') throw new Error(JSON.stringify(report, null, 1))
+  const { userCPUTime, systemCPUTime, maxRSS } = process.resourceUsage()
+  console.log(
+    JSON.stringify({
+      seconds,
+      cpuSeconds: (userCPUTime + systemCPUTime) / 1e6,
+      rssMb: maxRSS / 1024,
+      rows: report.rows_written,
+      apiCalls: report.streams.reduce((sum, { api_calls }) => sum + api_calls, 0),
+    }),
+  )
+}
