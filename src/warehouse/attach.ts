@@ -1,6 +1,4 @@
 /** Attaching DuckDB files: DuckDB locks a file for as long as it is attached, and the system frees it when we die. */
-import { realpathSync } from 'node:fs'
-import { resolve } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
 import type { DuckDBConnection, DuckDBInstance } from '@duckdb/node-api'
 import { InterruptedError, messageOf, UserError } from '../errors.ts'
@@ -42,7 +40,7 @@ export async function attachFile(
 const heldHere = new Set<string>()
 
 /**
- * Holds a small DuckDB file as a lock between processes. It frees itself when the holder dies, however it dies.
+ * Holds a small DuckDB file (by its true path) as a lock between processes. It frees itself when the holder dies, however it dies.
  * @throws UserError with code `locked` when another process, or this one, holds it.
  */
 export async function holdFile(
@@ -50,22 +48,23 @@ export async function holdFile(
   path: string,
   job: string,
 ): Promise<AsyncDisposable> {
-  const key = realpath(path)
   const name = `lock_${job.replaceAll(/\W/g, '_')}`
-  if (heldHere.has(key)) throw lockedError(job, 'this process')
+  if (heldHere.has(path)) throw lockedError(job, 'this process')
+  // At once: whoever asks while the file is being attached is too late already.
+  heldHere.add(path)
   const connection = await instance.connect()
   try {
     await connection.run(`attach ${literal(path)} as ${name}`)
   } catch (error) {
+    heldHere.delete(path)
     connection.closeSync()
     throw isLocked(error) ? lockedError(job, holderOf(error), error) : attachError(path, error)
   }
-  heldHere.add(key)
   return {
     async [Symbol.asyncDispose]() {
       await connection.run(`detach ${name}`)
       connection.closeSync()
-      heldHere.delete(key)
+      heldHere.delete(path)
     },
   }
 }
@@ -108,12 +107,4 @@ function attachError(path: string, error: unknown): UserError {
     `cannot open the warehouse ${path}: ${message.split('\n')[0]}; check "warehouse.path" and its permissions`,
     { cause: error },
   )
-}
-
-function realpath(path: string): string {
-  try {
-    return realpathSync(path)
-  } catch {
-    return resolve(path)
-  }
 }

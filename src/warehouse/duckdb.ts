@@ -1,20 +1,16 @@
 /** A DuckDB file (or a host's live instance) as warehouse. */
-import { mkdir } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { DuckDBConnection, DuckDBInstance } from '@duckdb/node-api'
 import { Kysely, sql } from 'kysely'
-import { messageOf, UserError } from '../errors.ts'
 import type { StateDatabase } from '../state/tables.ts'
 import { attachFile, holdFile } from './attach.ts'
+import { openHome } from './duckdb-home.ts'
 import { selectFromDuckdb } from './duckdb-select.ts'
 import { Engine } from './engine.ts'
 import { duckdbDialect } from './kysely-duckdb.ts'
 import { type Dialect, type Session, schemaNames, type UseOptions, type Warehouse } from './session.ts'
-import { removeSpool } from './spool.ts'
 import { quoted } from './sql.ts'
 import { alterations } from './tables.ts'
-import { Turns } from './turns.ts'
 
 export interface DuckdbOptions {
   /** Path of the file, or the host application's live instance. */
@@ -28,19 +24,14 @@ export interface DuckdbOptions {
 
 /** Opens a DuckDB warehouse. The file itself is touched only by `use`. */
 export async function openDuckdb(options: DuckdbOptions): Promise<Warehouse> {
-  const { source } = options
-  const workDirectory =
-    typeof source === 'string' ? `${source}.work` : join(tmpdir(), `iterable-elt-${process.pid}.work`)
-  const spoolDirectory = join(options.spoolDirectory ?? workDirectory, 'spool')
-  await makeDirectory(workDirectory)
-  await makeDirectory(spoolDirectory)
+  const home = await openHome(options.source, options.spoolDirectory)
+  const { source, turns, workDirectory, spoolDirectory, tempDirectory } = home
   const engine = await Engine.create({
-    directory: join(workDirectory, 'tmp'),
+    directory: tempDirectory,
     memoryLimit: options.memoryLimit,
     threads: options.threads,
   })
   const names = schemaNames(options.schema)
-  const turns = new Turns()
 
   return {
     engine,
@@ -56,8 +47,7 @@ export async function openDuckdb(options: DuckdbOptions): Promise<Warehouse> {
     watch: async () => ({ async [Symbol.asyncDispose]() {} }),
     async [Symbol.asyncDispose]() {
       await engine[Symbol.asyncDispose]()
-      await removeSpool(join(workDirectory, 'tmp'))
-      if (typeof source !== 'string') await removeSpool(workDirectory)
+      await home[Symbol.asyncDispose]()
     },
   }
 }
@@ -163,17 +153,5 @@ async function holdWarehouse(
       }
       connection.closeSync()
     },
-  }
-}
-
-async function makeDirectory(path: string): Promise<void> {
-  try {
-    await mkdir(path, { recursive: true })
-  } catch (error) {
-    throw new UserError(
-      'warehouse_not_writable',
-      `cannot write beside the warehouse: ${messageOf(error)}; make "${path}" writable, or change "warehouse.path"`,
-      { cause: error },
-    )
   }
 }

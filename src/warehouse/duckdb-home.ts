@@ -1,0 +1,119 @@
+/**
+ * Where a DuckDB warehouse keeps its locks and what is on its way. All of this process that has the same file (under
+ * whatever name) or the same live instance open shares one home: the system's locks do not exclude a process from
+ * itself, and a file attached twice in one process is destroyed (measured).
+ */
+import { createHash } from 'node:crypto'
+import { realpathSync } from 'node:fs'
+import { mkdir, readdir } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { basename, dirname, join, resolve } from 'node:path'
+import type { DuckDBInstance } from '@duckdb/node-api'
+import { messageOf, UserError } from '../errors.ts'
+import { removeSpool } from './spool.ts'
+import { Turns } from './turns.ts'
+
+export interface Home extends AsyncDisposable {
+  /** The file under its true name, or the host's instance. */
+  readonly source: string | DuckDBInstance
+  /** Whoever works with the warehouse takes one. */
+  readonly turns: Turns
+  /** For locks. */
+  readonly workDirectory: string
+  readonly spoolDirectory: string
+  /** For DuckDB to spill into; no other process uses it. */
+  readonly tempDirectory: string
+}
+
+interface Shared {
+  readonly turns: Turns
+  readonly number: number
+  users: number
+}
+
+const sharedHomes = new Map<string | DuckDBInstance, Shared>()
+let homes = 0
+let opened = 0
+
+/**
+ * Makes the home of a warehouse, or joins it.
+ * @throws UserError with code `warehouse_not_writable`.
+ */
+export async function openHome(
+  given: string | DuckDBInstance,
+  spoolDirectory: string | undefined,
+): Promise<Home> {
+  if (typeof given === 'string') await makeDirectory(dirname(resolve(given)))
+  const source = typeof given === 'string' ? truePath(given) : given
+  const shared = sharedHomes.get(source) ?? { turns: new Turns(), number: ++homes, users: 0 }
+  shared.users += 1
+  sharedHomes.set(source, shared)
+  const workDirectory =
+    typeof source === 'string'
+      ? `${source}.work`
+      : join(tmpdir(), `iterable-elt-${process.pid}-${shared.number}.work`)
+  const tempDirectory = join(workDirectory, `tmp-${process.pid}-${++opened}`)
+  await makeDirectory(workDirectory)
+  await removeLeftovers(workDirectory)
+  const home: Home = {
+    source,
+    turns: shared.turns,
+    workDirectory,
+    // Two warehouses may be given one folder: their downloads must not meet.
+    spoolDirectory: join(
+      spoolDirectory ? join(spoolDirectory, nameOf(workDirectory)) : workDirectory,
+      'spool',
+    ),
+    tempDirectory,
+    async [Symbol.asyncDispose]() {
+      await removeSpool(tempDirectory)
+      shared.users -= 1
+      if (shared.users > 0) return
+      sharedHomes.delete(source)
+      if (typeof source !== 'string') await removeSpool(workDirectory)
+    },
+  }
+  await makeDirectory(home.spoolDirectory)
+  return home
+}
+
+/** One name for one file, through whatever links it is reached and whether or not it is there yet. */
+export function truePath(path: string): string {
+  try {
+    return realpathSync(path)
+  } catch {
+    return join(realpathSync(dirname(resolve(path))), basename(path))
+  }
+}
+
+const nameOf = (workDirectory: string): string =>
+  `iterable-elt-${createHash('sha256').update(workDirectory).digest('hex').slice(0, 12)}`
+
+/** What dead processes had spilled. */
+async function removeLeftovers(workDirectory: string): Promise<void> {
+  for (const name of await readdir(workDirectory)) {
+    const pid = /^tmp-(\d+)-/.exec(name)?.[1]
+    if (pid && !isAlive(Number(pid))) await removeSpool(join(workDirectory, name)).catch(() => {})
+  }
+}
+
+function isAlive(pid: number): boolean {
+  try {
+    process.kill(pid, 0)
+    return true
+  } catch (error) {
+    return (error as NodeJS.ErrnoException).code === 'EPERM'
+  }
+}
+
+async function makeDirectory(path: string): Promise<void> {
+  try {
+    await mkdir(path, { recursive: true })
+  } catch (error) {
+    throw new UserError(
+      'warehouse_not_writable',
+      `cannot write beside the warehouse: ${messageOf(error)}; make "${path}" writable, or change "warehouse.path"`,
+      { cause: error },
+    )
+  }
+}
