@@ -8,6 +8,7 @@ import { UnreadableChunk } from '../warehouse/inspect.ts'
 import { type Prepared, prepareLoad } from '../warehouse/prepare.ts'
 import type { Shape } from '../warehouse/shape.ts'
 import { prepareTable } from '../warehouse/tables.ts'
+import { countUnreadTimes } from '../warehouse/unread.ts'
 import type { SyncContext } from './context.ts'
 import { BadAnswer, type Download, hasBadLines } from './download.ts'
 import type { Part } from './parts.ts'
@@ -41,7 +42,8 @@ export async function commitPart(context: SyncContext, input: CommitInput): Prom
       // Where altering is a transaction of its own, the table keeps what it became, also when the load fails.
       shape = await alterTable(context, shape, prepared)
       const loaded = await transact(context, { ...input, shape, leavesOutStrays }, prepared)
-      return { ...loaded, notes: notesOf(input.shape, loaded.shape, prepared) }
+      const notes = notesOf(input.shape, loaded.shape, prepared)
+      return { ...loaded, notes: [...notes, ...(await noteOfTimes(context, input, loaded, prepared))] }
     } catch (error) {
       if (error instanceof DriftError && error.column === input.stream.bookmark && !leavesOutStrays) {
         leavesOutStrays = true
@@ -132,6 +134,16 @@ function notesOf(before: Shape, after: Shape, prepared: Prepared): string[] {
     notes.push(`${prepared.replacedNuls} rows had U+0000: it is U+2400 now, the original is in _extra`)
   }
   return notes
+}
+
+async function noteOfTimes(
+  { warehouse }: SyncContext,
+  { stream }: CommitInput,
+  { shape, hasExtras }: Loaded,
+  { chunks }: Prepared,
+): Promise<string[]> {
+  const count = hasExtras ? await countUnreadTimes(warehouse.engine, shape, stream, chunks) : 0
+  return count > 0 ? [`${count} times could not be read: they are text in _extra`] : []
 }
 
 /** A drift that even the careful path meets is shown as what the database said. */

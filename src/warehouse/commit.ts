@@ -5,12 +5,14 @@ import { messageOf, UserError } from '../errors.ts'
 import type { StateDatabase } from '../state/tables.ts'
 import { type Chunk, objectSizeOption, type Reject } from './chunk.ts'
 import { isRefusedInput } from './inspect.ts'
+import { ownColumns } from './names.ts'
 import { type Parsed, type ParseOptions, parsed, type Stamps } from './parse.ts'
 import type { Prepared } from './prepare.ts'
 import type { Session } from './session.ts'
 import type { Shape } from './shape.ts'
 import { instant, literal, literals, quoted } from './sql.ts'
 import { changeTable, keyExpressions, tableOf } from './tables.ts'
+import { optionalTimes } from './unread.ts'
 
 /** Which rows of the table a load replaces. */
 export type Scope =
@@ -46,6 +48,8 @@ export interface Loaded {
   readonly rowsRead: number
   readonly rowsWritten: number
   readonly rowsRejected: number
+  /** A row of this load has something in `_extra`: times that cannot be read may be among it. */
+  readonly hasExtras: boolean
 }
 
 /** The fast path met a value that it cannot take; the careful path can. */
@@ -84,14 +88,14 @@ export async function load(trx: Transaction<StateDatabase>, session: Session, in
   const shape = await changeTable(trx, session, input.before, prepared.shape, stamps.loadedAt)
   await session.reserve(trx, tableOf(session, stream.name))
   try {
-    const { written, rejected } =
+    const { written, rejected, hasExtras } =
       input.scope.kind === 'window'
         ? await replaceWindow(trx, session, input, shape, input.scope)
         : await replaceEntities(trx, session, input, shape, input.scope)
     await insertRejects(trx, stream, prepared.rejects, stamps)
     const rowsRejected = rejected + prepared.rejects.length
     refuseTooMany(rowsRejected, input)
-    return { shape, rowsRead: prepared.lines, rowsWritten: written, rowsRejected }
+    return { shape, rowsRead: prepared.lines, rowsWritten: written, rowsRejected, hasExtras }
   } catch (error) {
     if (/\bdrift:/.test(String(error)) || isRefusedInput(error) || isRefusedValue(error)) {
       throw new DriftError(error)
@@ -107,6 +111,7 @@ const isRefusedValue = (error: unknown): boolean =>
 interface Replaced {
   readonly written: number
   readonly rejected: number
+  readonly hasExtras: boolean
 }
 
 async function replaceWindow(
@@ -135,8 +140,9 @@ async function replaceWindow(
     const now = await count(trx, table, within(from, heldUntil))
     if (now < held) throw new ShrunkWindow(held, now)
   }
+  const hasExtras = await anyExtra(trx, shape, stream, `${table} where ${within(start, to)}`)
   const good = prepared.lines - prepared.rejects.length
-  if (written === good) return { written, rejected: 0 }
+  if (written === good) return { written, rejected: 0, hasExtras }
   const time_ = `json_time(json ->> ${literal(stream.bookmark as string)})`
   const rejected = await rejectRows(trx, session, input, {
     condition: `${time_} is null or not (${time_} >= ${instant(from)} and ${time_} < ${instant(to)})`,
@@ -144,7 +150,7 @@ async function replaceWindow(
     reason: `case when ${time_} is null then 'createdAt cannot be read: ' || coalesce(json ->> 'createdAt', 'null')
       else 'createdAt ' || (json ->> 'createdAt') || ' lies outside of the window asked for' end`,
   })
-  return { written, rejected }
+  return { written, rejected, hasExtras }
 }
 
 async function replaceEntities(
@@ -164,23 +170,38 @@ async function replaceEntities(
   await session.append(trx, staging, reading(input, shape, { where }))
   const keyless = key.map((expression) => `${expression} is null or ${expression}::varchar = ''`).join(' or ')
   const withoutKey = await sql.raw(`delete from ${staging} where ${keyless}`).execute(trx)
+  const hasExtras = await anyExtra(trx, shape, stream, `${staging} where true`)
   if (scope.kind === 'table') await sql.raw(`delete from ${table}`).execute(trx)
   if (scope.kind === 'list') {
     await sql.raw(`delete from ${table} where ${quoted('listId')} = ${scope.listId}`).execute(trx)
   }
   const written = await session.replaceByKey(trx, table, staging, key, shape.columns)
-  if (!withoutKey.numAffectedRows) return { written, rejected: 0 }
+  if (!withoutKey.numAffectedRows) return { written, rejected: 0, hasExtras }
   const missing = stream.key.map((name) => {
     // The arrow binds weaker than what follows it.
     const value = `(json -> ${literal(`$."${name}"`)})`
-    return `${value} is null or json_text(${value}) in ('', 'null') or is_nested(${value})`
+    return `${value} is null or ${value}::varchar in ('null', '""') or is_nested(${value})`
   })
   const rejected = await rejectRows(trx, session, input, {
     condition: missing.join(' or '),
     code: `'missing_key'`,
     reason: literal(`the record has no usable ${stream.key.join(', ')}`),
   })
-  return { written, rejected }
+  return { written, rejected, hasExtras }
+}
+
+/** A cheap question, asked only where an answer matters: most rows have nothing in `_extra`. */
+async function anyExtra(
+  trx: Transaction<StateDatabase>,
+  shape: Shape,
+  stream: Stream,
+  rows: string,
+): Promise<boolean> {
+  if (optionalTimes(shape, stream).length === 0) return false
+  const found = await sql
+    .raw(`select 1 as found from ${rows} and ${quoted(ownColumns.extra)} is not null limit 1`)
+    .execute(trx)
+  return found.rows.length > 0
 }
 
 function reading(
