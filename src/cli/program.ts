@@ -2,9 +2,13 @@
 import { Command, CommanderError, Option } from 'commander'
 import { exitCodes, InterruptedError, messageOf, UserError } from '../errors.ts'
 import { version } from '../package-files.ts'
+import { approveCommand } from './approve.ts'
 import { checkCommand } from './check.ts'
 import type { CommandGroup, Runtime } from './command.ts'
 import { demoCommand } from './demo.ts'
+import { exportCommand } from './export.ts'
+import { exportsCommand } from './exports.ts'
+import { importTdCommand } from './import-td.ts'
 import { initCommand } from './init.ts'
 import type { Interruption } from './interruption.ts'
 import { logLevels } from './logger.ts'
@@ -22,10 +26,14 @@ const groups: readonly CommandGroup[] = [
   checkCommand,
   streamsCommand,
   syncCommand,
+  exportCommand,
+  exportsCommand,
   runsCommand,
+  approveCommand,
   rejectsCommand,
   statusCommand,
   sqlCommand,
+  importTdCommand,
   sandboxCommand,
   demoCommand,
 ]

@@ -1,5 +1,6 @@
 /** `rejects`: rows that could not be loaded or sent, with the reason. */
 import { type Command, Option } from 'commander'
+import { runRetry } from './approve.ts'
 import { action, type Context, type Runtime, withExamples } from './command.ts'
 import { counted, cut, oneLine, table, time } from './text.ts'
 import { wholeNumber } from './values.ts'
@@ -9,6 +10,7 @@ interface RejectsOptions {
   readonly stream?: string
   readonly export?: string
   readonly limit: number
+  readonly retry?: boolean
 }
 
 export function rejectsCommand(program: Command, runtime: Runtime): void {
@@ -19,11 +21,14 @@ export function rejectsCommand(program: Command, runtime: Runtime): void {
     .option('--stream <name>', 'those of one stream')
     .addOption(new Option('--export <name>', 'those of one export').conflicts('stream'))
     .option('--limit <number>', 'how many to list', wholeNumber(1), 50)
+  command.option('--retry', 'send rows that Iterable refused again (of all exports, or of --export)')
   withExamples(command, 'rejects --stream email_open --limit 10', 'rejects --run 508a1087 --json')
   command.action(action<RejectsOptions>(runtime, runRejects))
 }
 
-async function runRejects({ open, terminal }: Context, options: RejectsOptions): Promise<undefined> {
+async function runRejects(context: Context, options: RejectsOptions): Promise<number | undefined> {
+  if (options.retry) return runRetry(context, options)
+  const { open, terminal } = context
   await using elt = await open()
   const page = await elt.rejects({ run: options.run, source: sourceOf(options), limit: options.limit })
   terminal.result(page, () => {
@@ -43,6 +48,7 @@ async function runRejects({ open, terminal }: Context, options: RejectsOptions):
         : counted(page.total, 'row'),
     )
   })
+  return undefined
 }
 
 function sourceOf({ stream, export: name }: RejectsOptions): string | undefined {

@@ -50,11 +50,8 @@ export async function adoptMembers(input: ExportInput, now: Date) {
         'confirmed_at',
       ]
       const values = `${literal(name)}, ${settings.list_id}, member_key, 'member', payload, 'adopted', ${literal(runId)}, ${instant(now)}`
-      try {
-        return await session.appendQuery(trx, table, columns, `select ${values} from (${file.select})`)
-      } finally {
-        await file[Symbol.asyncDispose]()
-      }
+      return session.appendQuery(trx, table, columns, `select ${values} from (${file.select})`)
     },
+    [Symbol.asyncDispose]: () => file[Symbol.asyncDispose](),
   }
 }

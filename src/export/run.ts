@@ -176,9 +176,8 @@ async function runAnew(input: ExportInput): Promise<ExportReport> {
     await using staged = await stage(input, now)
     for (const notice of staged.mapping.notices) tell(input, notices, notice)
     const destination = await inspectList(input, staged.fields)
-    const adopted = (await inSession(input, (session) => needsBaseline(session, definition)))
-      ? await adoptMembers(input, now)
-      : undefined
+    const isFirst = await inSession(input, (session) => needsBaseline(session, definition))
+    await using adopted = isFirst ? await adoptMembers(input, now) : undefined
     verdict = await inSession(input, (session) =>
       session.db.transaction().execute(async (trx) => {
         const planned = await planIn(session, trx, input, { staged, destination, now, notices, adopted })

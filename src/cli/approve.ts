@@ -1,0 +1,62 @@
+/** `runs approve`, `runs cancel` and `rejects --retry`: what people say to runs of exports. */
+import { userInfo } from 'node:os'
+import type { Command } from 'commander'
+import { exitCodes } from '../errors.ts'
+import { action, type Context, type Runtime, withExamples } from './command.ts'
+import { exportExitCode, sayExport, withProgress } from './export.ts'
+
+interface ApproveOptions {
+  readonly note?: string
+}
+
+/** Adds itself to the command `runs`. */
+export function approveCommand(program: Command, runtime: Runtime): void {
+  const runs = program.commands.find((command) => command.name() === 'runs')
+  if (!runs) throw new Error('runs comes before its subcommands: this is a fault of iterable-elt')
+  const approve = runs
+    .command('approve')
+    .description('Send exactly the plan that a brake has held.')
+    .argument('<run-id>', 'a held run, by its id or the beginning of it')
+    .option('--note <text>', 'why; kept with the run')
+  withExamples(approve, 'runs approve 508a1087 --note "spring cleaning"')
+  approve.action(action<ApproveOptions, [string]>(runtime, runApprove))
+  const cancel = runs
+    .command('cancel')
+    .description('End a run for good; what Iterable has acknowledged stays.')
+    .argument('<run-id>', 'a run of an export, by its id or the beginning of it')
+  withExamples(cancel, 'runs cancel 508a1087')
+  cancel.action(action<object, [string]>(runtime, runCancel))
+}
+
+async function runApprove(context: Context, { note }: ApproveOptions, runId: string): Promise<number> {
+  await using elt = await context.open()
+  const by = userInfo().username
+  const report = await withProgress(context, (request) =>
+    elt.approve(runId, { ...request, by, ...(note !== undefined && { note }) }),
+  )
+  context.terminal.result(report, () => sayExport(context.terminal, report))
+  return exportExitCode(report)
+}
+
+async function runCancel({ open, terminal }: Context, _options: object, runId: string): Promise<undefined> {
+  await using elt = await open()
+  const cancelled = await elt.cancel(runId)
+  terminal.result(cancelled, () => terminal.say(`run ${cancelled.run_id} cancelled`))
+}
+
+/** Sends rows again that Iterable refused. */
+export async function runRetry(
+  context: Context,
+  { export: name }: { readonly export?: string },
+): Promise<number> {
+  const { terminal } = context
+  await using elt = await context.open()
+  const reports = await withProgress(context, (request) =>
+    elt.retryRejects({ ...request, ...(name !== undefined && { export: name }) }),
+  )
+  terminal.result({ runs: reports }, () => {
+    if (reports.length === 0) terminal.say('there are no rows that Iterable refused')
+    for (const report of reports) sayExport(terminal, report)
+  })
+  return Math.max(exitCodes.success, ...reports.map((report) => exportExitCode(report)))
+}
