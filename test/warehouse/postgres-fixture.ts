@@ -45,7 +45,7 @@ export async function query(url: string, sql: string): Promise<Record<string, un
   }
 }
 
-export const now = new Date('2026-06-01T00:00:00Z')
+const now = new Date('2026-06-01T00:00:00Z')
 const allTime = { kind: 'window', from: new Date('2000-01-01'), to: new Date('2100-01-01') } as const
 
 export interface LoadOptions extends UseOptions {
