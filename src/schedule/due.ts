@@ -13,25 +13,19 @@ type Db = Kysely<StateDatabase>
 
 /**
  * Claims every tick that is due: it becomes a run, queued or skipped, in the transaction that moves its schedule on.
- * Resolves to true when more is due at once.
+ * Resolves to when something falls due next (a time that is past: there is more to claim at once).
  */
-export async function claimDue(db: Db, known: readonly KnownSchedule[], now: Date): Promise<boolean> {
-  let hasMore = false
-  for (const one of known.filter((each) => isDue(each, now))) {
-    const next = await claim(db, one, now)
-    hasMore ||= next !== null && next <= now
-  }
-  return hasMore
-}
-
-/** When the next tick or retry of these schedules falls due. */
-export function nextDue(known: readonly KnownSchedule[], now: Date): Date | null {
+export async function claimDue(db: Db, known: readonly KnownSchedule[], now: Date): Promise<Date | null> {
   let next: Date | null = null
-  for (const { row } of known) {
-    const at = row.retry_at && row.retry_at > now ? row.retry_at : row.next_due_at
-    if (at && at > now && (!next || at < next)) next = at
+  for (const one of known) {
+    const at = isDue(one, now) ? await claim(db, one, now) : nextDue(one, now)
+    if (at && (!next || at < next)) next = at
   }
   return next
+}
+
+function nextDue({ row }: KnownSchedule, now: Date): Date | null {
+  return row.retry_at && row.retry_at > now ? row.retry_at : row.next_due_at
 }
 
 function isDue({ row, schedule }: KnownSchedule, now: Date): boolean {
@@ -59,8 +53,9 @@ async function claim(db: Db, { row, schedule }: KnownSchedule, now: Date): Promi
       ...(!isPaused && { retry_at: null, retry_run_id: null }),
     })
     if (!isClaimed) return null
-    const isCovered = activity.active > 0 || (await enqueueTicks(trx, row.name, plan, now))
-    const mustRetry = !isPaused && row.retry_run_id !== null && (schedule.catchup === 'all' || !isCovered)
+    const runsNow = await enqueueTicks(trx, row.name, plan, now)
+    const isCovered = activity.active > 0 || (runsNow && schedule.catchup !== 'all')
+    const mustRetry = !isPaused && row.retry_run_id !== null && !isCovered
     if (mustRetry) await retry(trx, row.name, row.retry_run_id as string, now)
     return next
   })

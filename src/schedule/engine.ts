@@ -7,7 +7,7 @@ import { databaseTime } from '../state/schedules.ts'
 import type { StateDatabase } from '../state/tables.ts'
 import { migrate } from '../warehouse/migrations.ts'
 import type { Warehouse } from '../warehouse/session.ts'
-import { acceptRequests, claimDue, nextDue } from './due.ts'
+import { acceptRequests, claimDue } from './due.ts'
 import { type Announce, endRun, putBack } from './end.ts'
 import type { JobDefinition, Jobs } from './job.ts'
 import { breakLeases, renewLeases } from './leases.ts'
@@ -81,15 +81,12 @@ export class Engine {
       await this.#heartbeat(db, now, until)
       await this.#breakLeases(db, now, false)
       const known = await currentSchedules(db, now, this.#input.announce)
-      const hasMore = await claimDue(db, known, now)
+      const due = await claimDue(db, known, now)
       await acceptRequests(db, (job) => this.#isKnown(job, known), now)
       const slots = canBegin ? this.#input.concurrency - this.#atWork.size : 0
       await this.#begin(db, { now, until, known, slots })
-      const wakes = [nextDue(known, now), await nextRetry(db, now)].flatMap((at) =>
-        at ? [at.getTime()] : [],
-      )
-      const wakeInMs = wakes.length > 0 ? Math.min(...wakes) - now.getTime() : null
-      return hasMore ? 0 : wakeInMs
+      const wakes = [due, await nextRetry(db, now)].flatMap((at) => (at ? [at.getTime()] : []))
+      return wakes.length > 0 ? Math.max(0, Math.min(...wakes) - now.getTime()) : null
     })
     return { begun: this.#handOver(), wakeInMs }
   }

@@ -106,13 +106,13 @@ export type QueueEntry = Selectable<QueueTable>
 /** Runs that could be begun, oldest first: one of each job that nobody works on. */
 export async function startable(db: Db, now: Date): Promise<QueueEntry[]> {
   const rows = await db
-    .selectFrom('queue')
-    .leftJoin('leases', 'leases.job', 'queue.job')
-    .selectAll('queue')
+    .selectFrom('queue as waiting')
+    .leftJoin('leases', 'leases.job', 'waiting.job')
+    .selectAll('waiting')
     .where('leases.run_id', 'is', null)
     .where((where) => where.or([where('not_before', 'is', null), where('not_before', '<=', now)]))
     .orderBy('due_at')
-    .orderBy('queue.run_id')
+    .orderBy('waiting.run_id')
     .execute()
   const jobs = new Set<string>()
   return rows.filter(({ job }) => !jobs.has(job) && jobs.add(job))
