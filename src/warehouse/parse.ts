@@ -88,7 +88,7 @@ function readType(column: TableColumn, { precise, key }: ParseOptions): 'JSON' |
 }
 
 function expression(column: TableColumn, key: string, shape: Shape, options: ParseOptions): string {
-  const value = valueOf(column, key, shape)
+  const value = valueExpression(column, key, shape)
   const drift = `drift(${literal(column.name)})`
   switch (column.type) {
     case 'text':
@@ -109,7 +109,7 @@ function expression(column: TableColumn, key: string, shape: Shape, options: Par
 }
 
 /** The value of a field as it was read. */
-function valueOf({ source }: TableColumn, key: string, shape: Shape): string {
+function valueExpression({ source }: TableColumn, key: string, shape: Shape): string {
   if (shape.stream !== 'users' || source !== introApr.source) return quoted(key)
   const parent = shape.columns.find(({ source, type }) => source === introApr.parent && type === 'json')
   if (!parent) return quoted(key)
@@ -130,7 +130,7 @@ function runIdExpression(
     .filter(({ column }) => column.type === 'text' && !primaryKey.includes(column.name))
     .map(
       ({ column, key }) =>
-        `when is_nested(${valueOf(column, key, shape)}) then drift(${literal(column.name)})`,
+        `when is_nested(${valueExpression(column, key, shape)}) then drift(${literal(column.name)})`,
     )
   return checks.length === 0
     ? literal(stamps.runId)
