@@ -65,18 +65,31 @@ export function parsed(shape: Shape, chunks: readonly Chunk[], options: ParseOpt
 
 /**
  * The keys under which the fields of a table are read. It is the field's own name, unless another field of the table
- * differs from it only by case: names of one statement may not, so lines that hold the later one are rewritten, to a
- * key that no field of Iterable has.
+ * differs from it only by case: names of one statement may not, so in chunks that hold the later one it is renamed, to
+ * a name of the same length that no other field has.
  */
 export function readKeys(shape: Shape): ReadonlyMap<string, string> {
+  const fields = fieldColumns(shape)
   const taken = new Set<string>([extraKey])
+  const own = new Set(fields.map(({ source }) => source.toLowerCase()))
   const keys = new Map<string, string>()
-  for (const { source, name } of fieldColumns(shape)) {
-    const key = taken.has(source.toLowerCase()) ? `␀${name}` : source
+  for (const { source } of fields) {
+    const isFree = (name: string) => !taken.has(name.toLowerCase())
+    const key = isFree(source)
+      ? source
+      : (substitutes(source).find((name) => isFree(name) && !own.has(name.toLowerCase())) ??
+        `${extraKey}${keys.size}`)
     taken.add(key.toLowerCase())
     keys.set(source, key)
   }
   return keys
+}
+
+/** Names of the same length in bytes, one for each first letter that fields hardly have. */
+function substitutes(source: string): string[] {
+  const first = String.fromCodePoint(source.codePointAt(0) ?? 0)
+  const rest = source.slice(first.length)
+  return [...'~^|`#%&*+=;!?<>@$'].map((letter) => letter.repeat(Buffer.byteLength(first)) + rest)
 }
 
 function readType(column: TableColumn, { precise, key }: ParseOptions): 'JSON' | 'VARCHAR' {

@@ -9,6 +9,7 @@ import type { Engine } from './engine.ts'
 import { kindsInside, kindsOf } from './inspect.ts'
 import { extraKey } from './names.ts'
 import { introApr, readKeys } from './parse.ts'
+import { renamedChunk } from './rename.ts'
 import { rewriteChunk } from './rewrite.ts'
 import type { Dialect, Warehouse } from './session.ts'
 import { columnOf, fieldColumns, type Kind, type Shape, typeFor, withNewFields, withTypes } from './shape.ts'
@@ -121,7 +122,10 @@ async function shapeFor(
     kinds.set(field, new Set([...(kinds.get(field) ?? []), ...seen]))
   }
   for (const chunk of chunks) {
-    const unknown = [...chunk.fields].filter((field) => !known.has(field) && field !== extraKey)
+    // A field that an earlier chunk had is asked about no more: a value of another kind shows when it is loaded.
+    const unknown = [...chunk.fields].filter(
+      (field) => !known.has(field) && !kinds.has(field) && field !== extraKey,
+    )
     if (unknown.length > 0) {
       const seen = await kindsOf(engine, chunk, unknown.filter(isName))
       // In the order of appearance, which decides who keeps a name that differs only by case.
@@ -130,7 +134,12 @@ async function shapeFor(
         if (met) meet(field, met)
       }
     }
-    if (stream.name === 'users' && !known.has(introApr.source) && chunk.fields.has(introApr.parent)) {
+    if (
+      stream.name === 'users' &&
+      !known.has(introApr.source) &&
+      !kinds.has(introApr.source) &&
+      chunk.fields.has(introApr.parent)
+    ) {
       const inside = await kindsInside(engine, chunk, introApr.parent, introApr.member)
       if (inside.size > 0) meet(introApr.source, inside)
     }
@@ -198,6 +207,12 @@ async function rekeyedChunks(
   for (const chunk of chunks) {
     if (![...chunk.fields].some(isOdd)) {
       keyed.push(chunk)
+      continue
+    }
+    const renamed =
+      overflow.size === 0 ? await renamedChunk(chunk, join(directory, 'keyed'), keys) : undefined
+    if (renamed) {
+      keyed.push(renamed)
       continue
     }
     const rewritten = await rewriteChunk(chunk, join(directory, 'keyed'), {

@@ -15,7 +15,8 @@ const [quote, backslash, newline, comma] = [0x22, 0x5c, 0x0a, 0x2c]
 const [openObject, closeObject, openArray, closeArray] = [0x7b, 0x7d, 0x5b, 0x5d]
 
 export class LineScanner {
-  readonly #required: string
+  readonly #required: string | undefined
+  readonly #onName: ((bytes: Buffer, from: number, to: number) => void) | undefined
   readonly #names = new Map<string, Name>()
   /** Top-level fields in the order of their first appearance. */
   readonly fields = new Set<string>()
@@ -23,9 +24,13 @@ export class LineScanner {
   /** Lines that may be no records: without the required field, no object, or with brackets that do not close. */
   suspects = 0
   longestLineBytes = 0
+  /** A top-level name is written with an escape somewhere. */
+  hasEscapedNames = false
 
-  constructor(required: string) {
+  /** `onName` hears where each top-level name stands. */
+  constructor(required: string | undefined, onName?: (bytes: Buffer, from: number, to: number) => void) {
     this.#required = required
+    this.#onName = onName
   }
 
   /** Looks through complete lines; the last one may lack its newline. */
@@ -52,6 +57,7 @@ export class LineScanner {
         if (depth === 1 && expectsName) {
           last = this.#nameAt(bytes, from, at, last)
           if (last.isRequired) hasRequired = true
+          this.#onName?.(bytes, from, at)
           expectsName = false
         }
         if (bytes[at] !== quote) {
@@ -93,6 +99,7 @@ export class LineScanner {
         next: undefined,
       }
       this.#names.set(raw, name)
+      if (raw.includes('\\')) this.hasEscapedNames = true
       if (field !== undefined) this.fields.add(field)
     }
     if (previous) previous.next = name
