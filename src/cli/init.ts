@@ -100,9 +100,9 @@ async function refuseWrongValues({ warehouse, path, url, startDate }: InitOption
 }
 
 /** Asks for what no option says; an empty answer takes the default. */
-async function askFor(options: InitOptions, { stdin, signal }: Context): Promise<Answers> {
+async function askFor(options: InitOptions, { stdin, signal, terminal }: Context): Promise<Answers> {
   const { instant } = await import('../config/values.ts')
-  const reader = createInterface({ input: stdin, output: process.stderr })
+  const reader = createInterface({ input: stdin, output: terminal.noteStream })
   // Ctrl-C and Ctrl-D end the questions, and with them the command.
   const ended = new AbortController()
   reader.once('SIGINT', () => ended.abort())

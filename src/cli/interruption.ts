@@ -2,7 +2,7 @@
 import { exitCodes } from '../errors.ts'
 
 /** How long work may take to stop before the process ends anyway; what it has committed stays. */
-const graceMs = 1_700
+const graceMs = 1_500
 
 export interface Interruption {
   readonly signal: AbortSignal

@@ -4,7 +4,7 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { createRequire } from 'node:module'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { Readable, Writable } from 'node:stream'
+import { PassThrough, Writable } from 'node:stream'
 import { text } from 'node:stream/consumers'
 import { pathToFileURL } from 'node:url'
 import { runProgram } from '../../src/cli/program.ts'
@@ -22,6 +22,8 @@ export interface Ended {
 export interface RunOptions {
   readonly cwd: string
   readonly env?: Record<string, string>
+  /** What is typed at each question, in a process whose input is a terminal. */
+  readonly answers?: readonly string[]
 }
 
 /** Starts a command; `ended` resolves when it has. */
@@ -42,13 +44,17 @@ export function start(
 }
 
 /** Runs the program in this process, with the configuration of `cwd` unless another is named. */
-export async function run(args: readonly string[], { cwd, env = {} }: RunOptions): Promise<Ended> {
+export async function run(args: readonly string[], { cwd, env = {}, answers }: RunOptions): Promise<Ended> {
+  const stdin = Object.assign(new PassThrough(), { isTTY: answers !== undefined })
+  const typed = [...(answers ?? [])]
   const stdout = collector()
-  const stderr = collector()
+  const stderr = collector((text) => {
+    if (text.endsWith(']: ')) stdin.write(`${typed.shift()}\n`)
+  })
   const { ended } = runProgram({
     args,
     env: { ITERABLE_ELT_CONFIG: join(cwd, 'config.json'), ...env },
-    stdin: Readable.from([]) as NodeJS.ReadStream,
+    stdin: stdin as unknown as NodeJS.ReadStream,
     stdout: stdout.stream,
     stderr: stderr.stream,
     interruption: { signal: new AbortController().signal, waitForTheEnd() {} },
@@ -56,11 +62,15 @@ export async function run(args: readonly string[], { cwd, env = {} }: RunOptions
   return { exitCode: await ended, stdout: stdout.text(), stderr: stderr.text() }
 }
 
-function collector(): { readonly stream: NodeJS.WriteStream; readonly text: () => string } {
+function collector(onText: (text: string) => void = () => {}): {
+  readonly stream: NodeJS.WriteStream
+  readonly text: () => string
+} {
   const pieces: string[] = []
   const stream = new Writable({
     write(piece: Buffer, _encoding, done) {
       pieces.push(piece.toString())
+      onText(piece.toString())
       done()
     },
   })

@@ -1,0 +1,48 @@
+import { mkdir, readdir, writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { expect, test } from 'vitest'
+import { eachWarehouse } from '../support/warehouse.ts'
+import { run, start, temporaryFolder } from './run.ts'
+
+eachWarehouse(
+  'demo shows the whole product in under a minute, from a fresh start each time',
+  async ({ config, tempDir }) => {
+    const where = config.type === 'duckdb' ? [] : ['--warehouse', 'postgres', '--url', config.url]
+    const startedMs = performance.now()
+    const { ended } = start(['demo', ...where, '--json'], { cwd: tempDir })
+    const { exitCode, stdout, stderr } = await ended
+    expect({ exitCode, stderr: exitCode === 0 ? '' : stderr }).toEqual({ exitCode: 0, stderr: '' })
+    expect(performance.now() - startedMs).toBeLessThan(60_000)
+
+    const { steps } = JSON.parse(stdout)
+    expect(steps.sync).toMatchObject({ state: 'succeeded', rows_rejected: 0 })
+    expect(steps.tables).toHaveLength(16)
+    expect(steps.tables.filter(({ rows }: { rows: number }) => !(rows > 0))).toEqual([])
+    const [campaigns, lists] = steps.queries
+    expect(campaigns.rows).toHaveLength(5)
+    expect(lists.rows.length).toBeGreaterThan(2)
+    // Only the last day and the one before it are read again.
+    expect(steps.incremental.rows_read).toBeLessThan(steps.sync.rows_read / 4)
+    expect(steps.incremental.rows_read).toBeGreaterThan(0)
+    const files = await readdir(join(tempDir, 'demo'))
+    expect(files.filter((name) => !name.endsWith('.work')).sort()).toEqual(
+      config.type === 'duckdb' ? ['config.json', 'iterable.duckdb'] : ['config.json'],
+    )
+    const env = config.type === 'postgres' ? { DATABASE_URL: config.url } : {}
+    const status = await run(['status', '--config', join(tempDir, 'demo/config.json')], { cwd: tempDir, env })
+    expect(status.stdout).toMatch(/email_send +[\d,]+ .*succeeded/)
+    if (config.type === 'postgres') expect(stdout + stderr + status.stdout).not.toContain(config.url)
+  },
+  120_000,
+)
+
+test('demo leaves alone what no demo has made', async () => {
+  await using folder = await temporaryFolder()
+  const directory = join(folder.path, 'mine')
+  await mkdir(directory)
+  await writeFile(join(directory, 'config.json'), '{}')
+  const ended = await run(['demo', '--directory', directory], { cwd: folder.path })
+  expect(ended.exitCode).toBe(2)
+  expect(ended.stderr).toContain('no demo has made')
+  expect(await readdir(directory)).toEqual(['config.json'])
+})

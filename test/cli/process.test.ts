@@ -1,0 +1,114 @@
+/** What only a process of its own can show: signals, exit codes, the process title, real output streams. */
+import { once } from 'node:events'
+import { readFile } from 'node:fs/promises'
+import { afterAll, beforeAll, expect, test } from 'vitest'
+import { type Sandbox, startSandbox } from '../../src/sandbox/index.ts'
+import { configFor, runJson, start, temporaryFolder, writeConfig } from './run.ts'
+
+const days = 4
+let sandbox: Sandbox
+beforeAll(async () => {
+  const until = new Date(Date.now() - 600_000)
+  sandbox = await startSandbox({ until, now: until, days, users: 40, eventsPerDay: 100, rateLimits: false })
+})
+afterAll(() => sandbox.close())
+
+/** Resolves to what a process has printed, when what is looked for is part of it. */
+function printed(stream: NodeJS.ReadableStream | null, what: RegExp): Promise<string> {
+  let text = ''
+  return new Promise((resolve) => {
+    stream?.on('data', (piece: Buffer) => {
+      text += piece
+      if (what.test(text)) resolve(text)
+    })
+  })
+}
+
+test.each(['SIGINT', 'SIGTERM'] as const)(
+  '%s ends a sync within two seconds, and the next one does the rest',
+  async (signal) => {
+    await using folder = await temporaryFolder()
+    await writeConfig(folder.path, configFor(sandbox, { type: 'duckdb', path: 'w.duckdb' }, { days }))
+    sandbox.faults.next({
+      fault: 'stall',
+      path: '/api/export',
+      query: { dataTypeName: 'emailSend' },
+      times: 9,
+    })
+    const { child, ended } = start(['sync', 'email_send', 'lists', '--json'], { cwd: folder.path })
+    await printed(child.stderr, /succeeded lists/)
+    const stoppedMs = performance.now()
+    child.kill(signal)
+    const { exitCode, stdout, stderr } = await ended
+    expect(performance.now() - stoppedMs).toBeLessThan(2500)
+    expect(exitCode).toBe(130)
+    expect(stderr).toContain('stopping')
+    expect(JSON.parse(stdout)).toMatchObject({ state: 'cancelled' })
+
+    sandbox.faults.clear()
+    const again = await runJson(['sync', 'email_send'], { cwd: folder.path })
+    expect(again.document).toMatchObject({ state: 'succeeded' })
+    const runs = await runJson(['runs'], { cwd: folder.path })
+    expect(runs.document.runs.map(({ state }: { state: string }) => state)).toEqual([
+      'succeeded',
+      'cancelled',
+    ])
+    const { document } = await runJson(['sql', 'select count(*) as n from iterable.email_send'], {
+      cwd: folder.path,
+    })
+    expect(document).toEqual([{ n: sandbox.truth.events('emailSend').length }])
+  },
+)
+
+test('a second Ctrl-C ends the process at once', async () => {
+  await using folder = await temporaryFolder()
+  await writeConfig(folder.path, configFor(sandbox, { type: 'duckdb', path: 'w.duckdb' }, { days }))
+  sandbox.faults.next({ fault: 'stall', path: '/api/export', times: 9 })
+  const { child, ended } = start(['sync', 'email_send', 'lists'], { cwd: folder.path })
+  await printed(child.stderr, /succeeded lists/)
+  child.kill('SIGINT')
+  child.kill('SIGINT')
+  expect((await ended).exitCode).toBe(130)
+  sandbox.faults.clear()
+})
+
+test('neither output nor process title of a sync shows a secret', async () => {
+  await using folder = await temporaryFolder()
+  const { server } = sandbox.keys
+  // biome-ignore lint/suspicious/noTemplateCurlyInString: a reference of the configuration.
+  const config = configFor(sandbox, { type: 'duckdb', path: 'w.duckdb' }, { days, key: '${SECRET_KEY}' })
+  await writeConfig(folder.path, config)
+  sandbox.faults.next({ fault: 'stall', path: '/api/export', times: 9 })
+  const { child, ended } = start(['sync', 'email_send', 'lists', '--log-level', 'trace'], {
+    cwd: folder.path,
+    env: { SECRET_KEY: server },
+  })
+  await printed(child.stderr, /succeeded lists/)
+  const title = await readFile(`/proc/${child.pid}/cmdline`, 'utf8').catch(() => '')
+  child.kill('SIGINT')
+  const { stdout, stderr } = await ended
+  sandbox.faults.clear()
+  expect(stderr).toContain('/api/lists: 200')
+  expect(`${title}${stdout}${stderr}`).not.toContain(server)
+})
+
+test('sandbox tells its address and keys, and runs until Ctrl-C', async () => {
+  await using folder = await temporaryFolder()
+  const { child, ended } = start(['sandbox', '--users', '5', '--days', '2', '--json'], { cwd: folder.path })
+  const { url, keys } = JSON.parse(await printed(child.stdout, /\n\}\n/))
+  const answer = await fetch(`${url}/api/lists`, { headers: { 'Api-Key': keys.server } })
+  expect(answer.status).toBe(200)
+  child.kill('SIGINT')
+  expect((await ended).exitCode).toBe(0)
+})
+
+test('a reader that has seen enough is no error', async () => {
+  await using folder = await temporaryFolder()
+  await writeConfig(folder.path, configFor(sandbox, { type: 'duckdb', path: 'w.duckdb' }))
+  const query = 'select * from range(300000)'
+  const { child, ended } = start(['sql', query, '--format', 'csv'], { cwd: folder.path })
+  ended.catch(() => {})
+  const closed = once(child, 'exit')
+  child.stdout?.once('data', () => child.stdout?.destroy())
+  expect(await closed).toEqual([0, null])
+})
