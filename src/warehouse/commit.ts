@@ -5,7 +5,7 @@ import { messageOf, UserError } from '../errors.ts'
 import type { StateDatabase } from '../state/tables.ts'
 import { type Chunk, objectSizeOption, type Reject } from './chunk.ts'
 import { isRefusedInput } from './inspect.ts'
-import { ownColumns } from './names.ts'
+import { extraKey, ownColumns } from './names.ts'
 import { type Parsed, type ParseOptions, parsed, type Stamps } from './parse.ts'
 import type { Prepared } from './prepare.ts'
 import type { Session } from './session.ts'
@@ -226,11 +226,12 @@ async function rejectRows(
   { condition, code, reason }: RejectRule,
 ): Promise<number> {
   const columns = ['run_id', 'source', 'code', 'reason', 'row', 'rejected_at']
+  const record = `replace(json::varchar, '"${extraKey}":{', '"${ownColumns.extra}":{')::json`
   return session.appendQuery(
     trx,
     `${quoted(session.names.sync)}.rejected_rows`,
     columns,
-    `select ${literal(stamps.runId)}, ${literal(`stream:${stream.name}`)}, ${code}, ${reason}, json, ${instant(stamps.loadedAt)}
+    `select ${literal(stamps.runId)}, ${literal(`stream:${stream.name}`)}, ${code}, ${reason}, ${record}, ${instant(stamps.loadedAt)}
      from ${objects(prepared.chunks)} where ${condition}`,
   )
 }
@@ -248,7 +249,7 @@ async function insertRejects(
     run_id: runId,
     source: `stream:${stream.name}`,
     code,
-    reason,
+    reason: reason.replaceAll('\0', '␀'),
     row: code === 'malformed_line' ? null : raw,
     raw: code === 'malformed_line' ? raw.replaceAll('\0', '␀') : null,
     rejected_at: loadedAt,

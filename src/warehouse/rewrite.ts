@@ -3,6 +3,7 @@
  * differ only by case, more fields than a table takes), is written anew line by line. Values are copied as text, so
  * that every digit of a number stays; bad lines are set aside.
  */
+import { isUtf8 } from 'node:buffer'
 import { createReadStream } from 'node:fs'
 import type { Chunk, Reject } from './chunk.ts'
 import { extraKey } from './names.ts'
@@ -38,15 +39,17 @@ export async function rewriteChunk(chunk: Chunk, directory: string, rules: Rewri
   const rejects: Reject[] = []
   let replacedSurrogates = 0
   let replacedNuls = 0
-  for await (const line of linesOf(chunk.path)) {
+  for await (const { line, isBroken } of linesOf(chunk.path)) {
     if (line.trim() === '') continue
     const fault = faultOf(line, rules)
     if (fault) {
-      rejects.push({ ...fault, raw: line })
+      // What is JSON is kept as JSON, and that of DuckDB has no half pairs.
+      const raw = fault.code === 'malformed_line' ? line : withoutHalfPairs(line).text
+      rejects.push({ ...fault, raw })
       continue
     }
     const { text, replaced } = withoutHalfPairs(line)
-    if (replaced || line.includes('\ufffd')) replacedSurrogates += 1
+    if (replaced || isBroken) replacedSurrogates += 1
     const { json, hadNul } = rewriteLine(text, rules)
     if (hadNul) replacedNuls += 1
     await writer.write(Buffer.from(`${json}\n`))
@@ -192,23 +195,34 @@ const withoutNul = (json: string): string =>
   json.replace(escapes, (found, code: string | undefined) => (code === '0000' ? '\\u2400' : found))
 
 /** The lines of a file, split at `\n` alone (U+2028 may stand inside of strings). */
-async function* linesOf(path: string): AsyncGenerator<string> {
+async function* linesOf(path: string): AsyncGenerator<Line> {
   let rest: Buffer[] = []
   for await (const block of createReadStream(path, { highWaterMark: 2 ** 20 }) as AsyncIterable<Buffer>) {
     let from = 0
     for (let end = block.indexOf(10); end >= 0; end = block.indexOf(10, from)) {
-      yield Buffer.concat([...rest, block.subarray(from, end)]).toString()
+      yield lineOf(Buffer.concat([...rest, block.subarray(from, end)]))
       rest = []
       from = end + 1
     }
     if (from < block.length) rest.push(block.subarray(from))
   }
-  if (rest.length > 0) yield Buffer.concat(rest).toString()
+  if (rest.length > 0) yield lineOf(Buffer.concat(rest))
+}
+
+interface Line {
+  readonly line: string
+  /** Its bytes were no UTF-8. */
+  readonly isBroken: boolean
+}
+
+function lineOf(bytes: Buffer): Line {
+  const line = bytes.toString()
+  return { line, isBroken: line.includes('\ufffd') && !isUtf8(bytes) }
 }
 
 /** True when a line of the chunk is no JSON object, or has none of the fields that mark a record (if any do). */
 export async function badLines(chunk: Chunk, marks: readonly string[]): Promise<boolean> {
-  for await (const line of linesOf(chunk.path)) {
+  for await (const { line } of linesOf(chunk.path)) {
     if (line.trim() === '') continue
     if (faultOf(line, { required: undefined, missingCode: '' })) return true
     if (marks.length === 0) continue
