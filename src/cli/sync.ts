@@ -89,7 +89,7 @@ async function instantOf(option: string, text: string): Promise<Date> {
 const usageError = (message: string) => new ConfigError(message, { code: 'usage' })
 
 /** The report as a table, with what went wrong below. */
-export function sayReport(terminal: Terminal, report: SyncReport): void {
+function sayReport(terminal: Terminal, report: SyncReport): void {
   const { colors } = terminal
   const rows = report.streams.map((stream) => [
     stream.stream,
