@@ -15,6 +15,7 @@ import { type ClientContext, createClient, type IterableClient } from './iterabl
 import { systemClock } from './iterable/clock.ts'
 import { version } from './package-files.ts'
 import { queryRows, type ResultRow } from './report/query.ts'
+import { readState } from './report/read.ts'
 import {
   type RejectPage,
   type RejectQuery,
@@ -26,6 +27,7 @@ import {
 } from './report/runs.ts'
 import { readStatus, type Status } from './report/status.ts'
 import { readStreams, type StreamStatus } from './report/streams.ts'
+import { readBookmarks } from './state/bookmarks.ts'
 import { planSync, type SyncPlan } from './sync/dry-run.ts'
 import { type Reach, sliceOf } from './sync/plan.ts'
 import type { SyncEvent, SyncReport } from './sync/progress.ts'
@@ -139,8 +141,9 @@ export async function openParsed(
     },
     async planSync(request = {}) {
       await using iterable = client()
+      const bookmarks = await readState({ warehouse, config }, ({ db }) => readBookmarks(db))
       return await planSync({
-        warehouse,
+        bookmarks: bookmarks ?? new Map(),
         client: iterable,
         connection: connection(),
         config: config.sync,

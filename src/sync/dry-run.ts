@@ -2,8 +2,6 @@
 import type { Stream } from '../catalog/index.ts'
 import type { IterableClient } from '../iterable/client.ts'
 import type { EndpointName } from '../iterable/endpoints.ts'
-import { readBookmarks } from '../state/bookmarks.ts'
-import { migrate } from '../warehouse/migrations.ts'
 import { partsOf } from './plan.ts'
 import { readLists } from './readers.ts'
 import { countingClient } from './source.ts'
@@ -36,17 +34,10 @@ export async function planSync(
   },
 ): Promise<SyncPlan> {
   const selected = selectedStreams(input)
-  const bookmarks = await input.warehouse.use(
-    async (session) => {
-      await migrate(session)
-      return readBookmarks(session.db)
-    },
-    { signal: input.signal },
-  )
   const options = planOptions(input, input.now)
   const streams: StreamPlan[] = []
   for (const stream of selected) {
-    const parts = partsOf(stream, bookmarks.get(stream.name), options)
+    const parts = partsOf(stream, input.bookmarks.get(stream.name), options)
     streams.push({
       stream: stream.name,
       windows: parts.flatMap(({ window }) => window ?? []),

@@ -2,6 +2,7 @@
 import { InterruptedError, messageOf, UserError } from '../errors.ts'
 import { IterableHttpError } from '../iterable/errors.ts'
 import { ShrunkWindow } from '../warehouse/commit.ts'
+import { explainedFault } from '../warehouse/faults.ts'
 import type { Shape } from '../warehouse/shape.ts'
 import { type Committed, commitPart } from './commit.ts'
 import type { StreamStart, SyncContext } from './context.ts'
@@ -23,7 +24,7 @@ export async function syncStream(
   try {
     await work.run(plan)
   } catch (caught) {
-    error = context.signal.aborted ? new InterruptedError() : caught
+    error = context.signal.aborted ? new InterruptedError() : explainedFault(caught)
   }
   const report = work.report(error)
   context.emit({ type: 'finished', report })

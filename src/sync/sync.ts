@@ -68,7 +68,8 @@ export async function sync(input: SyncInput): Promise<SyncReport> {
   }
   const reports = await Promise.all(starts.map((start) => syncOne(context, input, start)))
   await removeSpool(warehouse.spoolDirectory)
-  return finish(input, reports)
+  // Within the lock: who comes next finds this run ended.
+  return await finish(input, reports)
 }
 
 /** The streams that a sync is about; a slice is for events only. */
@@ -200,7 +201,7 @@ async function finish(input: SyncInput, reports: readonly StreamReport[]): Promi
             : undefined,
         details: { reach: input.reach.kind, streams: reports },
       }),
-    { onWait },
+    { onWait, isRepeatable: true },
   )
   return report
 }
