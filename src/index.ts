@@ -10,9 +10,12 @@ import type { CheckReport } from './check/item.ts'
 import { connectionOf } from './config/connections.ts'
 import { parseConfig } from './config/load.ts'
 import type { Config, ConfigInput, WarehouseConfig } from './config/schema.ts'
+import { secretsOf } from './config/secrets.ts'
 import { createExporter, type Exporter } from './export/exporter.ts'
+import { loadExports } from './export/saved.ts'
 import { type ClientContext, createClient, type IterableClient } from './iterable/client.ts'
 import { systemClock } from './iterable/clock.ts'
+import { deliverMessages, type NotifyContext, recordHappening } from './notify/outbox.ts'
 import { version } from './package-files.ts'
 import { queryRows, type ResultRow } from './report/query.ts'
 import { readState } from './report/read.ts'
@@ -27,7 +30,11 @@ import {
 } from './report/runs.ts'
 import { readStatus, type Status } from './report/status.ts'
 import { readStreams, type StreamStatus } from './report/streams.ts'
+import type { JobDefinition, JobResult, Jobs, RunContext } from './schedule/job.ts'
+import { kindOfFailure } from './schedule/run.ts'
+import { createScheduler, type Scheduler } from './schedule/scheduler.ts'
 import { readBookmarks } from './state/bookmarks.ts'
+import { databaseTime } from './state/schedules.ts'
 import { planSync, type SyncPlan } from './sync/dry-run.ts'
 import { type Reach, sliceOf } from './sync/plan.ts'
 import type { SyncEvent, SyncReport } from './sync/progress.ts'
@@ -44,6 +51,9 @@ export type { ResultRow } from './report/query.ts'
 export type { Reject, RejectPage, RejectQuery, RunDetail, RunSummary } from './report/runs.ts'
 export type { Status } from './report/status.ts'
 export type { StreamStatus } from './report/streams.ts'
+export type { ScheduleStatus, WorkerStatus } from './schedule/control.ts'
+export type { Backfill, BackfillRequest, RequestedRun, WorkerRequest } from './schedule/scheduler.ts'
+export type { WorkerEvent } from './schedule/worker.ts'
 export type { SyncPlan } from './sync/dry-run.ts'
 export type { StreamReport, SyncEvent, SyncReport } from './sync/progress.ts'
 
@@ -59,10 +69,12 @@ export interface SyncRequest {
   readonly signal?: AbortSignal
   readonly onProgress?: (event: SyncEvent) => void
   readonly trigger?: string
+  /** Of the row in `runs` that a worker has made. */
+  readonly runId?: string
 }
 
 /** An open configuration. */
-export interface Elt extends AsyncDisposable, Exporter {
+export interface Elt extends AsyncDisposable, Exporter, Scheduler {
   readonly config: Config
   readonly warehouse: Warehouse
   /** Replicates Iterable into the warehouse. A stream that fails is told in the report, not thrown. */
@@ -119,10 +131,7 @@ export async function openParsed(
   const client = () => createClient(connection(), clientContext)
   const reachOf = ({ fullRefresh, slice }: SyncRequest): Reach =>
     slice ? sliceOf(slice.from, slice.to) : { kind: fullRefresh ? 'full' : 'incremental' }
-  return {
-    config,
-    warehouse,
-    client,
+  const work: Pick<Elt, 'sync'> & Exporter = {
     async sync(request = {}) {
       await using iterable = client()
       return await sync({
@@ -133,12 +142,22 @@ export async function openParsed(
         streams: request.streams,
         reach: reachOf(request),
         trigger: request.trigger ?? 'manual',
-        runId: randomUUID(),
+        runId: request.runId ?? randomUUID(),
         clock,
         signal: request.signal ?? new AbortController().signal,
         emit: request.onProgress ?? (() => {}),
       })
     },
+    ...createExporter({
+      ...{ config, warehouse, clock, random: Math.random },
+      clientFor: (to) => createClient(to, clientContext),
+    }),
+  }
+  return {
+    config,
+    warehouse,
+    client,
+    ...work,
     async planSync(request = {}) {
       await using iterable = client()
       const bookmarks = await readState({ warehouse, config }, ({ db }) => readBookmarks(db))
@@ -160,11 +179,87 @@ export async function openParsed(
     rejects: (query = {}) => readRejects({ warehouse, config }, { limit: 50, ...query }),
     status: () => readStatus({ warehouse, config }),
     query: (sql, options) => queryRows(warehouse, sql, options),
-    ...createExporter({
-      ...{ config, warehouse, clock, random: Math.random },
-      clientFor: (to) => createClient(to, clientContext),
-    }),
+    ...schedulerOf(work, { config, warehouse, env, clock }),
     [Symbol.asyncDispose]: () => warehouse[Symbol.asyncDispose](),
+  }
+}
+
+/** Syncs and exports as jobs of schedules, and who is told about them. */
+function schedulerOf(
+  work: Pick<Elt, 'sync'> & Exporter,
+  {
+    config,
+    warehouse,
+    env,
+    clock,
+  }: Pick<Elt, 'config' | 'warehouse'> & Required<Pick<OpenOptions, 'env' | 'clock'>>,
+): Scheduler {
+  const definitions = new Map<string, JobDefinition>()
+  const jobs: Jobs = {
+    async definitions() {
+      const saved = await loadExports(warehouse, config.exports.directory, { now: clock.now() })
+      definitions.clear()
+      definitions.set('sync', { job: 'sync', schedule: config.sync.schedule, definedIn: 'config' })
+      for (const { name, definedIn, definition } of saved) {
+        const { schedule, notify } = definition?.settings ?? {}
+        definitions.set(`export:${name}`, {
+          ...{ job: `export:${name}`, schedule, notify },
+          definedIn: definedIn === 'file' ? 'file' : 'exports',
+          isUnreadable: definition === undefined,
+        })
+      }
+      return [...definitions.values()]
+    },
+    run: (run) => runJob(work, run),
+  }
+  const notify: NotifyContext = {
+    notifications: config.notifications,
+    secrets: secretsOf(config, env),
+    env,
+    version: version(),
+  }
+  return createScheduler({
+    warehouse,
+    jobs,
+    concurrency: config.worker.concurrency,
+    disableAfterFailures: config.worker.disable_after_failures,
+    isSingle: isDuckdb(config.warehouse),
+    announce: (db, happening) =>
+      recordHappening(db, happening, definitions.get(happening.job)?.notify, notify),
+    deliver: () => deliverMessages({ ...notify, warehouse, time: databaseTime }),
+    sleep: clock.sleep,
+  })
+}
+
+/** Runs a job as its schedule asks for it. */
+async function runJob(
+  work: Pick<Elt, 'sync'> & Exporter,
+  { job, runId, trigger, nominalAt, previousNominalAt, signal, stopping }: RunContext,
+): Promise<JobResult> {
+  if (job === 'sync') {
+    const { state, streams } = await work.sync({ runId, trigger, signal })
+    const failed = streams.filter((stream) => stream.state === 'failed')
+    const kinds = failed.map(({ error_code }) => kindOfFailure(error_code ?? 'failed'))
+    return {
+      state,
+      kind: kinds.every((kind) => kind === 'config') ? 'config' : 'transient',
+      error: failed[0] && {
+        code: failed[0].error_code ?? 'failed',
+        text: failed.map(({ stream, error }) => `${stream}: ${error}`).join('\n'),
+      },
+    }
+  }
+  const { state, error, error_code, error_kind } = await work.export(job.replace(/^export:/, ''), {
+    ...{ runId, trigger },
+    // It finishes the batch on its way either way.
+    signal: AbortSignal.any([signal, stopping]),
+    ...(nominalAt && { nominalAt }),
+    ...(previousNominalAt && { previousNominalAt }),
+  })
+  return {
+    state,
+    kind: error_kind ?? 'run',
+    error: error === null ? undefined : { code: error_code ?? 'failed', text: error },
   }
 }
 

@@ -26,11 +26,10 @@ export interface SyncPlan {
 
 /** Plans a sync without reading any stream; the lists of the project are asked for, to count them. */
 export async function planSync(
-  input: Pick<
-    SyncInput,
-    'warehouse' | 'client' | 'connection' | 'config' | 'streams' | 'reach' | 'signal'
-  > & {
+  input: Pick<SyncInput, 'client' | 'connection' | 'config' | 'streams' | 'reach' | 'signal'> & {
     readonly now: Date
+    /** How far each stream has come; empty where nothing was ever synced. */
+    readonly bookmarks: ReadonlyMap<string, Date>
   },
 ): Promise<SyncPlan> {
   const selected = selectedStreams(input)
