@@ -95,7 +95,7 @@ function substitutes(source: string): string[] {
 function readType(column: TableColumn, { precise, key }: ParseOptions): 'JSON' | 'VARCHAR' {
   if (column.type === 'timestamptz' || column.embedded) return 'VARCHAR'
   if (column.type === 'text') {
-    return (precise && !key.includes(column.name)) || column.source === introApr.source ? 'JSON' : 'VARCHAR'
+    return precise || key.includes(column.name) || column.source === introApr.source ? 'JSON' : 'VARCHAR'
   }
   return 'JSON'
 }
@@ -105,7 +105,9 @@ function expression(column: TableColumn, key: string, shape: Shape, options: Par
   const drift = `drift(${literal(column.name)})`
   switch (column.type) {
     case 'text':
-      if (options.key.includes(column.name)) return `case when not is_nested(${value}) then ${value} end`
+      if (options.key.includes(column.name)) {
+        return `case when not is_nested(${value}) then json_text(${value}) end`
+      }
       return readType(column, options) === 'JSON' ? `json_text(${value})` : value
     case 'bigint':
     case 'double':
