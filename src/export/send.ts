@@ -54,20 +54,24 @@ export async function sendPlan(input: SendInput): Promise<void> {
   for (;;) {
     const failure = results.find((result) => 'error' in result)
     const mayGoOn = !failure && !stop.aborted
-    const { claimed, progress } = await inSession(input, (session) =>
+    const step = await inSession(input, (session) =>
       session.db.transaction().execute(async (trx) => {
         if (!(await holdsLease(trx, owner.runId, input.token))) throw leaseLost(owner)
         await record(trx, input, results)
-        const next = mayGoOn ? await claim(trx, input) : []
-        return { claimed: next, progress: await progressOf(trx, owner.runId) }
+        // Thrown only when what Iterable acknowledged is committed.
+        const verdict = await verdictOnRefusals(trx, input)
+        const claimed = mayGoOn && !verdict ? await claim(trx, input) : []
+        return { verdict, claimed, progress: await progressOf(trx, owner.runId) }
       }),
     )
-    if (progress) input.emit(progress)
+    if (step.progress) input.emit(step.progress)
+    if (step.verdict) throw step.verdict
     if (failure && 'error' in failure) throw causeOf(failure.error)
-    if (stop.aborted)
+    if (step.claimed.length === 0) {
+      if (step.progress?.batchesDone === step.progress?.batches) return
       throw new InterruptedError('interrupted; the next run of this export goes on where this one stopped')
-    if (claimed.length === 0) return
-    results = await Promise.all(claimed.map((batch) => attempt(batch, input)))
+    }
+    results = await Promise.all(step.claimed.map((batch) => attempt(batch, input)))
   }
 }
 
@@ -81,7 +85,6 @@ type Result = Claimed &
 
 async function claim(trx: Transaction<StateDatabase>, input: SendInput): Promise<readonly Claimed[]> {
   const { owner, courier } = input
-  await stopOnRefusals(trx, input)
   const batches = await nextBatches(trx, owner.runId, lanes)
   const first = batches[0]
   const last = batches.at(-1)
@@ -162,16 +165,15 @@ function kindOf(op: Batch['op'], { code }: Refused, existingOnly: boolean): 'tak
   return 'rejected'
 }
 
-async function stopOnRefusals(
+async function verdictOnRefusals(
   trx: Transaction<StateDatabase>,
   { owner, maxRejectPercent }: SendInput,
-): Promise<void> {
+): Promise<UserError | undefined> {
   const run = await readExportRun(trx, owner.runId)
-  if (!run) return
-  const refused = Number(run.refused)
-  const processed = Number(run.sent) + Number(run.removed) + refused
-  if (processed < rowsBeforeVerdict || refused * 100 <= processed * maxRejectPercent) return
-  throw tooManyRejects(refused, processed, maxRejectPercent)
+  const refused = Number(run?.refused ?? 0)
+  const processed = Number(run?.sent ?? 0) + Number(run?.removed ?? 0) + refused
+  const isTooMuch = processed >= rowsBeforeVerdict && refused * 100 > processed * maxRejectPercent
+  return isTooMuch ? tooManyRejects(refused, processed, maxRejectPercent) : undefined
 }
 
 export const tooManyRejects = (refused: number, processed: number, maxPercent: number) =>
@@ -189,7 +191,10 @@ const leaseLost = ({ runId }: Owner) =>
 
 const causeOf = (error: DeliveryError): unknown => error.cause
 
-async function progressOf(trx: Transaction<StateDatabase>, runId: string): Promise<ExportEvent | undefined> {
+async function progressOf(
+  trx: Transaction<StateDatabase>,
+  runId: string,
+): Promise<Extract<ExportEvent, { type: 'sending' }> | undefined> {
   const counts = await countBatches(trx, runId)
   const run = await readExportRun(trx, runId)
   return (
