@@ -77,6 +77,17 @@ export function* nominalTimes(
   yield* occurrencesBetween(cron, timezone, first, last)
 }
 
+/** The last nominal time before another one; null when there was none in the nine years before. */
+export function previousTick(schedule: Schedule, nominalAt: Date): Date | null {
+  const hourMs = 3_600_000
+  for (const reachMs of [2, 48, 24 * 70, 24 * 366 * 9].map((hours) => hours * hourMs)) {
+    let last: Date | null = null
+    for (const at of nominalTimes(schedule, new Date(nominalAt.getTime() - reachMs), nominalAt)) last = at
+    if (last) return last
+  }
+  return null
+}
+
 /** Spreads schedules with equal expressions; the same for a name in every process, so that previews stay true. */
 function jitterShareMs(name: string, jitterMs: number): number {
   if (jitterMs <= 0) return 0

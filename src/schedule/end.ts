@@ -1,10 +1,10 @@
 /** How a run ends: its row, its lease, its schedule and what there is to tell, in one transaction. */
 import type { Kysely } from 'kysely'
-import { findSchedule, updateSchedule } from '../state/schedules.ts'
+import { findSchedule, type Happening, updateSchedule } from '../state/schedules.ts'
 import type { StateDatabase } from '../state/tables.ts'
 import { afterRun, isSuccess } from './failures.ts'
 import { closeIncidents, openIncident } from './incidents.ts'
-import type { Happening, JobResult } from './job.ts'
+import type { JobResult } from './job.ts'
 import { releaseLease } from './leases.ts'
 import { dequeue } from './queue.ts'
 import type { Taken } from './take.ts'
@@ -35,7 +35,8 @@ export async function endRun(
       .set({
         state: result.state,
         finished_at: now,
-        ...(result.error && { error_code: result.error.code, error_text: result.error.text }),
+        error_code: result.error?.code ?? null,
+        error_text: result.error?.text ?? null,
       })
       .where('run_id', '=', runId)
       .execute()

@@ -28,6 +28,8 @@ export interface EngineInput {
   readonly disableAfterFailures: number
   /** A worker that does not look again within this is dead. */
   readonly leaseMs: number
+  /** It only does what it was asked for, and is no worker that others rely on. */
+  readonly isGuest?: boolean
   /** No other worker can be at work on this warehouse. */
   readonly isAlone: boolean
   /** Records what there is to tell. */
@@ -183,7 +185,8 @@ export class Engine {
   }
 
   async #write(db: Kysely<StateDatabase>, now: Date, until: Date, stoppedAt: Date | null): Promise<void> {
-    const { workerId, host, pid, concurrency } = this.#input
+    const { workerId, host, pid, concurrency, isGuest } = this.#input
+    if (isGuest) return
     this.#startedAt ??= now
     await writeWorker(db, {
       worker_id: workerId,

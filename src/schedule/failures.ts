@@ -28,7 +28,8 @@ export function afterRun(
     return { consecutive_failures: 0, transient_failures: 0, retry_at: null, retry_run_id: null }
   }
   if (result.state !== 'failed') return undefined
-  if (result.permanent) {
+  if (result.kind === 'run') return undefined
+  if (result.kind === 'config') {
     const failures = Number(row.consecutive_failures) + 1
     const reason = `${failures} configuration ${failures === 1 ? 'error' : 'errors in a row'}; the last: ${result.error?.text ?? 'unknown'}`
     const mustPause = failures >= disableAfterFailures && row.paused_at === null

@@ -4,7 +4,8 @@ import type { RunState } from '../state/tables.ts'
 
 /** Whom an export tells beside those of the configuration. */
 export interface NotifySettings {
-  readonly email: readonly string[]
+  readonly email?: readonly string[] | undefined
+  readonly webhook?: string | undefined
   readonly on: readonly NotifyEvent[]
 }
 
@@ -29,6 +30,8 @@ export interface RunContext {
   /** Null where nobody set one: a run asked for by hand. */
   readonly nominalAt: Date | null
   readonly dueAt: Date
+  /** The tick before the nominal time, as the schedule has it. */
+  readonly previousNominalAt: Date | null
   /** `schedule`, `retry`, `backfill`, `request` or `manual`. */
   readonly trigger: string
   /** 1, or more when the worker before died or was stopped in the middle of this run. */
@@ -39,11 +42,16 @@ export interface RunContext {
   readonly stopping: AbortSignal
 }
 
+export type FailureKind = 'config' | 'transient' | 'run'
+
 export interface JobResult {
   readonly state: RunState
   readonly error?: { readonly code: string; readonly text: string } | undefined
-  /** The failure is one of configuration: trying again does not help before somebody changes something. */
-  readonly permanent: boolean
+  /**
+   * What a failure calls for. `config`: a change by a person, and many in a row pause the schedule. `transient`: another
+   * try later. `run`: nothing (rows that are refused, a brake); the next tick comes as planned.
+   */
+  readonly kind: FailureKind
 }
 
 /** Jobs by their names. */
@@ -52,19 +60,4 @@ export interface Jobs {
   definitions(): Promise<readonly JobDefinition[]>
   /** Runs one. May throw: `locked` means that another process has it, and the run waits. */
   run(context: RunContext): Promise<JobResult>
-}
-
-/** Something to tell about a job. */
-export interface Happening {
-  readonly event: NotifyEvent | 'paused'
-  readonly job: string
-  readonly runId: string | null
-  readonly state: RunState | null
-  readonly nominalAt: Date | null
-  readonly code: string | null
-  readonly text: string | null
-  readonly at: Date
-  /** Since when it fails, and how often. */
-  readonly since: Date | null
-  readonly failures: number
 }

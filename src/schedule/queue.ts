@@ -84,8 +84,12 @@ export const kindOf = (job: string): string => job.split(':')[0] as string
 export async function activities(db: Db): Promise<ReadonlyMap<string, Activity>> {
   const rows = await db
     .selectFrom('queue')
+    .innerJoin('runs', 'runs.run_id', 'queue.run_id')
     .leftJoin('leases', 'leases.run_id', 'queue.run_id')
+    .where('runs.state', 'in', ['queued', 'running'])
     .select(['queue.job', 'queue.is_catchup', 'leases.run_id as held'])
+    // Making up for the past stands in nobody's way.
+    .where('queue.trigger', '!=', 'backfill')
     .execute()
   const byJob = new Map<string, Activity>()
   for (const { job, is_catchup, held } of rows) {
@@ -111,6 +115,7 @@ export async function startable(db: Db, now: Date): Promise<QueueEntry[]> {
     .selectAll('waiting')
     .where('leases.run_id', 'is', null)
     .where((where) => where.or([where('not_before', 'is', null), where('not_before', '<=', now)]))
+    .orderBy((row) => row.case().when('trigger', '=', 'backfill').then(1).else(0).end())
     .orderBy('due_at')
     .orderBy('waiting.run_id')
     .execute()

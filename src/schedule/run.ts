@@ -1,6 +1,6 @@
 /** One run at work: its job, the ways to stop it, and what its end means. */
 import { InterruptedError, messageOf, UserError } from '../errors.ts'
-import type { JobResult, Jobs } from './job.ts'
+import type { FailureKind, JobResult, Jobs } from './job.ts'
 import type { Taken } from './take.ts'
 
 /** Why a run is stopped before its end. */
@@ -29,11 +29,11 @@ export class RunAtWork {
 
   /** Works until the job ends, however it ends. Never rejects. */
   async work(jobs: Pick<Jobs, 'run'>, stopping: AbortSignal): Promise<Outcome> {
-    const { job, runId, nominalAt, dueAt, trigger, attempt, timeoutMs } = this.taken
+    const { timeoutMs, lease: _, takenAt: __, ...run } = this.taken
     const { signal } = this.#controller
     const timer = timeoutMs === null ? undefined : longTimer(() => this.stop('timeout'), timeoutMs)
     try {
-      const result = await jobs.run({ job, runId, nominalAt, dueAt, trigger, attempt, signal, stopping })
+      const result = await jobs.run({ ...run, signal, stopping })
       return this.#outcomeOf(result, stopping)
     } catch (error) {
       return this.#outcomeOf(failureOf(error), stopping)
@@ -50,7 +50,7 @@ export class RunAtWork {
       const text = `it took longer than its timeout of ${(this.taken.timeoutMs ?? 0) / 1000} s`
       return {
         kind: 'ended',
-        result: { state: 'failed', error: { code: 'timeout', text }, permanent: false },
+        result: { state: 'failed', error: { code: 'timeout', text }, kind: 'transient' },
       }
     }
     if (this.#reason === 'cancelled' || !stopping.aborted) {
@@ -62,14 +62,13 @@ export class RunAtWork {
 
 /** What an error means for its run. */
 function failureOf(error: unknown): JobResult {
-  if (error instanceof InterruptedError) return { state: 'cancelled', permanent: false }
+  if (error instanceof InterruptedError) return { state: 'cancelled', kind: 'run' }
   const code = error instanceof UserError ? error.code : 'unexpected'
-  const permanent = error instanceof UserError && isPermanent(code)
-  return { state: 'failed', error: { code, text: messageOf(error) }, permanent }
+  return { state: 'failed', error: { code, text: messageOf(error) }, kind: kindOfFailure(code) }
 }
 
 /** Codes of errors that stay until somebody changes the configuration, the query, the key or the list. */
-const permanentCodes = new Set([
+const configCodes = new Set([
   'config',
   'unauthorized',
   'forbidden',
@@ -84,7 +83,7 @@ const permanentCodes = new Set([
   'newer_warehouse',
 ])
 
-export const isPermanent = (code: string): boolean => permanentCodes.has(code)
+export const kindOfFailure = (code: string): FailureKind => (configCodes.has(code) ? 'config' : 'transient')
 
 /** Timers of Node fire at once when asked for more than 24.8 days. */
 const longTimer = (ring: () => void, delayMs: number): NodeJS.Timeout =>

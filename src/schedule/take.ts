@@ -1,6 +1,7 @@
 /** A waiting run becomes a run at work: its job's lease is taken and its row says so, in one transaction. */
 import type { Kysely } from 'kysely'
 import type { StateDatabase } from '../state/tables.ts'
+import { previousTick } from './definition.ts'
 import { type Lease, releaseLease, takeLease } from './leases.ts'
 import { type SkipReason, skipTexts } from './plan.ts'
 import { dequeue, type QueueEntry, startable } from './queue.ts'
@@ -15,6 +16,7 @@ export interface Taken {
   readonly runId: string
   readonly trigger: string
   readonly nominalAt: Date | null
+  readonly previousNominalAt: Date | null
   readonly dueAt: Date
   readonly attempt: number
   readonly takenAt: Date
@@ -89,6 +91,8 @@ async function take(
     runId,
     trigger,
     nominalAt: run.nominal_at,
+    previousNominalAt:
+      run.nominal_at && known?.schedule ? previousTick(known.schedule, run.nominal_at) : null,
     dueAt,
     attempt,
     takenAt: now,

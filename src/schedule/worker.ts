@@ -24,6 +24,8 @@ export type WorkerEvent =
       readonly tookMs: number
       readonly error: string | null
     }
+  /** A look came to nothing: the warehouse is away, or held by somebody. */
+  | { readonly type: 'failed'; readonly message: string }
   | { readonly type: 'notice'; readonly message: string }
   | { readonly type: 'stopping'; readonly atWork: number }
 
@@ -102,7 +104,7 @@ class Worker {
       onEvent({ type: 'looked', atWork: this.#engine.atWork.length, tookMs: performance.now() - startedMs })
       return Math.max(wakeInMs ?? Number.POSITIVE_INFINITY, 0)
     } catch (error) {
-      onEvent({ type: 'notice', message: `could not look for work: ${messageOf(error)}` })
+      onEvent({ type: 'failed', message: `could not look for work: ${messageOf(error)}` })
       return failurePauseMs
     }
   }

@@ -34,7 +34,11 @@ export async function beginRun(db: Kysely<StateDatabase>, run: NewRun): Promise<
       started_at: run.now,
       details,
     })
-    .onConflict((conflict) => conflict.column('run_id').doUpdateSet({ state: 'running', details }))
+    .onConflict((conflict) =>
+      conflict
+        .column('run_id')
+        .doUpdateSet({ state: 'running', details, error_code: null, error_text: null }),
+    )
     .execute()
 }
 

@@ -1,6 +1,7 @@
 /** The table of schedules: what is defined, when each runs next, and why it may not. */
 import { type Insertable, type Kysely, type Selectable, sql, type Updateable } from 'kysely'
-import type { SchedulesTable, StateDatabase } from './tables.ts'
+import type { NotifyEvent } from '../config/schema.ts'
+import type { RunState, SchedulesTable, StateDatabase } from './tables.ts'
 
 type Db = Kysely<StateDatabase>
 export type ScheduleRow = Selectable<SchedulesTable>
@@ -75,4 +76,19 @@ export async function updateSchedule(db: Db, name: string, progress: Progress): 
     .returning('name')
     .execute()
   return updated.length === 1
+}
+
+/** Something to tell about a job. */
+export interface Happening {
+  readonly event: NotifyEvent | 'paused'
+  readonly job: string
+  readonly runId: string | null
+  readonly state: RunState | null
+  readonly nominalAt: Date | null
+  readonly code: string | null
+  readonly text: string | null
+  readonly at: Date
+  /** Since when it fails, and how often. */
+  readonly since: Date | null
+  readonly failures: number
 }

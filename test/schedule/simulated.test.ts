@@ -142,7 +142,7 @@ eachWarehouse(
       start: '2026-03-01T00:30:00Z',
       definitions: [scheduled('export:vip', { cron: '@hourly' })],
       disableAfterFailures: 3,
-      work: () => failed('unknown_list', true),
+      work: () => failed('unknown_list', 'config'),
     })
     await simulation.goTo('2026-03-01T08:30:00Z')
     expect(simulation.ran).toHaveLength(3)
@@ -176,7 +176,7 @@ eachWarehouse('transient errors back off, longer each time, and pause nothing', 
   await using simulation = await Simulation.start(warehouse, {
     start: '2026-03-01T00:30:00Z',
     definitions: [scheduled('sync', { cron: '0 1 * * *' })],
-    work: () => failed('server_error', false),
+    work: () => failed('server_error', 'transient'),
   })
   await simulation.goTo('2026-03-01T05:00:00Z')
   const starts = (await warehouse.query('select started_at from iterable_sync.runs order by started_at')).map(
@@ -270,7 +270,7 @@ eachWarehouse(
     simulation.now = new Date('2026-03-01T01:00:11Z')
     const [taken] = (await simulation.engine.look({ canBegin: true })).begun
     expect(taken?.taken).toMatchObject({ runId: lost?.taken.runId, attempt: 2 })
-    const late = { kind: 'ended', result: failed('server_error', false) } as const
+    const late = { kind: 'ended', result: failed('server_error', 'transient') } as const
     expect(await dead.conclude(lost!, late)).toBe(false)
     expect(await simulation.engine.conclude(taken!, await taken!.work(simulation.jobs, stopping))).toBe(true)
     expect(await brief(warehouse)).toEqual(['03-01 01:00 succeeded'])

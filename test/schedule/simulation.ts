@@ -3,7 +3,8 @@
 import type { z } from 'zod'
 import { scheduleSchema } from '../../src/config/schema.ts'
 import { Engine } from '../../src/schedule/engine.ts'
-import type { Happening, JobDefinition, JobResult, RunContext } from '../../src/schedule/job.ts'
+import type { JobDefinition, JobResult, RunContext } from '../../src/schedule/job.ts'
+import type { Happening } from '../../src/state/schedules.ts'
 import { openDuckdb } from '../../src/warehouse/duckdb.ts'
 import { openPostgres } from '../../src/warehouse/postgres.ts'
 import type { Warehouse } from '../../src/warehouse/session.ts'
@@ -20,11 +21,11 @@ export const scheduled = (job: string, schedule: z.input<typeof scheduleSchema>)
   definedIn: 'config',
 })
 
-export const succeeded: JobResult = { state: 'succeeded', permanent: false }
-export const failed = (code: string, permanent: boolean): JobResult => ({
+export const succeeded: JobResult = { state: 'succeeded', kind: 'run' }
+export const failed = (code: string, kind: JobResult['kind']): JobResult => ({
   state: 'failed',
   error: { code, text: `it ended with ${code}` },
-  permanent,
+  kind,
 })
 
 export interface SimulationOptions {

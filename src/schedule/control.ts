@@ -1,0 +1,143 @@
+/** What people do to schedules: look at them, pause and resume them, run a job now, make up for the past. */
+import type { Kysely } from 'kysely'
+import { ConfigError } from '../errors.ts'
+import { suggestion } from '../nearest.ts'
+import { findSchedule, type ScheduleRow, updateSchedule } from '../state/schedules.ts'
+import type { StateDatabase } from '../state/tables.ts'
+import { dueAt, fingerprint, nextTick, nominalTimes, readSchedule, type Schedule } from './definition.ts'
+import { claimDue } from './due.ts'
+import { enqueue } from './queue.ts'
+import { liveWorkers } from './workers.ts'
+
+type Db = Kysely<StateDatabase>
+
+/** A schedule; an entry of `schedule list --json`. Times are ISO 8601. */
+export interface ScheduleStatus {
+  readonly name: string
+  readonly cron: string
+  readonly dialect: string
+  readonly timezone: string
+  readonly delay_seconds: number
+  readonly overlap: string
+  readonly catchup: string
+  readonly defined_in: string
+  readonly last_nominal_at: string | null
+  readonly next_nominal_at: string | null
+  readonly next_due_at: string | null
+  readonly retry_at: string | null
+  readonly paused_at: string | null
+  readonly paused_reason: string | null
+  readonly consecutive_failures: number
+  /** Why it cannot be read. */
+  readonly problem: string | null
+}
+
+export interface WorkerStatus {
+  readonly worker_id: string
+  readonly host: string
+  readonly pid: number
+  readonly concurrency: number
+  readonly running: number
+  readonly started_at: string
+  readonly seen_at: string
+}
+
+export function statusOf(row: ScheduleRow): ScheduleStatus {
+  const iso = (at: Date | null) => at?.toISOString() ?? null
+  const { name, cron, dialect, timezone, overlap, catchup, defined_in, paused_reason, problem } = row
+  return {
+    ...{ name, cron, dialect, timezone },
+    delay_seconds: Number(row.delay_seconds),
+    ...{ overlap, catchup, defined_in },
+    last_nominal_at: iso(row.last_nominal_at),
+    next_nominal_at: iso(row.next_nominal_at),
+    next_due_at: iso(row.next_due_at),
+    retry_at: iso(row.retry_at),
+    paused_at: iso(row.paused_at),
+    paused_reason,
+    consecutive_failures: Number(row.consecutive_failures),
+    problem,
+  }
+}
+
+export async function readLiveWorkers(db: Db, now: Date): Promise<readonly WorkerStatus[]> {
+  const rows = await liveWorkers(db, now)
+  return rows.map(({ worker_id, host, pid, concurrency, running, started_at, seen_at }) => ({
+    ...{ worker_id, host, pid: Number(pid) },
+    ...{ concurrency: Number(concurrency), running: Number(running) },
+    ...{ started_at: started_at.toISOString(), seen_at: seen_at.toISOString() },
+  }))
+}
+
+/** The name of a job as people write it: `vip` means `export:vip`. @throws ConfigError for one that nobody knows. */
+export function jobNamed(name: string, known: readonly string[], what: string): string {
+  const found = [name, `export:${name}`].find((one) => known.includes(one))
+  if (found) return found
+  const cure = known.length === 0 ? `; there is none yet` : suggestion(name, known)
+  throw new ConfigError(`there is no ${what} ${JSON.stringify(name)}${cure}`, { code: 'unknown_job' })
+}
+
+export async function pauseSchedule(
+  db: Db,
+  name: string,
+  reason: string,
+  now: Date,
+): Promise<ScheduleStatus> {
+  const row = (await findSchedule(db, name)) as ScheduleRow
+  if (row.paused_at === null) await updateSchedule(db, name, { paused_at: now, paused_reason: reason })
+  return statusOf((await findSchedule(db, name)) as ScheduleRow)
+}
+
+/** What fell due meanwhile is on record as skipped, and the schedule goes on with the next tick. */
+export async function resumeSchedule(db: Db, name: string, now: Date): Promise<ScheduleStatus> {
+  for (;;) {
+    const row = (await findSchedule(db, name)) as ScheduleRow
+    if (row.paused_at === null) return statusOf(row)
+    const schedule = readSchedule(row)
+    const isPlanned = row.planned_for === fingerprint(row)
+    const next = isPlanned ? await claimDue(db, [{ row, schedule }], now) : null
+    if (next && next <= now) continue
+    const anew = isPlanned ? undefined : nextTick(schedule, now)
+    await updateSchedule(db, name, {
+      ...{ paused_at: null, paused_reason: null, consecutive_failures: 0, transient_failures: 0 },
+      ...{ retry_at: null, retry_run_id: null },
+      ...(anew !== undefined && { next_nominal_at: anew, next_due_at: anew && dueAt(schedule, anew) }),
+    })
+  }
+}
+
+/** The most runs that one command may ask for. */
+const mostRuns = 10_000
+
+/** The nominal times in `[from, to)`. @throws ConfigError when there are none, or too many. */
+export function timesToBackfill(row: ScheduleRow, from: Date, to: Date): readonly Date[] {
+  const schedule: Schedule = readSchedule(row)
+  const times: Date[] = []
+  for (const at of nominalTimes(schedule, from, to)) {
+    times.push(at)
+    if (times.length > mostRuns) {
+      throw new ConfigError(
+        `these are more than ${mostRuns} runs; ask for a shorter time with --from and --to`,
+      )
+    }
+  }
+  return times
+}
+
+/** Puts a run of each nominal time into the queue. Resolves to their ids. */
+export async function enqueueBackfill(
+  db: Db,
+  job: string,
+  times: readonly Date[],
+  now: Date,
+): Promise<readonly string[]> {
+  return db.transaction().execute(async (trx) => {
+    const ids: string[] = []
+    for (const [index, nominalAt] of times.entries()) {
+      // A millisecond apart, so that they are begun in this order.
+      const entry = { job, trigger: 'backfill', nominalAt, dueAt: new Date(now.getTime() + index) }
+      ids.push((await enqueue(trx, entry)) as string)
+    }
+    return ids
+  })
+}
