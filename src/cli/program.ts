@@ -15,11 +15,13 @@ import { logLevels } from './logger.ts'
 import { rejectsCommand } from './rejects.ts'
 import { runsCommand } from './runs.ts'
 import { sandboxCommand } from './sandbox.ts'
+import { scheduleCommand } from './schedule.ts'
 import { sqlCommand } from './sql.ts'
 import { statusCommand } from './status.ts'
 import { streamsCommand } from './streams.ts'
 import { syncCommand } from './sync.ts'
 import { Terminal, type TerminalStreams } from './terminal.ts'
+import { workerCommand } from './worker.ts'
 
 const groups: readonly CommandGroup[] = [
   initCommand,
@@ -31,6 +33,8 @@ const groups: readonly CommandGroup[] = [
   runsCommand,
   approveCommand,
   rejectsCommand,
+  scheduleCommand,
+  workerCommand,
   statusCommand,
   sqlCommand,
   importTdCommand,

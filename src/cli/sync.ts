@@ -79,7 +79,8 @@ async function reachOf({
   return { slice }
 }
 
-async function instantOf(option: string, text: string): Promise<Date> {
+/** An option that is a day or an instant. @throws ConfigError */
+export async function instantOf(option: string, text: string): Promise<Date> {
   const { instant } = await import('../config/values.ts')
   const { data, error } = instant.safeParse(text)
   if (data) return data

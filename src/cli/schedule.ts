@@ -1,0 +1,240 @@
+/** `schedule …`: when jobs run, what an expression means, and making up for the past. */
+import { type Command, Option } from 'commander'
+import { ConfigError, exitCodes } from '../errors.ts'
+import type { RequestedRun, ScheduleStatus } from '../index.ts'
+import { action, type Context, type Runtime, withExamples } from './command.ts'
+import { instantOf } from './sync.ts'
+import type { Terminal } from './terminal.ts'
+import { counted, oneLine, table, time } from './text.ts'
+import { wholeNumber } from './values.ts'
+
+interface ExplainOptions {
+  readonly timezone: string
+  readonly dialect: 'treasuredata' | 'standard'
+  readonly count: number
+  readonly from?: string
+}
+
+interface BackfillOptions {
+  readonly from: string
+  readonly to: string
+  readonly dryRun?: boolean
+}
+
+export function scheduleCommand(program: Command, runtime: Runtime): void {
+  const schedule = program.command('schedule').description('When jobs run, and when they would.')
+  withExamples(schedule, 'schedule list', 'schedule explain "0 6 * * mon" --timezone Europe/Berlin')
+
+  const list = schedule.command('list').description('All schedules: what is next, what is paused and why.')
+  withExamples(list, 'schedule list')
+  list.action(action<object>(runtime, runList))
+
+  const next = schedule
+    .command('next')
+    .description('The coming run times of an expression, of one schedule, or of all.')
+    .argument('[expression...]', 'a cron expression, or the name of a schedule')
+  withExamples(explainOptions(next), 'schedule next "@daily" --timezone Asia/Tokyo', 'schedule next sync')
+  next.action(action<ExplainOptions, [readonly string[]]>(runtime, runNext))
+
+  const explain = schedule
+    .command('explain')
+    .description('Say in words what an expression does; needs no configuration.')
+    .argument('<expression...>', 'a cron expression')
+  withExamples(explainOptions(explain), 'schedule explain "0 0 */5 * mon" --count 5')
+  explain.action(action<ExplainOptions, [readonly string[]]>(runtime, runExplain))
+
+  const pause = schedule
+    .command('pause')
+    .description('Keep a schedule from running; its ticks are recorded as skipped.')
+    .argument('<name>', 'sync, or the name of an export')
+    .option('--reason <text>', 'kept with the schedule')
+  withExamples(pause, 'schedule pause vip --reason "list is being cleaned"')
+  pause.action(action<{ readonly reason?: string }, [string]>(runtime, runPause))
+
+  const resume = schedule
+    .command('resume')
+    .description('Let a paused schedule go on with its next tick.')
+    .argument('<name>', 'sync, or the name of an export')
+  withExamples(resume, 'schedule resume vip')
+  resume.action(action<object, [string]>(runtime, runResume))
+
+  const run = schedule
+    .command('run')
+    .description('Run a job now, as its schedule would, and wait for its end.')
+    .argument('<name>', 'sync, or the name of an export')
+  withExamples(run, 'schedule run sync')
+  run.action(action<object, [string]>(runtime, runNow))
+
+  const backfill = schedule
+    .command('backfill')
+    .description('Run a job for each nominal time of its schedule in the past.')
+    .argument('<name>', 'sync, or the name of an export')
+    .requiredOption('--from <time>', 'the first nominal time (MM/DD/YYYY or ISO 8601, UTC)')
+    .requiredOption('--to <time>', 'the end; this instant is not part of it')
+    .option('--dry-run', 'show the nominal times and run nothing')
+  withExamples(backfill, 'schedule backfill vip --from 2026-01-01 --to 2026-01-08 --dry-run')
+  backfill.action(action<BackfillOptions, [string]>(runtime, runBackfill))
+}
+
+const explainOptions = (command: Command): Command =>
+  command
+    .option('--timezone <name>', 'IANA time zone', 'UTC')
+    .addOption(
+      new Option('--dialect <name>', 'how the expression is read')
+        .choices(['treasuredata', 'standard'])
+        .default('treasuredata'),
+    )
+    .option('--from <time>', 'runs after this instant; now by default')
+    .option('--count <n>', 'how many run times', wholeNumber(1), 10)
+
+async function runList({ open, terminal }: Context): Promise<undefined> {
+  await using elt = await open()
+  const schedules = await elt.schedules()
+  terminal.result({ schedules }, () => saySchedules(terminal, schedules))
+}
+
+async function runNext(
+  context: Context,
+  options: ExplainOptions,
+  words: readonly string[],
+): Promise<undefined> {
+  if (isExpression(words)) return runExplain(context, options, words, { isBrief: true })
+  await using elt = await context.open()
+  const [name] = words
+  const all = await elt.schedules()
+  const chosen =
+    name === undefined ? all : all.filter((one) => one.name === name || one.name === `export:${name}`)
+  if (name !== undefined && chosen.length === 0) {
+    throw new ConfigError(
+      `there is no schedule ${JSON.stringify(name)}; "iterable-elt schedule list" shows them`,
+    )
+  }
+  const { explainCron } = await import('../schedule/cron/explain.ts')
+  const from = await fromOf(options)
+  const schedules = chosen.map(({ name, cron, dialect, timezone }) => {
+    const as = { dialect: dialect as ExplainOptions['dialect'], timezone, from, count: options.count }
+    const { expression, ignored, warnings, next } = explainCron(cron, as)
+    return { name, expression, dialect, timezone, ignored, warnings, next }
+  })
+  context.terminal.result({ schedules }, () => {
+    const lines = schedules.flatMap(({ name, timezone, next }) =>
+      next.map((at) => [time(at), name, timezone]),
+    )
+    const soonest = lines.sort(([a = ''], [b = '']) => (a < b ? -1 : 1)).slice(0, options.count)
+    context.terminal.say(table(['nominal time', 'schedule', 'time zone'], soonest))
+  })
+}
+
+/** Whether the words are an expression; else they name a schedule, or nothing. */
+const isExpression = (words: readonly string[]): boolean =>
+  words.length > 1 || (words.length === 1 && /^$|^@|\s|^none$/i.test(words[0] as string))
+
+async function runExplain(
+  { terminal }: Context,
+  options: ExplainOptions,
+  words: readonly string[],
+  { isBrief = false } = {},
+): Promise<undefined> {
+  if (words.length > 1 && words.length !== 5) {
+    throw new ConfigError(
+      `the shell made ${words.length} words of the expression; put it in quotes: "0 6 * * *"`,
+      { code: 'usage' },
+    )
+  }
+  const { explainCron } = await import('../schedule/cron/explain.ts')
+  const { dialect, timezone, count } = options
+  const explained = explainCron(words.join(' '), { dialect, timezone, from: await fromOf(options), count })
+  const { expression, ignored, warnings, next } = explained
+  const document = { expression, dialect, timezone: explained.timezone, ignored, warnings, next }
+  terminal.result(document, () => {
+    if (!isBrief) terminal.say(explained.words)
+    for (const warning of warnings) terminal.say(`Note: ${warning}.`)
+    if (!isBrief && explained.differs) terminal.say(explained.differs)
+    if (next.length === 0) return
+    if (!isBrief || warnings.length > 0) terminal.say()
+    const rows = explained.runs.map(({ local, utc, transition }) => [local, utc, transition ?? ''])
+    terminal.say(table([explained.timezone, 'UTC', ''], rows))
+  })
+}
+
+async function fromOf({ from }: ExplainOptions): Promise<Date> {
+  return from === undefined ? new Date() : instantOf('--from', from)
+}
+
+async function runPause(
+  { open, terminal }: Context,
+  { reason }: { readonly reason?: string },
+  name: string,
+): Promise<undefined> {
+  await using elt = await open()
+  const schedule = await elt.pauseSchedule(name, reason)
+  terminal.result(schedule, () =>
+    terminal.say(`${schedule.name} is paused; "iterable-elt schedule resume ${name}" lets it go on`),
+  )
+}
+
+async function runResume({ open, terminal }: Context, _options: object, name: string): Promise<undefined> {
+  await using elt = await open()
+  const schedule = await elt.resumeSchedule(name)
+  terminal.result(schedule, () =>
+    terminal.say(`${schedule.name} goes on; next run ${time(schedule.next_due_at)}`),
+  )
+}
+
+async function runNow({ open, terminal, signal }: Context, _options: object, name: string): Promise<number> {
+  await using elt = await open()
+  const run = await elt.runJob(name, { signal })
+  terminal.result(run, () => sayRun(terminal, run))
+  return exitCodeOf([run])
+}
+
+async function runBackfill(
+  { open, terminal, signal }: Context,
+  { from, to, dryRun }: BackfillOptions,
+  name: string,
+): Promise<number> {
+  const reach = { from: await instantOf('--from', from), to: await instantOf('--to', to) }
+  await using elt = await open()
+  const onRun = (run: RequestedRun) => terminal.note(runLine(run))
+  const backfill = await elt.backfill(name, { ...reach, dryRun: dryRun ?? false, signal, onRun })
+  terminal.result(backfill, () => {
+    const { nominal_times, runs } = backfill
+    if (dryRun) for (const at of nominal_times) terminal.say(time(at))
+    const done = dryRun ? 'Nothing was run.' : `${counted(runs.length, 'run')} ended.`
+    terminal.say(`${counted(nominal_times.length, 'nominal time')} of ${backfill.name}. ${done}`)
+  })
+  return exitCodeOf(backfill.runs)
+}
+
+const sayRun = (terminal: Terminal, run: RequestedRun): void => terminal.say(runLine(run))
+
+function runLine({ run_id, job, state, nominal_at, error }: RequestedRun): string {
+  const of = nominal_at ? ` of ${time(nominal_at)}` : ''
+  return `${job}${of} ${state.replaceAll('_', ' ')} (run ${run_id})${error ? `: ${oneLine(error, 300)}` : ''}`
+}
+
+function exitCodeOf(runs: readonly RequestedRun[]): number {
+  if (runs.some(({ state }) => state === 'failed' || state === 'cancelled')) return exitCodes.failed
+  return runs.some(({ state }) => state === 'held') ? exitCodes.held : exitCodes.success
+}
+
+function saySchedules(terminal: Terminal, schedules: readonly ScheduleStatus[]): void {
+  if (schedules.length === 0) {
+    terminal.say('no schedules; add "sync.schedule" to the configuration or "schedule" to an export')
+    return
+  }
+  const rows = schedules.map((one) => [
+    one.name,
+    one.cron === '' ? 'never' : one.cron,
+    one.timezone,
+    one.paused_at ? 'paused' : one.problem ? 'broken' : time(one.retry_at ?? one.next_due_at),
+    time(one.last_nominal_at),
+    one.defined_in,
+  ])
+  terminal.say(table(['schedule', 'cron', 'time zone', 'next run', 'last nominal time', 'defined in'], rows))
+  for (const { name, paused_at, paused_reason, problem } of schedules) {
+    if (paused_at)
+      terminal.say(`${name} is paused since ${time(paused_at)}: ${oneLine(paused_reason ?? '', 300)}`)
+    if (problem) terminal.say(`${name} cannot run: ${problem}`)
+  }
+}

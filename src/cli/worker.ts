@@ -1,0 +1,77 @@
+/** `worker`: runs what is due until it is stopped. */
+import type { Command } from 'commander'
+import { exitCodes } from '../errors.ts'
+import type { WorkerEvent } from '../index.ts'
+import { action, type Context, type Runtime, withExamples } from './command.ts'
+import { oneLine, seconds } from './text.ts'
+import { wholeNumber } from './values.ts'
+
+interface WorkerOptions {
+  readonly concurrency?: number
+  readonly healthPort?: number
+  readonly grace: number
+}
+
+export function workerCommand(program: Command, runtime: Runtime): void {
+  const command = program
+    .command('worker')
+    .description('Run what is due until stopped; any number of workers may share a Postgres warehouse.')
+    .option('--concurrency <n>', 'runs at the same time', wholeNumber(1))
+    .option('--health-port <port>', 'serve /healthz and /metrics (Prometheus) there', wholeNumber(0))
+    .option(
+      '--grace <seconds>',
+      'how long runs may go on after SIGTERM before they are put back',
+      wholeNumber(0),
+      20,
+    )
+  withExamples(command, 'worker --health-port 9464')
+  command.action(action<WorkerOptions>(runtime, runWorker))
+}
+
+async function runWorker(
+  { open, terminal, signal, interruption }: Context,
+  { concurrency, healthPort, grace }: WorkerOptions,
+): Promise<number> {
+  interruption.waitForTheEnd()
+  await using elt = await open()
+  const ended: Record<string, number> = {}
+  await elt.worker({
+    signal,
+    graceMs: grace * 1000,
+    ...(concurrency !== undefined && { concurrency }),
+    ...(healthPort !== undefined && { healthPort }),
+    onEvent(event) {
+      if (event.type === 'ended') ended[event.state] = (ended[event.state] ?? 0) + 1
+      const line = lineOf(event)
+      if (line) terminal.note(`${new Date().toISOString().slice(0, 19)}Z ${line}`)
+    },
+  })
+  terminal.result({ runs: ended }, () => terminal.note('the worker has stopped'))
+  return exitCodes.success
+}
+
+function lineOf(event: WorkerEvent): string | undefined {
+  switch (event.type) {
+    case 'ready':
+      return 'waiting for what is due'
+    case 'begun':
+      return `${event.job} begins (run ${event.runId}${event.attempt > 1 ? `, attempt ${event.attempt}` : ''})`
+    case 'ended': {
+      const state = states[event.state] ?? event.state.replaceAll('_', ' ')
+      return `${event.job} ${state} after ${seconds(event.tookMs / 1000)}${event.error ? `: ${oneLine(event.error, 300)}` : ''}`
+    }
+    case 'failed':
+    case 'notice':
+      return event.message
+    case 'stopping':
+      return event.atWork > 0 ? `stopping; waiting for ${event.atWork} at work` : 'stopping'
+    case 'looked':
+      return undefined
+  }
+}
+
+const states: Readonly<Record<string, string>> = {
+  again: 'put back, it goes on where it stopped,',
+  locked: 'put back, another process is at it,',
+  lost: 'taken over by another worker',
+}
