@@ -27,21 +27,27 @@ export async function selectFromPostgres(client: pg.ClientBase, query: string): 
     )
     const read = (row: readonly unknown[]) =>
       row.map((value, index) => (value === null ? null : columns[index]?.read(value as string)))
+    // A cursor that failed, or came to its end, is closed, and would wait for ever for a second word on that.
+    let isOpen = true
     return {
       columns: columns.map(({ name, type }) => ({ name, type })),
       rows: (async function* () {
         try {
           for (;;) {
             const rows = await cursor.read(rowsAtOnce)
-            if (rows.length === 0) return
+            if (rows.length === 0) {
+              isOpen = false
+              return
+            }
             yield rows.map(read)
           }
         } catch (error) {
+          isOpen = false
           throw explained(error)
         }
       })(),
       async [Symbol.asyncDispose]() {
-        await cursor.close().catch(() => {})
+        if (isOpen) await cursor.close().catch(() => {})
         await client.query('rollback').catch(() => {})
       },
     }
