@@ -59,7 +59,10 @@ async function expectRecovery(sandbox: Sandbox, warehouse: TestWarehouse): Promi
   const runs = await warehouse.query(
     `select state, error_code from iterable_sync.runs where run_id <> '${report.run_id}'`,
   )
-  for (const run of runs) expect(run).toEqual({ state: 'failed', error_code: 'abandoned' })
+  // On a fast machine some are done before they are killed.
+  const abandoned = runs.filter(({ state }) => state !== 'succeeded_with_rejects')
+  expect(abandoned.length).toBeGreaterThan(0)
+  for (const run of abandoned) expect(run).toEqual({ state: 'failed', error_code: 'abandoned' })
 }
 
 /** Numbers of a fixed seed, so that a failure can be repeated. */
@@ -79,38 +82,50 @@ describe('kill -9', () => {
     'when profiles are loaded': (line) => isLoading(line, 'users'),
   }
   for (const [name, moment] of Object.entries(moments)) {
-    eachWarehouse(`${name} leaves nothing wrong behind`, async (warehouse) => {
-      await using sandbox = await project()
-      await using sync = await begin(sandbox, warehouse)
-      sync.go()
-      await sync.until(moment)
-      await sync.kill()
-      await expectRecovery(sandbox, warehouse)
-    })
+    eachWarehouse(
+      `${name} leaves nothing wrong behind`,
+      async (warehouse) => {
+        await using sandbox = await project()
+        await using sync = await begin(sandbox, warehouse)
+        sync.go()
+        await sync.until(moment)
+        await sync.kill()
+        await expectRecovery(sandbox, warehouse)
+      },
+      120_000,
+    )
   }
 
-  eachWarehouse('ten times, anywhere, leaves nothing wrong behind', async (warehouse) => {
-    await using sandbox = await project()
-    const delays = delaysOf(20_260_201, 700)
-    let kills = 0
-    for (let next = begin(sandbox, warehouse); kills < 10; kills += 1) {
-      await using sync = await next
-      // The next one loads its modules while this one works.
-      if (kills < 9) next = begin(sandbox, warehouse)
-      sync.go()
-      if (kills % 2 === 0) {
-        await sync.until(({ type }) => type !== 'ready')
-        await delay(delays.next().value as number)
-      } else {
-        // Right into a transaction.
-        const loads = 1 + Math.floor((delays.next().value as number) / 150)
-        await sync.until(
-          ({ type }) => type === 'report' || sync.lines.filter((line) => isLoading(line)).length >= loads,
-        )
-        await delay((delays.next().value as number) / 12)
+  // Where the file itself might suffer, more often.
+  const killsOf = { duckdb: 10, postgres: 5 } as const
+
+  eachWarehouse(
+    'again and again, anywhere, leaves nothing wrong behind',
+    async (warehouse) => {
+      const most = killsOf[warehouse.kind]
+      await using sandbox = await project()
+      const delays = delaysOf(20_260_201, 600)
+      let kills = 0
+      for (let next = begin(sandbox, warehouse); kills < most; kills += 1) {
+        await using sync = await next
+        // The next one loads its modules while this one works.
+        if (kills < most - 1) next = begin(sandbox, warehouse)
+        sync.go()
+        if (kills % 2 === 0) {
+          await sync.until(({ type }) => type !== 'ready')
+          await delay(delays.next().value as number)
+        } else {
+          // Right into a transaction.
+          const loads = 1 + Math.floor((delays.next().value as number) / 150)
+          await sync.until(
+            ({ type }) => type === 'report' || sync.lines.filter((line) => isLoading(line)).length >= loads,
+          )
+          await delay((delays.next().value as number) / 12)
+        }
+        await sync.kill()
       }
-      await sync.kill()
-    }
-    await expectRecovery(sandbox, warehouse)
-  })
+      await expectRecovery(sandbox, warehouse)
+    },
+    240_000,
+  )
 })
