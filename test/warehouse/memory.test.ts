@@ -1,0 +1,66 @@
+import { execFile } from 'node:child_process'
+import { mkdtemp, rm } from 'node:fs/promises'
+import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { promisify } from 'node:util'
+import { afterAll, beforeAll, expect } from 'vitest'
+import { startSandbox } from '../../src/sandbox/index.ts'
+import { eachWarehouse, type TestWarehouse } from '../support/warehouse.ts'
+
+const rows = 60_000
+const root = fileURLToPath(new URL('../..', import.meta.url))
+const run = promisify(execFile)
+
+// As it is shipped: a compiler inside of the process would cost 50 MB (measured).
+let compiled = ''
+
+beforeAll(async () => {
+  compiled = await mkdtemp(join(root, 'node_modules', '.compiled-'))
+  const tsc = join(root, 'node_modules/typescript/bin/tsc')
+  await run(process.execPath, [tsc, '-p', 'tsconfig.build.json', '--outDir', compiled], { cwd: root })
+})
+
+afterAll(() => rm(compiled, { recursive: true, force: true }))
+
+const program = `
+  const [index, config] = process.argv.slice(1)
+  const { open } = await import(index)
+  const elt = await open(JSON.parse(config), { clock: { now: () => new Date('2026-02-01T00:00:00Z') } })
+  const { rows_written: rows, streams } = await elt.sync()
+  await elt[Symbol.asyncDispose]()
+  const peakMb = process.resourceUsage().maxRSS / 1024
+  console.log(JSON.stringify({ rows, error: streams[0].error, peakMb }))`
+
+interface Result {
+  readonly rows: number
+  readonly error: string | null
+  readonly peakMb: number
+}
+
+/** Loads so many events in one window into a schema of its own, in a process of its own. */
+async function loadApart(warehouse: TestWarehouse, count: number): Promise<Result> {
+  await using sandbox = await startSandbox({ users: 20, bench: { emailSend: count }, rateLimits: 'off' })
+  const config = {
+    warehouse: warehouse.config,
+    schema: `of_${count}`,
+    connections: { iterable: { api_key: sandbox.keys.server, base_url: sandbox.url, rate_limits: 'off' } },
+    sync: { start_date: '2026-01-01', window_in_days: 366, settle: '0s', streams: ['email_send'] },
+  }
+  const args = ['--input-type=module', '-e', program, join(compiled, 'index.js'), JSON.stringify(config)]
+  const { stdout } = await run(process.execPath, args)
+  return JSON.parse(stdout) as Result
+}
+
+eachWarehouse(
+  'a large window is loaded in bounded memory, twice as much takes no more',
+  async (warehouse) => {
+    const once = await loadApart(warehouse, rows)
+    const twice = await loadApart(warehouse, rows * 2)
+    expect([once.error, twice.error]).toEqual([null, null])
+    expect([once.rows, twice.rows]).toEqual([rows, rows * 2])
+    expect(once.peakMb).toBeLessThan(300)
+    expect(twice.peakMb).toBeLessThan(300)
+    expect(twice.peakMb).toBeLessThan(once.peakMb * 1.2)
+  },
+  120_000,
+)
