@@ -78,7 +78,7 @@ export async function openHome(
 }
 
 /** One name for one file, through whatever links it is reached and whether or not it is there yet. */
-export function truePath(path: string): string {
+function truePath(path: string): string {
   try {
     return realpathSync(path)
   } catch {

@@ -15,8 +15,6 @@ export interface SyncProcess extends AsyncDisposable {
   until(test: (line: SyncLine) => boolean): Promise<SyncLine>
   /** Ends it as a power cut would, and waits until it is gone. */
   kill(): Promise<void>
-  /** Asks it to stop. */
-  terminate(): void
   /** Waits for its end; the report, or the error. */
   result(): Promise<{
     report?: SyncReport
@@ -68,7 +66,6 @@ export async function startSync(job: SyncJob): Promise<SyncProcess> {
     go: () => child.stdin?.write('go\n'),
     until,
     kill,
-    terminate: () => child.kill('SIGTERM'),
     async result() {
       await closed
       const last = lines.at(-1)

@@ -21,9 +21,6 @@ export type SyncLine =
 
 const job = JSON.parse(process.argv[2] ?? '') as SyncJob
 const say = (line: SyncLine) => process.stdout.write(`${JSON.stringify(line)}\n`)
-const controller = new AbortController()
-const { signal } = controller
-process.once('SIGTERM', () => controller.abort())
 
 say({ type: 'ready' })
 await once(process.stdin, 'data')
@@ -34,7 +31,7 @@ try {
     sleep: (delayMs, signal) => systemClock.sleep(Math.min(delayMs, 10), signal),
   }
   await using elt = await open(job.config, { clock })
-  say({ type: 'report', report: await elt.sync({ signal, onProgress: say }) })
+  say({ type: 'report', report: await elt.sync({ onProgress: say }) })
 } catch (error) {
   say({
     type: 'error',
