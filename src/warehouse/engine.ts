@@ -8,7 +8,7 @@ import { UserError } from '../errors.ts'
 import { macros } from './macros.ts'
 
 /** Memory of the smallest engine that loads event tables; peak RSS is about 180 MB more (measured). */
-const baseMemoryMb = 110
+const baseMemoryMb = 100
 /** What a column more costs while a wide table is staged (1,200 columns failed at 150 MB, measured). */
 const memoryPerColumnMb = 0.5
 
@@ -32,6 +32,10 @@ export class Engine implements AsyncDisposable {
       threads: String(threads),
       memory_limit: memoryLimit ?? `${baseMemoryMb}MB`,
       temp_directory: directory,
+      // What DuckDB frees goes back to the system at once; by default it would keep up to 128 MB (measured: 100 MB less
+      // of peak RSS, at no cost that shows).
+      allocator_flush_threshold: '1MB',
+      allocator_bulk_deallocation_flush_threshold: '1MB',
       autoinstall_known_extensions: 'false',
       autoload_known_extensions: 'false',
     })
