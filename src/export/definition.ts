@@ -41,13 +41,20 @@ export function parseExportFile(text: string, file: string): RawDefinition {
   const lines = new LineCounter()
   const blockAt = opening.length
   const block = text.slice(blockAt, end)
-  // Blanks in place of what stands before, so that positions are those of the file.
-  const source = text.slice(0, blockAt).replaceAll(/[^\n]/g, ' ') + block
+  // Line breaks in place of what stands before, so that lines are those of the file; settings may begin beside the `/*`.
+  const before = text.slice(0, blockAt)
+  const firstLine = before.split('\n').length
+  const indent = /^[^\S\n]*/.exec(block)?.[0].length ?? 0
+  const firstColumn = blockAt - (before.lastIndexOf('\n') + 1) + indent
+  const source = '\n'.repeat(firstLine - 1) + block.slice(indent)
+  const placeAt = (offset: number) => {
+    const { line, col } = lines.linePos(offset)
+    return `${file}:${line}:${line === firstLine ? col + firstColumn : col}`
+  }
   const document = parseDocument(source, { lineCounter: lines, strict: true })
   const [broken] = document.errors
   if (broken) {
-    const { line, col } = lines.linePos(broken.pos[0])
-    throw new ConfigError(`${file}:${line}:${col}: ${broken.message.split('\n')[0]}`)
+    throw new ConfigError(`${placeAt(broken.pos[0])}: ${broken.message.split('\n')[0]}`)
   }
   return {
     query: text.slice(end + 2).trim(),
@@ -58,8 +65,7 @@ export function parseExportFile(text: string, file: string): RawDefinition {
         ?.items
       const key = items?.find((pair) => pair.key?.value === path.at(-1))?.key
       const node = key ?? (document.getIn(path, true) as { range?: number[] } | undefined)
-      const { line, col } = lines.linePos(node?.range?.[0] ?? blockAt)
-      return `${file}:${line}:${col}`
+      return placeAt(node?.range?.[0] ?? source.length - block.length + indent)
     },
   }
 }
