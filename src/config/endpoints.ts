@@ -23,4 +23,4 @@ export const endpointNames = [
   'user',
 ] as const
 
-export type EndpointName = (typeof endpointNames)[number]
+type EndpointName = (typeof endpointNames)[number]

@@ -3,8 +3,8 @@
  * Values that are secret by their key, or that came from the environment or a file, are never shown.
  */
 import type { z } from 'zod'
-import { knownKeys, memberOf } from './json-schema.ts'
 import { nearest, suggestion } from '../nearest.ts'
+import { knownKeys, memberOf } from './json-schema.ts'
 
 export type Path = readonly PropertyKey[]
 export type Fault = { readonly path: Path; readonly message: string }

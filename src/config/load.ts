@@ -6,11 +6,11 @@ import { readFile } from 'node:fs/promises'
 import { basename, dirname, join, resolve } from 'node:path'
 import { parseEnv } from 'node:util'
 import { ConfigError, messageOf } from '../errors.ts'
+import { suggestion } from '../nearest.ts'
 import { type Fault, faultLines, faultsOf, pathText } from './faults.ts'
 import { type Environment, interpolate, isPlainObject } from './interpolate.ts'
 import { memberOf } from './json-schema.ts'
 import { parseJsonc } from './jsonc.ts'
-import { suggestion } from '../nearest.ts'
 import {
   type Config,
   type ConfigInput,

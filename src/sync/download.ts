@@ -93,7 +93,7 @@ async function lastLine({ path, bytes, maxLineBytes }: Chunk): Promise<string> {
 }
 
 /** True for the beginning of a JSON object: a string, an object or an array is still open at its end. */
-export function isUnfinished(text: string): boolean {
+function isUnfinished(text: string): boolean {
   if (!text.trimStart().startsWith('{')) return false
   let depth = 0
   let inString = false

@@ -21,7 +21,7 @@ const isKind = <Kind extends Stream['read']['kind']>(stream: Stream, kind: Kind)
   stream.read.kind === kind
 
 /** The windows of an export stream. */
-export function windowsOf(bookmark: Date | undefined, options: PlanOptions): Window[] {
+function windowsOf(bookmark: Date | undefined, options: PlanOptions): Window[] {
   const { reach, windowInDays } = options
   const stretch =
     reach.kind === 'slice' ? reach : stretchToRead(reach.kind === 'full' ? undefined : bookmark, options)

@@ -130,7 +130,7 @@ async function withoutLostDigits(
 }
 
 /** The recorded shape of a table, or undefined where there is none yet. */
-export async function readShape(trx: Transaction<StateDatabase>, stream: string): Promise<Shape | undefined> {
+async function readShape(trx: Transaction<StateDatabase>, stream: string): Promise<Shape | undefined> {
   const rows = await trx
     .selectFrom('columns')
     .selectAll()
