@@ -22,5 +22,3 @@ export const endpointNames = [
   'user_fields',
   'user',
 ] as const
-
-type EndpointName = (typeof endpointNames)[number]
