@@ -50,9 +50,9 @@ export class ChunkWriter {
 
   /** The buffer is full: what is complete becomes a chunk, or the buffer grows. */
   async #makeRoom(): Promise<void> {
-    const end = this.#length < chunkBytes ? 0 : this.#buffer.lastIndexOf(newline) + 1
+    const end = this.#buffer.length < chunkBytes ? 0 : this.#buffer.lastIndexOf(newline) + 1
     if (end > 0) return this.#writeChunk(end)
-    const larger = Buffer.allocUnsafeSlow(this.#buffer.length * 2)
+    const larger = Buffer.allocUnsafeSlow(Math.max(chunkBytes, this.#buffer.length * 2))
     this.#buffer.copy(larger, 0, 0, this.#length)
     this.#buffer = larger
   }
