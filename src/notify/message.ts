@@ -53,11 +53,17 @@ export function messageOf(
 const longestText = 1_000
 
 /**
- * An error may quote the value that was refused, and that may be somebody's: addresses and everything that an error
- * quotes from data are left out. The whole text is in the warehouse.
+ * An error may quote rows and values of people. Lines that are indented quote rows; addresses, JSON and the values that
+ * a database could not read are masked. The whole text is in the warehouse.
  */
 export function withoutPeople(text: string): string {
-  const masked = text.replace(/[^\s"'<>(),;:=]+@[^\s"'<>(),;:=]+/gu, '[address]')
+  const masked = text
+    .split('\n')
+    .filter((line) => !/^\s/.test(line))
+    .join('\n')
+    .replace(/\{.*\}/gu, '{…}')
+    .replace(/((?:syntax for type [\w ]+|\b(?:value|string))[^"'\n]{0,20}["'])[^"'\n]*(["'])/giu, '$1…$2')
+    .replace(/[^\s"'<>(),;:=]+@[^\s"'<>(),;:=]+/gu, '[address]')
   return masked.length > longestText ? `${masked.slice(0, longestText)}…` : masked
 }
 

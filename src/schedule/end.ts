@@ -56,6 +56,14 @@ export async function endRun(
   })
 }
 
+/** Lets a run go that somebody else has: its row is theirs. */
+export async function giveUp(db: Db, { lease, runId }: Taken): Promise<false> {
+  await db.transaction().execute(async (trx) => {
+    if (await releaseLease(trx, lease)) await dequeue(trx, runId)
+  })
+  return false
+}
+
 /** Puts a run back that was stopped before its end: it is begun again, by any worker. */
 export async function putBack(db: Db, { lease, runId }: Taken, notBefore: Date | null): Promise<boolean> {
   return db.transaction().execute(async (trx) => {

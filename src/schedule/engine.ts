@@ -8,7 +8,7 @@ import type { StateDatabase } from '../state/tables.ts'
 import { migrate } from '../warehouse/migrations.ts'
 import type { Warehouse } from '../warehouse/session.ts'
 import { acceptRequests, claimDue } from './due.ts'
-import { type Announce, endRun, putBack } from './end.ts'
+import { type Announce, endRun, giveUp, putBack } from './end.ts'
 import type { JobDefinition, Jobs } from './job.ts'
 import { breakLeases, renewLeases } from './leases.ts'
 import { nextRetry } from './queue.ts'
@@ -106,7 +106,7 @@ export class Engine {
   /** Records how a run ended. False when it is another worker's by now. */
   async conclude(run: RunAtWork, outcome: Outcome): Promise<boolean> {
     const isOurs = await this.#use(async (db, now) => {
-      if (outcome.kind === 'lost') return false
+      if (outcome.kind === 'lost') return giveUp(db, run.taken)
       if (outcome.kind === 'ended') return endRun(db, run.taken, outcome.result, { ...this.#input, now })
       return putBack(
         db,
@@ -142,15 +142,17 @@ export class Engine {
   /** Renews what is ours, and stops what no longer is. */
   async #heartbeat(db: Kysely<StateDatabase>, now: Date, until: Date): Promise<void> {
     await this.#write(db, now, until, null)
-    if (this.#atWork.size === 0) return
+    // Runs may end while the rows are read.
+    const atWork = new Map(this.#atWork)
+    if (atWork.size === 0) return
     const held = await renewLeases(db, this.#input.workerId, until)
     const cancelled = await db
       .selectFrom('runs')
       .select('run_id')
-      .where('run_id', 'in', [...this.#atWork.keys()])
+      .where('run_id', 'in', [...atWork.keys()])
       .where('state', '=', 'cancelled')
       .execute()
-    for (const [runId, run] of this.#atWork) {
+    for (const [runId, run] of atWork) {
       if (held.get(runId) !== run.taken.lease.token) run.stop('fenced')
       else if (cancelled.some(({ run_id }) => run_id === runId)) run.stop('cancelled')
     }

@@ -43,7 +43,7 @@ export class RunAtWork {
   }
 
   #outcomeOf(result: JobResult, stopping: AbortSignal): Outcome {
-    if (this.#reason === 'fenced') return { kind: 'lost' }
+    if (this.#reason === 'fenced' || result.error?.code === 'lease_lost') return { kind: 'lost' }
     const isCut = result.state === 'cancelled' || result.error?.code === 'interrupted'
     if (!isCut) return result.error?.code === 'locked' ? { kind: 'locked' } : { kind: 'ended', result }
     if (this.#reason === 'timeout') {

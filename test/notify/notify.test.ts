@@ -242,9 +242,18 @@ eachWarehouse('a receiver that is gone is given up after a day', async (test) =>
   ])
 })
 
-test('addresses are left out of what is told, whatever stands around them', () => {
+test('rows and values of people are left out of what is told', () => {
   expect(withoutPeople('row 3: "a.b+c@d.example" (<x@y.z>), ü@ö.example; not an address: @ or a @ b')).toBe(
     'row 3: "[address]" (<[address]>), [address]; not an address: @ or a @ b',
+  )
+  expect(
+    withoutPeople('2 rows cannot be sent\n  no identifier: {"user_id":"u-17"}\nall of them: rejects'),
+  ).toBe('2 rows cannot be sent\nall of them: rejects')
+  expect(withoutPeople('got {"name": "Ada"} and invalid input syntax for type bigint: "Ada L"')).toBe(
+    'got {…} and invalid input syntax for type bigint: "…"',
+  )
+  expect(withoutPeople('Could not convert string \'Ada\' to INT32; column "email" is missing')).toBe(
+    'Could not convert string \'…\' to INT32; column "email" is missing',
   )
   expect(withoutPeople('x'.repeat(5000))).toHaveLength(1001)
 })
