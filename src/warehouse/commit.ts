@@ -95,6 +95,7 @@ export async function load(trx: Transaction<StateDatabase>, session: Session, in
     await insertRejects(trx, stream, prepared.rejects, stamps)
     const rowsRejected = rejected + prepared.rejects.length
     refuseTooMany(rowsRejected, input)
+    if (rowsRejected > 0) await forgetEarlierRejects(trx, session, stream, stamps)
     return { shape, rowsRead: prepared.lines, rowsWritten: written, rowsRejected, hasExtras }
   } catch (error) {
     if (/\bdrift:/.test(String(error)) || isRefusedInput(error) || isRefusedValue(error)) {
@@ -260,6 +261,24 @@ async function insertRejects(
       .values(rows.slice(at, at + 500))
       .execute()
   }
+}
+
+/** A bad row that is read again (in the lookback) is one row still: of the run that read it last. */
+async function forgetEarlierRejects(
+  trx: Transaction<StateDatabase>,
+  { names }: Session,
+  stream: Stream,
+  { runId }: Stamps,
+): Promise<void> {
+  const table = `${quoted(names.sync)}.rejected_rows`
+  const isOfStream = `source = ${literal(`stream:${stream.name}`)}`
+  await sql
+    .raw(
+      `delete from ${table} where ${isOfStream} and run_id <> ${literal(runId)}
+       and (code, coalesce(raw, "row"::text)) in
+         (select code, coalesce(raw, "row"::text) from ${table} where ${isOfStream} and run_id = ${literal(runId)})`,
+    )
+    .execute(trx)
 }
 
 /** A few bad lines are rejected rows; a window that is mostly bad is a failure, and nothing of it is published. */

@@ -188,3 +188,25 @@ eachWarehouse(
     )
   },
 )
+
+eachWarehouse('a bad line that the lookback reads again is one rejected row still', async (warehouse) => {
+  await using sandbox = await startEmpty(open(hours(3)))
+  const shelf = sandbox.data.events('emailOpen')
+  shelf.pushRaw('{"createdAt":oops}', ago(hours(4)))
+  shelf.pushRaw('{"createdAt":oops}', ago(hours(4)))
+  shelf.pushRaw('{"createdAt":"nonsense"}', ago(hours(4)))
+  for (let run = 1; run <= 3; run += 1) {
+    const report = await syncOnce(sandbox, warehouse, { sync })
+    expect(report).toMatchObject({ state: 'succeeded_with_rejects', rows_rejected: 3 })
+    const rejects = await warehouse.query(
+      'select run_id, code from iterable_sync.rejected_rows order by code',
+    )
+    expect(rejects).toEqual(
+      ['malformed_line', 'malformed_line', 'unreadable_time'].map((code) => ({
+        run_id: report.run_id,
+        code,
+      })),
+    )
+    sandbox.advance(hours(1))
+  }
+})
