@@ -72,7 +72,7 @@ export async function approveRun(
     )
     input.emit({ type: 'started', runId: run.run_id, export: run.export })
     const brakes = (run.brakes ?? []) as unknown as ExportReport['brakes']
-    return sendRun(input, run.run_id, run.envelope as unknown as Envelope, token, [], brakes)
+    return await sendRun(input, run.run_id, run.envelope as unknown as Envelope, token, [], brakes)
   })
 }
 

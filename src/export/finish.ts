@@ -54,13 +54,17 @@ export async function finish(
       const run = await readExportRun(trx, runId)
       if (!run) throw new Error(`run ${runId} is not there: this is a fault of iterable-elt`)
       const sums = { sent: Number(run.sent), removed: Number(run.removed), rejected: Number(run.rejected) }
-      const judged = judge(ended, { ...sums, refused: Number(run.refused) }, input)
+      // Who has lost the lease must not touch what the next one does.
+      const isLost = ended.error?.code === 'lease_lost'
+      const state = isLost ? await stateOf(trx, runId) : undefined
+      const judged =
+        state === 'cancelled'
+          ? { ...ended, state }
+          : judge(ended, { ...sums, refused: Number(run.refused) }, input)
       const text = judged.listsRejects
         ? `${judged.error?.text}: ${await firstRejects(trx, runId)}`
         : judged.error?.text
       const error = judged.error ? { code: judged.error.code, text: text ?? '' } : undefined
-      // Who has lost the lease must not touch what the next one does.
-      const isLost = judged.error?.code === 'lease_lost'
       const counts = await countBatches(trx, runId)
       if (!isLost && judged.state !== 'held') {
         if (dropsPlan) {
@@ -101,6 +105,11 @@ function judge(
 }
 
 type Trx = Parameters<typeof readExportRun>[0]
+
+async function stateOf(trx: Trx, runId: string): Promise<'cancelled' | undefined> {
+  const run = await trx.selectFrom('runs').select('state').where('run_id', '=', runId).executeTakeFirst()
+  return run?.state === 'cancelled' ? run.state : undefined
+}
 
 async function firstRejects(trx: Trx, runId: string): Promise<string> {
   const rows = await trx

@@ -62,7 +62,7 @@ async function retry(input: ExportInput): Promise<ExportReport> {
     }),
   )
   emit({ type: 'started', runId, export: name })
-  return sendRun(input, runId, envelope, token, [])
+  return await sendRun(input, runId, envelope, token, [])
 }
 
 async function planRejects(

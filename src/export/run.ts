@@ -27,7 +27,7 @@ import { prepareQuery } from './query.ts'
 import { readPlan } from './samples.ts'
 import { sendPlan } from './send.ts'
 import { definitionHash, isTracked, mappingHash } from './settings.ts'
-import { type Staged, stageRows } from './stage.ts'
+import { removeStage, type Staged, stageRows } from './stage.ts'
 import { type Planned, settle, type Verdict } from './verdict.ts'
 
 /** A plan that waits longer describes a world that is gone. */
@@ -45,7 +45,8 @@ export async function runExport(input: ExportInput): Promise<ExportReport> {
     const isAsked = open.run_id === input.runId || input.nominalAt === undefined
     if (isAsked || !/succeeded/.test(report.state)) return report
   }
-  return runAnew(input)
+  // The lock lasts until the run has ended.
+  return await runAnew(input)
 }
 
 /** What `runExport` would do, with nothing sent and nothing left behind. */
@@ -105,8 +106,9 @@ async function prepare(session: Session): Promise<void> {
 
 /** Clears away what earlier runs left. Returns the run that can be gone on with. */
 async function lookBack(input: ExportInput): Promise<ExportRun | undefined> {
-  const { definition, clock, emit } = input
-  return inSession(input, async (session) => {
+  const { definition, clock, emit, warehouse } = input
+  const unstaged: string[] = []
+  const found = await inSession(input, async (session) => {
     await prepare(session)
     return session.db.transaction().execute(async (trx) => {
       const now = clock.now()
@@ -116,6 +118,7 @@ async function lookBack(input: ExportInput): Promise<ExportRun | undefined> {
         if (why === undefined) open = run
         else {
           await giveUp(trx, run, { now, why })
+          if (run.phase === 'querying') unstaged.push(run.run_id)
           if (run.phase === 'sending')
             emit({ type: 'notice', message: `the interrupted run ${run.run_id} was given up: ${why}` })
         }
@@ -123,6 +126,8 @@ async function lookBack(input: ExportInput): Promise<ExportRun | undefined> {
       return open
     })
   })
+  for (const runId of unstaged) await removeStage(warehouse, runId)
+  return found
 }
 
 function reasonToDrop(run: ExportRun, { query, settings }: Definition, now: Date): string | undefined {

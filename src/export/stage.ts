@@ -40,10 +40,10 @@ export const stageColumns = [
 /** @throws ConfigError for a query that may not run, does not compile, or has no identifier. */
 export async function stageRows(input: StageInput): Promise<Staged> {
   const { warehouse, signal, onWait } = input
-  const directory = `${warehouse.spoolDirectory}-export-${input.runId}`
+  const directory = stageDirectory(warehouse, input.runId)
   await mkdir(directory, { recursive: true })
   const file = join(directory, 'rows.tsv')
-  const dispose = () => rm(directory, { recursive: true, force: true })
+  const dispose = () => removeStage(warehouse, input.runId)
   try {
     for (;;) {
       try {
@@ -59,6 +59,13 @@ export async function stageRows(input: StageInput): Promise<Staged> {
     throw error
   }
 }
+
+/** Removes what a run has staged; a process that was killed leaves it behind. */
+export const removeStage = (warehouse: Warehouse, runId: string): Promise<void> =>
+  rm(stageDirectory(warehouse, runId), { recursive: true, force: true })
+
+const stageDirectory = ({ spoolDirectory }: Warehouse, runId: string): string =>
+  `${spoolDirectory}-export-${runId}`
 
 /** A statement of the engine that reads a file of staged rows. */
 export function readStage(file: string): string {
