@@ -233,7 +233,7 @@ async function rejectRows(
     `${quoted(session.names.sync)}.rejected_rows`,
     columns,
     `select ${literal(stamps.runId)}, ${literal(`stream:${stream.name}`)}, ${code}, ${reason}, ${record}, ${instant(stamps.loadedAt)}
-     from ${objects(prepared.chunks)} where ${condition}`,
+     from ${objects(prepared.records)} where ${condition}`,
   )
 }
 

@@ -18,6 +18,8 @@ import { columnOf, fieldColumns, type Kind, type Shape, typeFor, withNewFields, 
 export interface Prepared {
   readonly shape: Shape
   readonly chunks: readonly Chunk[]
+  /** The same records under the fields' own names, for `rejected_rows`. */
+  readonly records: readonly Chunk[]
   /** Lines that came, bad ones included. */
   readonly lines: number
   readonly rejects: readonly Reject[]
@@ -56,6 +58,7 @@ export async function prepareLoad(warehouse: Warehouse, options: PrepareOptions)
   return {
     shape: widest,
     chunks: keyed.chunks,
+    records: clean.chunks,
     lines: clean.lines,
     rejects: clean.rejects,
     replacedSurrogates: clean.replacedSurrogates,

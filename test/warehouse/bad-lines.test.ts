@@ -239,9 +239,10 @@ eachWarehouse('lines of 20 MB and of 64 MB are stored whole', async (warehouse) 
 eachWarehouse('a rejected row holds what was sent, also where its line was rewritten', async (warehouse) => {
   await using loading = await startLoading(warehouse)
   const shelf = loading.sandbox.data.events('emailOpen')
-  shelf.pushRaw('{"createdAt":"soon","":1,"a":2,"a":3}', at)
+  shelf.push(event('a', { Zeta: '1', zeta: '2' }))
+  shelf.pushRaw('{"createdAt":"soon","":1,"a":2,"a":3,"zeta":4,"ZETA":5}', at)
   await loading.load('email_open')
   expect((await rejectsOf(warehouse)).map(({ code, row }) => [code, row])).toEqual([
-    ['unreadable_time', { createdAt: 'soon', a: 3, _extra: { '': 1, a: 2 } }],
+    ['unreadable_time', { createdAt: 'soon', a: 3, zeta: 4, ZETA: 5, _extra: { '': 1, a: 2 } }],
   ])
 })

@@ -10,7 +10,7 @@ import type { Fields } from './arbitrary.ts'
 
 /** All of these tests live in January 2026, in one window, unless they say otherwise. */
 export const at = '2026-01-10 12:00:00 +00:00'
-export const january = { start_date: '2026-01-01', window_in_days: 366, settle: '0s', lookback: '400d' }
+const january = { start_date: '2026-01-01', window_in_days: 366, settle: '0s', lookback: '400d' }
 const february = new Date('2026-02-01T00:00:00Z')
 
 export interface LoadOptions {
@@ -101,7 +101,7 @@ export function succeeded(report: StreamReport): StreamReport {
 /** A line of NDJSON from members whose values are JSON text already. */
 export const line = (members: Readonly<Record<string, string>>): string => lineOf(Object.entries(members))
 
-export const lineOf = (members: readonly (readonly [name: string, json: string])[]): string =>
+const lineOf = (members: readonly (readonly [name: string, json: string])[]): string =>
   `{${members.map(([name, json]) => `${JSON.stringify(name)}:${json}`).join(',')}}`
 
 /** An event of January as a line; `id` finds it again. */

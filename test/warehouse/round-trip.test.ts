@@ -14,7 +14,7 @@ import {
   textRows,
 } from './load.ts'
 
-const runs = Number(process.env.ROUND_TRIPS ?? 12)
+const runs = Number(process.env.ROUND_TRIPS ?? 8)
 
 eachWarehouse(
   'what goes in comes out: any fields, any values',
