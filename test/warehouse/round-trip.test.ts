@@ -38,7 +38,8 @@ eachWarehouse(
           )
         })
       }),
-      { numRuns: runs, endOnFailure: true },
+      // A run takes a second: the counterexample is told as it is.
+    { numRuns: runs, endOnFailure: true },
     )
   },
   120_000,
