@@ -97,7 +97,7 @@ async function clearFolder(directory: string, shown: string): Promise<void> {
   if ((config || database) && !config?.toString().startsWith(mark)) {
     throw new ConfigError(`${shown} has files that no demo has made; name another folder with --directory`)
   }
-  for (const name of [...known, 'iterable.duckdb.wal', 'iterable.duckdb.work']) {
+  for (const name of [...known, 'iterable.duckdb.wal', 'iterable.duckdb.work', 'sql']) {
     await rm(join(directory, name), { recursive: true, force: true })
   }
   await mkdir(directory, { recursive: true })

@@ -1,6 +1,7 @@
 /** What the demo shows, in order. A step says what it does to the people watching, and resolves to facts for `--json`. */
 import { UserError } from '../errors.ts'
 import type { ResultRow, SyncReport } from '../index.ts'
+import { addToList, mirrorAgain, mirrorList } from './demo-exports.ts'
 import type { Demo } from './demo-project.ts'
 import { writeRows } from './rows.ts'
 import { syncWithProgress } from './sync.ts'
@@ -17,11 +18,14 @@ export const demoSteps: readonly DemoStep[] = [
   { name: 'sync', title: 'Sync all streams of a sandbox into an empty warehouse', run: firstSync },
   { name: 'tables', title: 'What landed', run: showTables },
   { name: 'queries', title: 'Two questions of an analyst', run: askQuestions },
+  { name: 'export', title: 'From SQL to a list: add people', run: addToList },
+  { name: 'mirror', title: 'A list that mirrors a query', run: mirrorList },
   {
     name: 'incremental',
     title: 'A day later: sync again, and only what is new is read',
     run: incrementalSync,
   },
+  { name: 'mirror_again', title: 'The mirror follows', run: mirrorAgain },
   { name: 'next', title: 'What to try next', run: sayNext },
 ]
 
