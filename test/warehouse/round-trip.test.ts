@@ -39,7 +39,7 @@ eachWarehouse(
         })
       }),
       // A run takes a second: the counterexample is told as it is.
-    { numRuns: runs, endOnFailure: true },
+      { numRuns: runs, endOnFailure: true },
     )
   },
   120_000,
