@@ -41,6 +41,8 @@ export interface SendInput {
 
 /** Batches on their way at once: as many as a second of the documented pace lets through, and some more. */
 const lanes = 8
+/** So many answers are recorded together, while the others are still on their way. */
+const recordedTogether = lanes / 2
 /** With fewer rows, a share of refusals says nothing while sending. */
 export const rowsBeforeVerdict = 500
 
@@ -49,29 +51,81 @@ export const rowsBeforeVerdict = 500
  * acknowledged by then is recorded; the rest can be resumed.
  */
 export async function sendPlan(input: SendInput): Promise<void> {
+  const flying = new Flying()
+  try {
+    await sendBatches(input, flying)
+  } finally {
+    // Nobody else may write to the list while a request of ours is on its way.
+    await flying.landing(lanes)
+  }
+}
+
+async function sendBatches(input: SendInput, flying: Flying): Promise<void> {
   const { owner, stop } = input
-  let results: readonly Result[] = []
+  let failure: DeliveryError | undefined
+  let verdict: UserError | undefined
   for (;;) {
-    const failure = results.find((result) => 'error' in result)
-    const mayGoOn = !failure && !stop.aborted
+    const results = flying.landed()
+    failure ??= results.flatMap((result) => ('error' in result ? [result.error] : []))[0]
+    const free = failure || verdict || stop.aborted ? 0 : lanes - flying.batches.length
     const step = await inSession(input, (session) =>
       session.db.transaction().execute(async (trx) => {
         if (!(await holdsLease(trx, owner.runId, input.token))) throw leaseLost(owner)
         await record(trx, input, results)
-        // Thrown only when what Iterable acknowledged is committed.
-        const verdict = await verdictOnRefusals(trx, input)
-        const claimed = mayGoOn && !verdict ? await claim(trx, input) : []
-        return { verdict, claimed, progress: await progressOf(trx, owner.runId) }
+        // Thrown only when everything that Iterable acknowledged is committed.
+        const tooMany = await verdictOnRefusals(trx, input)
+        const claimed = free > 0 && !tooMany ? await claim(trx, input, flying.batches, free) : []
+        return { tooMany, claimed, progress: await progressOf(trx, owner.runId) }
       }),
     )
+    verdict ??= step.tooMany
     if (step.progress) input.emit(step.progress)
-    if (step.verdict) throw step.verdict
-    if (failure && 'error' in failure) throw causeOf(failure.error)
-    if (step.claimed.length === 0) {
+    for (const claimed of step.claimed) flying.start(claimed.batch, attempt(claimed, input))
+    if (flying.batches.length === 0) {
+      if (verdict) throw verdict
+      if (failure) throw causeOf(failure)
       if (step.progress?.batchesDone === step.progress?.batches) return
       throw new InterruptedError('interrupted; the next run of this export goes on where this one stopped')
     }
-    results = await Promise.all(step.claimed.map((batch) => attempt(batch, input)))
+    await flying.landing(recordedTogether)
+  }
+}
+
+/** Requests under way. */
+class Flying {
+  readonly #batches = new Map<number, Batch>()
+  #landed: Result[] = []
+  #onLanding: () => void = () => {}
+
+  get batches(): readonly Batch[] {
+    return [...this.#batches.values()]
+  }
+
+  start(batch: Batch, result: Promise<Result>): void {
+    const number = Number(batch.batch_no)
+    this.#batches.set(number, batch)
+    result.then((one) => {
+      this.#landed.push(one)
+      this.#onLanding()
+    })
+  }
+
+  /** Resolves when so many have landed, or all. */
+  landing(count: number): Promise<void> {
+    return new Promise((resolve) => {
+      this.#onLanding = () => {
+        if (this.#landed.length >= Math.min(count, this.#batches.size)) resolve()
+      }
+      this.#onLanding()
+    })
+  }
+
+  /** What has landed since the last time. */
+  landed(): readonly Result[] {
+    const landed = this.#landed
+    this.#landed = []
+    for (const { batch } of landed) this.#batches.delete(Number(batch.batch_no))
+    return landed
   }
 }
 
@@ -83,9 +137,14 @@ interface Claimed {
 type Result = Claimed &
   ({ readonly refused: ReadonlyMap<string, Refused> } | { readonly error: DeliveryError })
 
-async function claim(trx: Transaction<StateDatabase>, input: SendInput): Promise<readonly Claimed[]> {
+async function claim(
+  trx: Transaction<StateDatabase>,
+  input: SendInput,
+  flying: readonly Batch[],
+  most: number,
+): Promise<readonly Claimed[]> {
   const { owner, courier } = input
-  const batches = await nextBatches(trx, owner.runId, lanes)
+  const batches = await nextBatches(trx, owner.runId, flying, most)
   const first = batches[0]
   const last = batches.at(-1)
   if (!first || !last) return []
@@ -112,43 +171,48 @@ async function attempt(claimed: Claimed, { courier }: SendInput): Promise<Result
   try {
     return { ...claimed, refused: await deliver(claimed.batch.op, claimed.rows, courier) }
   } catch (error) {
-    if (error instanceof DeliveryError) return { ...claimed, error }
-    throw error
+    return { ...claimed, error: error instanceof DeliveryError ? error : new DeliveryError(error, false) }
   }
 }
 
+/** Records answers, whichever of them came together; all are of one operation. */
 async function record(
   trx: Transaction<StateDatabase>,
-  input: SendInput,
+  { owner, action, isTracked, courier }: SendInput,
   results: readonly Result[],
 ): Promise<void> {
-  const now = input.courier.clock.now()
+  const now = courier.clock.now()
   for (const result of results) {
-    if ('refused' in result) await acknowledge(trx, input, result, now)
-    else if (result.error.isUntouched) await markPending(trx, result.batch)
+    if ('error' in result && result.error.isUntouched) await markPending(trx, result.batch)
   }
-}
-
-async function acknowledge(
-  trx: Transaction<StateDatabase>,
-  { owner, action, isTracked, courier }: SendInput,
-  { batch, rows, refused }: Claimed & { readonly refused: ReadonlyMap<string, Refused> },
-  now: Date,
-): Promise<void> {
-  const verdicts = rows.flatMap((row) => {
-    const why = refused.get(row.member_key)
-    return why ? [{ row, ...why, kind: kindOf(batch.op, why, courier.envelope.updateExistingUsersOnly) }] : []
-  })
-  const rejected: readonly RefusedRow[] = verdicts.filter(({ kind }) => kind === 'rejected')
-  const left = verdicts.filter(({ kind }) => kind === 'skipped')
-  const taken = rows.length - rejected.length - left.length
-  const isQueryRow = action === 'remove' || batch.op !== 'remove'
-  await markAcked(trx, batch, { taken, refused: rejected.length, left_out: left.length }, now)
-  await recordRefusals(trx, owner, batch, rejected, now)
+  const answered = results.flatMap((result) => ('refused' in result ? [judged(result, courier)] : []))
+  const [first] = answered
+  if (!first) return
+  const { op } = first.batch
+  const rejected = answered.flatMap((answer) => answer.rejected)
+  const left = answered.flatMap((answer) => answer.left)
+  const ranges = answered.map(({ batch }) => ({
+    first: Number(batch.first_seq),
+    last: Number(batch.last_seq),
+  }))
+  const clean = answered.filter((answer) => answer.rejected.length + answer.left.length === 0)
+  await markAcked(
+    trx,
+    clean.map(({ batch }) => batch),
+    { refused: 0, left_out: 0 },
+    now,
+  )
+  for (const { batch, ...answer } of answered.filter((one) => !clean.includes(one))) {
+    await markAcked(trx, [batch], { refused: answer.rejected.length, left_out: answer.left.length }, now)
+  }
+  await recordRefusals(trx, owner, ranges, rejected, now)
   if (isTracked) {
     const refusedSeqs = [...rejected, ...left].map(({ row }) => row.seq)
-    await acknowledgeMembers(trx, owner, batch, { refusedSeqs, keepsRemoved: action === 'remove', now })
+    await acknowledgeMembers(trx, owner, { op, ranges, refusedSeqs, keepsRemoved: action === 'remove', now })
   }
+  const rows = answered.reduce((sum, answer) => sum + answer.rows, 0)
+  const taken = rows - rejected.length - left.length
+  const isQueryRow = action === 'remove' || op !== 'remove'
   await addToExportRun(trx, owner.runId, {
     sent: isQueryRow ? taken : 0,
     removed: isQueryRow ? 0 : taken,
@@ -156,6 +220,29 @@ async function acknowledge(
     skipped: left.length,
     refused: rejected.length,
   })
+}
+
+interface Judged {
+  readonly batch: Batch
+  readonly rows: number
+  readonly rejected: readonly RefusedRow[]
+  readonly left: readonly RefusedRow[]
+}
+
+function judged(
+  { batch, rows, refused }: Claimed & { readonly refused: ReadonlyMap<string, Refused> },
+  { envelope }: Courier,
+): Judged {
+  const verdicts = rows.flatMap((row) => {
+    const why = refused.get(row.member_key)
+    return why ? [{ row, ...why, kind: kindOf(batch.op, why, envelope.updateExistingUsersOnly) }] : []
+  })
+  return {
+    batch,
+    rows: rows.length,
+    rejected: verdicts.filter(({ kind }) => kind === 'rejected'),
+    left: verdicts.filter(({ kind }) => kind === 'skipped'),
+  }
 }
 
 /** Who cannot be found or was forgotten is off the list; who was not to be created is no fault. */

@@ -1,23 +1,53 @@
 /** The outbox of export runs: which batches are to be sent, are on their way, or were acknowledged. */
-import type { Kysely, Selectable } from 'kysely'
+import type { ExpressionBuilder, Kysely, Selectable } from 'kysely'
 import type { BatchesTable, ExportOp, PlanTable, StateDatabase } from './tables.ts'
 
 type Db = Kysely<StateDatabase>
 export type Batch = Selectable<BatchesTable>
 export type PlanRow = Selectable<PlanTable>
 
-/** The next batches of one operation, in order; those whose outcome is unknown come first. */
-export async function nextBatches(db: Db, runId: string, most: number): Promise<readonly Batch[]> {
+/** Rows of a plan, both ends included. */
+export interface SeqRange {
+  readonly first: number
+  readonly last: number
+}
+
+/** A condition on `plan.seq`; ranges that touch are one. */
+export const inRanges = (ranges: readonly SeqRange[]) => (row: ExpressionBuilder<StateDatabase, 'plan'>) =>
+  row.or(merged(ranges).map(({ first, last }) => row.and([row('seq', '>=', first), row('seq', '<=', last)])))
+
+function merged(ranges: readonly SeqRange[]): readonly SeqRange[] {
+  const whole: SeqRange[] = []
+  for (const range of [...ranges].sort((a, b) => a.first - b.first)) {
+    const before = whole.at(-1)
+    if (before && before.last + 1 === range.first)
+      whole.splice(-1, 1, { first: before.first, last: range.last })
+    else whole.push(range)
+  }
+  return whole
+}
+
+/**
+ * The next batches of one operation, in order; those whose outcome is unknown come first. One operation at a time: a
+ * person may leave under one identifier and come under another. `flying` are under way already.
+ */
+export async function nextBatches(
+  db: Db,
+  runId: string,
+  flying: readonly Batch[],
+  most: number,
+): Promise<readonly Batch[]> {
   const batches = await db
     .selectFrom('batches')
     .selectAll()
     .where('run_id', '=', runId)
     .where('state', '<>', 'acked')
     .orderBy('batch_no')
-    .limit(most)
+    .limit(most + flying.length)
     .execute()
-  // One operation at a time: a person may leave under one identifier and come under another.
-  return batches.filter(({ op }) => op === batches[0]?.op)
+  const op = batches[0]?.op
+  const isFlying = new Set(flying.map(({ batch_no }) => Number(batch_no)))
+  return batches.filter((batch) => batch.op === op && !isFlying.has(Number(batch.batch_no))).slice(0, most)
 }
 
 /** The rows of neighbouring batches. */
@@ -57,17 +87,24 @@ export async function markPending(db: Db, { run_id, batch_no }: Batch): Promise<
     .execute()
 }
 
+/** Records that Iterable has answered; `response` counts rows that were refused or left out. */
 export async function markAcked(
   db: Db,
-  { run_id, batch_no }: Batch,
+  batches: readonly Batch[],
   response: object,
   now: Date,
 ): Promise<void> {
+  const [first] = batches
+  if (!first) return
   await db
     .updateTable('batches')
     .set({ state: 'acked', acked_at: now, response: JSON.stringify(response) })
-    .where('run_id', '=', run_id)
-    .where('batch_no', '=', batch_no)
+    .where('run_id', '=', first.run_id)
+    .where(
+      'batch_no',
+      'in',
+      batches.map(({ batch_no }) => batch_no),
+    )
     .execute()
 }
 

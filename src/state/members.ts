@@ -1,7 +1,8 @@
 /** What Iterable last acknowledged for each person of an export, and what it refused. */
 import { type Kysely, sql } from 'kysely'
-import type { Batch, PlanRow } from './batches.ts'
-import type { StateDatabase } from './tables.ts'
+import type { PlanRow, SeqRange } from './batches.ts'
+import { inRanges } from './batches.ts'
+import type { ExportOp, StateDatabase } from './tables.ts'
 
 type Db = Kysely<StateDatabase>
 
@@ -12,16 +13,19 @@ export interface Owner {
   readonly listId: number
 }
 
-/** The people of a batch whom Iterable took are on the list now, or off it. */
+/** The people of some batches whom Iterable took are on the list now, or off it. */
 export async function acknowledgeMembers(
   db: Db,
   { runId, name, listId }: Owner,
-  { op, first_seq, last_seq }: Pick<Batch, 'op' | 'first_seq' | 'last_seq'>,
   {
+    op,
+    ranges,
     refusedSeqs,
     keepsRemoved,
     now,
   }: {
+    readonly op: ExportOp
+    readonly ranges: readonly SeqRange[]
     readonly refusedSeqs: readonly number[]
     /** An export of the kind `remove` keeps whom it has removed. */
     readonly keepsRemoved: boolean
@@ -29,11 +33,7 @@ export async function acknowledgeMembers(
   },
 ): Promise<void> {
   const taken = (trx: Db) => {
-    const rows = trx
-      .selectFrom('plan')
-      .where('run_id', '=', runId)
-      .where('seq', '>=', first_seq)
-      .where('seq', '<=', last_seq)
+    const rows = trx.selectFrom('plan').where('run_id', '=', runId).where(inRanges(ranges))
     return refusedSeqs.length > 0 ? rows.where('seq', 'not in', refusedSeqs) : rows
   }
   await db
@@ -73,12 +73,10 @@ export async function forgetOutcomes(db: Db, { runId, name, listId }: Owner, now
     .where('state', '=', 'in_flight')
     .execute()
   for (const batch of unknown) {
+    const ranges = [{ first: Number(batch.first_seq), last: Number(batch.last_seq) }]
     if (batch.op !== 'remove') {
-      await acknowledgeMembers(db, { runId, name, listId }, batch, {
-        refusedSeqs: [],
-        keepsRemoved: false,
-        now,
-      })
+      const all = { op: batch.op, ranges, refusedSeqs: [], keepsRemoved: false, now }
+      await acknowledgeMembers(db, { runId, name, listId }, all)
     }
     await db
       .updateTable('members')
@@ -88,12 +86,7 @@ export async function forgetOutcomes(db: Db, { runId, name, listId }: Owner, now
       .where(
         'member_key',
         'in',
-        db
-          .selectFrom('plan')
-          .select('member_key')
-          .where('run_id', '=', runId)
-          .where('seq', '>=', batch.first_seq)
-          .where('seq', '<=', batch.last_seq),
+        db.selectFrom('plan').select('member_key').where('run_id', '=', runId).where(inRanges(ranges)),
       )
       .execute()
   }
@@ -106,30 +99,43 @@ export interface RefusedRow {
   readonly permanent: boolean
 }
 
-/** Keeps what Iterable refused of a batch, and forgets what it had refused before of the same people. */
+/** Keeps what Iterable refused of some batches, and forgets what it had refused before of the same people. */
 export async function recordRefusals(
   db: Db,
   { runId, name, listId }: Owner,
-  { first_seq, last_seq }: Pick<Batch, 'first_seq' | 'last_seq'>,
+  ranges: readonly SeqRange[],
   refused: readonly RefusedRow[],
   now: Date,
 ): Promise<void> {
-  await db
-    .deleteFrom('export_rejects')
-    .where('export', '=', name)
-    .where('list_id', '=', listId)
-    .where(
-      'member_key',
-      'in',
-      db
-        .selectFrom('plan')
-        .select('member_key')
-        .where('run_id', '=', runId)
-        .where('seq', '>=', first_seq)
-        .where('seq', '<=', last_seq),
-    )
-    .execute()
+  const known = db.selectFrom('export_rejects').where('export', '=', name).where('list_id', '=', listId)
+  const [before] = await known.select('member_key').limit(1).execute()
+  if (before) {
+    await db
+      .deleteFrom('export_rejects')
+      .where('export', '=', name)
+      .where('list_id', '=', listId)
+      .where(
+        'member_key',
+        'in',
+        db.selectFrom('plan').select('member_key').where('run_id', '=', runId).where(inRanges(ranges)),
+      )
+      .execute()
+  }
   if (refused.length === 0) return
+  for (let at = 0; at < refused.length; at += rowsOfInsert) {
+    await insertRefusals(db, { runId, name, listId }, refused.slice(at, at + rowsOfInsert), now)
+  }
+}
+
+/** Postgres takes 65,535 parameters a statement. */
+const rowsOfInsert = 2_000
+
+async function insertRefusals(
+  db: Db,
+  { runId, name, listId }: Owner,
+  refused: readonly RefusedRow[],
+  now: Date,
+): Promise<void> {
   const [source, rejected_at] = [`export:${name}`, now]
   await db
     .insertInto('rejected_rows')
