@@ -63,6 +63,8 @@ describe('values', () => {
     const doubles = fc
       .double({ noNaN: true, noDefaultInfinity: true })
       .filter((value) => !Object.is(value, -0))
+      // Between these a double is written as a whole number, whose digits all count.
+      .filter((value) => Math.abs(value) < 2 ** 53 || Math.abs(value) >= 1e21)
     const huge = (whole: bigint) => `7${whole < 0n ? -whole : whole}`
     const big = fc.bigInt({ min: -(2n ** 63n), max: 2n ** 63n - 1n })
     await loadLines(fixture.warehouse, 'email_open', [
