@@ -118,7 +118,8 @@ describe('the commands, on one warehouse', () => {
       state: 'succeeded',
       error_text: null,
     })
-    expect(rejects).toMatchObject({ total: 2 })
+    // Two syncs have read that line: it is one row, of the later run.
+    expect(rejects).toMatchObject({ total: 1 })
     expect(rejects.rejects[0]).toMatchObject({
       source: 'stream:email_open',
       raw: '{"createdAt": broken',
