@@ -153,7 +153,7 @@ async function claim(
     batch,
     rows: rows.filter(({ seq }) => seq >= batch.first_seq && seq <= batch.last_seq),
   }))
-  for (const { batch, rows } of claimed) {
+  const bodies = claimed.map(({ batch, rows }) => {
     const sha256 = createHash('sha256')
       .update(bodyOf(batch.op, rows, courier.envelope))
       .digest('hex')
@@ -162,8 +162,9 @@ async function claim(
         `batch ${batch.batch_no} of run ${owner.runId} changed since it was sent: this is a fault of iterable-elt`,
       )
     }
-    await markInFlight(trx, batch, sha256, courier.clock.now())
-  }
+    return { batchNo: Number(batch.batch_no), sha256 }
+  })
+  await markInFlight(trx, owner.runId, bodies, courier.clock.now())
   return claimed
 }
 

@@ -1,5 +1,5 @@
 /** The outbox of export runs: which batches are to be sent, are on their way, or were acknowledged. */
-import type { ExpressionBuilder, Kysely, Selectable } from 'kysely'
+import { type ExpressionBuilder, type Kysely, type Selectable, sql } from 'kysely'
 import type { BatchesTable, ExportOp, PlanTable, StateDatabase } from './tables.ts'
 
 type Db = Kysely<StateDatabase>
@@ -62,18 +62,31 @@ export function planRows(db: Db, runId: string, first: number, last: number): Pr
     .execute()
 }
 
-/** Records that a batch goes out now, before it does. */
-export async function markInFlight(db: Db, batch: Batch, bodySha256: string, now: Date): Promise<void> {
+/** Records that batches go out now, before they do, each with the hash of its body. */
+export async function markInFlight(
+  db: Db,
+  runId: string,
+  batches: readonly { readonly batchNo: number; readonly sha256: string }[],
+  now: Date,
+): Promise<void> {
+  const hashes = sql.join(
+    batches.map(({ batchNo, sha256 }) => sql`when ${sql.lit(batchNo)} then ${sha256}`),
+    sql` `,
+  )
   await db
     .updateTable('batches')
     .set((row) => ({
       state: 'in_flight',
       attempts: row('attempts', '+', 1),
-      body_sha256: bodySha256,
+      body_sha256: sql<string>`case batch_no ${hashes} end`,
       sent_at: now,
     }))
-    .where('run_id', '=', batch.run_id)
-    .where('batch_no', '=', batch.batch_no)
+    .where('run_id', '=', runId)
+    .where(
+      'batch_no',
+      'in',
+      batches.map(({ batchNo }) => batchNo),
+    )
     .execute()
 }
 
