@@ -23,7 +23,7 @@ export interface Invalid {
 }
 
 /** A row this large is no profile; batches stay below Iterable's 4 MB with it. */
-export const maxRowBytes = 1_500_000
+const maxRowBytes = 1_500_000
 
 type Row = readonly unknown[]
 

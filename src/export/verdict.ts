@@ -68,7 +68,7 @@ export function verdictOn(
     return endOf(new UserError('brake', `stopped by a brake: ${messages('fail')}; nothing was sent`))
   }
   if (messages('hold') !== '') {
-    const text = `held for approval: ${messages('hold')}; look at it with "export ${name} --dry-run", then "runs approve" sends exactly this plan`
+    const text = `held for approval: ${messages('hold')}; "runs approve" sends exactly this plan within 24 hours`
     return { state: 'held', error: { code: 'held', text }, kind: 'run' }
   }
   if (add + update + remove === 0) return { state: rejected > 0 ? 'succeeded_with_rejects' : 'succeeded' }

@@ -91,7 +91,7 @@ const withJson = <Row extends ExportRun>(row: Row): Row => ({
 })
 
 /** DuckDB gives JSON as text, Postgres as a value. */
-export const parsed = (json: unknown): unknown => (typeof json === 'string' ? JSON.parse(json) : json)
+const parsed = (json: unknown): unknown => (typeof json === 'string' ? JSON.parse(json) : json)
 
 export interface ExportTotals {
   readonly sent: number

@@ -25,13 +25,13 @@ export interface FixtureOptions extends SandboxOptions {
 }
 
 /** Waits take no time, but for the grace of 10 s that requests have when a run is stopped. */
-export const quickClock = {
+const quickClock = {
   now: () => systemClock.now(),
   sleep: (ms: number, signal?: AbortSignal) =>
     systemClock.sleep(ms === 10_000 ? ms : Math.min(ms, 1), signal),
 }
 
-export async function makeFixture(warehouse: TestWarehouse, options: FixtureOptions = {}): Promise<Fixture> {
+async function makeFixture(warehouse: TestWarehouse, options: FixtureOptions = {}): Promise<Fixture> {
   const { maxRetries = 3, ...sandboxOptions } = options
   const sandbox = await startSandbox({ rateLimits: 'off', empty: true, ...sandboxOptions })
   const listId = 5_001
