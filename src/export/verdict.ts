@@ -50,7 +50,7 @@ export async function settle(
 export function verdictOn(
   { invalid, rejected, add, update, remove }: PlanCounts,
   brakes: readonly Braking[],
-  { name, settings }: Definition,
+  { settings }: Definition,
 ): Ended | undefined {
   if (invalid > 0 && !settings.skip_invalid_data) {
     const error = new UserError(
