@@ -1,5 +1,6 @@
 /**
  * `npm run bench [-- --warehouse postgres] [--events N] [--users N] [--rounds N] [--ten-times]`
+ * `npm run bench -- --export [--rows N] [--members N]`
  *
  * Ratios against a baseline measured in the same run: our sync (HTTP → committed) and the warehouse's own bulk load of
  * the same rows from a prepared local file alternate, each in a process of its own; medians are printed. The sandbox
@@ -11,6 +12,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { parseArgs } from 'node:util'
 import { startEmbeddedPostgres } from '../test/support/embedded-postgres.ts'
+import { benchExport } from './export.ts'
 import { type Measured, measureSync, measureTask, startSandbox, type Task } from './process.ts'
 
 const { values } = parseArgs({
@@ -20,6 +22,9 @@ const { values } = parseArgs({
     users: { type: 'string', default: '300000' },
     rounds: { type: 'string', default: '3' },
     'ten-times': { type: 'boolean', default: false },
+    export: { type: 'boolean', default: false },
+    rows: { type: 'string', default: '1000000' },
+    members: { type: 'string', default: '2000000' },
   },
 })
 const warehouse = values.warehouse === 'postgres' ? 'postgres' : 'duckdb'
@@ -41,13 +46,18 @@ const common = {
 } as const
 
 try {
+  if (values.export) await benchExport(Number(values.rows), Number(values.members))
+  else await benchSync()
+} finally {
+  await server?.stop()
+  await rm(directory, { recursive: true, force: true })
+}
+
+async function benchSync(): Promise<void> {
   if (Number(values.events) > 0) await benchLoad('email_send', { events: Number(values.events), users: 0 })
   if (Number(values.users) > 0) await benchLoad('users', { events: 0, users: Number(values.users) })
   if (values['ten-times']) await benchMemory(Number(values.events))
   await benchNoChange()
-} finally {
-  await server?.stop()
-  await rm(directory, { recursive: true, force: true })
 }
 
 interface Size {

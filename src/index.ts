@@ -39,7 +39,7 @@ import { planSync, type SyncPlan } from './sync/dry-run.ts'
 import { type Reach, sliceOf } from './sync/plan.ts'
 import type { SyncEvent, SyncReport } from './sync/progress.ts'
 import { sync } from './sync/sync.ts'
-import { openDuckdb } from './warehouse/duckdb.ts'
+import { openDuckdb } from './warehouse/duckdb/warehouse.ts'
 import type { Warehouse } from './warehouse/session.ts'
 
 export type { CheckItem, CheckReport } from './check/item.ts'
@@ -279,7 +279,7 @@ async function openWarehouse(
         })
   }
   // Loaded only where it is used: the Postgres client costs a DuckDB user memory for nothing.
-  const { openPostgres } = await import('./warehouse/postgres.ts')
+  const { openPostgres } = await import('./warehouse/postgres/warehouse.ts')
   return openPostgres({ source: 'pool' in warehouse ? warehouse.pool : warehouse, environment, ...shared })
 }
 

@@ -1,6 +1,6 @@
 /** The worker: looks for what is due, works on it, and leaves everything resumable when it is asked to stop. */
 import { setMaxListeners } from 'node:events'
-import { messageOf } from '../errors.ts'
+import { messageOf, UserError } from '../errors.ts'
 import { Engine, type EngineInput } from './engine.ts'
 import type { Outcome, RunAtWork } from './run.ts'
 
@@ -73,7 +73,8 @@ class Worker {
     const ring = () => this.#bell.ring()
     signal.addEventListener('abort', ring)
     try {
-      await this.#engine.prepare()
+      await this.#prepare()
+      if (signal.aborted) return
       await using _watch = await watch(() => {
         this.#refreshedAtMs = Number.NEGATIVE_INFINITY
         ring()
@@ -86,6 +87,20 @@ class Worker {
       await this.#end()
     } finally {
       signal.removeEventListener('abort', ring)
+    }
+  }
+
+  /** A file that somebody reads is waited for, however long. */
+  async #prepare(): Promise<void> {
+    const { signal, onEvent, sleep } = this.#input
+    while (!signal.aborted) {
+      try {
+        return await this.#engine.prepare()
+      } catch (error) {
+        if (!(error instanceof UserError) || error.code !== 'warehouse_locked') throw error
+        onEvent({ type: 'failed', message: messageOf(error) })
+      }
+      await sleep(failurePauseMs, signal).catch(() => {})
     }
   }
 

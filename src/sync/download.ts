@@ -3,10 +3,10 @@ import { open } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { Replication, Stream } from '../catalog/index.ts'
 import { TransferError } from '../iterable/errors.ts'
-import type { Chunk } from '../warehouse/chunk.ts'
-import { requiredField } from '../warehouse/prepare.ts'
-import { badLines } from '../warehouse/rewrite.ts'
-import { ChunkWriter, removeSpool } from '../warehouse/spool.ts'
+import type { Chunk } from '../warehouse/load/chunk.ts'
+import { requiredField } from '../warehouse/load/prepare.ts'
+import { badLines } from '../warehouse/load/rewrite.ts'
+import { ChunkWriter, removeSpool } from '../warehouse/load/spool.ts'
 
 /** Everything that one read brought; disposing removes its files. */
 export interface Download extends AsyncDisposable {

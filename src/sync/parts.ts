@@ -1,6 +1,6 @@
 /** What a stream has to read: parts that are downloaded one by one, and committed one by one. */
 import type { Stream } from '../catalog/index.ts'
-import type { Scope } from '../warehouse/commit.ts'
+import type { Scope } from '../warehouse/load/commit.ts'
 import type { LineSink } from './download.ts'
 import { type List, readDocuments, readExport, readMembers, readMetadata } from './readers.ts'
 import type { CountingClient } from './source.ts'

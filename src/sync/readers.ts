@@ -2,7 +2,7 @@
 import type { Stream } from '../catalog/index.ts'
 import { IterableHttpError, isRetryable, MalformedResponseError, TransferError } from '../iterable/errors.ts'
 import { splitEnvelope } from '../iterable/lines.ts'
-import { membersOf } from '../warehouse/rewrite.ts'
+import { membersOf } from '../warehouse/load/rewrite.ts'
 import type { LineSink } from './download.ts'
 import type { CountingClient } from './source.ts'
 import { requestTime, type Window } from './windows.ts'

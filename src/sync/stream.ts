@@ -1,8 +1,8 @@
 /** The story of one stream: read a part while the one before is committed, until nothing is left. */
 import { InterruptedError, messageOf, UserError } from '../errors.ts'
 import { IterableHttpError } from '../iterable/errors.ts'
-import { ShrunkWindow } from '../warehouse/commit.ts'
 import { explainedFault } from '../warehouse/faults.ts'
+import { ShrunkWindow } from '../warehouse/load/commit.ts'
 import type { Shape } from '../warehouse/shape.ts'
 import { type Committed, commitPart } from './commit.ts'
 import type { StreamStart, SyncContext } from './context.ts'

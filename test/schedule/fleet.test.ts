@@ -6,7 +6,7 @@ import pg from 'pg'
 import { expect, test } from 'vitest'
 import { currentSchedules } from '../../src/schedule/register.ts'
 import { migrate } from '../../src/warehouse/migrations.ts'
-import { openPostgres } from '../../src/warehouse/postgres.ts'
+import { openPostgres } from '../../src/warehouse/postgres/warehouse.ts'
 import { startEmbeddedPostgres } from '../support/embedded-postgres.ts'
 import { createTestDatabase } from '../support/postgres.ts'
 

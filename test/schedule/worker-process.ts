@@ -2,7 +2,7 @@
 import { setTimeout as delay } from 'node:timers/promises'
 import pg from 'pg'
 import { runWorker } from '../../src/schedule/worker.ts'
-import { openPostgres } from '../../src/warehouse/postgres.ts'
+import { openPostgres } from '../../src/warehouse/postgres/warehouse.ts'
 
 const { url, base, scale, index, concurrency } = JSON.parse(process.argv[2] as string) as Record<
   string,

@@ -64,8 +64,9 @@ export async function createTestWarehouse(kind: WarehouseKind): Promise<TestWare
 /** The file is opened for this one query only: while it is open, the tool under test cannot write. */
 async function queryDuckDb(path: string, sql: string): Promise<Row[]> {
   const instance = await DuckDBInstance.create(path, { access_mode: 'READ_ONLY' })
+  // The file stays open as long as one of its connections does.
+  const connection = await instance.connect()
   try {
-    const connection = await instance.connect()
     const result = await connection.runAndReadAll(sql)
     const jsonColumns = result.columnNames().filter((_, i) => result.columnType(i).alias === 'JSON')
     return result.getRowObjectsJS().map((row) => {
@@ -80,6 +81,7 @@ async function queryDuckDb(path: string, sql: string): Promise<Row[]> {
       return Object.fromEntries(plain) as Row
     })
   } finally {
+    connection.closeSync()
     instance.closeSync()
   }
 }

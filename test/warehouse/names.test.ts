@@ -1,7 +1,7 @@
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
+import { membersOf } from '../../src/warehouse/load/rewrite.ts'
 import { columnName } from '../../src/warehouse/names.ts'
-import { membersOf } from '../../src/warehouse/rewrite.ts'
 import { snakeCase, viewColumns } from '../../src/warehouse/views.ts'
 import { eachWarehouse, type TestWarehouse } from '../support/warehouse.ts'
 import { columnsOf, event, line, startLoading, textRows } from './load.ts'

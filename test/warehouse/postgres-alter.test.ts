@@ -1,6 +1,6 @@
 import pg from 'pg'
 import { describe, expect, test } from 'vitest'
-import { openPostgres } from '../../src/warehouse/postgres.ts'
+import { openPostgres } from '../../src/warehouse/postgres/warehouse.ts'
 import { eventLine, loadLines, openFixture, query } from './postgres-fixture.ts'
 
 describe('readers', () => {

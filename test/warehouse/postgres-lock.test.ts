@@ -5,7 +5,7 @@ import { hostname, tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
 import { expect, test, vi } from 'vitest'
-import { openPostgres } from '../../src/warehouse/postgres.ts'
+import { openPostgres } from '../../src/warehouse/postgres/warehouse.ts'
 import { eventLine, loadLines, openFixture } from './postgres-fixture.ts'
 
 test('a job has one holder, in any process; the holder is named', async () => {
@@ -105,7 +105,7 @@ test('two loads of one window at once leave one copy of it, also without the loc
 
 /** Another process that holds the lock of `sync` until it is killed. */
 async function startHolder(url: string, spoolDirectory: string): Promise<ChildProcess> {
-  const module = new URL('../../src/warehouse/postgres.ts', import.meta.url).href
+  const module = new URL('../../src/warehouse/postgres/warehouse.ts', import.meta.url).href
   const program = `
     import { openPostgres } from ${JSON.stringify(module)}
     const warehouse = await openPostgres({ source: { url: process.argv[1] }, schema: 'iterable', spoolDirectory: process.argv[2] })

@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
-import { LineScanner } from '../../src/warehouse/scan.ts'
+import { LineScanner } from '../../src/warehouse/load/scan.ts'
 
 const scan = (text: string, required = 'id') => {
   const scanner = new LineScanner(required)

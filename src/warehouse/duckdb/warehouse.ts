@@ -2,15 +2,15 @@
 import { join } from 'node:path'
 import type { DuckDBConnection, DuckDBInstance } from '@duckdb/node-api'
 import { Kysely, sql } from 'kysely'
-import type { StateDatabase } from '../state/tables.ts'
+import type { StateDatabase } from '../../state/tables.ts'
+import { Engine } from '../engine.ts'
+import { type Dialect, type Session, schemaNames, type UseOptions, type Warehouse } from '../session.ts'
+import { quoted } from '../sql.ts'
+import { alterations } from '../tables.ts'
 import { attachFile, holdFile } from './attach.ts'
-import { openHome } from './duckdb-home.ts'
-import { selectFromDuckdb } from './duckdb-select.ts'
-import { Engine } from './engine.ts'
-import { duckdbDialect } from './kysely-duckdb.ts'
-import { type Dialect, type Session, schemaNames, type UseOptions, type Warehouse } from './session.ts'
-import { quoted } from './sql.ts'
-import { alterations } from './tables.ts'
+import { openHome } from './home.ts'
+import { duckdbDialect } from './kysely.ts'
+import { selectFromDuckdb } from './select.ts'
 
 export interface DuckdbOptions {
   /** Path of the file, or the host application's live instance. */

@@ -3,9 +3,9 @@ import { createHash } from 'node:crypto'
 import { mkdir, mkdtemp, readdir } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { messageOf, UserError } from '../errors.ts'
-import type { Target } from './postgres-errors.ts'
-import { removeSpool } from './spool.ts'
+import { messageOf, UserError } from '../../errors.ts'
+import { removeSpool } from '../load/spool.ts'
+import type { Target } from './errors.ts'
 
 /** Makes the directory, readable by nobody else, and removes those that dead processes have left behind. */
 export async function makeWorkDirectory(parent: string | undefined, target: Target): Promise<string> {

@@ -1,9 +1,9 @@
 /** Attaching DuckDB files: DuckDB locks a file for as long as it is attached, and the system frees it when we die. */
 import { setTimeout as delay } from 'node:timers/promises'
 import type { DuckDBConnection, DuckDBInstance } from '@duckdb/node-api'
-import { InterruptedError, messageOf, UserError } from '../errors.ts'
-import type { UseOptions } from './session.ts'
-import { literal } from './sql.ts'
+import { InterruptedError, messageOf, UserError } from '../../errors.ts'
+import type { UseOptions } from '../session.ts'
+import { literal } from '../sql.ts'
 
 /** How long a warehouse file that another program has open is waited for. */
 const patienceMs = 30_000

@@ -1,9 +1,10 @@
 /** The one reading of JSON: a `select` that turns chunks into typed rows of a stream's table. */
+
+import { extraKey, ownColumns } from '../names.ts'
+import { fieldColumns, type Shape, type TableColumn } from '../shape.ts'
+import { instant, literal, literals, quoted } from '../sql.ts'
 import type { Chunk } from './chunk.ts'
 import { objectSizeOption } from './chunk.ts'
-import { extraKey, ownColumns } from './names.ts'
-import { fieldColumns, type Shape, type TableColumn } from './shape.ts'
-import { instant, literal, literals, quoted } from './sql.ts'
 
 /** What every row of a load carries. */
 export interface Stamps {

@@ -2,10 +2,10 @@
 import { rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { DuckDBConnection } from '@duckdb/node-api'
-import type { Engine } from './engine.ts'
-import type { TableColumn } from './shape.ts'
-import { literal, quoted } from './sql.ts'
-import { Turns } from './turns.ts'
+import type { Engine } from '../engine.ts'
+import type { TableColumn } from '../shape.ts'
+import { literal, quoted } from '../sql.ts'
+import { Turns } from '../turns.ts'
 
 /**
  * Control characters in place of comma and quote: JSON is full of quotes, and each would be doubled, read and undone

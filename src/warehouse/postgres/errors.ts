@@ -1,5 +1,5 @@
 /** What Postgres and the way to it say, in words that tell the user what to change. */
-import { messageOf, UserError } from '../errors.ts'
+import { messageOf, UserError } from '../../errors.ts'
 
 /** Whom the messages speak of; the password is no part of it. */
 export interface Target {

@@ -1,10 +1,10 @@
 /** Times that could not be read: they are text in `_extra` (design 1.5, rule 6), and counted. */
-import type { Stream } from '../catalog/index.ts'
+import type { Stream } from '../../catalog/index.ts'
+import type { Engine } from '../engine.ts'
+import { fieldColumns, type Shape, type TableColumn } from '../shape.ts'
+import { literal, literals, quoted } from '../sql.ts'
 import { type Chunk, objectSizeOption } from './chunk.ts'
-import type { Engine } from './engine.ts'
 import { readKeys } from './parse.ts'
-import { fieldColumns, type Shape, type TableColumn } from './shape.ts'
-import { literal, literals, quoted } from './sql.ts'
 
 /** The columns whose times may be kept as text; an event without a readable `createdAt` is a rejected row. */
 export const optionalTimes = (shape: Shape, { replication, bookmark }: Stream): readonly TableColumn[] =>

@@ -1,8 +1,9 @@
 /** A look at the values of a chunk before it is loaded: which kinds of them its fields have. */
+
+import type { Engine } from '../engine.ts'
+import type { Kind } from '../shape.ts'
+import { literal, quoted } from '../sql.ts'
 import { type Chunk, objectSizeOption } from './chunk.ts'
-import type { Engine } from './engine.ts'
-import type { Kind } from './shape.ts'
-import { literal, quoted } from './sql.ts'
 
 /** The chunk has a line that DuckDB cannot read: it must be rewritten before it can be loaded. */
 export class UnreadableChunk extends Error {

@@ -3,16 +3,16 @@
  * touches the warehouse; the engine looks through the chunks, and only odd ones are rewritten.
  */
 import { join } from 'node:path'
-import type { ColumnType, Stream } from '../catalog/index.ts'
+import type { ColumnType, Stream } from '../../catalog/index.ts'
+import type { Engine } from '../engine.ts'
+import { extraKey } from '../names.ts'
+import type { Dialect, Warehouse } from '../session.ts'
+import { columnOf, fieldColumns, type Kind, type Shape, typeFor, withNewFields, withTypes } from '../shape.ts'
 import type { Chunk, Reject } from './chunk.ts'
-import type { Engine } from './engine.ts'
 import { kindsInside, kindsOf } from './inspect.ts'
-import { extraKey } from './names.ts'
 import { introApr, readKeys } from './parse.ts'
 import { renamedChunk } from './rename.ts'
 import { rewriteChunk } from './rewrite.ts'
-import type { Dialect, Warehouse } from './session.ts'
-import { columnOf, fieldColumns, type Kind, type Shape, typeFor, withNewFields, withTypes } from './shape.ts'
 
 /** Chunks that can be loaded into a table of this shape, and the lines that cannot. */
 export interface Prepared {

@@ -9,9 +9,9 @@ import { mkdir, readdir } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { basename, dirname, join, resolve } from 'node:path'
 import type { DuckDBInstance } from '@duckdb/node-api'
-import { messageOf, UserError } from '../errors.ts'
-import { removeSpool } from './spool.ts'
-import { Turns } from './turns.ts'
+import { messageOf, UserError } from '../../errors.ts'
+import { removeSpool } from '../load/spool.ts'
+import { Turns } from '../turns.ts'
 
 export interface Home extends AsyncDisposable {
   /** The file under its true name, or the host's instance. */

@@ -5,8 +5,8 @@
  */
 import { isUtf8 } from 'node:buffer'
 import { createReadStream } from 'node:fs'
+import { extraKey } from '../names.ts'
 import type { Chunk, Reject } from './chunk.ts'
-import { extraKey } from './names.ts'
 import { fieldsBeyond, type Page } from './page.ts'
 import { ChunkWriter } from './spool.ts'
 

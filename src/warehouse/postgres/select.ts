@@ -6,8 +6,8 @@
  */
 import pg from 'pg'
 import Cursor from 'pg-cursor'
-import { ConfigError, messageOf } from '../errors.ts'
-import { refusedQuery, type SelectedColumn, type Selection, type ValueType, wrongQuery } from './select.ts'
+import { ConfigError, messageOf } from '../../errors.ts'
+import { refusedQuery, type SelectedColumn, type Selection, type ValueType, wrongQuery } from '../select.ts'
 
 const rowsAtOnce = 1_000
 

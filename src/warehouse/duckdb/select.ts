@@ -18,8 +18,8 @@ import {
   DuckDBTypeId,
   StatementType,
 } from '@duckdb/node-api'
-import { ConfigError, messageOf } from '../errors.ts'
-import { refusedQuery, type Selection, type ValueType, wrongQuery } from './select.ts'
+import { ConfigError, messageOf } from '../../errors.ts'
+import { refusedQuery, type Selection, type ValueType, wrongQuery } from '../select.ts'
 
 /** Begins a query; see `Session.select`. */
 export async function selectFromDuckdb(connection: DuckDBConnection, query: string): Promise<Selection> {

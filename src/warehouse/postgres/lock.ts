@@ -5,9 +5,9 @@
 import { createHash } from 'node:crypto'
 import { hostname } from 'node:os'
 import type pg from 'pg'
-import { UserError } from '../errors.ts'
-import type { PostgresServer } from './postgres-server.ts'
-import { Turns } from './turns.ts'
+import { UserError } from '../../errors.ts'
+import { Turns } from '../turns.ts'
+import type { PostgresServer } from './server.ts'
 
 /** A lock that is taken again when the server has restarted in between. */
 export interface JobLock extends AsyncDisposable {

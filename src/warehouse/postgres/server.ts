@@ -2,8 +2,8 @@
 import { readFileSync } from 'node:fs'
 import { setTimeout as delay } from 'node:timers/promises'
 import pg from 'pg'
-import { ConfigError, InterruptedError, messageOf } from '../errors.ts'
-import { explained, isConnectionLost, isStartingUp, type Target } from './postgres-errors.ts'
+import { ConfigError, InterruptedError, messageOf } from '../../errors.ts'
+import { explained, isConnectionLost, isStartingUp, type Target } from './errors.ts'
 
 /** The `warehouse` part of a configuration; times in milliseconds, files by their absolute paths. */
 export interface PostgresConfig {

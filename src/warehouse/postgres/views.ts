@@ -3,9 +3,9 @@
  * within the transaction and come back as they were: text, owner, rights, comments, options, indexes and triggers.
  */
 import { sql, type Transaction } from 'kysely'
-import { messageOf, UserError } from '../errors.ts'
-import type { StateDatabase } from '../state/tables.ts'
-import { literal, quoted } from './sql.ts'
+import { messageOf, UserError } from '../../errors.ts'
+import type { StateDatabase } from '../../state/tables.ts'
+import { literal, quoted } from '../sql.ts'
 
 /** A view (or materialized view) that reads one of the columns, itself or through other views. */
 interface Dependent {

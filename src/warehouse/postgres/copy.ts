@@ -8,8 +8,8 @@ import { Readable } from 'node:stream'
 import { pipeline } from 'node:stream/promises'
 import type { ClientBase } from 'pg'
 import { from as copyFrom } from 'pg-copy-streams'
-import { type CsvFile, type CsvWriter, csvOptions } from './postgres-csv.ts'
-import { quoted } from './sql.ts'
+import { quoted } from '../sql.ts'
+import { type CsvFile, type CsvWriter, csvOptions } from './csv.ts'
 
 /** Blocks on the way to the socket; small ones cost a system call each. */
 const blockBytes = 2 ** 20

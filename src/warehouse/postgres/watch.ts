@@ -2,8 +2,8 @@
 import { createHash } from 'node:crypto'
 import { setTimeout as delay } from 'node:timers/promises'
 import type pg from 'pg'
-import type { PostgresServer } from './postgres-server.ts'
-import { quoted } from './sql.ts'
+import { quoted } from '../sql.ts'
+import type { PostgresServer } from './server.ts'
 
 /** How long after a lost connection the server is asked again; meanwhile whoever watches has to look by himself. */
 const reconnectMs = 2_000

@@ -2,9 +2,9 @@
 import { Kysely, PostgresDialect } from 'kysely'
 import pg from 'pg'
 import Cursor from 'pg-cursor'
-import { InterruptedError } from '../errors.ts'
-import type { StateDatabase } from '../state/tables.ts'
-import type { PostgresServer } from './postgres-server.ts'
+import { InterruptedError } from '../../errors.ts'
+import type { StateDatabase } from '../../state/tables.ts'
+import type { PostgresServer } from './server.ts'
 
 export interface HeldClient extends AsyncDisposable {
   readonly client: pg.PoolClient
