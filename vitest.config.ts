@@ -7,5 +7,7 @@ export default defineConfig({
     testTimeout: 60_000,
     hookTimeout: 120_000,
     pool: 'forks',
+    // By default one core of two would idle.
+    maxWorkers: 2,
   },
 })
