@@ -47,7 +47,7 @@ export async function postWebhook(
   }
 }
 
-export const signatureOf = (body: string, secret: string): string =>
+const signatureOf = (body: string, secret: string): string =>
   `sha256=${createHmac('sha256', secret).update(body).digest('hex')}`
 
 function proxies(env: Environment): ConstructorParameters<typeof EnvHttpProxyAgent>[0] {

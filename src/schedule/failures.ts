@@ -44,5 +44,5 @@ export function afterRun(
 }
 
 /** A minute after the first failure, twice as long after each more, an hour at most. */
-export const retryAt = (now: Date, failures: number): Date =>
+const retryAt = (now: Date, failures: number): Date =>
   new Date(now.getTime() + Math.min(longestRetryMs, firstRetryMs * 2 ** Math.min(failures - 1, 20)))

@@ -78,7 +78,7 @@ export async function recordSkipped(db: Db, ticks: readonly SkippedTick[], now: 
     .execute()
 }
 
-export const kindOf = (job: string): string => job.split(':')[0] as string
+const kindOf = (job: string): string => job.split(':')[0] as string
 
 /** What waits or is being worked on, by job. */
 export async function activities(db: Db): Promise<ReadonlyMap<string, Activity>> {
