@@ -218,7 +218,8 @@ function exitCodeOf(runs: readonly RequestedRun[]): number {
   return runs.some(({ state }) => state === 'held') ? exitCodes.held : exitCodes.success
 }
 
-function saySchedules(terminal: Terminal, schedules: readonly ScheduleStatus[]): void {
+/** Schedules as a table, and below it why some do not run. */
+export function saySchedules(terminal: Terminal, schedules: readonly ScheduleStatus[]): void {
   if (schedules.length === 0) {
     terminal.say('no schedules; add "sync.schedule" to the configuration or "schedule" to an export')
     return

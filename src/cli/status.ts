@@ -3,13 +3,14 @@ import type { Command } from 'commander'
 import type { Status, StreamStatus } from '../index.ts'
 import { action, type Context, type Runtime, withExamples } from './command.ts'
 import { sayRuns } from './runs.ts'
+import { saySchedules } from './schedule.ts'
 import type { Terminal } from './terminal.ts'
-import { age, count, table } from './text.ts'
+import { age, count, counted, table } from './text.ts'
 
 export function statusCommand(program: Command, runtime: Runtime): void {
   const command = program
     .command('status')
-    .description('Show how fresh each stream is, the latest runs, and rejected rows.')
+    .description('Show how fresh each stream is, schedules, the latest runs, and rejected rows.')
   withExamples(command, 'status')
   command.action(action(runtime, runStatus))
 }
@@ -20,7 +21,8 @@ async function runStatus({ open, terminal }: Context): Promise<undefined> {
   terminal.result(status, () => sayStatus(terminal, status, new Date()))
 }
 
-function sayStatus(terminal: Terminal, { streams, runs, rejects, schema }: Status, now: Date): void {
+function sayStatus(terminal: Terminal, status: Status, now: Date): void {
+  const { streams, schedules, workers, runs, rejects, schema } = status
   const { colors } = terminal
   const shown = streams.filter(({ selected, rows }) => selected || rows !== null)
   if (shown.every(({ last_sync, rows }) => last_sync === null && rows === null)) {
@@ -33,6 +35,11 @@ function sayStatus(terminal: Terminal, { streams, runs, rejects, schema }: Statu
       lastSyncText(stream, now),
     ])
     terminal.say(table(['stream', 'rows', 'bookmark', 'last sync'], rows, 'lrll'))
+  }
+  if (schedules.length > 0) {
+    terminal.say(`\n${colors.bold('Schedules')}`)
+    saySchedules(terminal, schedules)
+    terminal.say(workersText(workers, now))
   }
   if (runs.length > 0) {
     terminal.say(`\n${colors.bold('Latest runs')}`)
@@ -48,6 +55,14 @@ function sayStatus(terminal: Terminal, { streams, runs, rejects, schema }: Statu
     ])
     terminal.say(table(['source', 'reason', 'rows', 'run'], rows, 'llrl'))
   }
+}
+
+function workersText(workers: Status['workers'], now: Date): string {
+  if (workers.length === 0) return 'no worker is running; "iterable-elt worker" starts one'
+  const each = workers.map(({ host, pid, running, concurrency, started_at }) => {
+    return `process ${pid} on ${host}, ${running} of ${concurrency} at work, started ${age(started_at, now)}`
+  })
+  return `${counted(workers.length, 'worker')}: ${each.join('; ')}`
 }
 
 function lastSyncText({ last_sync }: StreamStatus, now: Date): string {

@@ -1,4 +1,11 @@
 /** How things stand, on one screen: how fresh each stream is, what ran last, what was rejected. */
+import { databaseTime, readSchedules } from '../state/schedules.ts'
+import {
+  readLiveWorkers,
+  type ScheduleStatus,
+  statusOf,
+  type WorkerStatus,
+} from '../state/schedules-status.ts'
 import { type ReportSource, readState } from './read.ts'
 import { countRejects, latestRuns, type RejectCount, type RunSummary } from './runs.ts'
 import { describeStreams, readStreamState, type StreamStatus } from './streams.ts'
@@ -8,6 +15,10 @@ export interface Status {
   readonly warehouse: 'duckdb' | 'postgres'
   readonly schema: string
   readonly streams: readonly StreamStatus[]
+  /** What runs when; as a worker, or `schedule list`, has last read it. */
+  readonly schedules: readonly ScheduleStatus[]
+  /** Workers that are alive. */
+  readonly workers: readonly WorkerStatus[]
   /** The latest runs, newest first. */
   readonly runs: readonly RunSummary[]
   /** Rows that the last run of each stream and export rejected. */
@@ -23,12 +34,20 @@ export async function readStatus(source: ReportSource): Promise<Status> {
     const runs = await latestRuns(session, runsShown)
     const lastRuns = lastRunOf(streams.lastSyncs, runs)
     const counts = await countRejects(session, [...new Set(lastRuns.values())])
-    return { streams, runs, rejects: counts.filter((count) => lastRuns.get(count.source) === count.run_id) }
+    const rejects = counts.filter((count) => lastRuns.get(count.source) === count.run_id)
+    // A warehouse of an older version has no schedules yet.
+    const { db, names } = session
+    const hasSchedules = tables.has(`${names.sync}.workers`)
+    const schedules = hasSchedules ? (await readSchedules(db)).map(statusOf) : []
+    const workers = hasSchedules ? await readLiveWorkers(db, await databaseTime(db)) : []
+    return { streams, schedules, workers, runs, rejects }
   })
   return {
     warehouse: source.config.warehouse.type,
     schema: source.config.schema,
     streams: describeStreams(source.config, state?.streams),
+    schedules: state?.schedules ?? [],
+    workers: state?.workers ?? [],
     runs: state?.runs ?? [],
     rejects: state?.rejects ?? [],
   }

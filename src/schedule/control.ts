@@ -3,71 +3,13 @@ import type { Kysely } from 'kysely'
 import { ConfigError } from '../errors.ts'
 import { suggestion } from '../nearest.ts'
 import { findSchedule, type ScheduleRow, updateSchedule } from '../state/schedules.ts'
+import { type ScheduleStatus, statusOf } from '../state/schedules-status.ts'
 import type { StateDatabase } from '../state/tables.ts'
 import { dueAt, fingerprint, nextTick, nominalTimes, readSchedule, type Schedule } from './definition.ts'
 import { claimDue } from './due.ts'
 import { enqueue } from './queue.ts'
-import { liveWorkers } from './workers.ts'
 
 type Db = Kysely<StateDatabase>
-
-/** A schedule; an entry of `schedule list --json`. Times are ISO 8601. */
-export interface ScheduleStatus {
-  readonly name: string
-  readonly cron: string
-  readonly dialect: string
-  readonly timezone: string
-  readonly delay_seconds: number
-  readonly overlap: string
-  readonly catchup: string
-  readonly defined_in: string
-  readonly last_nominal_at: string | null
-  readonly next_nominal_at: string | null
-  readonly next_due_at: string | null
-  readonly retry_at: string | null
-  readonly paused_at: string | null
-  readonly paused_reason: string | null
-  readonly consecutive_failures: number
-  /** Why it cannot be read. */
-  readonly problem: string | null
-}
-
-export interface WorkerStatus {
-  readonly worker_id: string
-  readonly host: string
-  readonly pid: number
-  readonly concurrency: number
-  readonly running: number
-  readonly started_at: string
-  readonly seen_at: string
-}
-
-export function statusOf(row: ScheduleRow): ScheduleStatus {
-  const iso = (at: Date | null) => at?.toISOString() ?? null
-  const { name, cron, dialect, timezone, overlap, catchup, defined_in, paused_reason, problem } = row
-  return {
-    ...{ name, cron, dialect, timezone },
-    delay_seconds: Number(row.delay_seconds),
-    ...{ overlap, catchup, defined_in },
-    last_nominal_at: iso(row.last_nominal_at),
-    next_nominal_at: iso(row.next_nominal_at),
-    next_due_at: iso(row.next_due_at),
-    retry_at: iso(row.retry_at),
-    paused_at: iso(row.paused_at),
-    paused_reason,
-    consecutive_failures: Number(row.consecutive_failures),
-    problem,
-  }
-}
-
-export async function readLiveWorkers(db: Db, now: Date): Promise<readonly WorkerStatus[]> {
-  const rows = await liveWorkers(db, now)
-  return rows.map(({ worker_id, host, pid, concurrency, running, started_at, seen_at }) => ({
-    ...{ worker_id, host, pid: Number(pid) },
-    ...{ concurrency: Number(concurrency), running: Number(running) },
-    ...{ started_at: started_at.toISOString(), seen_at: seen_at.toISOString() },
-  }))
-}
 
 /** The name of a job as people write it: `vip` means `export:vip`. @throws ConfigError for one that nobody knows. */
 export function jobNamed(name: string, known: readonly string[], what: string): string {

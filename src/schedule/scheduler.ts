@@ -10,20 +10,16 @@ import {
   readSchedules,
   type ScheduleRow,
 } from '../state/schedules.ts'
+import {
+  readLiveWorkers,
+  type ScheduleStatus,
+  statusOf,
+  type WorkerStatus,
+} from '../state/schedules-status.ts'
 import type { RunState, StateDatabase } from '../state/tables.ts'
 import { migrate } from '../warehouse/migrations.ts'
 import type { Warehouse } from '../warehouse/session.ts'
-import {
-  enqueueBackfill,
-  jobNamed,
-  pauseSchedule,
-  readLiveWorkers,
-  resumeSchedule,
-  type ScheduleStatus,
-  statusOf,
-  timesToBackfill,
-  type WorkerStatus,
-} from './control.ts'
+import { enqueueBackfill, jobNamed, pauseSchedule, resumeSchedule, timesToBackfill } from './control.ts'
 import { Engine, type EngineInput } from './engine.ts'
 import { serveHealth } from './health.ts'
 import type { JobDefinition, Jobs } from './job.ts'

@@ -24,12 +24,3 @@ export async function forgetOldWorkers(db: Db, now: Date): Promise<void> {
     .where('until', '<', new Date(now.getTime() - keptMs))
     .execute()
 }
-
-export const liveWorkers = (db: Db, now: Date): Promise<WorkerRow[]> =>
-  db
-    .selectFrom('workers')
-    .selectAll()
-    .where('stopped_at', 'is', null)
-    .where('until', '>=', now)
-    .orderBy('started_at')
-    .execute()

@@ -10,7 +10,7 @@ import { openPostgres } from '../../src/warehouse/postgres/warehouse.ts'
 import type { Warehouse } from '../../src/warehouse/session.ts'
 import type { TestWarehouse } from '../support/warehouse.ts'
 
-export const openWarehouse = ({ config }: TestWarehouse): Promise<Warehouse> =>
+export const openWarehouse = ({ config }: Pick<TestWarehouse, 'config'>): Promise<Warehouse> =>
   config.type === 'duckdb'
     ? openDuckdb({ source: config.path, schema: 'iterable' })
     : openPostgres({ source: config, schema: 'iterable' })
@@ -57,7 +57,7 @@ export class Simulation implements AsyncDisposable {
     this.engine = this.newWorker()
   }
 
-  static async start(test: TestWarehouse, options: SimulationOptions): Promise<Simulation> {
+  static async start(test: Pick<TestWarehouse, 'config'>, options: SimulationOptions): Promise<Simulation> {
     const simulation = new Simulation(await openWarehouse(test), options)
     await simulation.engine.prepare()
     await simulation.engine.refresh()
