@@ -1,0 +1,78 @@
+import { execFile } from 'node:child_process'
+import { mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { expect, test } from 'vitest'
+
+const main = join(import.meta.dirname, '../../src/cli/main.ts')
+
+/** Runs the command line as a user does, in a folder without anything. */
+function cli(cwd: string, ...args: string[]): Promise<{ code: number; stdout: string; stderr: string }> {
+  const tsx = import.meta.resolve('tsx')
+  return new Promise((resolve) => {
+    execFile(process.execPath, ['--import', tsx, main, ...args], { cwd }, (error, stdout, stderr) => {
+      resolve({ code: error ? Number(error.code) : 0, stdout, stderr })
+    })
+  })
+}
+
+async function inFolder(work: (folder: string) => Promise<void>): Promise<void> {
+  const folder = await mkdtemp(join(tmpdir(), 'elt-test-'))
+  try {
+    await work(folder)
+  } finally {
+    await rm(folder, { recursive: true, force: true })
+  }
+}
+
+test('schedule next and explain need no configuration, and print what the contract says', async () => {
+  await inFolder(async (folder) => {
+    const zone = ['--timezone', 'Europe/Berlin', '--from', '2026-01-01', '--count', '2']
+    const next = await cli(folder, 'schedule', 'next', '0 6 1 * mon', ...zone, '--json')
+    expect(JSON.parse(next.stdout)).toEqual({
+      expression: '0 6 1 * mon',
+      dialect: 'treasuredata',
+      timezone: 'Europe/Berlin',
+      ignored: 'day_of_month',
+      warnings: [expect.stringContaining('"1" is ignored')],
+      next: ['2026-01-05T05:00:00Z', '2026-01-12T05:00:00Z'],
+    })
+    const never = await cli(folder, 'schedule', 'explain', '', '--json')
+    expect(JSON.parse(never.stdout)).toMatchObject({ expression: '', ignored: null, warnings: [], next: [] })
+    const words = await cli(folder, 'schedule', 'explain', '@daily', ...zone)
+    expect(words.stdout).toMatch(
+      /^At 00:00 every day.*\n[\s\S]*Fri 2026-01-02 00:00 \+01:00\s+2026-01-01T23:00:00Z/,
+    )
+    const wrong = await cli(folder, 'schedule', 'explain', '61 * * * *', '--json')
+    expect(wrong.code).toBe(2)
+    expect(JSON.parse(wrong.stdout).error.message).toContain('61')
+  })
+})
+
+test('schedules are listed, paused with a reason, shown as such, and resumed', async () => {
+  await inFolder(async (folder) => {
+    const config = {
+      warehouse: { type: 'duckdb', path: 'warehouse.duckdb' },
+      connections: { iterable: { api_key: 'k'.repeat(32), base_url: 'http://127.0.0.1:9', max_retries: 0 } },
+      sync: { streams: ['channels'], schedule: { cron: '@hourly' } },
+    }
+    await writeFile(join(folder, 'config.json'), JSON.stringify(config))
+    const paused = await cli(folder, 'schedule', 'pause', 'sync', '--reason', 'moving house', '--json')
+    expect(JSON.parse(paused.stdout)).toMatchObject({ name: 'sync', paused_reason: 'moving house' })
+    const status = await cli(folder, 'status')
+    expect(status.stdout).toMatch(
+      /sync\s+@hourly\s+UTC\s+paused[\s\S]*moving house[\s\S]*no worker is running/,
+    )
+    const resumed = await cli(folder, 'schedule', 'resume', 'sync', '--json')
+    expect(JSON.parse(resumed.stdout)).toMatchObject({ paused_at: null, paused_reason: null })
+    const run = await cli(folder, 'schedule', 'run', 'sync', '--json')
+    expect(run.code).toBe(1)
+    expect(JSON.parse(run.stdout)).toMatchObject({
+      job: 'sync',
+      state: 'failed',
+      error: expect.stringContaining('127.0.0.1:9'),
+    })
+    const unknown = await cli(folder, 'schedule', 'pause', 'synk')
+    expect(unknown).toMatchObject({ code: 2, stderr: expect.stringContaining('did you mean "sync"?') })
+  })
+})
