@@ -86,14 +86,17 @@ async function check({ url, schedules, ticks }: Fleet): Promise<void> {
        (count(distinct nominal_at) filter (where state in ('succeeded', 'skipped')))::int as done,
        count(*) filter (where state not in ('succeeded', 'skipped') and error_code is null
          or state = 'skipped' and error_code is null)::int as unexplained,
-       (count(distinct nominal_at) filter (where state = 'succeeded'))::int as succeeded
+       (count(distinct nominal_at) filter (where state = 'succeeded'))::int as succeeded,
+       (count(distinct nominal_at) filter (where state = 'skipped' and error_code = 'overlap'))::int as overlapping
      from iterable_sync.runs group by job`,
   )
   expect(rows).toHaveLength(schedules)
   for (const row of rows)
     expect(row).toMatchObject({ n: ticks, different: ticks, done: ticks, unexplained: 0 })
   const all = rows.filter(({ job }) => Number(String(job).split(':')[1]) % 2 === 0)
-  for (const row of all) expect(row).toMatchObject({ succeeded: ticks })
+  // On a slow machine a tick may fall due while one works and one waits: that is skipped, and nothing else is.
+  for (const row of all) expect(Number(row.succeeded) + Number(row.overlapping)).toBe(ticks)
+  for (const row of all) expect(row.succeeded).toBeGreaterThan(0)
   // A run whose worker died has its effect once or twice, never not at all; every effect belongs to a run.
   const [sums] = await query(
     url,
