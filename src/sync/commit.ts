@@ -5,7 +5,7 @@ import { advanceBookmark } from '../state/bookmarks.ts'
 import { addToRun } from '../state/runs.ts'
 import { DriftError, type Loaded, load, type Scope } from '../warehouse/load/commit.ts'
 import { UnreadableChunk } from '../warehouse/load/inspect.ts'
-import { type Prepared, prepareLoad } from '../warehouse/load/prepare.ts'
+import { type Prepared, type PrepareOptions, prepareLoad } from '../warehouse/load/prepare.ts'
 import { countUnreadTimes } from '../warehouse/load/unread.ts'
 import type { Shape } from '../warehouse/shape.ts'
 import { prepareTable } from '../warehouse/tables.ts'
@@ -35,10 +35,11 @@ export interface Committed extends Loaded {
 export async function commitPart(context: SyncContext, input: CommitInput): Promise<Committed> {
   let careful = false
   let leavesOutStrays = false
+  const doubtful = new Set<string>()
   let shape = input.shape
   for (;;) {
     try {
-      const prepared = await prepare(context, input, shape, careful)
+      const prepared = await prepare(context, input, shape, { careful, doubtful })
       // Where altering is a transaction of its own, the table keeps what it became, also when the load fails.
       shape = await alterTable(context, shape, prepared)
       const loaded = await transact(context, { ...input, shape, leavesOutStrays }, prepared)
@@ -47,6 +48,8 @@ export async function commitPart(context: SyncContext, input: CommitInput): Prom
     } catch (error) {
       if (error instanceof DriftError && error.column === input.stream.bookmark && !leavesOutStrays) {
         leavesOutStrays = true
+      } else if (error instanceof DriftError && error.column && !doubtful.has(error.column) && !careful) {
+        doubtful.add(error.column)
       } else if ((error instanceof DriftError || error instanceof UnreadableChunk) && !careful) {
         await refuseFirstBadAnswer(input)
         careful = true
@@ -65,7 +68,7 @@ function prepare(
   { warehouse, declared }: SyncContext,
   { stream, download }: CommitInput,
   shape: Shape,
-  careful: boolean,
+  how: Pick<PrepareOptions, 'careful' | 'doubtful'>,
 ): Promise<Prepared> {
   return prepareLoad(warehouse, {
     stream,
@@ -73,7 +76,7 @@ function prepare(
     chunks: download.chunks,
     declared: stream.hasProfileFields ? declared : new Map(),
     directory: download.directory,
-    careful,
+    ...how,
   })
 }
 

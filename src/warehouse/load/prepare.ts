@@ -36,6 +36,8 @@ export interface PrepareOptions {
   /** Types that `users/getFields` declares. */
   readonly declared: ReadonlyMap<string, ColumnType>
   readonly directory: string
+  /** Columns whose values a first try has refused: each of them is looked at, and the column widened. */
+  readonly doubtful?: ReadonlySet<string> | undefined
   /** Look at every value of every column and rewrite every chunk: after the fast path was refused. */
   readonly careful: boolean
 }
@@ -49,10 +51,13 @@ export function requiredField({ read, replication, key }: Stream): string {
 /** Makes a download ready to be committed. */
 export async function prepareLoad(warehouse: Warehouse, options: PrepareOptions): Promise<Prepared> {
   const { engine, dialect } = warehouse
-  const { stream, careful } = options
+  const { stream, careful, doubtful } = options
   const clean = await cleanChunks(dialect, options)
   const { shape, overflow } = await shapeFor(engine, dialect, options, clean.chunks)
-  const widest = careful ? await widenedShape(engine, stream, shape, clean.chunks) : shape
+  const widest =
+    careful || doubtful?.size
+      ? await widenedShape(engine, stream, shape, clean.chunks, careful ? undefined : doubtful)
+      : shape
   const keyed = await rekeyedChunks(dialect, options, widest, overflow, clean.chunks)
   await engine.makeRoomFor(widest.columns.length)
   return {
@@ -171,8 +176,11 @@ async function widenedShape(
   stream: Stream,
   shape: Shape,
   chunks: readonly Chunk[],
+  only: ReadonlySet<string> | undefined,
 ): Promise<Shape> {
-  const columns = fieldColumns(shape).filter(({ type, embedded }) => type !== 'timestamptz' && !embedded)
+  const columns = fieldColumns(shape).filter(
+    ({ name, type, embedded }) => type !== 'timestamptz' && !embedded && (!only || only.has(name)),
+  )
   const asked = new Map(columns.map(({ name, type }) => [name, new Set<Kind>([type])]))
   for (const chunk of chunks) {
     const present = columns.filter(({ source }) => chunk.fields.has(source))
