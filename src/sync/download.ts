@@ -1,10 +1,10 @@
 /** From Iterable to the spool: whatever a stream reads becomes chunks of NDJSON that have been looked through. */
 import { open } from 'node:fs/promises'
 import { join } from 'node:path'
-import type { Replication, Stream } from '../catalog/index.ts'
+import type { Stream } from '../catalog/index.ts'
 import { TransferError } from '../iterable/errors.ts'
 import type { Chunk } from '../warehouse/load/chunk.ts'
-import { requiredField } from '../warehouse/load/prepare.ts'
+import { recordMarks } from '../warehouse/load/prepare.ts'
 import { badLines } from '../warehouse/load/rewrite.ts'
 import { ChunkWriter, removeSpool } from '../warehouse/load/spool.ts'
 
@@ -43,7 +43,7 @@ export async function download(
   read: (sink: LineSink) => Promise<void>,
 ): Promise<Download> {
   const directory = join(spoolDirectory, `${stream.name}-${nextNumber()}`)
-  const writer = new ChunkWriter(directory, requiredField(stream))
+  const writer = new ChunkWriter(directory, recordMarks(stream))
   try {
     await read({
       async write(block) {
@@ -109,14 +109,6 @@ function isUnfinished(text: string): boolean {
   return inString || depth > 0
 }
 
-/** What tells a record from an error object at the end of a broken answer; a profile has any of the three. */
-const marks: Readonly<Record<Replication, readonly string[]>> = {
-  append: ['createdAt'],
-  upsert: ['email', 'userId', 'itblUserId'],
-  filter: [],
-  full: [],
-}
-
 /** True when a download has lines that are no records of its stream: reason to read once more. */
 export async function hasBadLines(
   { chunks }: Download,
@@ -125,7 +117,7 @@ export async function hasBadLines(
 ): Promise<boolean> {
   for (const chunk of chunks) {
     if (chunk.suspects === 0 && !everywhere) continue
-    if (await badLines(chunk, marks[stream.replication])) return true
+    if (await badLines(chunk, recordMarks(stream))) return true
   }
   return false
 }

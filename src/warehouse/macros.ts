@@ -28,13 +28,15 @@ export const macros: readonly string[] = [
   `create or replace temp macro is_nested(v) as
      ((v::varchar >= '{' and v::varchar < '|') or (v::varchar >= '[' and v::varchar < '\\'))`,
 
-  // DuckDB takes NaN, Infinity and trailing commas for JSON. Most texts are cleared by a plain search; what is left is
-  // looked at without its strings.
+  // DuckDB takes NaN and Infinity (in any case) and trailing commas for JSON. Most texts are cleared by a plain search;
+  // what is left is looked at without its strings.
   `create or replace temp macro is_lax_json(v) as
-     case when contains(v, 'NaN') or contains(v, 'Inf') or contains(v, ',]') or contains(v, ',}')
+     case when contains(v, ',]') or contains(v, ',}')
+         or ((contains(lower(v), 'nan') or contains(lower(v), 'inf'))
+           and regexp_matches(v, '(?i)(^|[:\\[,])\\s*-?(nan|inf)'))
          or ((contains(v, ', ') or contains(v, chr(10)) or contains(v, chr(9)) or contains(v, chr(13)))
            and regexp_matches(v, ',\\s+[\\]}]'))
-       then regexp_matches(regexp_replace(v, '"([^"\\\\]|\\\\.)*"', '""', 'g'), 'NaN|Inf|,\\s*[\\]}]')
+       then regexp_matches(regexp_replace(v, '"([^"\\\\]|\\\\.)*"', '""', 'g'), '(?i)nan|inf|,\\s*[\\]}]')
        else false end`,
 
   // JSON inside text (transactionalData), read as VARCHAR; what is no JSON stays a JSON string.

@@ -98,10 +98,12 @@ eachWarehouse('what is no JSON inside of nested values never becomes a row', asy
   const shelf = loading.sandbox.data.events('emailOpen')
   shelf.push(event('a', { nested: '{"fine":["NaN, Infinity,]"]}', n: '1.5', t: '"x"' }))
   await loading.load('email_open')
-  const lax = ['{"n":NaN}', '[Infinity]', '[1,]', '{"a":{"b":1,}}']
+  const lax = ['{"n":NaN}', '[-inf]', '[1,]', '{"a":{"b":1,}}']
   lax.forEach((json, index) => {
     shelf.pushRaw(event(`bad${index}`, { nested: json }), '2026-01-10T12:00:00Z')
   })
+  await loading.load('email_open')
+  expect((await rejectsOf(warehouse)).length).toBe(lax.length)
   shelf.pushRaw(event('bad-n', { n: 'NaN' }), '2026-01-10T12:00:00Z')
   shelf.pushRaw(event('bad-t', { t: 'NaN' }), '2026-01-10T12:00:00Z')
   shelf.push(event('b', { nested: '{"fine":"still, ]"}', n: '2.5' }))

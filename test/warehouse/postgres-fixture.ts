@@ -4,7 +4,7 @@ import { join } from 'node:path'
 import pg from 'pg'
 import { catalogue, type Stream } from '../../src/catalog/index.ts'
 import { DriftError, type Loaded, load, type Scope } from '../../src/warehouse/load/commit.ts'
-import { prepareLoad, requiredField } from '../../src/warehouse/load/prepare.ts'
+import { prepareLoad, recordMarks } from '../../src/warehouse/load/prepare.ts'
 import { ChunkWriter } from '../../src/warehouse/load/spool.ts'
 import { migrate } from '../../src/warehouse/migrations.ts'
 import { openPostgres, type PostgresOptions } from '../../src/warehouse/postgres/warehouse.ts'
@@ -72,7 +72,7 @@ export async function loadLines(
   const directory = join(warehouse.spoolDirectory, randomUUID())
   const chunks = []
   for (let at = 0; at < lines.length; at += chunkLines) {
-    const writer = new ChunkWriter(directory, requiredField(stream))
+    const writer = new ChunkWriter(directory, recordMarks(stream))
     await writer.write(Buffer.from(`${lines.slice(at, at + chunkLines).join('\n')}\n`))
     for (const chunk of await writer.end()) chunks.push(chunk)
   }

@@ -2,8 +2,8 @@ import fc from 'fast-check'
 import { expect, test } from 'vitest'
 import { LineScanner } from '../../src/warehouse/load/scan.ts'
 
-const scan = (text: string, required = 'id') => {
-  const scanner = new LineScanner(required)
+const scan = (text: string, marks = ['id']) => {
+  const scanner = new LineScanner(marks)
   scanner.scan(Buffer.from(text))
   return scanner
 }
@@ -35,7 +35,7 @@ test('a member inside of a nested value is no field, and strings that look like 
   expect(found.suspects).toBe(0)
 })
 
-test('suspects are lines without the field, lines that are no objects, and lines that do not close', () => {
+test('suspects are lines with none of the marks, lines that are no objects, and lines that do not close', () => {
   const lines = [
     '{"id":1}',
     '{"a":1}',
@@ -48,6 +48,22 @@ test('suspects are lines without the field, lines that are no objects, and lines
     '{"id":2}}',
   ]
   expect(scan(lines.join('\n'))).toMatchObject({ lines: 9, suspects: 8 })
+})
+
+test('what only DuckDB takes for JSON is a suspect; the same inside of a string is none', () => {
+  const lax = ['NaN', 'nan', '-nAn', 'Infinity', '-inf', 'INF', '[1,]', '{"a":1,}', '[1,\t ]', '{"a":[-NAN]}']
+  for (const value of lax) {
+    expect([value, scan(`{"id":${value}}`).suspects]).toEqual([value, 1])
+    expect([value, scan(JSON.stringify({ id: value, [value]: [null, 1e5, true, false] })).suspects]).toEqual([
+      value,
+      0,
+    ])
+  }
+  expect(scan('{"id":1,}').suspects).toBe(1)
+})
+
+test('without marks each object is a record', () => {
+  expect(scan('{}\n{"a":1}\n[]\n', [])).toMatchObject({ lines: 3, suspects: 1 })
 })
 
 test('a line that ends inside of a string or behind a backslash does not swallow the next', () => {

@@ -6,7 +6,7 @@ export interface Chunk {
   readonly bytes: number
   /** Lines that are not blank. */
   readonly lines: number
-  /** Lines that may be no records: without the required field, no object, or with brackets that do not close. */
+  /** Lines that may be no records: no object, no JSON, or with none of the fields that tell a record. */
   readonly suspects: number
   /** Top-level fields, in the order of their first appearance. */
   readonly fields: ReadonlySet<string>

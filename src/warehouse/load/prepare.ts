@@ -42,10 +42,10 @@ export interface PrepareOptions {
   readonly careful: boolean
 }
 
-/** The field that every line of a stream must have. */
-export function requiredField({ read, replication, key }: Stream): string {
-  if (replication === 'append') return 'createdAt'
-  return read.kind === 'members' ? 'listId' : (key[0] as string)
+/** What tells a record of a stream from an error object at the end of a broken answer: a profile has any of the three. */
+export function recordMarks({ replication }: Stream): readonly string[] {
+  if (replication === 'append') return ['createdAt']
+  return replication === 'upsert' ? ['email', 'userId', 'itblUserId'] : []
 }
 
 /** Makes a download ready to be committed. */
@@ -85,7 +85,7 @@ async function cleanChunks(dialect: Dialect, options: PrepareOptions): Promise<C
   const chunks: Chunk[] = []
   const rejects: Reject[] = []
   let [lines, replacedSurrogates, replacedNuls] = [0, 0, 0]
-  const required = requiredField(options.stream)
+  const marks = recordMarks(options.stream)
   for (const chunk of options.chunks) {
     const isClean =
       chunk.suspects === 0 &&
@@ -98,7 +98,7 @@ async function cleanChunks(dialect: Dialect, options: PrepareOptions): Promise<C
       continue
     }
     const rewritten = await rewriteChunk(chunk, join(options.directory, 'clean'), {
-      required,
+      marks,
       missingCode: options.stream.replication === 'append' ? 'missing_created_at' : 'missing_key',
       readKey: (field) => (isName(field) && field !== extraKey ? field : undefined),
       replaceNul: dialect.refusesNul,
@@ -206,7 +206,7 @@ async function widenedShape(
 /** Chunks under the keys that the reader asks for: only those that hold an odd name are rewritten. */
 async function rekeyedChunks(
   dialect: Dialect,
-  { directory, stream }: PrepareOptions,
+  { directory }: PrepareOptions,
   shape: Shape,
   overflow: ReadonlySet<string>,
   chunks: readonly Chunk[],
@@ -227,7 +227,7 @@ async function rekeyedChunks(
       continue
     }
     const rewritten = await rewriteChunk(chunk, join(directory, 'keyed'), {
-      required: requiredField(stream),
+      marks: [],
       missingCode: 'missing_key',
       readKey: (field) => (overflow.has(field) ? undefined : (keys.get(field) ?? field)),
       replaceNul: dialect.refusesNul,

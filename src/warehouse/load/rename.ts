@@ -19,7 +19,7 @@ export async function renamedChunk(
   const isInPlace = changes.every(({ from, to }) => from.length === to.length && isPlain(from) && isPlain(to))
   if (!isInPlace || chunk.hasEscapedNames) return undefined
   const bytes = await readFile(chunk.path)
-  const scanner = new LineScanner(undefined, (line, start, end) => {
+  const scanner = new LineScanner([], (line, start, end) => {
     for (const { from, to } of changes) {
       if (from.length === end - start && from.compare(line, start, end) === 0) to.copy(line, start)
     }

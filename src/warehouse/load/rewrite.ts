@@ -11,9 +11,9 @@ import { fieldsBeyond, type Page } from './page.ts'
 import { ChunkWriter } from './spool.ts'
 
 export interface RewriteRules {
-  /** The field that every line must have. */
-  readonly required: string
-  /** What a line without it is called. */
+  /** Every record has one of these fields, where there are any. */
+  readonly marks: readonly string[]
+  /** What a line without them is called. */
   readonly missingCode: string
   /** The key under which a field is read from the chunk, or undefined where it goes to `_extra`. */
   readonly readKey: (field: string) => string | undefined
@@ -35,7 +35,7 @@ export interface Rewritten {
 
 /** Writes the chunk anew into `directory`; the old file stays. */
 export async function rewriteChunk(chunk: Chunk, directory: string, rules: RewriteRules): Promise<Rewritten> {
-  const writer = new ChunkWriter(directory, rules.required)
+  const writer = new ChunkWriter(directory, rules.marks)
   const rejects: Reject[] = []
   let replacedSurrogates = 0
   let replacedNuls = 0
@@ -60,7 +60,7 @@ export async function rewriteChunk(chunk: Chunk, directory: string, rules: Rewri
 /** Why a line cannot be loaded, or undefined. */
 function faultOf(
   line: string,
-  { required, missingCode }: { readonly required: string | undefined; readonly missingCode: string },
+  { marks, missingCode }: Pick<RewriteRules, 'marks' | 'missingCode'>,
 ): Omit<Reject, 'raw'> | undefined {
   let value: unknown
   try {
@@ -74,9 +74,8 @@ function faultOf(
   if (value === null || typeof value !== 'object' || Array.isArray(value)) {
     return { code: 'not_an_object', reason: 'the line is JSON, but no object' }
   }
-  if (required !== undefined && !(required in value))
-    return { code: missingCode, reason: `the record has no "${required}"` }
-  return undefined
+  if (marks.length === 0 || marks.some((mark) => mark in value)) return undefined
+  return { code: missingCode, reason: `the record has no ${marks.join(', ')}` }
 }
 
 /** One line under the keys that the reader asks for; what has no key of its own goes into `_extra`. */
@@ -220,14 +219,11 @@ function lineOf(bytes: Buffer): Line {
   return { line, isBroken: line.includes('\ufffd') && !isUtf8(bytes) }
 }
 
-/** True when a line of the chunk is no JSON object, or has none of the fields that mark a record (if any do). */
+/** True when a line of the chunk is no JSON object, or has none of the fields that tell a record (if any do). */
 export async function badLines(chunk: Chunk, marks: readonly string[]): Promise<boolean> {
   for await (const { line } of linesOf(chunk.path)) {
     if (line.trim() === '') continue
-    if (faultOf(line, { required: undefined, missingCode: '' })) return true
-    if (marks.length === 0) continue
-    const record = JSON.parse(line) as object
-    if (!marks.some((mark) => mark in record)) return true
+    if (faultOf(line, { marks, missingCode: '' })) return true
   }
   return false
 }

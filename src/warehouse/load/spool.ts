@@ -16,16 +16,16 @@ const escapedNul = Buffer.from('\\u0000')
  */
 export class ChunkWriter {
   readonly #directory: string
-  readonly #required: string
+  readonly #marks: readonly string[]
   readonly #chunks: Chunk[] = []
   #buffer = Buffer.allocUnsafeSlow(firstBytes)
   #length = 0
   bytesWritten = 0
 
-  /** `required` is the field that every record has. */
-  constructor(directory: string, required: string) {
+  /** Each record has one of the fields `marks`, where there are any. */
+  constructor(directory: string, marks: readonly string[]) {
     this.#directory = directory
-    this.#required = required
+    this.#marks = marks
   }
 
   async write(block: Buffer): Promise<void> {
@@ -60,7 +60,7 @@ export class ChunkWriter {
   async #writeChunk(end: number): Promise<void> {
     if (end === 0) return
     const bytes = this.#buffer.subarray(0, end)
-    const scanner = new LineScanner(this.#required)
+    const scanner = new LineScanner(this.#marks)
     scanner.scan(bytes)
     const path = join(this.#directory, `${String(nextNumber()).padStart(6, '0')}.ndjson`)
     await mkdir(this.#directory, { recursive: true })
