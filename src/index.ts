@@ -13,7 +13,8 @@ import type { Config, ConfigInput, WarehouseConfig } from './config/schema.ts'
 import { secretsOf } from './config/secrets.ts'
 import { createExporter, type Exporter } from './export/exporter.ts'
 import { loadExports } from './export/saved.ts'
-import { type ClientContext, createClient, type IterableClient } from './iterable/client.ts'
+import type { ClientContext, IterableClient } from './iterable/client.ts'
+import { clientsOf } from './iterable/clients.ts'
 import { systemClock } from './iterable/clock.ts'
 import { deliverMessages, type NotifyContext, recordHappening } from './notify/outbox.ts'
 import { version } from './package-files.ts'
@@ -128,7 +129,8 @@ export async function openParsed(
   const warehouse = await openWarehouse(config, env)
   const connection = () => connectionOf(config, config.sync.connection, 'sync.connection')
   const clientContext = { clock, proxyEnv: env, logger, version: version() }
-  const client = () => createClient(connection(), clientContext)
+  const clientFor = clientsOf(clientContext, warehouse.takeSlot)
+  const client = () => clientFor(connection())
   const reachOf = ({ fullRefresh, slice }: SyncRequest): Reach =>
     slice ? sliceOf(slice.from, slice.to) : { kind: fullRefresh ? 'full' : 'incremental' }
   const work: Pick<Elt, 'sync'> & Exporter = {
@@ -149,8 +151,7 @@ export async function openParsed(
       })
     },
     ...createExporter({
-      ...{ config, warehouse, clock, random: Math.random },
-      clientFor: (to) => createClient(to, clientContext),
+      ...{ config, warehouse, clock, clientFor, random: Math.random },
     }),
   }
   return {

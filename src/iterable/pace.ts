@@ -4,7 +4,7 @@ import type { Call, Send, Wait } from './call.ts'
 import type { Clock } from './clock.ts'
 import { type EndpointName, endpoints } from './endpoints.ts'
 
-/** Gives out the right to send. One per process keeps its own book; one over a database may be shared by many. */
+/** Gives out the right to send. */
 export interface Pacer {
   /** Resolves when a request to the endpoint may be sent; takes no slot when the signal is aborted first. */
   reserve(endpoint: EndpointName, options?: ReserveOptions): Promise<void>
@@ -25,6 +25,12 @@ export type RateLimits = Readonly<Partial<Record<string, RateLimit | string>>> |
 /** The server's clock starts when a request arrives; a period stretched by this much keeps late arrivals apart. */
 const safety = 1.02
 
+/**
+ * Takes a slot in a book that other processes keep too; resolves to the milliseconds until it. It rejects when the book
+ * cannot be had.
+ */
+export type TakeSlot = (endpoint: EndpointName, rate: RateLimit) => Promise<number>
+
 /** Makes each call wait for its turn. */
 export function withPace<Answer>(send: Send<Answer>, pacer: Pacer): Send<Answer> {
   return async (call: Call) => {
@@ -34,10 +40,11 @@ export function withPace<Answer>(send: Send<Answer>, pacer: Pacer): Send<Answer>
 }
 
 /**
- * A pacer for one process. Each endpoint has a sliding window: a burst up to the limit goes at once, and no
- * stretch of one period ever holds more. Turns are first come, first served.
+ * Each endpoint has a sliding window: a burst up to the limit goes at once, and no stretch of one period ever holds
+ * more. Turns are first come, first served. With `takeSlot` a turn waits for a slot of the shared book too; where that
+ * cannot be had, this process keeps the pace alone.
  */
-export function createPacer(rateLimits: RateLimits, clock: Clock): Pacer {
+export function createPacer(rateLimits: RateLimits, clock: Clock, takeSlot?: TakeSlot): Pacer {
   const lanes = new Map<EndpointName, Lane>()
   const laneOf = (endpoint: EndpointName): Lane => {
     const known = lanes.get(endpoint)
@@ -61,7 +68,7 @@ export function createPacer(rateLimits: RateLimits, clock: Clock): Pacer {
       const lane = laneOf(endpoint)
       const { rate } = lane
       if (rate === 'off') return
-      const turn = lane.tail.then(() => takeSlot(lane, rate, endpoint, clock, options))
+      const turn = lane.tail.then(() => takeTurn(lane, rate, { endpoint, clock, takeSlot, ...options }))
       lane.tail = turn.catch(() => undefined)
       await unlessAborted(turn, options.signal)
     },
@@ -76,26 +83,33 @@ interface Lane {
   tail: Promise<void>
 }
 
-async function takeSlot(
-  lane: Lane,
-  rate: RateLimit,
-  endpoint: EndpointName,
-  clock: Clock,
-  { signal, onWait }: ReserveOptions,
-): Promise<void> {
+interface Turn extends ReserveOptions {
+  readonly endpoint: EndpointName
+  readonly clock: Clock
+  readonly takeSlot: TakeSlot | undefined
+}
+
+async function takeTurn(lane: Lane, rate: RateLimit, turn: Turn): Promise<void> {
+  const { endpoint, clock, takeSlot, signal } = turn
   if (signal?.aborted) throw new InterruptedError(undefined, { cause: signal.reason })
   const stretchedMs = rate.perMs * safety
   const oldest = lane.sentAt.length < rate.requests ? undefined : lane.sentAt[0]
   const nowMs = clock.now().getTime()
   // A clock that was set back must not make anybody wait for longer than one period.
-  const waitMs = oldest === undefined ? 0 : Math.min(oldest + stretchedMs - nowMs, stretchedMs)
-  if (waitMs > 0) {
-    onWait?.({ endpoint, reason: 'pace', until: new Date(nowMs + waitMs), attempt: 0 })
-    // Timers may fire a millisecond early, so round up.
-    await clock.sleep(Math.ceil(waitMs) + 1, signal)
+  if (oldest !== undefined) await pause(Math.min(oldest + stretchedMs - nowMs, stretchedMs), turn)
+  if (takeSlot) {
+    await pause(await takeSlot(endpoint, { ...rate, perMs: stretchedMs }).catch(() => 0), turn)
   }
   lane.sentAt.push(clock.now().getTime())
   if (lane.sentAt.length > rate.requests) lane.sentAt.shift()
+}
+
+async function pause(waitMs: number, { endpoint, clock, signal, onWait }: Turn): Promise<void> {
+  if (waitMs <= 0) return
+  const until = new Date(clock.now().getTime() + waitMs)
+  onWait?.({ endpoint, reason: 'pace', until, attempt: 0 })
+  // Timers may fire a millisecond early, so round up.
+  await clock.sleep(Math.ceil(waitMs) + 1, signal)
 }
 
 /** Lets a caller leave the queue at once; its turn, when it comes, sees the signal and takes no slot. */

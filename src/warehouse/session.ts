@@ -115,10 +115,21 @@ export interface Warehouse extends AsyncDisposable {
    */
   lock(job: string): Promise<AsyncDisposable>
   /**
+   * Takes the next free slot of a paced lane, in a book that all processes of the warehouse keep; resolves to the
+   * milliseconds until it. Only where several may work on it at once.
+   */
+  takeSlot?(lane: string, rate: Rate): Promise<number>
+  /**
    * Calls back after rows were inserted into these tables of our own, until disposed. A warehouse that cannot tell
    * never calls: who watches looks by himself, too.
    */
   watch(tables: readonly string[], onChange: () => void): Promise<AsyncDisposable>
+}
+
+/** So many requests in so many milliseconds. */
+export interface Rate {
+  readonly requests: number
+  readonly perMs: number
 }
 
 export interface UseOptions {
