@@ -45,18 +45,26 @@ const longestDelayMs = 60_000
 /** So many rows refused alone, and none taken: it is not the rows. */
 const poisonedInVain = 20
 
+export interface Delivered {
+  /** Those that Iterable refused, by member key. */
+  readonly refused: ReadonlyMap<string, Refused>
+  /** An earlier request with some of the rows had no answer: it may have been carried out. */
+  readonly isRepeated: boolean
+}
+
 /**
- * Sends rows of one operation until the outcome of each is known. Returns those that Iterable refused, by member key.
+ * Sends rows of one operation until the outcome of each is known.
  * @throws DeliveryError
  */
 export async function deliver(
   op: ExportOp,
   rows: readonly PlannedRow[],
   courier: Courier,
-): Promise<ReadonlyMap<string, Refused>> {
-  const trace = { isUntouched: true }
+): Promise<Delivered> {
+  const trace = { isUntouched: true, isRepeated: false }
   try {
-    return await deliverRows(op, rows, courier, trace)
+    const refused = await deliverRows(op, rows, courier, trace)
+    return { refused, isRepeated: trace.isRepeated }
   } catch (error) {
     throw new DeliveryError(error, trace.isUntouched)
   }
@@ -64,6 +72,7 @@ export async function deliver(
 
 interface Trace {
   isUntouched: boolean
+  isRepeated: boolean
 }
 
 async function deliverRows(
@@ -112,6 +121,7 @@ async function deliverRows(
         return new Map([[rows[0]?.member_key ?? '', poison(error)]])
       } else if (isRetryable(error)) {
         trace.isUntouched = false
+        trace.isRepeated = true
         failures += 1
         if (failures > courier.maxRetries) throw error
         await pause(courier, error, failures)

@@ -16,13 +16,19 @@ import {
   planRows,
 } from '../state/batches.ts'
 import { addToExportRun, holdsLease, readExportRun } from '../state/exports.ts'
-import { acknowledgeMembers, type Owner, type RefusedRow, recordRefusals } from '../state/members.ts'
+import {
+  acknowledgeMembers,
+  doubtMembers,
+  type Owner,
+  type RefusedRow,
+  recordRefusals,
+} from '../state/members.ts'
 import type { StateDatabase } from '../state/tables.ts'
 import type { Warehouse } from '../warehouse/session.ts'
 import type { Refused } from './answer.ts'
 import { bodyOf } from './body.ts'
 import { inSession } from './context.ts'
-import { type Courier, DeliveryError, deliver } from './deliver.ts'
+import { type Courier, type Delivered, DeliveryError, deliver } from './deliver.ts'
 import type { ExportEvent } from './progress.ts'
 import type { Action } from './settings.ts'
 
@@ -134,8 +140,7 @@ interface Claimed {
   readonly rows: readonly PlanRow[]
 }
 
-type Result = Claimed &
-  ({ readonly refused: ReadonlyMap<string, Refused> } | { readonly error: DeliveryError })
+type Result = Claimed & (Delivered | { readonly error: DeliveryError })
 
 async function claim(
   trx: Transaction<StateDatabase>,
@@ -170,7 +175,10 @@ async function claim(
 
 async function attempt(claimed: Claimed, { courier }: SendInput): Promise<Result> {
   try {
-    return { ...claimed, refused: await deliver(claimed.batch.op, claimed.rows, courier) }
+    const { refused, isRepeated } = await deliver(claimed.batch.op, claimed.rows, courier)
+    // As it was before it was claimed.
+    const wasInFlight = claimed.batch.state === 'in_flight'
+    return { ...claimed, refused, isRepeated: isRepeated || wasInFlight }
   } catch (error) {
     return { ...claimed, error: error instanceof DeliveryError ? error : new DeliveryError(error, false) }
   }
@@ -210,6 +218,12 @@ async function record(
   if (isTracked) {
     const refusedSeqs = [...rejected, ...left].map(({ row }) => row.seq)
     await acknowledgeMembers(trx, owner, { op, ranges, refusedSeqs, keepsRemoved: action === 'remove', now })
+    // An earlier try, whose answer was lost, may have done what this one was refused.
+    const doubtful = answered
+      .filter(({ isRepeated }) => isRepeated)
+      .flatMap(({ rejected, left }) => [...rejected, ...left])
+    const doubtfulRanges = doubtful.map(({ row: { seq } }) => ({ first: Number(seq), last: Number(seq) }))
+    if (doubtful.length > 0) await doubtMembers(trx, owner, { op, ranges: doubtfulRanges, now })
   }
   const rows = answered.reduce((sum, answer) => sum + answer.rows, 0)
   const taken = rows - rejected.length - left.length
@@ -228,12 +242,10 @@ interface Judged {
   readonly rows: number
   readonly rejected: readonly RefusedRow[]
   readonly left: readonly RefusedRow[]
+  readonly isRepeated: boolean
 }
 
-function judged(
-  { batch, rows, refused }: Claimed & { readonly refused: ReadonlyMap<string, Refused> },
-  { envelope }: Courier,
-): Judged {
+function judged({ batch, rows, refused, isRepeated }: Claimed & Delivered, { envelope }: Courier): Judged {
   const verdicts = rows.flatMap((row) => {
     const why = refused.get(row.member_key)
     return why ? [{ row, ...why, kind: kindOf(batch.op, why, envelope.updateExistingUsersOnly) }] : []
@@ -241,6 +253,7 @@ function judged(
   return {
     batch,
     rows: rows.length,
+    isRepeated,
     rejected: verdicts.filter(({ kind }) => kind === 'rejected'),
     left: verdicts.filter(({ kind }) => kind === 'skipped'),
   }

@@ -65,32 +65,42 @@ export async function acknowledgeMembers(
  * A run is given up while batches of it may or may not have been carried out: their people are looked at anew by the
  * next plan, whatever it wants of them.
  */
-export async function forgetOutcomes(db: Db, { runId, name, listId }: Owner, now: Date): Promise<void> {
+export async function forgetOutcomes(db: Db, owner: Owner, now: Date): Promise<void> {
   const unknown = await db
     .selectFrom('batches')
     .selectAll()
-    .where('run_id', '=', runId)
+    .where('run_id', '=', owner.runId)
     .where('state', '=', 'in_flight')
     .execute()
-  for (const batch of unknown) {
-    const ranges = [{ first: Number(batch.first_seq), last: Number(batch.last_seq) }]
-    if (batch.op !== 'remove') {
-      const all = { op: batch.op, ranges, refusedSeqs: [], keepsRemoved: false, now }
-      await acknowledgeMembers(db, { runId, name, listId }, all)
-    }
-    await db
-      .updateTable('members')
-      .set({ hash: '' })
-      .where('export', '=', name)
-      .where('list_id', '=', listId)
-      .where(
-        'member_key',
-        'in',
-        db.selectFrom('plan').select('member_key').where('run_id', '=', runId).where(inRanges(ranges)),
-      )
-      .execute()
+  for (const { op, first_seq, last_seq } of unknown) {
+    await doubtMembers(db, owner, { op, ranges: [{ first: Number(first_seq), last: Number(last_seq) }], now })
   }
 }
+
+/**
+ * Nobody knows whether the people of some rows were put on the list, or taken off it: an empty hash makes the next plan
+ * send them again, or remove them.
+ */
+export async function doubtMembers(
+  db: Db,
+  owner: Owner,
+  { op, ranges, now }: { readonly op: ExportOp; readonly ranges: readonly SeqRange[]; readonly now: Date },
+): Promise<void> {
+  if (op !== 'remove') {
+    await acknowledgeMembers(db, owner, { op, ranges, refusedSeqs: [], keepsRemoved: false, now })
+  }
+  await db
+    .updateTable('members')
+    .set({ hash: '' })
+    .where('export', '=', owner.name)
+    .where('list_id', '=', owner.listId)
+    .where('member_key', 'in', peopleOf(db, owner, ranges))
+    .execute()
+}
+
+/** The keys of the people in some ranges of a run's plan. */
+const peopleOf = (db: Db, { runId }: Owner, ranges: readonly SeqRange[]) =>
+  db.selectFrom('plan').select('member_key').where('run_id', '=', runId).where(inRanges(ranges))
 
 export interface RefusedRow {
   readonly row: PlanRow
@@ -102,11 +112,12 @@ export interface RefusedRow {
 /** Keeps what Iterable refused of some batches, and forgets what it had refused before of the same people. */
 export async function recordRefusals(
   db: Db,
-  { runId, name, listId }: Owner,
+  owner: Owner,
   ranges: readonly SeqRange[],
   refused: readonly RefusedRow[],
   now: Date,
 ): Promise<void> {
+  const { name, listId } = owner
   const known = db.selectFrom('export_rejects').where('export', '=', name).where('list_id', '=', listId)
   const [before] = await known.select('member_key').limit(1).execute()
   if (before) {
@@ -114,16 +125,12 @@ export async function recordRefusals(
       .deleteFrom('export_rejects')
       .where('export', '=', name)
       .where('list_id', '=', listId)
-      .where(
-        'member_key',
-        'in',
-        db.selectFrom('plan').select('member_key').where('run_id', '=', runId).where(inRanges(ranges)),
-      )
+      .where('member_key', 'in', peopleOf(db, owner, ranges))
       .execute()
   }
   if (refused.length === 0) return
   for (let at = 0; at < refused.length; at += rowsOfInsert) {
-    await insertRefusals(db, { runId, name, listId }, refused.slice(at, at + rowsOfInsert), now)
+    await insertRefusals(db, owner, refused.slice(at, at + rowsOfInsert), now)
   }
 }
 
