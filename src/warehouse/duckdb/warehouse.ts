@@ -32,6 +32,7 @@ export async function openDuckdb(options: DuckdbOptions): Promise<Warehouse> {
     threads: options.threads,
   })
   const names = schemaNames(options.schema)
+  const connections = new Connections(engine)
 
   return {
     engine,
@@ -40,12 +41,13 @@ export async function openDuckdb(options: DuckdbOptions): Promise<Warehouse> {
     spoolDirectory,
     use: (work, useOptions = {}) =>
       turns.take(async () => {
-        await using held = await holdWarehouse(source, engine, useOptions)
+        await using held = await holdWarehouse(source, connections, useOptions)
         return await work(session(held.connection, names))
       }),
     lock: (job) => holdFile(engine.instance, join(workDirectory, `${job}.lock`), job),
     watch: async () => ({ async [Symbol.asyncDispose]() {} }),
     async [Symbol.asyncDispose]() {
+      await turns.take(async () => connections.close())
       await engine[Symbol.asyncDispose]()
       await home[Symbol.asyncDispose]()
     },
@@ -127,18 +129,48 @@ function session(connection: DuckDBConnection, names: Session['names']): Session
   }
 }
 
-/** A connection whose default database is the warehouse; ends with it, and lets the file go. */
+/**
+ * Connections of the engine. To make one ready costs as much as to attach a small file, so the last one is kept for the
+ * next session; to a host's instance nothing of ours stays open.
+ */
+class Connections {
+  readonly #engine: Engine
+  #idle: DuckDBConnection | undefined
+
+  constructor(engine: Engine) {
+    this.#engine = engine
+  }
+
+  async take(source: string | DuckDBInstance): Promise<DuckDBConnection> {
+    if (typeof source !== 'string') return this.#engine.connect(source)
+    const idle = this.#idle
+    this.#idle = undefined
+    return idle ?? this.#engine.connect()
+  }
+
+  giveBack(connection: DuckDBConnection, source: string | DuckDBInstance): void {
+    if (typeof source === 'string' && !this.#idle) this.#idle = connection
+    else connection.closeSync()
+  }
+
+  close(): void {
+    this.#idle?.closeSync()
+    this.#idle = undefined
+  }
+}
+
+/** A connection whose default database is the warehouse; the file is let go when it is disposed. */
 async function holdWarehouse(
   source: string | DuckDBInstance,
-  engine: Engine,
+  connections: Connections,
   { signal, onWait }: UseOptions,
 ): Promise<AsyncDisposable & { readonly connection: DuckDBConnection }> {
-  const connection = await engine.connect(typeof source === 'string' ? undefined : source)
+  const connection = await connections.take(source)
   const interrupt = () => connection.interrupt()
   try {
     if (typeof source === 'string') await attachFile(connection, source, { signal, onWait })
   } catch (error) {
-    connection.closeSync()
+    connections.giveBack(connection, source)
     throw error
   }
   signal?.addEventListener('abort', interrupt)
@@ -146,12 +178,17 @@ async function holdWarehouse(
     connection,
     async [Symbol.asyncDispose]() {
       signal?.removeEventListener('abort', interrupt)
-      await connection.run('drop table if exists temp.staging').catch(() => {})
-      if (typeof source === 'string') {
-        await connection.run('use memory')
-        await connection.run('detach warehouse')
+      try {
+        await connection.run('drop table if exists temp.staging').catch(() => {})
+        if (typeof source === 'string') {
+          await connection.run('use memory')
+          await connection.run('detach warehouse')
+        }
+      } catch (error) {
+        connection.closeSync()
+        throw error
       }
-      connection.closeSync()
+      connections.giveBack(connection, source)
     },
   }
 }
