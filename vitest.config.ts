@@ -8,7 +8,9 @@ export default defineConfig({
     testTimeout: 60_000,
     hookTimeout: 120_000,
     pool: 'forks',
-    // By default one core of two would idle.
-    maxWorkers: 2,
+    // Files of one worker share what they have loaded.
+    isolate: false,
+    // Many tests wait for processes and timers: more of them than a small machine has cores.
+    maxWorkers: 3,
   },
 })

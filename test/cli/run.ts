@@ -1,17 +1,13 @@
 /** The command line: in a process of its own, or the program within this one, which is quicker. */
-import { type ChildProcess, spawn } from 'node:child_process'
+import type { ChildProcess } from 'node:child_process'
 import { mkdtemp, rm, writeFile } from 'node:fs/promises'
-import { createRequire } from 'node:module'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { PassThrough, Writable } from 'node:stream'
+import { PassThrough, type Readable, Writable } from 'node:stream'
 import { text } from 'node:stream/consumers'
-import { pathToFileURL } from 'node:url'
 import { runProgram } from '../../src/cli/program.ts'
 import type { ConfigInput } from '../../src/index.ts'
-
-const loader = pathToFileURL(createRequire(import.meta.url).resolve('tsx')).href
-const main = join(import.meta.dirname, '../../src/cli/main.ts')
+import { startProgram } from '../support/programs.ts'
 
 export interface Ended {
   readonly exitCode: number | null
@@ -31,17 +27,19 @@ export function start(
   args: readonly string[],
   { cwd, env = {} }: RunOptions,
 ): { readonly child: ChildProcess; readonly ended: Promise<Ended> } {
-  const child = spawn(process.execPath, ['--import', loader, main, ...args], {
+  const child = startProgram('src/cli/main.ts', args, {
     cwd,
     env: { PATH: process.env.PATH, HOME: cwd, ...env },
     stdio: ['ignore', 'pipe', 'pipe'],
   })
   const exit = new Promise<number | null>((resolve) => child.once('close', resolve))
-  const ended = Promise.all([exit, text(child.stdout), text(child.stderr)]).then(
+  const ended = Promise.all([exit, textOf(child.stdout), textOf(child.stderr)]).then(
     ([exitCode, stdout, stderr]) => ({ exitCode, stdout, stderr }),
   )
   return { child, ended }
 }
+
+const textOf = (stream: Readable | null) => (stream ? text(stream) : '')
 
 /** Runs the program in this process, with the configuration of `cwd` unless another is named. */
 export async function run(args: readonly string[], { cwd, env = {}, answers }: RunOptions): Promise<Ended> {

@@ -1,19 +1,13 @@
-import { execFile } from 'node:child_process'
 import { mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
-
-const main = join(import.meta.dirname, '../../src/cli/main.ts')
+import { start } from '../cli/run.ts'
 
 /** Runs the command line as a user does, in a folder without anything. */
-function cli(cwd: string, ...args: string[]): Promise<{ code: number; stdout: string; stderr: string }> {
-  const tsx = import.meta.resolve('tsx')
-  return new Promise((resolve) => {
-    execFile(process.execPath, ['--import', tsx, main, ...args], { cwd }, (error, stdout, stderr) => {
-      resolve({ code: error ? Number(error.code) : 0, stdout, stderr })
-    })
-  })
+async function cli(cwd: string, ...args: string[]) {
+  const { exitCode, ...output } = await start(args, { cwd }).ended
+  return { code: exitCode, ...output }
 }
 
 async function inFolder(work: (folder: string) => Promise<void>): Promise<void> {

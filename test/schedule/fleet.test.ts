@@ -1,6 +1,5 @@
-import { type ChildProcess, spawn } from 'node:child_process'
+import type { ChildProcess } from 'node:child_process'
 import { once } from 'node:events'
-import { join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
 import pg from 'pg'
 import { expect, test } from 'vitest'
@@ -9,6 +8,7 @@ import { migrate } from '../../src/warehouse/migrations.ts'
 import { openPostgres } from '../../src/warehouse/postgres/warehouse.ts'
 import { startEmbeddedPostgres } from '../support/embedded-postgres.ts'
 import { createTestDatabase } from '../support/postgres.ts'
+import { startProgram } from '../support/programs.ts'
 
 /** A second of the machine is a minute of the workers. */
 const scale = 60
@@ -25,7 +25,7 @@ interface Fleet {
 async function prepare(url: string, { schedules, ticks }: Omit<Fleet, 'url' | 'base'>): Promise<Fleet> {
   await using warehouse = await openPostgres({ source: { url }, schema: 'iterable' })
   // At base, when all workers should have begun, their clocks show 00:08.
-  const base = Date.now() + (schedules > 50 ? 12_000 : 6_000)
+  const base = Date.now() + (schedules > 50 ? 8_000 : 4_000)
   const day = new Date('2026-03-01T00:00:00Z')
   await warehouse.use(async (session) => {
     await migrate(session)
@@ -60,7 +60,7 @@ async function query(url: string, sql: string): Promise<Record<string, unknown>[
 
 function startWorker({ url, base }: Fleet, index: number): ChildProcess {
   const input = JSON.stringify({ url, base, scale, index, concurrency: 4 })
-  return spawn(process.execPath, ['--import', 'tsx', join(import.meta.dirname, 'worker-process.ts'), input], {
+  return startProgram('test/schedule/worker-process.ts', [input], {
     stdio: ['ignore', 'ignore', 'inherit'],
   })
 }

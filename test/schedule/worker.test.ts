@@ -6,14 +6,15 @@ import { setTimeout as delay } from 'node:timers/promises'
 import { expect, test } from 'vitest'
 import { type Elt, open, type WorkerEvent } from '../../src/index.ts'
 import { type Sandbox, startSandbox } from '../../src/sandbox/index.ts'
+import { startProgram } from '../support/programs.ts'
 import { ago, configFor, days, expectedEvents, present, rowsOf } from '../support/sync.ts'
 import { eachWarehouse, type TestWarehouse } from '../support/warehouse.ts'
 
-const people = 40_000
+const people = 24_000
 const batches = people / 1_000
 const listId = 5_001
 
-/** A project whose answers take their time, and a configuration with a sync and an export of forty batches. */
+/** A project whose answers take their time, and a configuration with a sync and an export of many batches. */
 async function prepare(test: TestWarehouse, { latencyMs = 0 } = {}) {
   const sandbox = await startSandbox({
     users: 20,
@@ -61,8 +62,7 @@ async function request(elt: Pick<Elt, 'warehouse' | 'schedules'>, ...jobs: strin
 }
 
 function startWorker(configPath: string): ChildProcess {
-  const main = join(import.meta.dirname, '../../src/cli/main.ts')
-  return spawn(process.execPath, ['--import', 'tsx', main, 'worker', '--config', configPath], {
+  return startProgram('src/cli/main.ts', ['worker', '--config', configPath], {
     stdio: ['ignore', 'ignore', 'pipe'],
   })
 }

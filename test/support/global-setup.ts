@@ -1,9 +1,10 @@
-/** Holds the one Postgres server of a test run: started when the first test asks, stopped at the end. */
+/** Bundles the programs that tests start, and holds the one Postgres server of a run: started when the first test asks. */
 import { once } from 'node:events'
 import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import type { TestProject } from 'vitest/node'
 import { type PostgresServer, startPostgres } from './postgres.ts'
+import { bundlePrograms } from './programs.ts'
 
 declare module 'vitest' {
   export interface ProvidedContext {
@@ -13,6 +14,7 @@ declare module 'vitest' {
 }
 
 export default async function setup(project: TestProject): Promise<() => Promise<void>> {
+  await bundlePrograms()
   let postgres: Promise<PostgresServer> | undefined
   // Test files run in processes of their own, so the question has to travel over a socket.
   const door = createServer(async (_request, response) => {

@@ -1,9 +1,8 @@
 /** Starts programs beside the test and listens to them. */
-import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { createInterface } from 'node:readline'
-import { fileURLToPath } from 'node:url'
 import type { SyncReport } from '../../src/index.ts'
+import { startProgram } from './programs.ts'
 import type { SyncJob, SyncLine } from './sync-process.ts'
 
 /** A program that syncs, and everything that it has said. */
@@ -25,7 +24,7 @@ export interface SyncProcess extends AsyncDisposable {
 
 /** Starts a sync in a process of its own; resolves when it is ready to `go`. */
 export async function startSync(job: SyncJob): Promise<SyncProcess> {
-  const child = run('sync-process.ts', JSON.stringify(job))
+  const child = startProgram('test/support/sync-process.ts', [JSON.stringify(job)], { stdio: 'pipe' })
   const lines: SyncLine[] = []
   const waiting = new Set<() => void>()
   let isOver = false
@@ -80,7 +79,7 @@ export async function startSync(job: SyncJob): Promise<SyncProcess> {
 
 /** Opens a DuckDB file in another program, writes a row into it, and holds it until disposed. */
 export async function holdFile(path: string): Promise<AsyncDisposable> {
-  const child = run('hold-file.ts', path)
+  const child = startProgram('test/support/hold-file.ts', [path], { stdio: 'pipe' })
   const said = new Promise<string>((resolve) => child.stdout?.once('data', (text) => resolve(String(text))))
   const closed = once(child, 'close')
   const answer = await Promise.race([said, closed.then(() => 'it ended')])
@@ -91,9 +90,4 @@ export async function holdFile(path: string): Promise<AsyncDisposable> {
       await closed
     },
   }
-}
-
-function run(script: string, argument: string): ChildProcess {
-  const path = fileURLToPath(new URL(script, import.meta.url))
-  return spawn(process.execPath, ['--import', 'tsx', path, argument], { stdio: 'pipe' })
 }

@@ -9,7 +9,7 @@ import type { Sandbox } from '../../src/sandbox/options.ts'
 import { eachWarehouse, type TestWarehouse } from '../support/warehouse.ts'
 
 /** Of thirty days. The half is more than DuckDB gathers before it writes (122,880 rows). */
-const rows = 270_000
+const rows = 250_000
 const root = fileURLToPath(new URL('../..', import.meta.url))
 const run = promisify(execFile)
 
