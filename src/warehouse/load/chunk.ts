@@ -10,8 +10,8 @@ export interface Chunk {
   readonly suspects: number
   /** Top-level fields, in the order of their first appearance. */
   readonly fields: ReadonlySet<string>
-  /** One of them is written with an escape. */
-  readonly hasEscapedNames: boolean
+  /** Those that are written with an escape somewhere. */
+  readonly escapedFields: ReadonlySet<string>
   /** Length of its longest line in bytes; decides the reader's buffer. */
   readonly maxLineBytes: number
   /** The escape of U+0000 stands in it somewhere. */

@@ -6,18 +6,18 @@ import { LineScanner } from './scan.ts'
 
 /**
  * A copy of a chunk in which the top-level fields of `names` have the names that it gives, or undefined where a name
- * cannot be replaced in place: it has an escape, or the new one is not as long as the old one.
+ * cannot be replaced in place: it has an escape somewhere, or the new one is not as long as the old one.
  */
 export async function renamedChunk(
   chunk: Chunk,
   directory: string,
   names: ReadonlyMap<string, string>,
 ): Promise<Chunk | undefined> {
-  const changes = [...names]
-    .filter(([field, name]) => field !== name && chunk.fields.has(field))
-    .map(([field, name]) => ({ from: Buffer.from(field), to: Buffer.from(name) }))
+  const renamed = [...names].filter(([field, name]) => field !== name && chunk.fields.has(field))
+  if (renamed.some(([field]) => chunk.escapedFields.has(field))) return undefined
+  const changes = renamed.map(([field, name]) => ({ from: Buffer.from(field), to: Buffer.from(name) }))
   const isInPlace = changes.every(({ from, to }) => from.length === to.length && isPlain(from) && isPlain(to))
-  if (!isInPlace || chunk.hasEscapedNames) return undefined
+  if (!isInPlace) return undefined
   const bytes = await readFile(chunk.path)
   const scanner = new LineScanner([], (line, start, end) => {
     for (const { from, to } of changes) {

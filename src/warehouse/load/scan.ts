@@ -26,8 +26,8 @@ export class LineScanner {
   /** Lines that may be no records: no object, no JSON, or with none of the fields that tell a record. */
   suspects = 0
   longestLineBytes = 0
-  /** A top-level name is written with an escape somewhere. */
-  hasEscapedNames = false
+  /** Those that are written with an escape somewhere. */
+  readonly escapedFields = new Set<string>()
 
   /** `marks` tell a record: each has one of them (where there are any). `onName` hears where top-level names stand. */
   constructor(marks: readonly string[], onName?: (bytes: Buffer, from: number, to: number) => void) {
@@ -105,8 +105,10 @@ export class LineScanner {
         next: undefined,
       }
       this.#names.set(raw, name)
-      if (raw.includes('\\')) this.hasEscapedNames = true
-      if (field !== undefined) this.fields.add(field)
+      if (field !== undefined) {
+        this.fields.add(field)
+        if (raw.includes('\\')) this.escapedFields.add(field)
+      }
     }
     if (previous) previous.next = name
     return name
