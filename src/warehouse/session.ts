@@ -28,8 +28,6 @@ export const schemaNames = (schema: string): SchemaNames => ({
 export interface Dialect extends NameRules {
   /** The warehouse's name of a type. */
   readonly typeName: Readonly<Record<ColumnType, string>>
-  /** The hidden column that tells which row of a staging table came later. */
-  readonly arrival: 'rowid' | 'ctid'
   /** True where U+0000 cannot be stored. */
   readonly refusesNul: boolean
   /** What the values of a row may take of its page; undefined where rows may be of any size. */
@@ -63,17 +61,8 @@ export interface Session {
     columns: readonly string[],
     select: string,
   ): Promise<number>
-  /**
-   * Replaces rows of `table` by the last row of each key in `staging`. `key` are SQL expressions over the columns that
-   * both have, never null. Returns how many rows were written.
-   */
-  replaceByKey(
-    trx: Transaction<StateDatabase>,
-    table: string,
-    staging: string,
-    key: readonly string[],
-    columns: readonly TableColumn[],
-  ): Promise<number>
+  /** Inserts the parsed rows so that the last one of each key is the only one of its key in the table. */
+  upsert(trx: Transaction<StateDatabase>, table: string, upsert: Upsert): Promise<Upserted>
   /** Gives an entity table its primary key, where the warehouse keeps one. */
   createKey(trx: Transaction<StateDatabase>, table: string, stream: Stream): Promise<void>
   /** Changes a table in place. Views upon it are left as they were. */
@@ -92,6 +81,24 @@ export interface Session {
   select(query: string): Promise<Selection>
   /** Gives one of our own tables an index where the warehouse keeps them (DuckDB scans faster than it updates one). */
   ensureIndex(table: keyof StateDatabase, columns: readonly string[]): Promise<void>
+}
+
+export interface Upsert {
+  readonly rows: Parsed
+  /** SQL expressions over the columns, never null. */
+  readonly key: readonly string[]
+  /** A condition that rows without a key meet: they are left out. */
+  readonly keyless: string
+  /** A condition on rows of the table that go in any case. */
+  readonly cleared?: string | undefined
+}
+
+export interface Upserted {
+  readonly written: number
+  /** Rows that were left out for want of a key. */
+  readonly keyless: number
+  /** One of the rows has something in `_extra`. */
+  readonly hasExtras: boolean
 }
 
 /** New columns of a table, and columns that get a wider type. */

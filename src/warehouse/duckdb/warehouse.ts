@@ -11,6 +11,7 @@ import { attachFile, holdFile } from './attach.ts'
 import { openHome } from './home.ts'
 import { duckdbDialect } from './kysely.ts'
 import { selectFromDuckdb } from './select.ts'
+import { upsertIntoDuckdb } from './upsert.ts'
 
 export interface DuckdbOptions {
   /** Path of the file, or the host application's live instance. */
@@ -63,7 +64,6 @@ const dialect: Dialect = {
     text: 'varchar',
     json: 'json',
   },
-  arrival: 'rowid',
   refusesNul: false,
   altersFirst: false,
   maxCustomColumns: 1000,
@@ -80,37 +80,25 @@ const dialect: Dialect = {
 
 function session(connection: DuckDBConnection, names: Session['names']): Session {
   const db = new Kysely<StateDatabase>({ dialect: duckdbDialect(connection) }).withSchema(names.sync)
+  const append: Session['append'] = async (trx, table, rows, onRows) => {
+    if (rows.chunks.length === 0) return 0
+    const result = await sql.raw(`insert into ${table} by name ${rows.select(rows.chunks)}`).execute(trx)
+    const count = Number(result.numAffectedRows ?? 0n)
+    onRows?.(count)
+    return count
+  }
   return {
     db,
     names,
     dialect,
-    async append(trx, table, rows, onRows) {
-      if (rows.chunks.length === 0) return 0
-      const result = await sql.raw(`insert into ${table} by name ${rows.select(rows.chunks)}`).execute(trx)
-      const count = Number(result.numAffectedRows ?? 0n)
-      onRows?.(count)
-      return count
-    },
+    append,
     async appendQuery(trx, table, columns, select) {
       const result = await sql
         .raw(`insert into ${table} (${columns.map(quoted).join(', ')}) ${select}`)
         .execute(trx)
       return Number(result.numAffectedRows ?? 0n)
     },
-    async replaceByKey(trx, table, staging, key, columns) {
-      // No primary key here: DuckDB's index costs gigabytes at upserts (measured). Uniqueness is this statement's.
-      const keys = key.join(', ')
-      const list = columns.map(({ name }) => quoted(name)).join(', ')
-      await sql.raw(`delete from ${table} where (${keys}) in (select (${keys}) from ${staging})`).execute(trx)
-      const { numAffectedRows } = await sql
-        .raw(
-          `insert into ${table} (${list})
-           select ${list} from ${staging}
-           where rowid in (select max(rowid) from ${staging} group by ${keys})`,
-        )
-        .execute(trx)
-      return Number(numAffectedRows ?? 0n)
-    },
+    upsert: (trx, table, upsert) => upsertIntoDuckdb(append, trx, table, upsert),
     async createKey() {},
     async alterTable(trx, table, change) {
       for (const alteration of alterations(change, dialect)) {

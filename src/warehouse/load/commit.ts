@@ -164,20 +164,17 @@ async function replaceEntities(
   const { stream } = input
   const table = tableOf(session, stream.name)
   const key = keyExpressions(stream)
-  const staging = await session.createStaging(trx, shape.columns)
   const time = quoted(stream.bookmark ?? '')
   const where =
     scope.kind === 'keys' && scope.since ? `${time} is null or ${time} >= ${instant(scope.since)}` : undefined
-  await session.append(trx, staging, reading(input, shape, { where }))
-  const keyless = key.map((expression) => `${expression} is null or ${expression}::varchar = ''`).join(' or ')
-  const withoutKey = await sql.raw(`delete from ${staging} where ${keyless}`).execute(trx)
-  const hasExtras = await anyExtra(trx, shape, stream, `${staging} where true`)
-  if (scope.kind === 'table') await sql.raw(`delete from ${table}`).execute(trx)
-  if (scope.kind === 'list') {
-    await sql.raw(`delete from ${table} where ${quoted('listId')} = ${scope.listId}`).execute(trx)
-  }
-  const written = await session.replaceByKey(trx, table, staging, key, shape.columns)
-  if (!withoutKey.numAffectedRows) return { written, rejected: 0, hasExtras }
+  const { written, keyless, ...upserted } = await session.upsert(trx, table, {
+    rows: reading(input, shape, { where }),
+    key,
+    keyless: key.map((expression) => `${expression} is null or ${expression}::varchar = ''`).join(' or '),
+    cleared: clearedBy(scope),
+  })
+  const hasExtras = upserted.hasExtras && optionalTimes(shape, stream).length > 0
+  if (keyless === 0) return { written, rejected: 0, hasExtras }
   const missing = stream.key.map((name) => {
     // The arrow binds weaker than what follows it.
     const value = `(json -> ${literal(`$."${name}"`)})`
@@ -189,6 +186,12 @@ async function replaceEntities(
     reason: literal(`the record has no usable ${stream.key.join(', ')}`),
   })
   return { written, rejected, hasExtras }
+}
+
+/** Which rows go before others come, whatever their key. */
+function clearedBy(scope: Exclude<Scope, { kind: 'window' }>): string | undefined {
+  if (scope.kind === 'list') return `${quoted('listId')} = ${scope.listId}`
+  return scope.kind === 'table' ? 'true' : undefined
 }
 
 /** A cheap question, asked only where an answer matters: most rows have nothing in `_extra`. */

@@ -19,6 +19,7 @@ import { takeSlot } from './pace.ts'
 import { selectFromPostgres } from './select.ts'
 import { type Environment, type PostgresConfig, PostgresServer } from './server.ts'
 import { makeWorkDirectory } from './spool.ts'
+import { indexed, isColumn, upsertIntoPostgres } from './upsert.ts'
 import { withoutViews } from './views.ts'
 import { watchTables } from './watch.ts'
 
@@ -110,7 +111,6 @@ const dialect: Dialect = {
     // a tenth faster. All of `->`, `->>` and json_each work on it; an index wants (column::jsonb).
     json: 'json',
   },
-  arrival: 'ctid',
   refusesNul: true,
   altersFirst: true,
   // 1,600 is Postgres's own limit. A row in which nearly all of a thousand are filled may not fit its page of 8,160
@@ -168,35 +168,29 @@ function session({ held, writer, server, signal }: SessionContext): Session {
     const context = { client: held.client, writer, onRows, signal }
     return refusing(() => copyRows({ table, columns, selects }, context))
   }
+  const append: Session['append'] = (_trx, table, rows, onRows) => {
+    const names = rows.columns.map(({ name }) => name)
+    const expressions = rows.columns.map(csvExpression)
+    const selects = rows.chunks.map(
+      (chunk) => `select ${expressions.join(', ')} from (${rows.select([chunk])})`,
+    )
+    return copy(table, names, selects, onRows)
+  }
+  const createStaging: Session['createStaging'] = async (trx, columns) => {
+    const list = columns.map(({ name, type }) => `${quoted(name)} ${dialect.typeName[type]}`).join(', ')
+    await sql.raw('drop table if exists pg_temp.staging').execute(trx)
+    await sql.raw(`create temp table staging (${list}) on commit drop`).execute(trx)
+    return 'pg_temp.staging'
+  }
 
   return {
     db,
     names,
     dialect,
-    append(_trx, table, rows, onRows) {
-      const names = rows.columns.map(({ name }) => name)
-      const expressions = rows.columns.map(csvExpression)
-      const selects = rows.chunks.map(
-        (chunk) => `select ${expressions.join(', ')} from (${rows.select([chunk])})`,
-      )
-      return copy(table, names, selects, onRows)
-    },
+    append,
     appendQuery: (_trx, table, columns, select) => copy(table, columns, [select]),
-    async replaceByKey(trx, table, staging, key, columns) {
-      const list = columns.map(({ name }) => quoted(name))
-      const { numAffectedRows } = await refusing(() =>
-        sql
-          .raw(
-            `insert into ${table} (${list.join(', ')})
-             select ${list.join(', ')} from ${staging}
-             where ctid in (select max(ctid) from ${staging} group by ${key.join(', ')})
-             on conflict (${key.map(indexed).join(', ')})
-             do update set ${list.map((name) => `${name} = excluded.${name}`).join(', ')}`,
-          )
-          .execute(trx),
-      )
-      return Number(numAffectedRows ?? 0n)
-    },
+    upsert: (trx, table, upsert) =>
+      refusing(() => upsertIntoPostgres({ append, createStaging }, trx, table, upsert)),
     async createKey(trx, table, stream) {
       if (stream.replication === 'append') {
         // Windows are deleted by time. Events come nearly in order of time, so this index of a few pages finds them.
@@ -239,12 +233,7 @@ function session({ held, writer, server, signal }: SessionContext): Session {
     async reserve(trx, table) {
       await sql.raw(tableLock(table)).execute(trx)
     },
-    async createStaging(trx, columns) {
-      const list = columns.map(({ name, type }) => `${quoted(name)} ${dialect.typeName[type]}`).join(', ')
-      await sql.raw('drop table if exists pg_temp.staging').execute(trx)
-      await sql.raw(`create temp table staging (${list}) on commit drop`).execute(trx)
-      return 'pg_temp.staging'
-    },
+    createStaging,
     select: (query) => selectFromPostgres(held.client, query),
     async ensureIndex(table, columns) {
       const name = `${table}_${columns.join('_')}`.slice(0, 63)
@@ -256,8 +245,3 @@ function session({ held, writer, server, signal }: SessionContext): Session {
     },
   }
 }
-
-const isColumn = (expression: string): boolean => expression.startsWith('"')
-
-/** An expression as `create index` and `on conflict` take it. */
-const indexed = (expression: string): string => (isColumn(expression) ? expression : `(${expression})`)
