@@ -1,4 +1,5 @@
 /** A chunk: one file of NDJSON, cut between lines, and what is known of it. */
+import type { FieldUse } from './scan.ts'
 
 /** A file of about 8 MB of complete lines (more only where a single line is longer). */
 export interface Chunk {
@@ -9,9 +10,7 @@ export interface Chunk {
   /** Lines that may be no records: no object, no JSON, or with none of the fields that tell a record. */
   readonly suspects: number
   /** Top-level fields, in the order of their first appearance. */
-  readonly fields: ReadonlySet<string>
-  /** Those that are written with an escape somewhere. */
-  readonly escapedFields: ReadonlySet<string>
+  readonly fields: ReadonlyMap<string, FieldUse>
   /** Length of its longest line in bytes; decides the reader's buffer. */
   readonly maxLineBytes: number
   /** The escape of U+0000 stands in it somewhere. */

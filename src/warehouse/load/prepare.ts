@@ -131,7 +131,7 @@ async function shapeFor(
   }
   for (const chunk of chunks) {
     // A field that an earlier chunk had is asked about no more: a value of another kind shows when it is loaded.
-    const unknown = [...chunk.fields].filter(
+    const unknown = [...chunk.fields.keys()].filter(
       (field) => !known.has(field) && !kinds.has(field) && field !== extraKey,
     )
     if (unknown.length > 0) {
@@ -216,7 +216,7 @@ async function rekeyedChunks(
   const keyed: Chunk[] = []
   let replacedNuls = 0
   for (const chunk of chunks) {
-    if (![...chunk.fields].some(isOdd)) {
+    if (![...chunk.fields.keys()].some(isOdd)) {
       keyed.push(chunk)
       continue
     }

@@ -4,6 +4,13 @@ import { basename, join } from 'node:path'
 import type { Chunk } from './chunk.ts'
 import { LineScanner } from './scan.ts'
 
+interface Change {
+  readonly from: Buffer
+  readonly to: Buffer
+  /** How often the field stands at the top level. */
+  readonly count: number
+}
+
 /**
  * A copy of a chunk in which the top-level fields of `names` have the names that it gives, or undefined where a name
  * cannot be replaced in place: it has an escape somewhere, or the new one is not as long as the old one.
@@ -13,23 +20,49 @@ export async function renamedChunk(
   directory: string,
   names: ReadonlyMap<string, string>,
 ): Promise<Chunk | undefined> {
-  const renamed = [...names].filter(([field, name]) => field !== name && chunk.fields.has(field))
-  if (renamed.some(([field]) => chunk.escapedFields.has(field))) return undefined
-  const changes = renamed.map(([field, name]) => ({ from: Buffer.from(field), to: Buffer.from(name) }))
-  const isInPlace = changes.every(({ from, to }) => from.length === to.length && isPlain(from) && isPlain(to))
-  if (!isInPlace) return undefined
+  const changes: Change[] = []
+  const fields = new Map(chunk.fields)
+  for (const [field, name] of names) {
+    const use = chunk.fields.get(field)
+    if (field === name || !use) continue
+    const change = { from: Buffer.from(field), to: Buffer.from(name), count: use.count }
+    const isInPlace =
+      change.from.length === change.to.length && isPlain(change.from) && isPlain(change.to) && !use.isEscaped
+    if (!isInPlace) return undefined
+    changes.push(change)
+    fields.delete(field)
+    fields.set(name, use)
+  }
   const bytes = await readFile(chunk.path)
-  const scanner = new LineScanner([], (line, start, end) => {
-    for (const { from, to } of changes) {
-      if (from.length === end - start && from.compare(line, start, end) === 0) to.copy(line, start)
-    }
-  })
-  scanner.scan(bytes)
+  const nested = changes.filter((change) => !replaceAll(bytes, change))
+  if (nested.length > 0) replaceTopLevel(bytes, nested)
   const path = join(directory, basename(chunk.path))
   await mkdir(directory, { recursive: true })
   await writeFile(path, bytes)
-  return { ...chunk, path, fields: scanner.fields }
+  return { ...chunk, path, fields }
 }
+
+/** Replaces a name wherever it stands in quotes; false, and nothing is changed, where some of that is no top-level field. */
+function replaceAll(bytes: Buffer, { from, to, count }: Change): boolean {
+  const quoted = Buffer.concat([quote, from, quote])
+  const places: number[] = []
+  for (let at = bytes.indexOf(quoted); at >= 0; at = bytes.indexOf(quoted, at + from.length + 1)) {
+    places.push(at + 1)
+    if (places.length > count) return false
+  }
+  for (const place of places) to.copy(bytes, place)
+  return true
+}
+
+function replaceTopLevel(bytes: Buffer, changes: readonly Change[]): void {
+  new LineScanner([], (line, start, end) => {
+    for (const { from, to } of changes) {
+      if (from.length === end - start && from.compare(line, start, end) === 0) to.copy(line, start)
+    }
+  }).scan(bytes)
+}
+
+const quote = Buffer.from('"')
 
 /** Stands in JSON as it is. */
 const isPlain = (name: Buffer): boolean =>

@@ -5,10 +5,19 @@
  * that DuckDB takes for JSON and nobody else does: `NaN`, `Infinity` (in any case) and trailing commas.
  */
 
+/** How a top-level field stands in some lines. */
+export interface FieldUse {
+  /** How often. */
+  count: number
+  /** Its name is written with an escape somewhere. */
+  isEscaped: boolean
+}
+
 /** A field name as it stands in the bytes, with the one that followed it last: lines of one kind look alike. */
 interface Name {
   readonly bytes: Buffer
   readonly isMark: boolean
+  readonly use: FieldUse
   next: Name | undefined
 }
 
@@ -21,13 +30,11 @@ export class LineScanner {
   readonly #onName: ((bytes: Buffer, from: number, to: number) => void) | undefined
   readonly #names = new Map<string, Name>()
   /** Top-level fields in the order of their first appearance. */
-  readonly fields = new Set<string>()
+  readonly fields = new Map<string, FieldUse>()
   lines = 0
   /** Lines that may be no records: no object, no JSON, or with none of the fields that tell a record. */
   suspects = 0
   longestLineBytes = 0
-  /** Those that are written with an escape somewhere. */
-  readonly escapedFields = new Set<string>()
 
   /** `marks` tell a record: each has one of them (where there are any). `onName` hears where top-level names stand. */
   constructor(marks: readonly string[], onName?: (bytes: Buffer, from: number, to: number) => void) {
@@ -59,6 +66,7 @@ export class LineScanner {
         at = endOfString(bytes, from)
         if (depth === 1 && expectsName) {
           last = this.#nameAt(bytes, from, at, last)
+          last.use.count += 1
           if (last.isMark) isRecord = true
           this.#onName?.(bytes, from, at)
           expectsName = false
@@ -99,16 +107,16 @@ export class LineScanner {
     let name = this.#names.get(raw)
     if (!name) {
       const field = decoded(bytes, from, to)
+      const use = this.fields.get(field ?? '') ?? { count: 0, isEscaped: false }
+      if (raw.includes('\\')) use.isEscaped = true
       name = {
+        use,
         bytes: Buffer.from(bytes.subarray(from, to)),
         isMark: field !== undefined && this.#marks.has(field),
         next: undefined,
       }
       this.#names.set(raw, name)
-      if (field !== undefined) {
-        this.fields.add(field)
-        if (raw.includes('\\')) this.escapedFields.add(field)
-      }
+      if (field !== undefined) this.fields.set(field, use)
     }
     if (previous) previous.next = name
     return name

@@ -71,7 +71,6 @@ export class ChunkWriter {
       lines: scanner.lines,
       suspects: scanner.suspects,
       fields: scanner.fields,
-      escapedFields: scanner.escapedFields,
       maxLineBytes: scanner.longestLineBytes,
       mayHaveNul: bytes.includes(escapedNul),
       endsWithNewline: bytes[end - 1] === newline,
