@@ -220,8 +220,7 @@ async function rekeyedChunks(
       keyed.push(chunk)
       continue
     }
-    const renamed =
-      overflow.size === 0 ? await renamedChunk(chunk, join(directory, 'keyed'), keys) : undefined
+    const renamed = overflow.size === 0 ? renamedChunk(chunk, join(directory, 'keyed'), keys) : undefined
     if (renamed) {
       keyed.push(renamed)
       continue

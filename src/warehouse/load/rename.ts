@@ -1,5 +1,5 @@
 /** Fields under other names, where nothing else of a chunk changes: bytes are replaced in place, nothing is parsed. */
-import { mkdir, readFile, writeFile } from 'node:fs/promises'
+import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { basename, join } from 'node:path'
 import type { Chunk } from './chunk.ts'
 import { LineScanner } from './scan.ts'
@@ -15,11 +15,11 @@ interface Change {
  * A copy of a chunk in which the top-level fields of `names` have the names that it gives, or undefined where a name
  * cannot be replaced in place: it has an escape somewhere, or the new one is not as long as the old one.
  */
-export async function renamedChunk(
+export function renamedChunk(
   chunk: Chunk,
   directory: string,
   names: ReadonlyMap<string, string>,
-): Promise<Chunk | undefined> {
+): Chunk | undefined {
   const changes: Change[] = []
   const fields = new Map(chunk.fields)
   for (const [field, name] of names) {
@@ -33,12 +33,13 @@ export async function renamedChunk(
     fields.delete(field)
     fields.set(name, use)
   }
-  const bytes = await readFile(chunk.path)
+  // At one stroke: at every wait, the next download would have its turn, and the warehouse none (measured).
+  const bytes = readFileSync(chunk.path)
   const nested = changes.filter((change) => !replaceAll(bytes, change))
   if (nested.length > 0) replaceTopLevel(bytes, nested)
   const path = join(directory, basename(chunk.path))
-  await mkdir(directory, { recursive: true })
-  await writeFile(path, bytes)
+  mkdirSync(directory, { recursive: true })
+  writeFileSync(path, bytes)
   return { ...chunk, path, fields }
 }
 

@@ -13,22 +13,49 @@ export interface FieldUse {
   isEscaped: boolean
 }
 
-/** A field name as it stands in the bytes, with the one that followed it last: lines of one kind look alike. */
+/** A field name as it stands in the bytes. */
 interface Name {
   readonly bytes: Buffer
   readonly isMark: boolean
   readonly use: FieldUse
-  next: Name | undefined
+  /** Another name of the same hash. */
+  readonly other: Name | undefined
 }
 
-const [quote, backslash, newline, comma] = [0x22, 0x5c, 0x0a, 0x2c]
-const [openObject, closeObject, openArray, closeArray] = [0x7b, 0x7d, 0x5b, 0x5d]
-const [upperE, upperI, upperN, lowerI, lowerN, lowerU] = [0x45, 0x49, 0x4e, 0x69, 0x6e, 0x75]
+const quote = 0x22
+const backslash = 0x5c
+const newline = 0x0a
+const comma = 0x2c
+const openObject = 0x7b
+
+/** What a byte outside of strings is to us. */
+const plain = 0
+const blank = 1
+const ending = 2
+const quoting = 3
+const separating = 4
+const opening = 5
+const closing = 6
+/** I, N, i and n: of `NaN` and `Infinity`, or of `null`. */
+const letter = 7
+const roles = new Uint8Array(256)
+for (let byte = 0; byte <= 0x20; byte += 1) roles[byte] = blank
+for (const [role, characters] of [
+  [ending, '\n'],
+  [quoting, '"'],
+  [separating, ','],
+  [opening, '{['],
+  [closing, '}]'],
+  [letter, 'INin'],
+] as const) {
+  for (const character of characters) roles[character.charCodeAt(0)] = role
+}
 
 export class LineScanner {
   readonly #marks: ReadonlySet<string>
   readonly #onName: ((bytes: Buffer, from: number, to: number) => void) | undefined
-  readonly #names = new Map<string, Name>()
+  /** By their hashes. */
+  readonly #names: (Name | undefined)[] = new Array(hashes).fill(undefined)
   /** Top-level fields in the order of their first appearance. */
   readonly fields = new Map<string, FieldUse>()
   lines = 0
@@ -49,6 +76,7 @@ export class LineScanner {
 
   /** Looks through the line that begins at `start`; returns where it ends. */
   #scanLine(bytes: Buffer, start: number): number {
+    const end = bytes.length
     let at = start
     let depth = 0
     let isObject = false
@@ -56,38 +84,44 @@ export class LineScanner {
     let expectsName = false
     let isRecord = this.#marks.size === 0
     let isLax = false
-    let last: Name | undefined
-    for (; at < bytes.length; at += 1) {
-      const byte = bytes[at] as number
-      if (byte === newline) break
-      if (byte > 0x20) isBlank = false
-      if (byte === quote) {
+    for (; at < end; at += 1) {
+      const role = roles[bytes[at] as number]
+      if (role === plain) {
+        isBlank = false
+        continue
+      }
+      if (role === blank) continue
+      if (role === ending) break
+      isBlank = false
+      if (role === quoting) {
         const from = at + 1
         at = endOfString(bytes, from)
-        if (depth === 1 && expectsName) {
-          last = this.#nameAt(bytes, from, at, last)
-          last.use.count += 1
-          if (last.isMark) isRecord = true
+        if (expectsName) {
+          const name = this.#nameAt(bytes, from, at)
+          name.use.count += 1
+          if (name.isMark) isRecord = true
           this.#onName?.(bytes, from, at)
           expectsName = false
         }
-        if (bytes[at] !== quote) {
+        if (at >= end || bytes[at] === newline) {
           // The line, or all there is, ends inside of a string.
           depth = -1
           break
         }
-      } else if (byte === comma) {
+      } else if (role === separating) {
         expectsName = depth === 1 && isObject
-      } else if (byte === openObject || byte === openArray) {
+      } else if (role === opening) {
         depth += 1
+        expectsName = false
         if (depth === 1) {
-          isObject = byte === openObject
+          isObject = bytes[at] === openObject
           expectsName = isObject
         }
-      } else if (byte === closeObject || byte === closeArray) {
+      } else if (role === closing) {
         depth -= 1
+        expectsName = false
         if (followsComma(bytes, at)) isLax = true
-      } else if (byte > upperE && isNoNumber(bytes, at)) {
+      } else if (isNoNumber(bytes, at)) {
         isLax = true
       }
     }
@@ -95,39 +129,48 @@ export class LineScanner {
       this.lines += 1
       if (!isRecord || !isObject || isLax || depth !== 0) this.suspects += 1
     }
-    this.longestLineBytes = Math.max(this.longestLineBytes, at - start)
+    if (at - start > this.longestLineBytes) this.longestLineBytes = at - start
     return at
   }
 
-  /** The name between two positions: most often the one that followed the same name before. */
-  #nameAt(bytes: Buffer, from: number, to: number, previous: Name | undefined): Name {
-    const guess = previous?.next
-    if (guess && isAt(guess.bytes, bytes, from, to)) return guess
-    const raw = bytes.toString('latin1', from, to)
-    let name = this.#names.get(raw)
-    if (!name) {
-      const field = decoded(bytes, from, to)
-      const use = this.fields.get(field ?? '') ?? { count: 0, isEscaped: false }
-      if (raw.includes('\\')) use.isEscaped = true
-      name = {
-        use,
-        bytes: Buffer.from(bytes.subarray(from, to)),
-        isMark: field !== undefined && this.#marks.has(field),
-        next: undefined,
-      }
-      this.#names.set(raw, name)
-      if (field !== undefined) this.fields.set(field, use)
+  /** The name between two positions. */
+  #nameAt(bytes: Buffer, from: number, to: number): Name {
+    const hash = hashOf(bytes, from, to)
+    for (let name = this.#names[hash]; name; name = name.other) {
+      if (isAt(name.bytes, bytes, from, to)) return name
     }
-    if (previous) previous.next = name
+    const field = decoded(bytes, from, to)
+    const use = this.fields.get(field ?? '') ?? { count: 0, isEscaped: false }
+    if (bytes.subarray(from, to).includes(backslash)) use.isEscaped = true
+    if (field !== undefined) this.fields.set(field, use)
+    const name = {
+      use,
+      bytes: Buffer.from(bytes.subarray(from, to)),
+      isMark: field !== undefined && this.#marks.has(field),
+      other: this.#names[hash],
+    }
+    this.#names[hash] = name
     return name
   }
 }
 
+/** So many hashes of names, a power of two. */
+const hashes = 1024
+
+function hashOf(bytes: Buffer, from: number, to: number): number {
+  let hash = to - from
+  for (let at = from; at < to; at += 1) hash = (Math.imul(hash, 31) + (bytes[at] as number)) | 0
+  return (hash ^ (hash >>> 12)) & (hashes - 1)
+}
+
 /** The position of the quote that ends a string, or of the newline that cuts it off. */
 function endOfString(bytes: Buffer, from: number): number {
+  const end = bytes.length
   let at = from
-  for (; at < bytes.length; at += 1) {
-    const byte = bytes[at]
+  for (; at < end; at += 1) {
+    const byte = bytes[at] as number
+    // Most bytes of a string are letters.
+    if (byte > backslash) continue
     if (byte === quote || byte === newline) break
     if (byte === backslash && bytes[at + 1] !== newline) at += 1
   }
@@ -141,13 +184,11 @@ function followsComma(bytes: Buffer, bracket: number): boolean {
   return bytes[at] === comma
 }
 
-/** A letter outside of strings that belongs to `NaN` or `Infinity`, and neither to a number nor to true, false, null. */
-function isNoNumber(bytes: Buffer, at: number): boolean {
-  const byte = bytes[at]
-  return (
-    byte === upperI || byte === lowerI || byte === upperN || (byte === lowerN && bytes[at + 1] !== lowerU)
-  )
-}
+/** A letter outside of strings that belongs to `NaN` or `Infinity`, and not to `null`. */
+const isNoNumber = (bytes: Buffer, at: number): boolean => bytes[at] !== lowerN || bytes[at + 1] !== lowerU
+
+const lowerN = 0x6e
+const lowerU = 0x75
 
 function isAt(name: Buffer, bytes: Buffer, from: number, to: number): boolean {
   if (name.length !== to - from) return false
