@@ -68,6 +68,8 @@ export interface SyncRequest {
   readonly slice?: { readonly from: Date; readonly to: Date }
   /** Stops the sync at once; what was committed stays, and the next sync goes on. */
   readonly signal?: AbortSignal
+  /** Stops the sync when what it is reading has been committed. */
+  readonly stopping?: AbortSignal
   readonly onProgress?: (event: SyncEvent) => void
   readonly trigger?: string
   /** Of the row in `runs` that a worker has made. */
@@ -147,6 +149,7 @@ export async function openParsed(
         runId: request.runId ?? randomUUID(),
         clock,
         signal: request.signal ?? new AbortController().signal,
+        stopping: request.stopping ?? new AbortController().signal,
         emit: request.onProgress ?? (() => {}),
       })
     },
@@ -238,7 +241,7 @@ async function runJob(
   { job, runId, trigger, nominalAt, previousNominalAt, signal, stopping }: RunContext,
 ): Promise<JobResult> {
   if (job === 'sync') {
-    const { state, streams } = await work.sync({ runId, trigger, signal })
+    const { state, streams } = await work.sync({ runId, trigger, signal, stopping })
     const failed = streams.filter((stream) => stream.state === 'failed')
     const kinds = failed.map(({ error_code }) => kindOfFailure(error_code ?? 'failed'))
     return {

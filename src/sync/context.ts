@@ -21,7 +21,7 @@ export interface SyncContext {
   /** Members that each list has in the table, by list id. */
   readonly memberCounts: ReadonlyMap<string, number>
   readonly emit: (event: SyncEvent) => void
-  /** Downloads of one endpoint that may be under way at once. */
+  /** Downloads of one endpoint that may be under way at once. @throws InterruptedError once the sync is to stop. */
   readonly turnOf: <T>(stream: Stream, work: () => Promise<T>) => Promise<T>
 }
 

@@ -3,7 +3,7 @@ import { setMaxListeners } from 'node:events'
 import pLimit from 'p-limit'
 import { type ColumnType, catalogue, type Stream, selectStreams } from '../catalog/index.ts'
 import type { ConnectionConfig, SyncConfig } from '../config/schema.ts'
-import { ConfigError, messageOf } from '../errors.ts'
+import { ConfigError, InterruptedError, messageOf } from '../errors.ts'
 import type { IterableClient } from '../iterable/client.ts'
 import type { Clock } from '../iterable/clock.ts'
 import { readBookmarks } from '../state/bookmarks.ts'
@@ -30,6 +30,8 @@ export interface SyncInput {
   readonly runId: string
   readonly clock: Clock
   readonly signal: AbortSignal
+  /** Once it is aborted nothing further is read; what is being read is committed. */
+  readonly stopping: AbortSignal
   readonly emit: (event: SyncEvent) => void
 }
 
@@ -42,7 +44,7 @@ const lanes = { export: 2, members: 2, documents: 4, metadata: 1 } as const
  * the warehouse says when it cannot be opened. Failures of streams are in the report.
  */
 export async function sync(input: SyncInput): Promise<SyncReport> {
-  const { warehouse, runId, clock, signal, emit } = input
+  const { warehouse, runId, clock, signal, stopping, emit } = input
   // Every request of every stream listens to it.
   setMaxListeners(0, signal)
   const streams = selectedStreams(input)
@@ -64,7 +66,11 @@ export async function sync(input: SyncInput): Promise<SyncReport> {
     maxRejectPercent: input.config.max_reject_percent,
     memberCounts,
     emit,
-    turnOf: (stream, work) => (turns.get(stream.read.kind) as ReturnType<typeof pLimit>)(work),
+    turnOf: (stream, work) =>
+      (turns.get(stream.read.kind) as ReturnType<typeof pLimit>)(() => {
+        if (stopping.aborted) throw new InterruptedError()
+        return work()
+      }),
   }
   const reports = await Promise.all(starts.map((start) => syncOne(context, input, start)))
   await removeSpool(warehouse.spoolDirectory)

@@ -207,6 +207,29 @@ describe('asked to stop', () => {
     )
   }
 
+  eachWarehouse(
+    'after its windows at work, a sync has committed them and begins no other',
+    async (warehouse) => {
+      await using sandbox = await startProject()
+      const sync = { streams: [...eventStreams], window_in_days: 1 }
+      await using elt = await openOn(sandbox, warehouse, { sync })
+      const stop = new AbortController()
+      const onProgress = (event: SyncEvent) => {
+        if (event.type === 'progress' && event.phase === 'loading') stop.abort()
+      }
+      const report = await elt.sync({ stopping: stop.signal, onProgress })
+      expect(report.state).toBe('cancelled')
+      const read = sandbox.requests.filter(({ path }) => path === '/api/export/data.json').length
+      const committed = report.streams.reduce((sum, { windows }) => sum + windows, 0)
+      expect(committed).toBeGreaterThan(0)
+      expect(committed).toBe(read)
+      expect(outcome(await elt.sync())).toEqual({ state: 'succeeded', wrong: [] })
+      for (const stream of eventStreams) {
+        expect(await rowsOf(warehouse, stream)).toEqual(await expectedEvents(sandbox, warehouse, stream))
+      }
+    },
+  )
+
   eachWarehouse('while it waits for a rate limit, a sync ends at once', async (warehouse) => {
     await using sandbox = await startProject()
     // The clock of the machine: the waits are real.

@@ -267,17 +267,20 @@ test('members keep the text of their values', () => {
   ])
 })
 
-eachWarehouse('a field is renamed at the top level only, wherever else its name stands', async (warehouse) => {
-  await using loading = await startLoading(warehouse)
-  const shelf = loading.sandbox.data.events('user')
-  shelf.push(user('a@x.com', { industry: '"lower"', Industry: '"upper"', text: '"\\"industry\\": 1"' }))
-  shelf.push(user('b@x.com', { industry: '{"industry":"inner"}', list: '["industry",{"industry":1}]' }))
-  await loading.load('users')
-  expect(await mapping(warehouse, 'users')).toMatchObject({ Industry: '_industry' })
-  const [a, b] = await textRows(warehouse, 'users', 'email')
-  expect(JSON.parse(a?.get('industry') ?? '')).toBe('lower')
-  expect(a?.get('_industry')).toBe('upper')
-  expect(a?.get('text')).toBe('"industry": 1')
-  expect(JSON.parse(b?.get('industry') ?? '')).toEqual({ industry: 'inner' })
-  expect(JSON.parse(b?.get('list') ?? '')).toEqual(['industry', { industry: 1 }])
-})
+eachWarehouse(
+  'a field is renamed at the top level only, wherever else its name stands',
+  async (warehouse) => {
+    await using loading = await startLoading(warehouse)
+    const shelf = loading.sandbox.data.events('user')
+    shelf.push(user('a@x.com', { industry: '"lower"', Industry: '"upper"', text: '"\\"industry\\": 1"' }))
+    shelf.push(user('b@x.com', { industry: '{"industry":"inner"}', list: '["industry",{"industry":1}]' }))
+    await loading.load('users')
+    expect(await mapping(warehouse, 'users')).toMatchObject({ Industry: '_industry' })
+    const [a, b] = await textRows(warehouse, 'users', 'email')
+    expect(JSON.parse(a?.get('industry') ?? '')).toBe('lower')
+    expect(a?.get('_industry')).toBe('upper')
+    expect(a?.get('text')).toBe('"industry": 1')
+    expect(JSON.parse(b?.get('industry') ?? '')).toEqual({ industry: 'inner' })
+    expect(JSON.parse(b?.get('list') ?? '')).toEqual(['industry', { industry: 1 }])
+  },
+)
