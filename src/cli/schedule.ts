@@ -1,7 +1,7 @@
 /** `schedule …`: when jobs run, what an expression means, and making up for the past. */
 import { type Command, Option } from 'commander'
 import { ConfigError, exitCodes } from '../errors.ts'
-import type { RequestedRun, ScheduleStatus } from '../index.ts'
+import type { Elt, RequestedRun, ScheduleStatus } from '../index.ts'
 import { action, type Context, type Runtime, withExamples } from './command.ts'
 import { instantOf } from './sync.ts'
 import type { Terminal } from './terminal.ts'
@@ -13,6 +13,10 @@ interface ExplainOptions {
   readonly dialect: 'treasuredata' | 'standard'
   readonly count: number
   readonly from?: string
+}
+
+interface WhichOptions {
+  readonly all?: boolean
 }
 
 interface BackfillOptions {
@@ -46,17 +50,19 @@ export function scheduleCommand(program: Command, runtime: Runtime): void {
   const pause = schedule
     .command('pause')
     .description('Keep a schedule from running; its ticks are recorded as skipped.')
-    .argument('<name>', 'sync, or the name of an export')
+    .argument('[name]', 'sync, or the name of an export')
+    .option('--all', 'every schedule that there is')
     .option('--reason <text>', 'kept with the schedule')
-  withExamples(pause, 'schedule pause vip --reason "list is being cleaned"')
-  pause.action(action<{ readonly reason?: string }, [string]>(runtime, runPause))
+  withExamples(pause, 'schedule pause vip --reason "list is being cleaned"', 'schedule pause --all')
+  pause.action(action<WhichOptions & { readonly reason?: string }, [string?]>(runtime, runPause))
 
   const resume = schedule
     .command('resume')
     .description('Let a paused schedule go on with its next tick.')
-    .argument('<name>', 'sync, or the name of an export')
-  withExamples(resume, 'schedule resume vip')
-  resume.action(action<object, [string]>(runtime, runResume))
+    .argument('[name]', 'sync, or the name of an export')
+    .option('--all', 'every schedule that is paused')
+  withExamples(resume, 'schedule resume vip', 'schedule resume --all')
+  resume.action(action<WhichOptions, [string?]>(runtime, runResume))
 
   const run = schedule
     .command('run')
@@ -163,22 +169,59 @@ async function fromOf({ from }: ExplainOptions): Promise<Date> {
 
 async function runPause(
   { open, terminal }: Context,
-  { reason }: { readonly reason?: string },
-  name: string,
+  { all, reason }: WhichOptions & { readonly reason?: string },
+  name?: string,
 ): Promise<undefined> {
   await using elt = await open()
-  const schedule = await elt.pauseSchedule(name, reason)
-  terminal.result(schedule, () =>
-    terminal.say(`${schedule.name} is paused; "iterable-elt schedule resume ${name}" lets it go on`),
-  )
+  const names = await namesOf(elt, ({ paused_at }) => paused_at === null, all, name)
+  await forEachSchedule(terminal, names, all, async (one) => {
+    const schedule = await elt.pauseSchedule(one, reason)
+    const resume = `"iterable-elt schedule resume ${all ? '--all' : one}" lets it go on`
+    return { schedule, said: `${schedule.name} is paused; ${resume}` }
+  })
 }
 
-async function runResume({ open, terminal }: Context, _options: object, name: string): Promise<undefined> {
+async function runResume(
+  { open, terminal }: Context,
+  { all }: WhichOptions,
+  name?: string,
+): Promise<undefined> {
   await using elt = await open()
-  const schedule = await elt.resumeSchedule(name)
-  terminal.result(schedule, () =>
-    terminal.say(`${schedule.name} goes on; next run ${time(schedule.next_due_at)}`),
-  )
+  const names = await namesOf(elt, ({ paused_at }) => paused_at !== null, all, name)
+  await forEachSchedule(terminal, names, all, async (one) => {
+    const schedule = await elt.resumeSchedule(one)
+    return { schedule, said: `${schedule.name} goes on; next run ${time(schedule.next_due_at)}` }
+  })
+}
+
+/** The one schedule that is named, or with `--all` those of which `isMeant` holds. */
+async function namesOf(
+  elt: Pick<Elt, 'schedules'>,
+  isMeant: (schedule: ScheduleStatus) => boolean,
+  all: boolean | undefined,
+  name: string | undefined,
+): Promise<readonly string[]> {
+  if (all !== true && name !== undefined) return [name]
+  if (all !== true || name !== undefined) {
+    throw new ConfigError('name one schedule, or give --all', { code: 'usage' })
+  }
+  return (await elt.schedules()).filter(isMeant).map((schedule) => schedule.name)
+}
+
+/** With `--all` the result is a list, else the one schedule. */
+async function forEachSchedule(
+  terminal: Terminal,
+  names: readonly string[],
+  all: boolean | undefined,
+  change: (name: string) => Promise<{ readonly schedule: ScheduleStatus; readonly said: string }>,
+): Promise<void> {
+  const changed: Awaited<ReturnType<typeof change>>[] = []
+  for (const name of names) changed.push(await change(name))
+  const schedules = changed.map(({ schedule }) => schedule)
+  terminal.result(all ? schedules : schedules[0], () => {
+    for (const { said } of changed) terminal.say(said)
+    if (changed.length === 0) terminal.say('there is nothing to change')
+  })
 }
 
 async function runNow({ open, terminal, signal }: Context, _options: object, name: string): Promise<number> {

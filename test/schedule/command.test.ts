@@ -66,6 +66,18 @@ test('schedules are listed, paused with a reason, shown as such, and resumed', a
       state: 'failed',
       error: expect.stringContaining('127.0.0.1:9'),
     })
+    const allPaused = await cli(folder, 'schedule', 'pause', '--all', '--reason', 'audit', '--json')
+    expect(JSON.parse(allPaused.stdout)).toMatchObject([{ name: 'sync', paused_reason: 'audit' }])
+    expect((await cli(folder, 'schedule', 'pause', '--all')).stdout).toBe('there is nothing to change\n')
+    const allResumed = await cli(folder, 'schedule', 'resume', '--all')
+    expect(allResumed).toMatchObject({ code: 0, stdout: expect.stringMatching(/^sync goes on; next run /) })
+    for (const args of [[], ['sync', '--all']]) {
+      const wrong = await cli(folder, 'schedule', 'pause', ...args)
+      expect(wrong).toMatchObject({
+        code: 2,
+        stderr: expect.stringContaining('name one schedule, or give --all'),
+      })
+    }
     const unknown = await cli(folder, 'schedule', 'pause', 'synk')
     expect(unknown).toMatchObject({ code: 2, stderr: expect.stringContaining('did you mean "sync"?') })
   })
