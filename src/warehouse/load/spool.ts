@@ -3,6 +3,7 @@ import { mkdir, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { Chunk } from './chunk.ts'
 import { LineScanner } from './scan.ts'
+import { sweep } from './sweep.ts'
 
 /** Bytes of a chunk: larger ones cost memory at the reader, smaller ones time (measured). */
 const chunkBytes = 8 * 2 ** 20
@@ -65,6 +66,7 @@ export class ChunkWriter {
     const path = join(this.#directory, `${String(nextNumber()).padStart(6, '0')}.ndjson`)
     await mkdir(this.#directory, { recursive: true })
     await writeFile(path, bytes)
+    sweep()
     this.#chunks.push({
       path,
       bytes: end,
