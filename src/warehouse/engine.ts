@@ -8,7 +8,7 @@ import { UserError } from '../errors.ts'
 import { macros } from './macros.ts'
 
 /** Memory of the smallest engine that loads event tables; peak RSS is about 180 MB more (measured). */
-const baseMemoryMb = 100
+const baseMemoryMb = 92
 /** What a column more costs while a wide table is staged (1,200 columns failed at 150 MB, measured). */
 const memoryPerColumnMb = 0.5
 

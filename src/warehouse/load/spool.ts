@@ -7,6 +7,8 @@ import { sweep } from './sweep.ts'
 
 /** Bytes of a chunk: larger ones cost memory at the reader, smaller ones time (measured). */
 const chunkBytes = 8 * 2 ** 20
+/** How much may come in before its blocks are swept away. */
+const sweepBytes = 4 * 2 ** 20
 const firstBytes = 2 ** 18
 const newline = 10
 const escapedNul = Buffer.from('\\u0000')
@@ -21,6 +23,7 @@ export class ChunkWriter {
   readonly #chunks: Chunk[] = []
   #buffer = Buffer.allocUnsafeSlow(firstBytes)
   #length = 0
+  #unswept = 0
   bytesWritten = 0
 
   /** Each record has one of the fields `marks`, where there are any. */
@@ -31,6 +34,11 @@ export class ChunkWriter {
 
   async write(block: Buffer): Promise<void> {
     this.bytesWritten += block.length
+    this.#unswept += block.length
+    if (this.#unswept >= sweepBytes) {
+      sweep()
+      this.#unswept = 0
+    }
     for (let from = 0; from < block.length; ) {
       if (this.#length === this.#buffer.length) await this.#makeRoom()
       from += this.#fill(block, from)
@@ -66,7 +74,6 @@ export class ChunkWriter {
     const path = join(this.#directory, `${String(nextNumber()).padStart(6, '0')}.ndjson`)
     await mkdir(this.#directory, { recursive: true })
     await writeFile(path, bytes)
-    sweep()
     this.#chunks.push({
       path,
       bytes: end,
