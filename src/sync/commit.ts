@@ -3,6 +3,7 @@
 import type { Stream } from '../catalog/index.ts'
 import { advanceBookmark } from '../state/bookmarks.ts'
 import { addToRun } from '../state/runs.ts'
+import { isCheckpointFailure } from '../warehouse/engine.ts'
 import { DriftError, type Loaded, load, type Scope } from '../warehouse/load/commit.ts'
 import { UnreadableChunk } from '../warehouse/load/inspect.ts'
 import { type Prepared, type PrepareOptions, prepareLoad } from '../warehouse/load/prepare.ts'
@@ -35,6 +36,7 @@ export interface Committed extends Loaded {
 export async function commitPart(context: SyncContext, input: CommitInput): Promise<Committed> {
   let careful = false
   let leavesOutStrays = false
+  let isCounted = false
   const doubtful = new Set<string>()
   let shape = input.shape
   for (;;) {
@@ -42,10 +44,12 @@ export async function commitPart(context: SyncContext, input: CommitInput): Prom
       const prepared = await prepare(context, input, shape, { careful, doubtful })
       // Where altering is a transaction of its own, the table keeps what it became, also when the load fails.
       shape = await alterTable(context, shape, prepared)
-      const loaded = await transact(context, { ...input, shape, leavesOutStrays }, prepared)
+      const loaded = await transact(context, { ...input, shape, leavesOutStrays, isCounted }, prepared)
       const notes = notesOf(input.shape, loaded.shape, prepared)
       return { ...loaded, notes: [...notes, ...(await noteOfTimes(context, input, loaded, prepared))] }
     } catch (error) {
+      // Of a commit whose checkpoint found no room everything stands, the counts of the run too.
+      if (isCheckpointFailure(error)) isCounted = true
       if (error instanceof DriftError && error.column === input.stream.bookmark && !leavesOutStrays) {
         leavesOutStrays = true
       } else if (error instanceof DriftError && error.column && !doubtful.has(error.column) && !careful) {
@@ -91,7 +95,7 @@ function alterTable(
 
 async function transact(
   context: SyncContext,
-  input: CommitInput & { readonly leavesOutStrays: boolean },
+  input: CommitInput & { readonly leavesOutStrays: boolean; readonly isCounted: boolean },
   prepared: Prepared,
 ): Promise<Loaded> {
   const { runId, now, warehouse, signal, emit, maxRejectPercent } = context
@@ -113,7 +117,8 @@ async function transact(
           heldUntil,
         })
         if (part.bookmark) await advanceBookmark(trx, stream.name, part.bookmark, { runId, now })
-        await addToRun(trx, runId, { ...loaded, bytesRead: download.bytes, apiCalls: input.apiCalls })
+        const counts = { ...loaded, bytesRead: download.bytes, apiCalls: input.apiCalls }
+        if (!input.isCounted) await addToRun(trx, runId, counts)
         return loaded
       }),
     { signal, onWait, isRepeatable: true },

@@ -8,7 +8,7 @@ import { UserError } from '../errors.ts'
 import { macros } from './macros.ts'
 
 /** Memory of the smallest engine that loads event tables; peak RSS is about 180 MB more (measured). */
-const baseMemoryMb = 92
+const baseMemoryMb = 100
 /** What a column more costs while a wide table is staged (1,200 columns failed at 150 MB, measured). */
 const memoryPerColumnMb = 0.5
 
@@ -81,7 +81,7 @@ export class Engine implements AsyncDisposable {
    * @throws UserError when the user's own limit, or half of the machine, is not enough.
    */
   async growAfter(error: unknown): Promise<boolean> {
-    if (!/Out of Memory Error/.test(String(error))) return false
+    if (!isOutOfMemory(error)) return false
     const ceilingMb = Math.floor(totalmem() / 2 ** 21)
     if (!this.#mayGrow || this.#memoryMb >= ceilingMb) {
       throw new UserError(
@@ -109,6 +109,14 @@ export class Engine implements AsyncDisposable {
     this.instance.closeSync()
   }
 }
+
+/** DuckDB says so in several ways: a statement, a commit and a checkpoint each have their own. */
+const isOutOfMemory = (error: unknown): boolean =>
+  /Out of Memory Error|(?:allocate|pin) block of size/.test(String(error))
+
+/** A commit that stands, but whose checkpoint found no room: the file must be attached anew. */
+export const isCheckpointFailure = (error: unknown): boolean =>
+  /Failed to commit: Checkpoint failed for database/.test(String(error))
 
 async function connect(instance: DuckDBInstance): Promise<DuckDBConnection> {
   const connection = await instance.connect()

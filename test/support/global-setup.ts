@@ -18,6 +18,8 @@ export default async function setup(project: TestProject): Promise<() => Promise
   let postgres: Promise<PostgresServer> | undefined
   // Test files run in processes of their own, so the question has to travel over a socket.
   const door = createServer(async (_request, response) => {
+    // A connection that is kept may be closed by us at the moment that the next question goes out on it.
+    response.setHeader('Connection', 'close')
     try {
       postgres ??= startPostgres()
       response.end((await postgres).url)

@@ -42,7 +42,7 @@ export async function openDuckdb(options: DuckdbOptions): Promise<Warehouse> {
     spoolDirectory,
     use: (work, useOptions = {}) =>
       turns.take(async () => {
-        await using held = await holdWarehouse(source, connections, useOptions)
+        await using held = await holdWarehouse(source, engine, connections, useOptions)
         return await work(session(held.connection, names))
       }),
     lock: (job) => holdFile(engine.instance, join(workDirectory, `${job}.lock`), job),
@@ -150,6 +150,7 @@ class Connections {
 /** A connection whose default database is the warehouse; the file is let go when it is disposed. */
 async function holdWarehouse(
   source: string | DuckDBInstance,
+  engine: Engine,
   connections: Connections,
   { signal, onWait }: UseOptions,
 ): Promise<AsyncDisposable & { readonly connection: DuckDBConnection }> {
@@ -166,17 +167,51 @@ async function holdWarehouse(
     connection,
     async [Symbol.asyncDispose]() {
       signal?.removeEventListener('abort', interrupt)
+      await connection.run('drop table if exists temp.staging').catch(() => {})
       try {
-        await connection.run('drop table if exists temp.staging').catch(() => {})
-        if (typeof source === 'string') {
-          await connection.run('use memory')
-          await connection.run('detach warehouse')
-        }
+        if (typeof source === 'string') await letGo(connection)
       } catch (error) {
+        // Its default database is one that cannot be used any more.
         connection.closeSync()
-        throw error
+        await letGoAgain(source as string, engine, error)
+        return
       }
       connections.giveBack(connection, source)
     },
   }
 }
+
+/** Detaches the file, which writes a checkpoint. */
+async function letGo(connection: DuckDBConnection): Promise<void> {
+  await connection.run('use memory')
+  await connection.run('detach warehouse')
+}
+
+/** How often a file is attached anew for a checkpoint that fails for other reasons than room. */
+const checkpointTries = 3
+
+/**
+ * A commit or checkpoint that found no room leaves a database in memory that DuckDB refuses to use. What was committed
+ * stands in the log beside the file: that is attached anew, with more room, and the checkpoint written.
+ */
+async function letGoAgain(path: string, engine: Engine, cause: unknown): Promise<void> {
+  let error = cause
+  for (let tries = 1; ; tries += 1) {
+    const mayHelp = (await engine.growAfter(error)) || (isBrokenCheckpoint(error) && tries <= checkpointTries)
+    if (!mayHelp) throw error
+    const connection = await engine.connect()
+    try {
+      await connection.run('detach database if exists warehouse')
+      await attachFile(connection, path, {})
+      await letGo(connection)
+      return
+    } catch (caught) {
+      error = caught
+    } finally {
+      connection.closeSync()
+    }
+  }
+}
+
+const isBrokenCheckpoint = (error: unknown): boolean =>
+  /Checkpoint failed|checkpointing failed/.test(String(error))
