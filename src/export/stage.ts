@@ -4,6 +4,7 @@ import { join } from 'node:path'
 import type { ProjectType } from '../catalog/index.ts'
 import type { Session, Warehouse } from '../warehouse/session.ts'
 import { literal } from '../warehouse/sql.ts'
+import { sweepAll } from '../warehouse/sweep.ts'
 import { type Mapping, mapColumns } from './mapping.ts'
 import { payloadBuilder, rowText } from './payload.ts'
 import type { ExportSettings } from './settings.ts'
@@ -78,6 +79,9 @@ export function readStage(file: string): string {
   )
 }
 
+/** After so many rows what they left behind is worth a sweep. */
+const rowsOfSweep = 40_000
+
 const numbers: ReadonlySet<string> = new Set(['seq', 'bytes'])
 
 async function writeRows(
@@ -102,6 +106,7 @@ async function writeRows(
   await using out = await open(file, 'w')
   const writer = new LineWriter(out)
   let seq = 0
+  let sweepAt = rowsOfSweep
   for await (const rows of selection.rows) {
     signal.throwIfAborted()
     for (const row of rows) {
@@ -114,9 +119,15 @@ async function writeRows(
       )
     }
     await writer.flushIfLarge()
+    if (seq >= sweepAt) {
+      sweepAll()
+      sweepAt += rowsOfSweep
+    }
     onRows(seq)
   }
   await writer.flush()
+  // The plan needs the room.
+  if (seq >= rowsOfSweep) sweepAll()
   return { rows: seq, mapping, fields }
 }
 

@@ -1,9 +1,9 @@
 /** The spool: what a response brought, as chunk files of complete lines, on disk until its window is committed. */
 import { mkdir, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
+import { sweepYoung } from '../sweep.ts'
 import type { Chunk } from './chunk.ts'
 import { LineScanner } from './scan.ts'
-import { sweep } from './sweep.ts'
 
 /** Bytes of a chunk: larger ones cost memory at the reader, smaller ones time (measured). */
 const chunkBytes = 8 * 2 ** 20
@@ -36,7 +36,7 @@ export class ChunkWriter {
     this.bytesWritten += block.length
     this.#unswept += block.length
     if (this.#unswept >= sweepBytes) {
-      sweep()
+      sweepYoung()
       this.#unswept = 0
     }
     for (let from = 0; from < block.length; ) {
