@@ -58,9 +58,9 @@ async function loadApart(warehouse: TestWarehouse, day: string, turn = 1): Promi
 }
 
 /** The peak of a process is higher now and then, when much else runs: the lower of two counts. */
-async function leastOf(warehouse: TestWarehouse, day: string): Promise<Result> {
+async function leastOf(warehouse: TestWarehouse, day: string, limitMb: number): Promise<Result> {
   const first = await loadApart(warehouse, day)
-  if (first.error !== null || first.peakMb < 300) return first
+  if (first.error !== null || first.peakMb < limitMb) return first
   const second = await loadApart(warehouse, day, 2)
   return { ...second, peakMb: Math.min(first.peakMb, second.peakMb) }
 }
@@ -68,8 +68,8 @@ async function leastOf(warehouse: TestWarehouse, day: string): Promise<Result> {
 eachWarehouse(
   'a large window is loaded in bounded memory, twice as much takes no more',
   async (warehouse) => {
-    const half = await leastOf(warehouse, '2026-01-17')
-    const whole = await leastOf(warehouse, '2026-01-01')
+    const half = await leastOf(warehouse, '2026-01-17', 300)
+    const whole = await leastOf(warehouse, '2026-01-01', Math.min(300, half.peakMb * 1.2))
     expect([half.error, whole.error]).toEqual([null, null])
     expect([half.rows, whole.rows]).toEqual([rows / 2, rows])
     expect(half.peakMb).toBeLessThan(300)
