@@ -11,6 +11,7 @@ import { basename, dirname, join, resolve } from 'node:path'
 import type { DuckDBInstance } from '@duckdb/node-api'
 import { messageOf, UserError } from '../../errors.ts'
 import { removeSpool } from '../load/spool.ts'
+import { isAlive } from '../processes.ts'
 import { Turns } from '../turns.ts'
 
 export interface Home extends AsyncDisposable {
@@ -94,15 +95,6 @@ async function removeLeftovers(workDirectory: string): Promise<void> {
   for (const name of await readdir(workDirectory)) {
     const pid = /^tmp-(\d+)-/.exec(name)?.[1]
     if (pid && !isAlive(Number(pid))) await removeSpool(join(workDirectory, name)).catch(() => {})
-  }
-}
-
-function isAlive(pid: number): boolean {
-  try {
-    process.kill(pid, 0)
-    return true
-  } catch (error) {
-    return (error as NodeJS.ErrnoException).code === 'EPERM'
   }
 }
 

@@ -5,6 +5,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { messageOf, UserError } from '../../errors.ts'
 import { removeSpool } from '../load/spool.ts'
+import { isAlive } from '../processes.ts'
 import type { Target } from './errors.ts'
 
 /** Makes the directory, readable by nobody else, and removes those that dead processes have left behind. */
@@ -34,14 +35,5 @@ async function removeLeftovers(directory: string, prefix: string): Promise<void>
     const pid = Number(name.slice(prefix.length).split('-')[0])
     // Another user's leftovers stay: they are not ours to remove.
     if (Number.isInteger(pid) && !isAlive(pid)) await removeSpool(join(directory, name)).catch(() => {})
-  }
-}
-
-function isAlive(pid: number): boolean {
-  try {
-    process.kill(pid, 0)
-    return true
-  } catch (error) {
-    return (error as NodeJS.ErrnoException).code === 'EPERM'
   }
 }
