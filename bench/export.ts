@@ -74,7 +74,14 @@ async function withSandbox(work: (url: string) => Promise<void>): Promise<void> 
 }
 
 /** This file as plain JavaScript: a compiler inside of the processes would count as their memory. */
-async function bundle(): Promise<string> {
+function bundle(): Promise<string> {
+  bundled ??= makeBundle()
+  return bundled
+}
+
+let bundled: Promise<string> | undefined
+
+async function makeBundle(): Promise<string> {
   const outfile = join(import.meta.dirname, '../node_modules/.cache/iterable-elt/bench-export.js')
   await build({
     entryPoints: [import.meta.filename],
