@@ -32,7 +32,6 @@ import {
 import { readStatus, type Status } from './report/status.ts'
 import { readStreams, type StreamStatus } from './report/streams.ts'
 import type { JobDefinition, JobResult, Jobs, RunContext } from './schedule/job.ts'
-import { kindOfFailure } from './schedule/run.ts'
 import { createScheduler, type Scheduler } from './schedule/scheduler.ts'
 import { readBookmarks } from './state/bookmarks.ts'
 import { databaseTime } from './state/schedules.ts'
@@ -243,10 +242,9 @@ async function runJob(
   if (job === 'sync') {
     const { state, streams } = await work.sync({ runId, trigger, signal, stopping })
     const failed = streams.filter((stream) => stream.state === 'failed')
-    const kinds = failed.map(({ error_code }) => kindOfFailure(error_code ?? 'failed'))
     return {
       state,
-      kind: kinds.every((kind) => kind === 'config') ? 'config' : 'transient',
+      kind: failed.every(({ error_kind }) => error_kind === 'config') ? 'config' : 'transient',
       error: failed[0] && {
         code: failed[0].error_code ?? 'failed',
         text: failed.map(({ stream, error }) => `${stream}: ${error}`).join('\n'),

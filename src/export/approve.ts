@@ -1,5 +1,5 @@
 /** What people say to a run: approve its frozen plan, or cancel it. */
-import { ConfigError, UserError } from '../errors.ts'
+import { ConfigError } from '../errors.ts'
 import type { Clock } from '../iterable/clock.ts'
 import { type ExportRun, readExportRun, takeLease, updateExportRun } from '../state/exports.ts'
 import { endRun } from '../state/runs.ts'
@@ -130,9 +130,9 @@ async function findRun(session: Session, runId: string): Promise<ExportRun> {
     .where('run_id', 'like', `${runId}%`)
     .executeTakeFirst()
   if (sync)
-    throw new UserError(
-      'not_an_export',
+    throw new ConfigError(
       `run ${runId} is a run of ${sync.job}; only export runs are approved or cancelled here`,
+      { code: 'not_an_export' },
     )
   throw new ConfigError(`there is no run ${JSON.stringify(runId)}; "runs" lists them`, {
     code: 'unknown_run',

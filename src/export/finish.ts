@@ -1,6 +1,5 @@
 /** How a run ends: what is recorded of it, and what the user is told. */
-import { ConfigError, InterruptedError, messageOf, UserError } from '../errors.ts'
-import { IterableHttpError, isRetryable } from '../iterable/errors.ts'
+import { codeOf, type ErrorKind, InterruptedError, kindOf, messageOf } from '../errors.ts'
 import { countBatches, dropPlan } from '../state/batches.ts'
 import { readExportRun, updateExportRun } from '../state/exports.ts'
 import { endRun } from '../state/runs.ts'
@@ -13,25 +12,15 @@ import { verifyList } from './verify.ts'
 export interface Ended {
   readonly state: ExportState
   readonly error?: { readonly code: string; readonly text: string }
-  readonly kind?: 'config' | 'transient' | 'run'
+  readonly kind?: ErrorKind
   /** The message is completed by the first rejected rows. */
   readonly listsRejects?: boolean
 }
 
 /** The end that an error makes. */
 export function endOf(error: unknown): Ended {
-  const code = error instanceof UserError ? error.code : 'unexpected'
-  const text = messageOf(error)
-  if (error instanceof InterruptedError) return { state: 'cancelled', error: { code, text }, kind: 'run' }
-  return { state: 'failed', error: { code, text }, kind: kindOf(error) }
-}
-
-const configCodes = new Set(['unauthorized', 'forbidden', 'unknown_list', 'not_found'])
-
-function kindOf(error: unknown): 'config' | 'transient' | 'run' {
-  if (error instanceof ConfigError) return 'config'
-  if (error instanceof IterableHttpError && configCodes.has(error.code)) return 'config'
-  return isRetryable(error) ? 'transient' : 'run'
+  const state = error instanceof InterruptedError ? 'cancelled' : 'failed'
+  return { state, error: { code: codeOf(error), text: messageOf(error) }, kind: kindOf(error) }
 }
 
 export interface Finish {

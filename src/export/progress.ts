@@ -1,4 +1,5 @@
 /** What an export tells while it works, and how it ended. */
+import type { ErrorKind } from '../errors.ts'
 import type { Braking } from './brakes.ts'
 import type { FieldReport } from './fields.ts'
 
@@ -26,7 +27,7 @@ export interface ExportReport {
   readonly error: string | null
   readonly error_code: string | null
   /** `config`: nothing helps but a change by a person. `transient`: trying again may. */
-  readonly error_kind: 'config' | 'transient' | 'run' | null
+  readonly error_kind: ErrorKind | null
   readonly brakes: readonly Braking[]
   readonly notices: readonly string[]
   readonly verified?: Verification

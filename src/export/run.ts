@@ -1,6 +1,6 @@
 /** Warehouse → list: one run of one export, from its query to the last acknowledgement. */
 import type { Transaction } from 'kysely'
-import { ConfigError, UserError } from '../errors.ts'
+import { ConfigError, TransientError, UserError } from '../errors.ts'
 import type { Clock } from '../iterable/clock.ts'
 import {
   beginExportRun,
@@ -93,7 +93,7 @@ export async function lockList({
     if (!(error instanceof UserError) || error.code !== 'locked') throw error
     const holder = /\(([^)]*)\)/.exec(error.message)?.[1] ?? 'another run'
     const message = `list ${list_id} is being written to (${holder}); wait until that run ends, or stop it`
-    throw new UserError('locked', message, { cause: error })
+    throw new TransientError('locked', message, { cause: error })
   }
 }
 

@@ -1,5 +1,6 @@
 /** What schedules are about. Jobs are handed in as functions: this folder knows when, never what. */
 import type { NotifyEvent, ScheduleConfig } from '../config/schema.ts'
+import type { ErrorKind } from '../errors.ts'
 import type { RunState } from '../state/tables.ts'
 
 /** Whom an export tells beside those of the configuration. */
@@ -42,16 +43,10 @@ export interface RunContext {
   readonly stopping: AbortSignal
 }
 
-export type FailureKind = 'config' | 'transient' | 'run'
-
 export interface JobResult {
   readonly state: RunState
   readonly error?: { readonly code: string; readonly text: string } | undefined
-  /**
-   * What a failure calls for. `config`: a change by a person, and many in a row pause the schedule. `transient`: another
-   * try later. `run`: nothing (rows that are refused, a brake); the next tick comes as planned.
-   */
-  readonly kind: FailureKind
+  readonly kind: ErrorKind
 }
 
 /** Jobs by their names. */

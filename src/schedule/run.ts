@@ -1,6 +1,6 @@
 /** One run at work: its job, the ways to stop it, and what its end means. */
-import { InterruptedError, messageOf, UserError } from '../errors.ts'
-import type { FailureKind, JobResult, Jobs } from './job.ts'
+import { codeOf, InterruptedError, kindOf, messageOf } from '../errors.ts'
+import type { JobResult, Jobs } from './job.ts'
 import type { Taken } from './take.ts'
 
 /** Why a run is stopped before its end. */
@@ -63,27 +63,8 @@ export class RunAtWork {
 /** What an error means for its run. */
 function failureOf(error: unknown): JobResult {
   if (error instanceof InterruptedError) return { state: 'cancelled', kind: 'run' }
-  const code = error instanceof UserError ? error.code : 'unexpected'
-  return { state: 'failed', error: { code, text: messageOf(error) }, kind: kindOfFailure(code) }
+  return { state: 'failed', error: { code: codeOf(error), text: messageOf(error) }, kind: kindOf(error) }
 }
-
-/** Codes of errors that stay until somebody changes the configuration, the query, the key or the list. */
-const configCodes = new Set([
-  'config',
-  'unauthorized',
-  'forbidden',
-  'not_found',
-  'unknown_list',
-  'unknown_job',
-  'unknown_export',
-  'broken_export',
-  'bad_request',
-  'field_type_mismatch',
-  'not_a_warehouse',
-  'newer_warehouse',
-])
-
-export const kindOfFailure = (code: string): FailureKind => (configCodes.has(code) ? 'config' : 'transient')
 
 /** Timers of Node fire at once when asked for more than 24.8 days. */
 const longTimer = (ring: () => void, delayMs: number): NodeJS.Timeout =>

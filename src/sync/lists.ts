@@ -1,7 +1,7 @@
 /** What is special about the members of lists: lists vanish, cannot be read, and come back short. */
 import { sql } from 'kysely'
 import type { Stream } from '../catalog/index.ts'
-import { messageOf, UserError } from '../errors.ts'
+import { messageOf, TransientError } from '../errors.ts'
 import { addToRun } from '../state/runs.ts'
 import type { Session } from '../warehouse/session.ts'
 import { quoted } from '../warehouse/sql.ts'
@@ -41,7 +41,7 @@ export async function readMemberCounts(session: Session): Promise<ReadonlyMap<st
 
 /**
  * A list that comes back over 10 % smaller than the table has it is checked against Iterable's own count.
- * @throws UserError with code `list_shrunk` when that count says that members are missing.
+ * @throws TransientError with code `list_shrunk` when that count says that members are missing.
  */
 export async function checkMemberCount(
   client: CountingClient,
@@ -51,7 +51,7 @@ export async function checkMemberCount(
   if (members >= before * tolerated) return
   const size = await client.json<number>('list_size', { path: { listId: list.id } })
   if (members >= size * tolerated) return
-  throw new UserError(
+  throw new TransientError(
     'list_shrunk',
     `list ${list.id} came back with ${members} members, but Iterable counts ${size} (${before} before)`,
   )

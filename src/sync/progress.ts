@@ -1,4 +1,5 @@
 /** What a sync tells while it works. */
+import type { ErrorKind } from '../errors.ts'
 
 export type StreamState = 'succeeded' | 'succeeded_with_rejects' | 'failed' | 'cancelled'
 
@@ -17,6 +18,8 @@ export interface StreamReport {
   readonly error: string | null
   /** A short stable word for the error. */
   readonly error_code: string | null
+  /** What the error calls for: `config`, a change by a person; `transient`, another try; `run`, nothing. */
+  readonly error_kind: ErrorKind | null
   /** Things worth knowing: kept rows of a shrunk window, replaced characters, widened columns. */
   readonly notes: readonly string[]
 }

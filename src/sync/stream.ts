@@ -1,5 +1,5 @@
 /** The story of one stream: read a part while the one before is committed, until nothing is left. */
-import { InterruptedError, messageOf, UserError } from '../errors.ts'
+import { codeOf, InterruptedError, kindOf, messageOf, UserError } from '../errors.ts'
 import { IterableHttpError } from '../iterable/errors.ts'
 import { explainedFault } from '../warehouse/faults.ts'
 import { ShrunkWindow } from '../warehouse/load/commit.ts'
@@ -100,7 +100,8 @@ class StreamWork {
       windows: this.#done,
       api_calls: this.#client.calls,
       error: error === undefined ? null : messageOf(error),
-      error_code: error === undefined ? null : error instanceof UserError ? error.code : 'unexpected',
+      error_code: error === undefined ? null : codeOf(error),
+      error_kind: error === undefined ? null : kindOf(error),
       notes: [...this.#notes],
     }
   }

@@ -4,7 +4,7 @@
  */
 import { totalmem } from 'node:os'
 import { type DuckDBConnection, DuckDBInstance, type Json } from '@duckdb/node-api'
-import { UserError } from '../errors.ts'
+import { ConfigError } from '../errors.ts'
 import { macros } from './macros.ts'
 
 /** Memory of the smallest engine that loads event tables; peak RSS is about 180 MB more (measured). */
@@ -84,10 +84,9 @@ export class Engine implements AsyncDisposable {
     if (!isOutOfMemory(error)) return false
     const ceilingMb = Math.floor(totalmem() / 2 ** 21)
     if (!this.#mayGrow || this.#memoryMb >= ceilingMb) {
-      throw new UserError(
-        'out_of_memory',
+      throw new ConfigError(
         `DuckDB needs more memory than its limit allows; raise "warehouse.memory_limit" in the configuration`,
-        { cause: error },
+        { code: 'out_of_memory', cause: error },
       )
     }
     await this.#setMemory(Math.min(ceilingMb, Math.ceil(this.#memoryMb * 1.4)))

@@ -1,7 +1,7 @@
 /** Brings `iterable_sync` up to date: numbered SQL files of `migrations/`, run by Kysely's migrator. */
 import { readdir, readFile } from 'node:fs/promises'
 import { type Kysely, type Migration, Migrator, sql } from 'kysely'
-import { UserError } from '../errors.ts'
+import { ConfigError } from '../errors.ts'
 import { packageFile } from '../package-files.ts'
 import type { Session } from './session.ts'
 import { quoted } from './sql.ts'
@@ -24,10 +24,9 @@ export async function migrate(session: Session): Promise<void> {
   const { error } = await migrator.migrateToLatest()
   if (!error) return
   if (/corrupted migrations/.test(String(error))) {
-    throw new UserError(
-      'newer_warehouse',
+    throw new ConfigError(
       `the warehouse was written by a newer version of iterable-elt (schema "${names.sync}"); upgrade iterable-elt`,
-      { cause: error },
+      { code: 'newer_warehouse', cause: error },
     )
   }
   throw error

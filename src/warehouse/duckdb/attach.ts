@@ -1,7 +1,7 @@
 /** Attaching DuckDB files: DuckDB locks a file for as long as it is attached, and the system frees it when we die. */
 import { setTimeout as delay } from 'node:timers/promises'
 import type { DuckDBConnection, DuckDBInstance } from '@duckdb/node-api'
-import { InterruptedError, messageOf, UserError } from '../../errors.ts'
+import { ConfigError, InterruptedError, messageOf, TransientError, type UserError } from '../../errors.ts'
 import type { UseOptions } from '../session.ts'
 import { literal } from '../sql.ts'
 
@@ -25,7 +25,7 @@ export async function attachFile(
       if (!isLocked(error)) throw attachError(path, error)
       if (waitedMs === 0) onWait?.(`${path} is in use by ${holderOf(error)}; waiting for it`)
       if (waitedMs >= patienceMs) {
-        throw new UserError(
+        throw new TransientError(
           'warehouse_locked',
           `${path} is still in use by ${holderOf(error)} after ${patienceMs / 1000} s; close it there, then try again`,
           { cause: error },
@@ -70,7 +70,7 @@ export async function holdFile(
 }
 
 function lockedError(job: string, holder: string, cause?: unknown): UserError {
-  return new UserError(
+  return new TransientError(
     'locked',
     `another ${job} of this warehouse is running (${holder}); wait until it ends, or stop it`,
     { cause },
@@ -89,22 +89,19 @@ function holderOf(error: unknown): string {
 function attachError(path: string, error: unknown): UserError {
   const message = messageOf(error)
   if (/not a valid DuckDB database file/.test(message)) {
-    return new UserError(
-      'not_a_warehouse',
+    return new ConfigError(
       `${path} exists but is no DuckDB database; change "warehouse.path", or move that file away`,
-      { cause: error },
+      { code: 'not_a_warehouse', cause: error },
     )
   }
   if (/version number|newer version|storage version/i.test(message)) {
-    return new UserError(
-      'newer_warehouse',
-      `${path} was written by a newer version of DuckDB; upgrade iterable-elt`,
-      { cause: error },
-    )
+    return new ConfigError(`${path} was written by a newer version of DuckDB; upgrade iterable-elt`, {
+      code: 'newer_warehouse',
+      cause: error,
+    })
   }
-  return new UserError(
-    'warehouse_not_writable',
+  return new ConfigError(
     `cannot open the warehouse ${path}: ${message.split('\n')[0]}; check "warehouse.path" and its permissions`,
-    { cause: error },
+    { code: 'warehouse_not_writable', cause: error },
   )
 }

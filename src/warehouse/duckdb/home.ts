@@ -9,7 +9,7 @@ import { mkdir, readdir } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { basename, dirname, join, resolve } from 'node:path'
 import type { DuckDBInstance } from '@duckdb/node-api'
-import { messageOf, UserError } from '../../errors.ts'
+import { ConfigError, messageOf } from '../../errors.ts'
 import { removeSpool } from '../load/spool.ts'
 import { isAlive } from '../processes.ts'
 import { Turns } from '../turns.ts'
@@ -102,10 +102,9 @@ async function makeDirectory(path: string): Promise<void> {
   try {
     await mkdir(path, { recursive: true })
   } catch (error) {
-    throw new UserError(
-      'warehouse_not_writable',
+    throw new ConfigError(
       `cannot write beside the warehouse: ${messageOf(error)}; make "${path}" writable, or change "warehouse.path"`,
-      { cause: error },
+      { code: 'warehouse_not_writable', cause: error },
     )
   }
 }

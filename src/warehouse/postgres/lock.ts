@@ -5,7 +5,7 @@
 import { createHash } from 'node:crypto'
 import { hostname } from 'node:os'
 import type pg from 'pg'
-import { UserError } from '../../errors.ts'
+import { TransientError } from '../../errors.ts'
 import { Turns } from '../turns.ts'
 import type { PostgresServer } from './server.ts'
 
@@ -50,7 +50,7 @@ async function lockOn(server: PostgresServer, key: string, job: string): Promise
       where current_setting(name, true) is not null`)
     const { rows } = await client.query(`select pg_try_advisory_lock(${key}) as taken`)
     if (rows[0]?.taken) return client
-    throw new UserError(
+    throw new TransientError(
       'locked',
       `another ${job} of this warehouse is running (${await holderOf(client, key)}); wait until it ends, or stop it`,
     )

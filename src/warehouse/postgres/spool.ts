@@ -3,7 +3,7 @@ import { createHash } from 'node:crypto'
 import { mkdir, mkdtemp, readdir } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { messageOf, UserError } from '../../errors.ts'
+import { ConfigError, messageOf } from '../../errors.ts'
 import { removeSpool } from '../load/spool.ts'
 import { isAlive } from '../processes.ts'
 import type { Target } from './errors.ts'
@@ -21,10 +21,9 @@ export async function makeWorkDirectory(parent: string | undefined, target: Targ
     await removeLeftovers(directory, prefix)
     return await mkdtemp(join(directory, `${prefix}${process.pid}-`))
   } catch (error) {
-    throw new UserError(
-      'spool_not_writable',
+    throw new ConfigError(
       `cannot write downloads to ${directory}: ${messageOf(error)}; make it writable, or set "spool_directory"`,
-      { cause: error },
+      { code: 'spool_not_writable', cause: error },
     )
   }
 }

@@ -3,7 +3,7 @@
  * within the transaction and come back as they were: text, owner, rights, comments, options, indexes and triggers.
  */
 import { sql, type Transaction } from 'kysely'
-import { messageOf, UserError } from '../../errors.ts'
+import { ConfigError, messageOf } from '../../errors.ts'
 import type { StateDatabase } from '../../state/tables.ts'
 import { literal, quoted } from '../sql.ts'
 
@@ -30,7 +30,7 @@ export async function withoutViews(
   const dependents = await findDependents(trx, table, columns)
   for (const view of dependents.toReversed()) {
     await explaining(view, table, 'cannot be dropped and made again', () =>
-      run(trx, `drop ${kindOf(view)} ${view.name}`),
+      run(trx, `drop ${relationOf(view)} ${view.name}`),
     )
   }
   await work()
@@ -41,7 +41,7 @@ export async function withoutViews(
   }
 }
 
-const kindOf = ({ isMaterialized }: Pick<Dependent, 'isMaterialized'>): string =>
+const relationOf = ({ isMaterialized }: Pick<Dependent, 'isMaterialized'>): string =>
   isMaterialized ? 'materialized view' : 'view'
 
 const run = (trx: Transaction<StateDatabase>, statement: string) => sql.raw(statement).execute(trx)
@@ -55,10 +55,9 @@ async function explaining(
   try {
     await work()
   } catch (error) {
-    throw new UserError(
-      'view_in_the_way',
+    throw new ConfigError(
       `columns of ${table} must become wider, but the view ${name} (owner "${owner}") reads them and ${what}: ${messageOf(error)}; drop or change that view, or make our role a member of its owner, then run again`,
-      { cause: error },
+      { code: 'view_in_the_way', cause: error },
     )
   }
 }
