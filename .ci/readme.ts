@@ -4,7 +4,7 @@
  * that lag behind.
  */
 import { readFile, writeFile } from 'node:fs/promises'
-import { catalogue, replicationLabel, type Stream, storedType } from '../src/catalog/index.ts'
+import { catalogue, replicationLabel, type Stream, storedType, streamGroups } from '../src/catalog/index.ts'
 import { configReference } from '../src/config/reference.ts'
 import { type ErrorKind, errorCodes } from '../src/error-codes.ts'
 
@@ -16,11 +16,12 @@ export async function renderedDocuments(): Promise<ReadonlyMap<string, string>> 
   return new Map([
     ['README.md', renderedReadme(readme)],
     ['docs/errors.md', errorReference()],
+    ['docs/tables.md', tableReference()],
   ])
 }
 
 function renderedReadme(text: string): string {
-  const parts = { tables: tableReference(), configuration: configReference() }
+  const parts = { tables: streamList(), configuration: configReference() }
   return Object.entries(parts).reduce(
     (document, [name, part]) =>
       document.replace(
@@ -57,19 +58,47 @@ function errorReference(): string {
   ].join('\n')
 }
 
+/** The streams by their groups, for the README. */
+function streamList(): string {
+  const streams = catalogue('email')
+  const names = (fits: (stream: Stream) => boolean) =>
+    streams
+      .filter(fits)
+      .map(({ name }) => `\`${name}\``)
+      .join(', ')
+  return [
+    '| group | streams |',
+    '|---|---|',
+    ...streamGroups
+      .filter((group) => group !== 'events')
+      .map((group) => `| \`${group}\` | ${names(({ groups }) => groups.includes(group))} |`),
+    `| in no group but \`events\` and \`all\` | ${names(({ groups }) => groups.length === 1 && groups[0] === 'events')} |`,
+  ].join('\n')
+}
+
+/** Every table with its columns. */
 function tableReference(): string {
   const streams = catalogue('email')
   const overview = [
-    '| table | read from | replication | primary key | bookmark column |',
-    '|---|---|---|---|---|',
+    '| table | groups | read from | replication | primary key | bookmark column |',
+    '|---|---|---|---|---|---|',
     ...streams.map(
       (stream) =>
-        `| [${stream.name}](#${stream.name}) | ${sourceOf(stream)} | ${replicationLabel(stream)} | ${
-          stream.key.join(', ') || '–'
-        } | ${stream.bookmark ?? '–'} |`,
+        `| [${stream.name}](#${stream.name}) | ${stream.groups.join(', ')} | ${sourceOf(stream)} | ${replicationLabel(
+          stream,
+        )} | ${stream.key.join(', ') || '–'} | ${stream.bookmark ?? '–'} |`,
     ),
   ]
-  return [...overview, '', ...streams.map(columnsOf)].join('\n')
+  return [
+    '# Tables',
+    '',
+    'Generated from the catalogue (`src/catalog`) by `npm run readme`. Known fields have typed columns; any other field finds',
+    'its column when it first appears. With `project_type` `userId` or `hybrid` the key of `users` is `itblUserId`.',
+    '',
+    ...overview,
+    '',
+    ...streams.map(columnsOf),
+  ].join('\n')
 }
 
 function sourceOf({ read }: Stream): string {

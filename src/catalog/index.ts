@@ -4,7 +4,7 @@ import { ConfigError } from '../errors.ts'
 import { suggestion } from '../nearest.ts'
 import { entityStreams, type ProjectType } from './entities.ts'
 import { eventStreams } from './events.ts'
-import { type Stream, streamGroups } from './stream.ts'
+import { isIncremental, type Stream, streamGroups } from './stream.ts'
 
 export type { ProjectType } from './entities.ts'
 export * from './stream.ts'
@@ -13,6 +13,11 @@ export * from './stream.ts'
 export function catalogue(projectType: ProjectType): readonly Stream[] {
   return [...entityStreams(projectType), ...eventStreams].sort((a, b) => (a.name < b.name ? -1 : 1))
 }
+
+/** Names of the streams that keep a bookmark, in every project. */
+export const incrementalNames: readonly string[] = catalogue('email')
+  .filter(isIncremental)
+  .map(({ name }) => name)
 
 /**
  * The streams that a list of names, groups (`push`), globs (`email_*`) and exclusions (`!users`) selects, in the order of
@@ -31,7 +36,7 @@ export function selectStreams(streams: readonly Stream[], patterns: readonly str
 /** The streams of one pattern. A group goes before a glob; no stream has the name of a group. */
 function matching(streams: readonly Stream[], pattern: string): ReadonlySet<Stream> {
   const group = streamGroups.find((name) => name === pattern)
-  const matches = picomatch(pattern === 'all' ? '*' : pattern)
+  const matches = pattern === '' ? () => false : picomatch(pattern === 'all' ? '*' : pattern)
   const found = streams.filter(({ name, groups }) => (group ? groups.includes(group) : matches(name)))
   if (found.length > 0) return new Set(found)
   const known = ['all', ...streamGroups, ...streams.map(({ name }) => name)]

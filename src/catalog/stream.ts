@@ -85,9 +85,6 @@ export function replicationLabel(stream: Stream): string {
   return labels[stream.replication]
 }
 
-/** True for what only some projects have: a type that is refused there is not available, and nothing has failed. */
-export const isOptional = ({ groups }: Stream): boolean => !groups.includes('core')
-
 /** True for the streams that keep a bookmark. */
 export const isIncremental = (stream: Stream): boolean => stream.replication !== 'full'
 

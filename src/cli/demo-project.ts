@@ -112,7 +112,10 @@ function configText({ warehouse }: DemoPlace, { url, keys }: Sandbox, startDate:
           { type: 'postgres', url: '${DATABASE_URL}' },
     schema: warehouse === 'duckdb' ? 'iterable' : 'iterable_demo',
     connections: { iterable: { api_key: keys.server, base_url: url, rate_limits: 'off' } },
-    sync: { start_date: startDate.toISOString().slice(0, 10) },
+    sync: {
+      start_date: startDate.toISOString().slice(0, 10),
+      streams: ['core', 'push', 'purchase', 'custom_event'],
+    },
   }
   return `${mark}\n${JSON.stringify(config, null, 2)}\n`
 }

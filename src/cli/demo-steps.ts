@@ -15,7 +15,7 @@ export interface DemoStep {
 }
 
 export const demoSteps: readonly DemoStep[] = [
-  { name: 'sync', title: 'Sync all streams of a sandbox into an empty warehouse', run: firstSync },
+  { name: 'sync', title: 'Sync a sandbox into an empty warehouse', run: firstSync },
   { name: 'tables', title: 'What landed', run: showTables },
   { name: 'queries', title: 'Two questions of an analyst', run: askQuestions },
   { name: 'export', title: 'From SQL to a list: add people', run: addToList },
@@ -59,7 +59,7 @@ function refuseFailure({ state, streams }: SyncReport): void {
 }
 
 async function showTables({ elt, terminal }: Demo): Promise<unknown> {
-  const streams = await elt.streams()
+  const streams = (await elt.streams()).filter(({ selected }) => selected)
   const rows = streams.map((stream) => [
     stream.table,
     count(stream.rows),

@@ -5,6 +5,7 @@
 import type { DuckDBInstance } from '@duckdb/node-api'
 import type { Pool } from 'pg'
 import { z } from 'zod'
+import { incrementalNames, streamGroups } from '../catalog/index.ts'
 import { endpointNames } from './endpoints.ts'
 import {
   anyCase,
@@ -158,15 +159,20 @@ const sync = z.strictObject({
     .max(366)
     .default(30)
     .describe('Days of events asked for in one export request.'),
-  lookback: duration
+  lookback: z
+    .union([duration, z.partialRecord(z.enum(['default', ...incrementalNames]), duration)])
     .prefault('1d')
-    .describe('Re-read this much before the bookmark, for events that came late.'),
+    .describe(
+      'Re-read this much before the bookmark, for events that came late; or, by stream, e.g. {"default": "1d", "purchase": "7d"}.',
+    ),
   settle: duration.prefault('5m').describe('The last window ends this long before now: exports lag.'),
   streams: z
     .array(z.string().min(1))
     .min(1)
-    .default(['*'])
-    .describe('What to replicate: names, globs, and "!name" to exclude.'),
+    .default(['core'])
+    .describe(
+      `What to replicate: names, globs ("*" = all), "!name" to exclude, and groups: all, ${streamGroups.join(', ')}.`,
+    ),
   max_reject_percent: z
     .number()
     .min(0)

@@ -156,7 +156,9 @@ async function declaredTypes(
 async function syncOne(context: SyncContext, input: SyncInput, start: StreamStart): Promise<StreamReport> {
   const { stream, bookmark } = start
   if (stream.read.kind !== 'members') {
-    return syncStream(context, start, async () => partsOf(stream, bookmark, planOptions(input, context.now)))
+    return syncStream(context, start, async () =>
+      partsOf(stream, bookmark, planOptions(input, stream, context.now)),
+    )
   }
   return syncStream(context, start, async (client) => {
     const isEmailProject = context.projectType === 'email'
@@ -166,16 +168,29 @@ async function syncOne(context: SyncContext, input: SyncInput, start: StreamStar
   })
 }
 
-/** The times that a plan depends on. */
-export function planOptions({ config, reach }: Pick<SyncInput, 'config' | 'reach'>, now: Date): PlanOptions {
+/** The times that the plan of a stream depends on. */
+export function planOptions(
+  { config, reach }: Pick<SyncInput, 'config' | 'reach'>,
+  { name }: Stream,
+  now: Date,
+): PlanOptions {
   return {
     startDate: config.start_date,
     windowInDays: config.window_in_days,
-    lookbackMs: config.lookback,
+    lookbackMs: lookbackOf(config.lookback, name),
     settleMs: config.settle,
     now,
     reach,
   }
+}
+
+const usualLookbackMs = 86_400_000
+
+/** How far before the bookmark of a stream is read again. */
+function lookbackOf(lookback: SyncInput['config']['lookback'], stream: string): number {
+  if (typeof lookback === 'number') return lookback
+  const byStream = new Map(Object.entries(lookback))
+  return byStream.get(stream) ?? byStream.get('default') ?? usualLookbackMs
 }
 
 async function finish(input: SyncInput, reports: readonly StreamReport[]): Promise<SyncReport> {

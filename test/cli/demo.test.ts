@@ -14,7 +14,7 @@ eachWarehouse(
 
     const { steps } = JSON.parse(stdout)
     expect(steps.sync).toMatchObject({ state: 'succeeded', rows_rejected: 0 })
-    expect(steps.tables).toHaveLength(16)
+    expect(steps.tables).toHaveLength(16 + 5 + 2)
     expect(steps.tables.filter(({ rows }: { rows: number }) => !(rows > 0))).toEqual([])
     const [campaigns, lists] = steps.queries
     expect(campaigns.rows).toHaveLength(5)

@@ -42,7 +42,7 @@ describe('a configuration file', () => {
         window_in_days: 30,
         lookback: 24 * 3_600_000,
         settle: 5 * 60_000,
-        streams: ['*'],
+        streams: ['core'],
         max_reject_percent: 5,
       },
       exports: { directory: join(directory, 'sql/exports') },
