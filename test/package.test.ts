@@ -62,7 +62,7 @@ describe('the package, packed and installed into an empty folder', () => {
     const program = `
       import { open } from 'iterable-elt'
       export async function main(): Promise<void> {
-        const elt = await open({ warehouse: { type: 'duckdb', path: 'iterable.duckdb' } })
+        const elt = await open({ warehouse: { type: 'duckdb', path: 'warehouse.duckdb' } })
         await elt.sync({ streams: ['lists'], signal: AbortSignal.timeout(1000) })
         await elt.export('vip')
         // @ts-expect-error an export has a name

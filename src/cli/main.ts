@@ -2,6 +2,7 @@
 /** The command line: hands the process to the program. */
 import { exitCodes, InterruptedError } from '../errors.ts'
 import { interruptionOf } from './interruption.ts'
+import { invocationOf } from './invocation.ts'
 import { runProgram } from './program.ts'
 
 const { argv, env, stdin, stdout, stderr } = process
@@ -10,7 +11,8 @@ const interruption = interruptionOf(process, {
   onStop: () => program.note('stopping; press Ctrl-C again to end at once'),
   end: () => end(program.tell(new InterruptedError())),
 })
-const program = runProgram({ args: argv.slice(2), env, stdin, stdout, stderr, interruption })
+const invocation = invocationOf({ script: argv[1], env, cwd: process.cwd() })
+const program = runProgram({ args: argv.slice(2), env, stdin, stdout, stderr, interruption, invocation })
 // A reader that has seen enough (`| head`) is no error.
 stdout.on('error', () => end(exitCodes.success))
 process.on('uncaughtException', (error) => end(program.tell(error)))

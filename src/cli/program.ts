@@ -48,6 +48,8 @@ export interface ProgramInput extends TerminalStreams {
   readonly args: readonly string[]
   readonly stdin: NodeJS.ReadStream
   readonly interruption: Interruption
+  /** What calls this program on a command line. */
+  readonly invocation: string
 }
 
 /** The command line at work. */

@@ -1,8 +1,10 @@
 import { once } from 'node:events'
+import { existsSync } from 'node:fs'
 import { writeFile } from 'node:fs/promises'
 import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { join } from 'node:path'
+import { DuckDBInstance } from '@duckdb/node-api'
 import pg from 'pg'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { check } from '../../src/check/check.ts'
@@ -197,16 +199,21 @@ describe('the warehouse', () => {
     expect(JSON.stringify(items)).not.toContain('secret-of-reader')
   })
 
-  test('whose file is called like its schema is a warning', async () => {
+  test('whose file is called like its schema is refused when new, and a warning when old', async () => {
     await using folder = await temporaryFolder()
-    await using elt = await open(
-      configFor(us, { type: 'duckdb', path: join(folder.path, 'iterable.duckdb') }),
-    )
-    const { items } = await check({ ...elt, clock: systemClock, context: {} })
-    expect(items.find(({ item }) => item === 'warehouse_name')).toMatchObject({
-      state: 'warning',
-      cure: expect.stringContaining('warehouse.duckdb'),
-    })
+    for (const name of ['iterable.duckdb', 'Iterable_Views.db']) {
+      const path = join(folder.path, name)
+      const config = configFor(us, { type: 'duckdb', path })
+      await expect(open(config)).rejects.toThrow(/called like the schema.*e\.g\. warehouse\.duckdb/)
+      expect(existsSync(path)).toBe(false)
+      ;(await DuckDBInstance.create(path)).closeSync()
+      await using elt = await open(config)
+      const { items } = await check({ ...elt, clock: systemClock, context: {} })
+      expect(items.find(({ item }) => item === 'warehouse_name')).toMatchObject({
+        state: 'warning',
+        cure: expect.stringContaining('warehouse.duckdb'),
+      })
+    }
   })
 })
 

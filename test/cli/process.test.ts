@@ -3,7 +3,7 @@ import { once } from 'node:events'
 import { readFile } from 'node:fs/promises'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { type Sandbox, startSandbox } from '../../src/sandbox/index.ts'
-import { configFor, runJson, start, temporaryFolder, writeConfig } from './run.ts'
+import { configFor, printed, runJson, start, temporaryFolder, writeConfig } from './run.ts'
 
 const days = 4
 let sandbox: Sandbox
@@ -12,17 +12,6 @@ beforeAll(async () => {
   sandbox = await startSandbox({ until, now: until, days, users: 40, eventsPerDay: 100, rateLimits: false })
 })
 afterAll(() => sandbox.close())
-
-/** Resolves to what a process has printed, when what is looked for is part of it. */
-function printed(stream: NodeJS.ReadableStream | null, what: RegExp): Promise<string> {
-  let text = ''
-  return new Promise((resolve) => {
-    stream?.on('data', (piece: Buffer) => {
-      text += piece
-      if (what.test(text)) resolve(text)
-    })
-  })
-}
 
 test.each(['SIGINT', 'SIGTERM'] as const)(
   '%s ends a sync within two seconds, and the next one does the rest',

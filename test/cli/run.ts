@@ -39,6 +39,17 @@ export function start(
   return { child, ended }
 }
 
+/** Resolves to what a process has printed, when what is looked for is part of it. */
+export function printed(stream: NodeJS.ReadableStream | null, what: RegExp): Promise<string> {
+  let text = ''
+  return new Promise((resolve) => {
+    stream?.on('data', (piece: Buffer) => {
+      text += piece
+      if (what.test(text)) resolve(text)
+    })
+  })
+}
+
 const textOf = (stream: Readable | null) => (stream ? text(stream) : '')
 
 /** Runs the program in this process, with the configuration of `cwd` unless another is named. */
@@ -56,6 +67,7 @@ export async function run(args: readonly string[], { cwd, env = {}, answers }: R
     stdout: stdout.stream,
     stderr: stderr.stream,
     interruption: { signal: new AbortController().signal, waitForTheEnd() {} },
+    invocation: 'iterable-elt',
   })
   return { exitCode: await ended, stdout: stdout.text(), stderr: stderr.text() }
 }
