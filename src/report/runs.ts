@@ -1,6 +1,8 @@
 /** The history of runs, and the rows that they rejected. */
 import type { Selectable } from 'kysely'
+import { catalogue } from '../catalog/index.ts'
 import { ConfigError } from '../errors.ts'
+import { suggestion } from '../nearest.ts'
 import type { RejectedRowsTable, RunsTable } from '../state/tables.ts'
 import type { Session } from '../warehouse/session.ts'
 import { parsedJson, type ReportSource, readState } from './read.ts'
@@ -104,10 +106,25 @@ export async function readRejects(source: ReportSource, query: RejectQuery): Pro
     const { total } = await selected
       .select(({ fn }) => fn.countAll<number>().as('total'))
       .executeTakeFirstOrThrow()
+    if (total === 0 && query.source !== undefined) await refuseUnknownSource(session, query.source)
     const rows = await selected.selectAll().orderBy('rejected_at', 'desc').limit(query.limit).execute()
     return { rejects: rows.map(rejectOf), total }
   })
   return page ?? { rejects: [], total: 0 }
+}
+
+/** Nothing is rejected of a name that nobody knows: that is a slip of the hand. @throws ConfigError */
+async function refuseUnknownSource({ db }: Session, source: string): Promise<void> {
+  const streams = catalogue('email').map(({ name }) => `stream:${name}`)
+  const exports = await db.selectFrom('exports').select('name').execute()
+  const met = await db.selectFrom('rejected_rows').select('source').distinct().execute()
+  const known = [...streams, ...exports.map(({ name }) => `export:${name}`), ...met.map((row) => row.source)]
+  if (known.includes(source)) return
+  const [kind = '', name = ''] = source.split(/:(.*)/s)
+  const names = known.filter((one) => one.startsWith(`${kind}:`)).map((one) => one.slice(kind.length + 1))
+  throw new ConfigError(`there is no ${kind} ${JSON.stringify(name)}${suggestion(name, names)}`, {
+    code: kind === 'stream' ? 'unknown_stream' : 'unknown_export',
+  })
 }
 
 export async function latestRuns({ db }: Session, limit: number): Promise<readonly RunSummary[]> {
