@@ -11,6 +11,7 @@ import {
 } from '../iterable/client.ts'
 import type { Clock } from '../iterable/clock.ts'
 import { IterableHttpError, UnreachableError } from '../iterable/errors.ts'
+import { listsForm } from '../iterable/forms.ts'
 import { baseUrlOf, regionHosts } from '../iterable/url.ts'
 import { type CheckItem, failed, failedWith, ok, warning } from './item.ts'
 
@@ -216,7 +217,7 @@ async function readListIds(
   { signal }: IterableCheck,
 ): Promise<{ readonly ids: readonly number[] } | { readonly error: unknown }> {
   try {
-    const { lists = [] } = await client.json<{ lists?: { id: number }[] }>('lists', { signal, retry: false })
+    const { lists } = await client.json('lists', { form: listsForm, signal, retry: false })
     return { ids: lists.map(({ id }) => id) }
   } catch (error) {
     if (signal?.aborted) throw error

@@ -3,6 +3,7 @@ import { InterruptedError } from '../errors.ts'
 import type { IterableClient, Wait } from '../iterable/client.ts'
 import type { Clock } from '../iterable/clock.ts'
 import { IterableHttpError, isRetryable } from '../iterable/errors.ts'
+import { answerForm } from '../iterable/forms.ts'
 import type { ExportOp } from '../state/tables.ts'
 import { type ListAnswer, type Refused, readAnswer, unattributed } from './answer.ts'
 import { bodyOf, type Envelope, endpointOf, type PlannedRow } from './body.ts'
@@ -93,7 +94,12 @@ async function deliverRows(
   let limited = 0
   for (;;) {
     try {
-      const answer = await client.json<ListAnswer>(endpointOf(op), { body, retry: false, signal })
+      const answer: ListAnswer = await client.json(endpointOf(op), {
+        form: answerForm,
+        body,
+        retry: false,
+        signal,
+      })
       trace.isUntouched = false
       const keys = rows.map(({ member_key }) => member_key)
       const refused =

@@ -56,7 +56,8 @@ export class IterableHttpError extends UserError implements Refusal {
 
   /** Whether the same request may succeed later. */
   get retryable(): boolean {
-    return this.code === 'rate_limited' || this.code === 'server_error'
+    const isPartOfAnswer = this.status > 200 && this.status < 300
+    return this.code === 'rate_limited' || this.code === 'server_error' || isPartOfAnswer
   }
 }
 

@@ -4,6 +4,7 @@ import type { Call, CallRecord, IterableResponse, Send } from './call.ts'
 import type { Clock } from './clock.ts'
 import { endpoints } from './endpoints.ts'
 import { IterableHttpError, TransferError, UnreachableError } from './errors.ts'
+import { acceptedEncodings, decoded, refuseForeignType } from './forms.ts'
 import { readRefusal } from './refusal.ts'
 
 /** What each request needs beside the call itself. */
@@ -36,11 +37,12 @@ export function overHttp(wire: Wire): Send<IterableResponse> {
       answer = await request(url, {
         dispatcher: wire.agent,
         method,
-        // Compression is undocumented at Iterable, so none is asked for.
         headers: {
           'api-key': wire.apiKey,
           'user-agent': wire.userAgent,
           accept: '*/*',
+          // Undocumented at Iterable; what comes encoded all the same is decoded, or refused.
+          'accept-encoding': acceptedEncodings,
           ...(call.body && { 'content-type': 'application/json' }),
         },
         body: call.body ?? null,
@@ -55,16 +57,29 @@ export function overHttp(wire: Wire): Send<IterableResponse> {
     record(answer.statusCode)
     // A body that breaks before anybody reads it must wait for its reader, not end the process.
     answer.body.on('error', () => undefined)
-    if (answer.statusCode >= 200 && answer.statusCode < 300) return responseOf(answer, call)
+    if (isSuccess(answer.statusCode, call)) return responseOf(answer, call)
     throw new IterableHttpError(await readRefusal(answer, call, wire.apiKey, wire.clock.now()))
   }
 }
 
+/** A read is answered whole, by 200: a part (206) or nothing (204) is no answer to it. */
+const isSuccess = (status: number, { method }: Call): boolean =>
+  status === 200 || (method === 'POST' && status > 200 && status < 300)
+
 function responseOf(answer: Dispatcher.ResponseData, call: Call): IterableResponse {
+  const { statusCode: status, headers } = answer
+  try {
+    refuseForeignType(headers, call.endpoint)
+    return { status, headers, ...bodyOf(answer, call) }
+  } catch (error) {
+    answer.body.destroy()
+    throw error
+  }
+}
+
+function bodyOf(answer: Dispatcher.ResponseData, call: Call): Pick<IterableResponse, 'body' | 'dump'> {
   return {
-    status: answer.statusCode,
-    headers: answer.headers,
-    body: guarded(answer.body, call),
+    body: guarded(decoded(answer.body, answer.headers, call.endpoint), call),
     async dump() {
       await answer.body.dump().catch(() => undefined)
     },

@@ -6,6 +6,7 @@ import type { ConnectionConfig, SyncConfig } from '../config/schema.ts'
 import { ConfigError, InterruptedError, messageOf } from '../errors.ts'
 import type { IterableClient } from '../iterable/client.ts'
 import type { Clock } from '../iterable/clock.ts'
+import { fieldsForm } from '../iterable/forms.ts'
 import { readBookmarks } from '../state/bookmarks.ts'
 import { beginRun, endRun, failAbandonedRuns } from '../state/runs.ts'
 import { removeSpool } from '../warehouse/load/spool.ts'
@@ -131,19 +132,19 @@ async function declaredTypes(
   streams: readonly Stream[],
 ): Promise<ReadonlyMap<string, ColumnType>> {
   if (!streams.some(({ hasProfileFields }) => hasProfileFields)) return new Map()
-  const types: Readonly<Record<string, ColumnType>> = {
-    string: 'text',
-    boolean: 'boolean',
-    long: 'bigint',
-    double: 'double',
-    date: 'timestamptz',
-    geo_location: 'json',
-    object: 'json',
-    nested: 'json',
-  }
+  const types = new Map<string, ColumnType>([
+    ['string', 'text'],
+    ['boolean', 'boolean'],
+    ['long', 'bigint'],
+    ['double', 'double'],
+    ['date', 'timestamptz'],
+    ['geo_location', 'json'],
+    ['object', 'json'],
+    ['nested', 'json'],
+  ])
   try {
-    const { fields } = await client.json<{ fields?: Record<string, string> }>('user_fields', { signal })
-    const known = Object.entries(fields ?? {}).map(([name, type]) => [name, types[type]] as const)
+    const { fields } = await client.json('user_fields', { form: fieldsForm, signal })
+    const known = Object.entries(fields).map(([name, type]) => [name, types.get(type)] as const)
     return new Map(known.filter((entry): entry is [string, ColumnType] => entry[1] !== undefined))
   } catch (error) {
     if (signal.aborted) return new Map()

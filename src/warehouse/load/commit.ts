@@ -1,7 +1,7 @@
 /** The transaction: what was read replaces what the table holds, with its rejects, its bookmark and its run. */
 import { sql, type Transaction } from 'kysely'
 import type { Stream } from '../../catalog/index.ts'
-import { messageOf, UserError } from '../../errors.ts'
+import { messageOf, TransientError, UserError } from '../../errors.ts'
 import type { StateDatabase } from '../../state/tables.ts'
 import { extraKey, ownColumns } from '../names.ts'
 import type { Session } from '../session.ts'
@@ -77,10 +77,23 @@ export class ShrunkWindow extends Error {
   }
 }
 
+/** An answer that has bad lines and no good one: it is asked for again, in parts, and never published. */
+export class UnansweredError extends TransientError {
+  override readonly name = 'UnansweredError'
+
+  constructor(what: string) {
+    super(
+      'malformed_response',
+      `${what}; nothing of it has been used. Look at base_url and at any proxy on the way`,
+    )
+  }
+}
+
 /**
  * Loads within the transaction of the caller, who adds bookmark and run to it.
  * @throws DriftError when the careful path must prepare the load anew (the transaction is lost).
  * @throws ShrunkWindow when a re-read brought fewer rows than are held (the transaction must be given up).
+ * @throws UnansweredError when no line of the answer is good.
  * @throws UserError with code `too_many_rejects`.
  */
 export async function load(trx: Transaction<StateDatabase>, session: Session, input: Load): Promise<Loaded> {
@@ -94,6 +107,7 @@ export async function load(trx: Transaction<StateDatabase>, session: Session, in
         : await replaceEntities(trx, session, input, shape, input.scope)
     await insertRejects(trx, stream, prepared.rejects, stamps)
     const rowsRejected = rejected + prepared.rejects.length
+    refuseUnanswered(rowsRejected, input)
     refuseTooMany(rowsRejected, input)
     if (rowsRejected > 0) await forgetEarlierRejects(trx, session, stream, stamps)
     return { shape, rowsRead: prepared.lines, rowsWritten: written, rowsRejected, hasExtras }
@@ -282,6 +296,14 @@ async function forgetEarlierRejects(
          (select code, coalesce(raw, "row"::text) from ${table} where ${isOfStream} and run_id = ${literal(runId)})`,
     )
     .execute(trx)
+}
+
+/** Records of other times, or without their key, and no other: this is the answer to another question. */
+function refuseUnanswered(rejected: number, { prepared, stream }: Load): void {
+  if (rejected === 0 || rejected < prepared.lines) return
+  throw new UnansweredError(
+    `none of the ${prepared.lines} lines of the answer for ${stream.name} can be loaded`,
+  )
 }
 
 /** A few bad lines are rejected rows; a window that is mostly bad is a failure, and nothing of it is published. */

@@ -121,13 +121,18 @@ function freeName(taken: ReadonlyMap<string, string>, field: string): string {
 const objectText = (members: ReadonlyMap<string, string>, replaceNul: boolean): string =>
   `{${[...members].map(([key, value]) => `${JSON.stringify(replaceNul ? key.replaceAll('\0', '␀') : key)}:${value}`).join(',')}}`
 
-/** The members of a JSON object as text: keys decoded, values exactly as they stand. The line is known to be valid. */
+/**
+ * The members of a JSON object as text: keys decoded, values exactly as they stand. The line is known to be valid; of
+ * anything else the scanners below come to an end all the same, and what is no object has no members.
+ */
 export function* membersOf(line: string): Generator<{ key: string; value: string }> {
-  let at = skipBlanks(line, line.indexOf('{') + 1)
-  while (line[at] !== '}') {
+  let at = skipBlanks(line, 0)
+  if (line[at] !== '{') return
+  at = skipBlanks(line, at + 1)
+  while (at < line.length && line[at] !== '}') {
     const keyEnd = endOfString(line, at)
     const key = JSON.parse(line.slice(at, keyEnd)) as string
-    const start = skipBlanks(line, line.indexOf(':', keyEnd) + 1)
+    const start = skipBlanks(line, skipBlanks(line, keyEnd) + 1)
     const end = endOfValue(line, start)
     yield { key, value: line.slice(start, end).trimEnd() }
     at = skipBlanks(line, line[end] === ',' ? end + 1 : end)
@@ -140,17 +145,17 @@ const skipBlanks = (text: string, from: number): number => {
   return at
 }
 
-/** The position behind the string that begins at `from`. */
+/** The position behind the string that begins at `from`, at most the end of the text; always behind `from`. */
 function endOfString(text: string, from: number): number {
   let at = from + 1
-  while (text[at] !== '"') at += text[at] === '\\' ? 2 : 1
-  return at + 1
+  while (at < text.length && text[at] !== '"') at += text[at] === '\\' ? 2 : 1
+  return Math.min(at, text.length) + 1
 }
 
-/** The position of the `,` or `}` behind the value that begins at `from`. */
+/** The position of the `,` or `}` behind the value that begins at `from`, or the end of the text. */
 function endOfValue(text: string, from: number): number {
   let depth = 0
-  for (let at = from; ; ) {
+  for (let at = from; at < text.length; ) {
     const character = text[at]
     if (character === '"') {
       at = endOfString(text, at)
@@ -161,6 +166,7 @@ function endOfValue(text: string, from: number): number {
     if (character === '}' || character === ']') depth -= 1
     at += 1
   }
+  return text.length
 }
 
 const escapes = /\\(?:u([0-9a-fA-F]{4})|.)/g
@@ -224,6 +230,14 @@ export async function badLines(chunk: Chunk, marks: readonly string[]): Promise<
   for await (const { line } of linesOf(chunk.path)) {
     if (line.trim() === '') continue
     if (faultOf(line, { marks, missingCode: '' })) return true
+  }
+  return false
+}
+
+/** True when a line of the chunk is a record: a JSON object with one of the fields that tell one (if any do). */
+export async function goodLines(chunk: Chunk, marks: readonly string[]): Promise<boolean> {
+  for await (const { line } of linesOf(chunk.path)) {
+    if (line.trim() !== '' && !faultOf(line, { marks, missingCode: '' })) return true
   }
   return false
 }
