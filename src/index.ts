@@ -131,7 +131,7 @@ export async function openParsed(
   const warehouse = await openWarehouse(config, env)
   const connection = () => connectionOf(config, config.sync.connection, 'sync.connection')
   const clientContext = { clock, proxyEnv: env, logger, version: version() }
-  const clientFor = clientsOf(clientContext, warehouse.takeSlot)
+  const clientFor = clientsOf(clientContext, warehouse.paceBook)
   const client = () => clientFor(connection())
   const reachOf = ({ fullRefresh, slice }: SyncRequest): Reach =>
     slice ? sliceOf(slice.from, slice.to) : { kind: fullRefresh ? 'full' : 'incremental' }

@@ -37,13 +37,14 @@ async function runDemo(context: Context, options: DemoOptions): Promise<undefine
   const { demoSteps } = await import('./demo-steps.ts')
   const startedMs = performance.now()
   await using demo = await openDemo(context, { ...options, url: urlOf(context, options) })
-  const results: Record<string, unknown> = {}
+  const results = new Map<string, unknown>()
   for (const [index, { name, title, run }] of demoSteps.entries()) {
     terminal.say(`\n${terminal.colors.bold(`${index + 1}. ${title}`)}\n`)
-    results[name] = await run(demo)
+    results.set(name, await run(demo))
   }
   const elapsed = (performance.now() - startedMs) / 1000
-  if (terminal.isJson) terminal.document({ directory: demo.directory, seconds: elapsed, steps: results })
+  if (terminal.isJson)
+    terminal.document({ directory: demo.directory, seconds: elapsed, steps: Object.fromEntries(results) })
   terminal.note(`\ndone in ${seconds(elapsed)}`)
   if (options.keep) {
     terminal.note(`the sandbox stays at ${demo.sandbox.url} until Ctrl-C`)

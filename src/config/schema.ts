@@ -99,6 +99,12 @@ const connection = z.strictObject({
         .prefault('15m')
         .describe('Longest wait for an answer to begin (exports take minutes).'),
       body: timeLimit.prefault('60s').describe('Longest silence inside an answer.'),
+      trickle: timeLimit
+        .prefault('5m')
+        .describe('Longest time in which less than a kilobyte of an answer may come.'),
+      wait: timeLimit
+        .prefault('15m')
+        .describe('Longest wait that an answer may ask for (Retry-After); more is a failure.'),
     })
     .prefault({})
     .describe('Patience with the network.'),

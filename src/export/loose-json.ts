@@ -22,7 +22,8 @@ export function parseLooseObject(text: string): Readonly<Record<string, unknown>
   }
 
   function readObject(): Record<string, unknown> {
-    const object: Record<string, unknown> = {}
+    // Without a prototype: `__proto__` is a name like any other.
+    const object = Object.create(null) as Record<string, unknown>
     for (;;) {
       while (peek()?.mark === ',') take()
       const key = take()

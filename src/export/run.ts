@@ -299,6 +299,7 @@ export async function sendRun(
       maxRejectPercent: settings.max_reject_percent ?? 5,
       courier: {
         ...{ client, clock, random, envelope, signal: grace, maxRetries: connection.max_retries },
+        maxWaitMs: connection.timeouts.wait,
         onWait: (wait) => emit({ type: 'wait', ...wait }),
         learned: { maxRows: Number.POSITIVE_INFINITY, taken: 0, poisoned: 0 },
       },

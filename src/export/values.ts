@@ -34,9 +34,13 @@ export function converterOf(type: ValueType): Converter | undefined {
       return convert && ((value) => mapValues(value as object, () => convert))
     }
     case 'struct': {
-      const converters = mapValues(type.fields, () => (field) => converterOf(field as ValueType))
-      if (Object.values(converters).some((converter) => converter === undefined)) return undefined
-      return (value) => mapValues(value as object, (name) => converters[name] as Converter)
+      const converters = new Map<string, Converter>()
+      for (const [name, field] of Object.entries(type.fields)) {
+        const convert = converterOf(field)
+        if (!convert) return undefined
+        converters.set(name, convert)
+      }
+      return (value) => mapValues(value as object, (name) => converters.get(name) as Converter)
     }
     default:
       return scalars[type.kind]

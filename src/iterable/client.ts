@@ -25,10 +25,16 @@ export interface ClientOptions {
   readonly rate_limits?: RateLimits | undefined
   /**
    * Milliseconds to wait for the head of an answer (default 15 min; 2 min at most where an endpoint is not slow)
-   * and for the next bytes of its body (default 60 s).
+   * and for the next bytes of its body (default 60 s); in which at least a kilobyte of a body must come (default 5 min);
+   * that an answer may ask to wait for (default 15 min).
    */
   readonly timeouts?:
-    | { readonly headers?: number | undefined; readonly body?: number | undefined }
+    | {
+        readonly headers?: number | undefined
+        readonly body?: number | undefined
+        readonly trickle?: number | undefined
+        readonly wait?: number | undefined
+      }
     | undefined
   /** How often a failed request is sent again (default 6); answers 429 are counted apart. */
   readonly max_retries?: number | undefined
@@ -96,6 +102,7 @@ export function createClient(options: ClientOptions, context: ClientContext = {}
     userAgent: `iterable-elt/${context.version ?? 'dev'}`,
     headersTimeoutMs: options.timeouts?.headers ?? 900_000,
     bodyTimeoutMs: options.timeouts?.body ?? 60_000,
+    trickleTimeoutMs: options.timeouts?.trickle ?? 300_000,
     clock,
     onCall(call) {
       calls += 1
@@ -105,7 +112,14 @@ export function createClient(options: ClientOptions, context: ClientContext = {}
   })
   const paced = withPace(send, pacer)
   const maxRetries = options.max_retries ?? 6
-  const patience = { maxRetries, clock, random, slotMs: (endpoint: EndpointName) => pacer.slotMs(endpoint) }
+  const maxWaitMs = options.timeouts?.wait ?? 900_000
+  const patience = {
+    maxRetries,
+    maxWaitMs,
+    clock,
+    random,
+    slotMs: (endpoint: EndpointName) => pacer.slotMs(endpoint),
+  }
   const request = withRetry(paced, patience)
   const callOf = (endpoint: EndpointName, given: RequestOptions = {}): Call => ({
     endpoint,

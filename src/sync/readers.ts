@@ -1,4 +1,5 @@
 /** The ways of asking Iterable, one for each variant of `Read`; each writes lines of NDJSON into a sink. */
+import { createHash } from 'node:crypto'
 import type { Stream } from '../catalog/index.ts'
 import { IterableHttpError, isRetryable, MalformedResponseError, TransferError } from '../iterable/errors.ts'
 import { metadataKeysForm, metadataTablesForm, shown } from '../iterable/forms.ts'
@@ -57,10 +58,12 @@ export async function readDocuments(
       const query = { ...variant, ...(read.paged && { page, pageSize }) }
       const { body } = await client.request(read.endpoint, { query })
       const lines = splitEnvelope(body, read.property, read.endpoint)
+      const content = createHash('sha1')
       let step = await lines.next()
       // A write for each record would cost more than the record.
       let batch: Buffer[] = []
       for (; !step.done; step = await lines.next()) {
+        content.update(step.value)
         batch.push(withFields(step.value, variant, read.endpoint), newline)
         progress.received += 1
         if (batch.length < 2 * batchRecords) continue
@@ -68,7 +71,7 @@ export async function readDocuments(
         batch = []
       }
       await sink.write(Buffer.concat(batch))
-      if (!read.paged || !progress.hasNext(step.value)) break
+      if (!read.paged || !progress.hasNext(step.value, content.digest('hex'))) break
     }
   }
 }
@@ -76,7 +79,8 @@ export async function readDocuments(
 /** How far the pages of one document have come, and whether there is another. */
 class Pages {
   readonly #endpoint: string
-  readonly #links = new Set<string>()
+  /** Links to pages, and hashes of what pages brought. */
+  readonly #met = new Set<string>()
   #pages = 0
   #before = 0
   /** Records so far. */
@@ -91,17 +95,19 @@ class Pages {
    * page that brought nothing is the last one, whatever it names.
    * @throws MalformedResponseError where the pages go in circles.
    */
-  hasNext(envelope: Record<string, unknown>): boolean {
+  hasNext(envelope: Record<string, unknown>, content: string): boolean {
     this.#pages += 1
     const broughtNothing = this.received === this.#before
     this.#before = this.received
     if (broughtNothing) return false
+    if (this.#met.has(content)) this.#refuse(`page ${this.#pages} brings what an earlier page brought`)
+    this.#met.add(content)
     const total = Object.entries(envelope).find(([name]) => /^total\w*Count$/.test(name))?.[1]
     if (typeof total === 'number' && this.received >= total) return false
     const link = envelope.nextPageUrl
     const hasLink = typeof link === 'string' && link !== ''
-    if (hasLink && this.#links.has(link)) this.#refuse(`the link to page ${this.#pages + 1} came before`)
-    if (hasLink) this.#links.add(link)
+    if (hasLink && this.#met.has(link)) this.#refuse(`the link to page ${this.#pages + 1} came before`)
+    if (hasLink) this.#met.add(link)
     if (this.#pages >= mostPages) this.#refuse(`it has more than ${mostPages} pages`)
     return hasLink || (typeof total === 'number' && this.received < total)
   }

@@ -121,16 +121,23 @@ export interface Warehouse extends AsyncDisposable {
    * @throws UserError with code `locked` that names the holder.
    */
   lock(job: string): Promise<AsyncDisposable>
-  /**
-   * Takes the next free slot of a paced lane, in a book that all processes of the warehouse keep; resolves to the
-   * milliseconds until it. Only where several may work on it at once.
-   */
-  takeSlot?(lane: string, rate: Rate): Promise<number>
+  /** The pace that all processes of the warehouse keep together. Only where several may work on it at once. */
+  readonly paceBook?: PaceBook
   /**
    * Calls back after rows were inserted into these tables of our own, until disposed. A warehouse that cannot tell
    * never calls: who watches looks by himself, too.
    */
   watch(tables: readonly string[], onChange: () => void): Promise<AsyncDisposable>
+}
+
+/** When requests of a lane may go. */
+export interface PaceBook {
+  /** Takes the next free slot of a lane; resolves to the milliseconds until it. */
+  takeSlot(lane: string, rate: Rate): Promise<number>
+  /** Closes a lane for so long, for everybody. */
+  hold(lane: string, waitMs: number): Promise<void>
+  /** Milliseconds for which a lane stays closed. */
+  heldMs(lane: string): Promise<number>
 }
 
 /** So many requests in so many milliseconds. */

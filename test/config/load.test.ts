@@ -32,7 +32,7 @@ describe('a configuration file', () => {
           project_type: 'email',
           base_url: null,
           rate_limits: {},
-          timeouts: { headers: 15 * 60_000, body: 60_000 },
+          timeouts: { headers: 15 * 60_000, body: 60_000, trickle: 300_000, wait: 900_000 },
           max_retries: 6,
         },
       },

@@ -233,6 +233,26 @@ describe('a list', () => {
   }
 })
 
+test.each([
+  [
+    'campaigns',
+    '/api/campaigns',
+    { campaigns: [{ id: 1, updatedAt: ago(hours(1)).getTime() }], nextPageUrl: '/api/campaigns?page=2' },
+  ],
+  ['templates', '/api/templates', { templates: [{ templateId: 1 }], totalTemplatesCount: 10 ** 12 }],
+  ['metadata', '/api/metadata/', { results: [{ key: 'a' }], nextMarker: 'again' }],
+] as const)('pages of %s that go in circles come to an end', async (stream, path, body) => {
+  await using sandbox = await startProject()
+  await using warehouse = await createTestWarehouse('duckdb')
+  const fault = answer(JSON.stringify(body))
+  sandbox.faults.next({ fault, path, times: Number.POSITIVE_INFINITY })
+  const changes: Changes = { sync: { streams: [stream] }, connection: { max_retries: 0 } }
+  await using elt = await openOn(sandbox, warehouse, changes)
+  const before = sandbox.requests.length
+  expect(of(await elt.sync(), stream)).toMatchObject({ state: 'failed', error_code: 'malformed_response' })
+  expect(sandbox.requests.length - before).toBeLessThan(40)
+})
+
 eachWarehouse('a stream goes on while another is answered by a page', async (warehouse) => {
   await using sandbox = await startProject()
   sandbox.faults.next({ fault: answer(page, html), path: '/api/channels', times: Number.POSITIVE_INFINITY })

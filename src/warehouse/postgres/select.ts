@@ -104,25 +104,27 @@ function columnOf(name: string, postgres: PostgresType): Column {
   return { name, type, asJson, read: readerOf(type) }
 }
 
-const kinds: Readonly<Record<string, ValueType['kind']>> = {
-  bool: 'boolean',
-  int2: 'integer',
-  int4: 'integer',
-  int8: 'integer',
-  oid: 'integer',
-  numeric: 'decimal',
-  float4: 'double',
-  float8: 'double',
-  timestamp: 'timestamp',
-  timestamptz: 'timestamp',
-  date: 'date',
-  json: 'json',
-  jsonb: 'json',
-  time: 'text',
-  timetz: 'text',
-  uuid: 'text',
-  char: 'text',
-}
+const kinds = new Map<string, ValueType['kind']>(
+  Object.entries({
+    bool: 'boolean',
+    int2: 'integer',
+    int4: 'integer',
+    int8: 'integer',
+    oid: 'integer',
+    numeric: 'decimal',
+    float4: 'double',
+    float8: 'double',
+    timestamp: 'timestamp',
+    timestamptz: 'timestamp',
+    date: 'date',
+    json: 'json',
+    jsonb: 'json',
+    time: 'text',
+    timetz: 'text',
+    uuid: 'text',
+    char: 'text',
+  }),
+)
 
 function typeOf({ name, type, category, itemName, itemType }: PostgresType): ValueType {
   if (category === 'A') {
@@ -138,7 +140,7 @@ function typeOf({ name, type, category, itemName, itemType }: PostgresType): Val
 
 function scalarType(name: string, type: string): ValueType {
   if (type === 'e' || /^(text|varchar|bpchar|citext|name|unknown)$/.test(name)) return { kind: 'text' }
-  const kind = kinds[name]
+  const kind = kinds.get(name)
   return kind ? ({ kind } as ValueType) : { kind: 'unsupported', name }
 }
 

@@ -15,7 +15,7 @@ import { copyRows } from './copy.ts'
 import { CsvWriter, csvExpression } from './csv.ts'
 import { explained, isConnectionLost, isLockTimeout, isRefusedValue } from './errors.ts'
 import { type JobLock, tableLock, takeLock } from './lock.ts'
-import { takeSlot } from './pace.ts'
+import { paceBook } from './pace.ts'
 import { selectFromPostgres } from './select.ts'
 import { type Environment, type PostgresConfig, PostgresServer } from './server.ts'
 import { makeWorkDirectory } from './spool.ts'
@@ -89,7 +89,7 @@ export async function openPostgres(options: PostgresOptions): Promise<Warehouse>
         },
       }
     },
-    takeSlot: (lane, rate) => takeSlot(server, schemaNames(options.schema).sync, lane, rate),
+    paceBook: paceBook(server, schemaNames(options.schema).sync),
     watch: (tables, onChange) => watchTables(server, schemaNames(options.schema).sync, tables, onChange),
     async [Symbol.asyncDispose]() {
       await writer[Symbol.asyncDispose]()
