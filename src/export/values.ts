@@ -1,15 +1,8 @@
 /** From a value of the database to the JSON that Iterable understands (reverse-etl.md C.5). */
+import { randomUUID } from 'node:crypto'
 import type { ValueType } from '../warehouse/select.ts'
-
-/** A value that cannot be sent as it is. */
-export class BadValue extends Error {
-  readonly code: string
-
-  constructor(code: string, message: string) {
-    super(message)
-    this.code = code
-  }
-}
+import { BadValue } from './bad-value.ts'
+import { ExactNumber, numberOf } from './number.ts'
 
 export type Converter = (value: unknown) => unknown
 
@@ -50,16 +43,11 @@ export function converterOf(type: ValueType): Converter | undefined {
 const scalars: Readonly<
   Record<Exclude<ValueType['kind'], 'list' | 'map' | 'struct' | 'unsupported'>, Converter>
 > = {
-  integer(value) {
-    if (typeof value === 'number') return value === 0 ? 0 : value
-    return wholeNumber(String(value))
-  },
+  integer: (value) => numberOf(String(value)),
   decimal(value) {
     const text = value as string
     if (!/^-?[\d.]+$/.test(text)) throw new BadValue('not_a_number', `${text} is no number in JSON`)
-    const trimmed = text.includes('.') ? text.replace(/\.?0+$/, '') : text
-    // 3.3333333333333333 means the nearest double; 9007199254740993 means itself.
-    return trimmed.includes('.') ? Number(trimmed) : wholeNumber(trimmed)
+    return numberOf(text)
   },
   double(value) {
     const number = value as number
@@ -87,30 +75,33 @@ function isoText(ms: number): string {
   throw new BadValue('date_out_of_range', 'a date that is infinite or outside the years 0 to 9999')
 }
 
-function wholeNumber(digits: string): number {
-  const number = Number(digits)
-  if (Number.isFinite(number) && BigInt(number) === BigInt(digits)) return number === 0 ? 0 : number
-  throw new BadValue(
-    'inexact_number',
-    `${digits} has more digits than a JSON number keeps exactly; cast it to text in the query`,
-  )
-}
+/** No text of anybody's is this. */
+const unlikely = randomUUID()
 
-/** JSON text, parsed. @throws BadValue for text that is none, and for whole numbers that would lose digits. */
+/** A string of JSON, or a number. */
+const stringOrNumber = /"(?:[^"\\]|\\.)*"|-?\d+(?:\.\d+)?(?:[eE][+-]?\d+)?/g
+/** The only texts in which a number may have more digits than a double, or be too large for one. */
+const longOrPowerful = /\d[\d.]{15}|\d[eE]/
+
+/** JSON text, parsed. @throws BadValue for text that is none, and for numbers that would become others. */
 export function parseJson(text: string): unknown {
-  let value: unknown
+  const marks = new Map<string, ExactNumber>()
+  let exact = text
+  if (longOrPowerful.test(text)) {
+    exact = text.replace(stringOrNumber, (token) => {
+      if (token.startsWith('"')) return token
+      const number = numberOf(token)
+      if (typeof number === 'number') return token
+      const mark = `${unlikely} ${marks.size}`
+      marks.set(mark, number)
+      return JSON.stringify(mark)
+    })
+  }
   try {
-    value = JSON.parse(text)
+    return JSON.parse(exact, marks.size > 0 ? (_, value) => marks.get(value) ?? value : undefined)
   } catch {
     throw new BadValue('invalid_json', 'text that is no JSON')
   }
-  // Rare, so that only a text with a long run of digits is looked at closely.
-  if (/\d{16}/.test(text)) {
-    for (const [, digits] of text.matchAll(/"(?:\\.|[^"\\])*"|(-?\d{16,})(?![\d.eE])/g)) {
-      if (digits !== undefined && !/^-?0/.test(digits)) wholeNumber(digits)
-    }
-  }
-  return value
 }
 
 const mapValues = (object: object, converterFor: (name: string) => Converter): Record<string, unknown> =>
@@ -127,6 +118,7 @@ export const wellFormed = (text: string): string =>
 /** JSON with sorted keys: the same value has the same text. */
 export function canonical(value: unknown): string {
   if (typeof value === 'string') return JSON.stringify(wellFormed(value))
+  if (value instanceof ExactNumber) return value.text
   if (value === null || typeof value !== 'object') return JSON.stringify(value)
   if (Array.isArray(value)) return `[${value.map(canonical).join(',')}]`
   const entries = Object.entries(value).sort(([a], [b]) => (a < b ? -1 : 1))

@@ -75,11 +75,19 @@ async function describe(client: pg.ClientBase, query: string): Promise<readonly 
        select oid as asked, oid, typbasetype from pg_type where oid = any($1::oid[])
        union all
        select asked, pg_type.oid, pg_type.typbasetype from chain join pg_type on pg_type.oid = chain.typbasetype
+     ),
+     -- Elements may be of a domain, and that of another.
+     items as (
+       select asked, e.oid, e.typbasetype, e.typname, e.typtype
+       from chain join pg_type t on t.oid = chain.oid join pg_type e on e.oid = t.typelem
+       where chain.typbasetype = 0 and t.typcategory = 'A'
+       union all
+       select asked, b.oid, b.typbasetype, b.typname, b.typtype from items join pg_type b on b.oid = items.typbasetype
      )
-     select asked, t.typname as name, t.typtype as type, t.typcategory as category,
-       case when t.typcategory = 'A' then coalesce(nullif(e.typbasetype, 0), e.oid) end as item,
-       e.typtype as "itemType", e.typname as "itemName"
-     from chain join pg_type t on t.oid = chain.oid left join pg_type e on e.oid = t.typelem
+     select chain.asked, t.typname as name, t.typtype as type, t.typcategory as category,
+       items.typtype as "itemType", items.typname as "itemName"
+     from chain join pg_type t on t.oid = chain.oid
+       left join items on items.asked = chain.asked and items.typbasetype = 0
      where chain.typbasetype = 0`,
     [fields.map(({ dataTypeID }) => dataTypeID)],
   )
@@ -93,7 +101,6 @@ interface PostgresType {
   readonly name: string
   readonly type: string
   readonly category: string
-  readonly item: number | string | null
   readonly itemType: string | null
   readonly itemName: string | null
 }

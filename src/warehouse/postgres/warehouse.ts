@@ -135,6 +135,11 @@ function sessionSettings(source: PostgresConfig | Pool): Settings {
   return {
     TimeZone: 'UTC',
     DateStyle: 'ISO, MDY',
+    IntervalStyle: 'postgres',
+    bytea_output: 'hex',
+    standard_conforming_strings: 'on',
+    // The shortest digits that mean the very number: fewer would be another one.
+    extra_float_digits: '1',
     ...(statement_timeout !== undefined && { statement_timeout: `${statement_timeout}ms` }),
     ...(lock_timeout !== undefined && { lock_timeout: `${lock_timeout}ms` }),
   }
