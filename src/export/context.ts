@@ -25,15 +25,18 @@ export interface ExportInput {
 
 /**
  * Works with the warehouse; tells when it must be waited for. Work that needs more memory than a small engine has is
- * begun anew with more: it is one transaction, or only reads.
+ * begun anew with more: it is one transaction, or only reads. With `isRepeatable` it is begun anew, too, when the
+ * connection breaks: it must find out by itself whether its transaction has happened.
  */
 export async function inSession<T>(
   { warehouse, emit }: Pick<ExportInput, 'warehouse' | 'emit'>,
   work: (session: Session) => Promise<T>,
+  { isRepeatable = false }: { readonly isRepeatable?: boolean } = {},
 ): Promise<T> {
   for (;;) {
     try {
-      return await warehouse.use(work, { onWait: (message) => emit({ type: 'notice', message }) })
+      const onWait = (message: string) => emit({ type: 'notice', message })
+      return await warehouse.use(work, { onWait, isRepeatable })
     } catch (error) {
       if (!(await warehouse.engine.growAfter(error))) throw error
     }

@@ -3,9 +3,11 @@
  * claim of the next ones, so a DuckDB file is held only for that moment, and state never runs ahead of Iterable.
  */
 import { createHash } from 'node:crypto'
+import { setTimeout as delay } from 'node:timers/promises'
 import type { Transaction } from 'kysely'
 import { InterruptedError, UserError } from '../errors.ts'
 import {
+  ackedAmong,
   type Batch,
   countBatches,
   markAcked,
@@ -47,7 +49,11 @@ export interface SendInput {
 
 /** Batches on their way at once: as many as a second of the documented pace lets through, and some more. */
 const lanes = 8
-/** So many answers are recorded together, while the others are still on their way. */
+/**
+ * An answer is recorded when it comes: what a crash takes with it goes out again. Others that come within this moment,
+ * up to so many, are recorded with it.
+ */
+const lingerMs = 50
 const recordedTogether = lanes / 2
 /** With fewer rows, a share of refusals says nothing while sending. */
 export const rowsBeforeVerdict = 500
@@ -74,15 +80,18 @@ async function sendBatches(input: SendInput, flying: Flying): Promise<void> {
     const results = flying.landed()
     failure ??= results.flatMap((result) => ('error' in result ? [result.error] : []))[0]
     const free = failure || verdict || stop.aborted ? 0 : lanes - flying.batches.length
-    const step = await inSession(input, (session) =>
-      session.db.transaction().execute(async (trx) => {
-        if (!(await holdsLease(trx, owner.runId, input.token))) throw leaseLost(owner)
-        await record(trx, input, results)
-        // Thrown only when everything that Iterable acknowledged is committed.
-        const tooMany = await verdictOnRefusals(trx, input)
-        const claimed = free > 0 && !tooMany ? await claim(trx, input, flying.batches, free) : []
-        return { tooMany, claimed, progress: await progressOf(trx, owner.runId) }
-      }),
+    const step = await inSession(
+      input,
+      (session) =>
+        session.db.transaction().execute(async (trx) => {
+          if (!(await holdsLease(trx, owner.runId, input.token))) throw leaseLost(owner)
+          await record(trx, input, await unrecorded(trx, owner, results))
+          // Thrown only when everything that Iterable acknowledged is committed.
+          const tooMany = await verdictOnRefusals(trx, input)
+          const claimed = free > 0 && !tooMany ? await claim(trx, input, flying.batches, free) : []
+          return { tooMany, claimed, progress: await progressOf(trx, owner.runId) }
+        }),
+      { isRepeatable: true },
     )
     verdict ??= step.tooMany
     if (step.progress) input.emit(step.progress)
@@ -93,8 +102,23 @@ async function sendBatches(input: SendInput, flying: Flying): Promise<void> {
       if (step.progress?.batchesDone === step.progress?.batches) return
       throw new InterruptedError('interrupted; the next run of this export goes on where this one stopped')
     }
-    await flying.landing(recordedTogether)
+    await flying.landing(1)
+    await Promise.race([flying.landing(recordedTogether), delay(lingerMs)])
   }
+}
+
+/** Answers that are not in the outbox yet: the connection may have broken after the commit that holds them. */
+async function unrecorded(
+  trx: Transaction<StateDatabase>,
+  { runId }: Owner,
+  results: readonly Result[],
+): Promise<readonly Result[]> {
+  const acked = await ackedAmong(
+    trx,
+    runId,
+    results.map(({ batch }) => Number(batch.batch_no)),
+  )
+  return results.filter(({ batch }) => !acked.has(Number(batch.batch_no)))
 }
 
 /** Requests under way. */

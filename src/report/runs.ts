@@ -3,6 +3,7 @@ import type { Selectable } from 'kysely'
 import { catalogue } from '../catalog/index.ts'
 import { ConfigError } from '../errors.ts'
 import { suggestion } from '../nearest.ts'
+import { findRun } from '../state/runs.ts'
 import type { RejectedRowsTable, RunsTable } from '../state/tables.ts'
 import type { Session } from '../warehouse/session.ts'
 import { parsedJson, type ReportSource, readState } from './read.ts'
@@ -82,7 +83,7 @@ export async function readRuns(
 /** One run, by its id or an unambiguous beginning of it. @throws ConfigError when there is none. */
 export async function readRun(source: ReportSource, id: string): Promise<RunDetail> {
   const run = await readState(source, async (session) => {
-    const runId = await findRun(session, id)
+    const { run_id: runId } = await findRun(session.db, id)
     const row = await session.db
       .selectFrom('runs')
       .selectAll()
@@ -98,7 +99,7 @@ export async function readRun(source: ReportSource, id: string): Promise<RunDeta
 /** Rejected rows, newest first. */
 export async function readRejects(source: ReportSource, query: RejectQuery): Promise<RejectPage> {
   const page = await readState(source, async (session) => {
-    const runId = query.run === undefined ? undefined : await findRun(session, query.run)
+    const runId = query.run === undefined ? undefined : (await findRun(session.db, query.run)).run_id
     const selected = session.db
       .selectFrom('rejected_rows')
       .$if(runId !== undefined, (rows) => rows.where('run_id', '=', runId as string))
@@ -153,19 +154,6 @@ export async function countRejects(
     .orderBy('source')
     .orderBy('code')
     .execute()
-}
-
-async function findRun({ db }: Session, id: string): Promise<string> {
-  const rows = await db
-    .selectFrom('runs')
-    .select('run_id')
-    .where(({ fn, val }) => fn('starts_with', ['run_id', val(id)]), '=', true)
-    .limit(2)
-    .execute()
-  const [run, another] = rows
-  if (id === '' || !run) throw new ConfigError(`there is no run "${id}"; "iterable-elt runs" lists them`)
-  if (another) throw new ConfigError(`several runs begin with "${id}"; give more of the id`)
-  return run.run_id
 }
 
 function summaryOf({ details: _, slot: __, ...run }: Selectable<RunsTable>): RunSummary {

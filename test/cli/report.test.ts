@@ -23,7 +23,7 @@ async function rowsOf(elt: Elt, sql: string): Promise<readonly Readonly<Record<s
 eachWarehouse('an empty warehouse reports that nothing was synced', async ({ config }) => {
   await using elt = await open(configFor(sandbox, config))
   const { streams, runs, rejects } = await elt.status()
-  expect(streams).toHaveLength(60)
+  expect(streams).toHaveLength(16)
   expect(streams.filter(({ rows, last_sync }) => rows !== null || last_sync !== null)).toEqual([])
   expect({ runs, rejects }).toEqual({ runs: [], rejects: [] })
   expect(await elt.runs()).toEqual([])

@@ -31,7 +31,7 @@ const quickClock = {
     systemClock.sleep(ms === 10_000 ? ms : Math.min(ms, 1), signal),
 }
 
-async function makeFixture(warehouse: TestWarehouse, options: FixtureOptions = {}): Promise<Fixture> {
+export async function makeFixture(warehouse: TestWarehouse, options: FixtureOptions = {}): Promise<Fixture> {
   const { maxRetries = 3, ...sandboxOptions } = options
   const sandbox = await startSandbox({ rateLimits: 'off', empty: true, ...sandboxOptions })
   const listId = 5_001
