@@ -20,17 +20,20 @@ export interface RunOptions {
   readonly env?: Record<string, string>
   /** What is typed at each question, in a process whose input is a terminal. */
   readonly answers?: readonly string[]
+  /** File descriptors in place of pipes. */
+  readonly stdout?: number
+  readonly stderr?: number
 }
 
 /** Starts a command; `ended` resolves when it has. */
 export function start(
   args: readonly string[],
-  { cwd, env = {} }: RunOptions,
+  { cwd, env = {}, stdout, stderr }: RunOptions,
 ): { readonly child: ChildProcess; readonly ended: Promise<Ended> } {
   const child = startProgram('src/cli/main.ts', args, {
     cwd,
     env: { PATH: process.env.PATH, HOME: cwd, ...env },
-    stdio: ['ignore', 'pipe', 'pipe'],
+    stdio: ['ignore', stdout ?? 'pipe', stderr ?? 'pipe'],
   })
   const exit = new Promise<number | null>((resolve) => child.once('close', resolve))
   const ended = Promise.all([exit, textOf(child.stdout), textOf(child.stderr)]).then(
