@@ -1,6 +1,7 @@
 /**
  * `npm run bench [-- --warehouse postgres] [--events N] [--users N] [--rounds N] [--ten-times]`
  * `npm run bench -- --export [--rows N] [--members N]`
+ * `npm run bench -- --mirror`
  *
  * Ratios against a baseline measured in the same run: our sync (HTTP → committed) and the warehouse's own bulk load of
  * the same rows from a prepared local file alternate, each in a process of its own; medians are printed. The sandbox
@@ -13,6 +14,7 @@ import { join } from 'node:path'
 import { parseArgs } from 'node:util'
 import { startEmbeddedPostgres } from '../test/support/embedded-postgres.ts'
 import { benchExport } from './export.ts'
+import { benchMirror } from './mirror.ts'
 import { type Measured, measureSync, measureTask, startSandbox, type Task } from './process.ts'
 
 const { values } = parseArgs({
@@ -23,6 +25,7 @@ const { values } = parseArgs({
     rounds: { type: 'string', default: '3' },
     'ten-times': { type: 'boolean', default: false },
     export: { type: 'boolean', default: false },
+    mirror: { type: 'boolean', default: false },
     rows: { type: 'string', default: '1000000' },
     members: { type: 'string', default: '2000000' },
   },
@@ -47,6 +50,7 @@ const common = {
 
 try {
   if (values.export) await benchExport(Number(values.rows), Number(values.members))
+  else if (values.mirror) await benchMirror([10_000, 100_000, 1_000_000])
   else await benchSync()
 } finally {
   await server?.stop()

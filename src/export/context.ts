@@ -1,8 +1,9 @@
 /** What every part of an export run works with. */
 import type { ConnectionConfig } from '../config/schema.ts'
+import { InterruptedError } from '../errors.ts'
 import type { IterableClient } from '../iterable/client.ts'
 import type { Clock } from '../iterable/clock.ts'
-import type { Session, Warehouse } from '../warehouse/session.ts'
+import type { Session, UseOptions, Warehouse } from '../warehouse/session.ts'
 import type { Definition } from './definition.ts'
 import type { ExportEvent } from './progress.ts'
 
@@ -31,13 +32,14 @@ export interface ExportInput {
 export async function inSession<T>(
   { warehouse, emit }: Pick<ExportInput, 'warehouse' | 'emit'>,
   work: (session: Session) => Promise<T>,
-  { isRepeatable = false }: { readonly isRepeatable?: boolean } = {},
+  { isRepeatable = false, signal }: Pick<UseOptions, 'isRepeatable' | 'signal'> = {},
 ): Promise<T> {
   for (;;) {
     try {
       const onWait = (message: string) => emit({ type: 'notice', message })
-      return await warehouse.use(work, { onWait, isRepeatable })
+      return await warehouse.use(work, { onWait, isRepeatable, signal })
     } catch (error) {
+      if (signal?.aborted) throw new InterruptedError(undefined, { cause: error })
       if (!(await warehouse.engine.growAfter(error))) throw error
     }
   }

@@ -57,7 +57,7 @@ export async function planExport(input: ExportInput): Promise<ExportPlan> {
   await using staged = await stage(input, now)
   const destination = await inspectList(input, staged.fields)
   let plan: ExportPlan | undefined
-  await inSession(input, (session) =>
+  const plans = (session: Session) =>
     session.db
       .transaction()
       .execute(async (trx) => {
@@ -73,8 +73,8 @@ export async function planExport(input: ExportInput): Promise<ExportPlan> {
       })
       .catch((error: unknown) => {
         if (!(error instanceof Undone)) throw error
-      }),
-  )
+      })
+  await inSession(input, plans, { signal: input.signal })
   return plan as ExportPlan
 }
 
@@ -183,11 +183,14 @@ async function runAnew(input: ExportInput): Promise<ExportReport> {
     const destination = await inspectList(input, staged.fields)
     const isFirst = await inSession(input, (session) => needsBaseline(session, definition))
     await using adopted = isFirst ? await adoptMembers(input, now) : undefined
-    verdict = await inSession(input, (session) =>
-      session.db.transaction().execute(async (trx) => {
-        const planned = await planIn(session, trx, input, { staged, destination, now, notices, adopted })
-        return settle(trx, input, planned, destination, now)
-      }),
+    verdict = await inSession(
+      input,
+      (session) =>
+        session.db.transaction().execute(async (trx) => {
+          const planned = await planIn(session, trx, input, { staged, destination, now, notices, adopted })
+          return settle(trx, input, planned, destination, now)
+        }),
+      { signal: input.signal },
     )
   } catch (error) {
     return finish(input, runId, endOf(error), { notices, brakes: [], dropsPlan: true })

@@ -238,16 +238,24 @@ async function record(
   for (const { batch, ...answer } of answered.filter((one) => !clean.includes(one))) {
     await markAcked(trx, [batch], { refused: answer.rejected.length, left_out: answer.left.length }, now)
   }
-  await recordRefusals(trx, owner, ranges, rejected, now)
+  const keys = answered.flatMap((answer) => answer.keys)
+  await recordRefusals(trx, owner, keys, rejected, now)
   if (isTracked) {
     const refusedSeqs = [...rejected, ...left].map(({ row }) => row.seq)
-    await acknowledgeMembers(trx, owner, { op, ranges, refusedSeqs, keepsRemoved: action === 'remove', now })
+    const refusedKeys = new Set([...rejected, ...left].map(({ row }) => row.member_key))
+    await acknowledgeMembers(trx, owner, {
+      ...{ op, ranges, refusedSeqs, now },
+      keys: keys.filter((key) => !refusedKeys.has(key)),
+      keepsRemoved: action === 'remove',
+    })
     // An earlier try, whose answer was lost, may have done what this one was refused.
     const doubtful = answered
       .filter(({ isRepeated }) => isRepeated)
       .flatMap(({ rejected, left }) => [...rejected, ...left])
     const doubtfulRanges = doubtful.map(({ row: { seq } }) => ({ first: Number(seq), last: Number(seq) }))
-    if (doubtful.length > 0) await doubtMembers(trx, owner, { op, ranges: doubtfulRanges, now })
+    const doubtfulKeys = doubtful.map(({ row }) => row.member_key)
+    if (doubtful.length > 0)
+      await doubtMembers(trx, owner, { op, ranges: doubtfulRanges, keys: doubtfulKeys, now })
   }
   const rows = answered.reduce((sum, answer) => sum + answer.rows, 0)
   const taken = rows - rejected.length - left.length
@@ -264,6 +272,7 @@ async function record(
 interface Judged {
   readonly batch: Batch
   readonly rows: number
+  readonly keys: readonly string[]
   readonly rejected: readonly RefusedRow[]
   readonly left: readonly RefusedRow[]
   readonly isRepeated: boolean
@@ -277,6 +286,7 @@ function judged({ batch, rows, refused, isRepeated }: Claimed & Delivered, { env
   return {
     batch,
     rows: rows.length,
+    keys: rows.map(({ member_key }) => member_key),
     isRepeated,
     rejected: verdicts.filter(({ kind }) => kind === 'rejected'),
     left: verdicts.filter(({ kind }) => kind === 'skipped'),

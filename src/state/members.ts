@@ -20,12 +20,15 @@ export async function acknowledgeMembers(
   {
     op,
     ranges,
+    keys,
     refusedSeqs,
     keepsRemoved,
     now,
   }: {
     readonly op: ExportOp
     readonly ranges: readonly SeqRange[]
+    /** Of the people in the ranges who were taken. */
+    readonly keys: readonly string[]
     readonly refusedSeqs: readonly number[]
     /** An export of the kind `remove` keeps whom it has removed. */
     readonly keepsRemoved: boolean
@@ -36,12 +39,15 @@ export async function acknowledgeMembers(
     const rows = trx.selectFrom('plan').where('run_id', '=', runId).where(inRanges(ranges))
     return refusedSeqs.length > 0 ? rows.where('seq', 'not in', refusedSeqs) : rows
   }
-  await db
-    .deleteFrom('members')
-    .where('export', '=', name)
-    .where('list_id', '=', listId)
-    .where('member_key', 'in', taken(db).select('member_key'))
-    .execute()
+  // By their keys, not by a join: whatever statistics a server has of a table that is growing, it asks the index then.
+  for (const some of portions(keys)) {
+    await db
+      .deleteFrom('members')
+      .where('export', '=', name)
+      .where('list_id', '=', listId)
+      .where('member_key', 'in', some)
+      .execute()
+  }
   if (op === 'remove' && !keepsRemoved) return
   await db
     .insertInto('members')
@@ -73,7 +79,9 @@ export async function forgetOutcomes(db: Db, owner: Owner, now: Date): Promise<v
     .where('state', '=', 'in_flight')
     .execute()
   for (const { op, first_seq, last_seq } of unknown) {
-    await doubtMembers(db, owner, { op, ranges: [{ first: Number(first_seq), last: Number(last_seq) }], now })
+    const ranges = [{ first: Number(first_seq), last: Number(last_seq) }]
+    const people = await peopleOf(db, owner, ranges).execute()
+    await doubtMembers(db, owner, { op, ranges, keys: people.map(({ member_key }) => member_key), now })
   }
 }
 
@@ -84,18 +92,35 @@ export async function forgetOutcomes(db: Db, owner: Owner, now: Date): Promise<v
 export async function doubtMembers(
   db: Db,
   owner: Owner,
-  { op, ranges, now }: { readonly op: ExportOp; readonly ranges: readonly SeqRange[]; readonly now: Date },
+  {
+    op,
+    ranges,
+    keys,
+    now,
+  }: {
+    readonly op: ExportOp
+    readonly ranges: readonly SeqRange[]
+    readonly keys: readonly string[]
+    readonly now: Date
+  },
 ): Promise<void> {
   if (op !== 'remove') {
-    await acknowledgeMembers(db, owner, { op, ranges, refusedSeqs: [], keepsRemoved: false, now })
+    await acknowledgeMembers(db, owner, { op, ranges, keys, refusedSeqs: [], keepsRemoved: false, now })
   }
-  await db
-    .updateTable('members')
-    .set({ hash: '' })
-    .where('export', '=', owner.name)
-    .where('list_id', '=', owner.listId)
-    .where('member_key', 'in', peopleOf(db, owner, ranges))
-    .execute()
+  for (const some of portions(keys)) {
+    await db
+      .updateTable('members')
+      .set({ hash: '' })
+      .where('export', '=', owner.name)
+      .where('list_id', '=', owner.listId)
+      .where('member_key', 'in', some)
+      .execute()
+  }
+}
+
+/** Keys that one statement is asked with. */
+function* portions(keys: readonly string[]): Generator<readonly string[]> {
+  for (let at = 0; at < keys.length; at += 10_000) yield keys.slice(at, at + 10_000)
 }
 
 /** The keys of the people in some ranges of a run's plan. */
@@ -113,7 +138,7 @@ export interface RefusedRow {
 export async function recordRefusals(
   db: Db,
   owner: Owner,
-  ranges: readonly SeqRange[],
+  keys: readonly string[],
   refused: readonly RefusedRow[],
   now: Date,
 ): Promise<void> {
@@ -121,12 +146,14 @@ export async function recordRefusals(
   const known = db.selectFrom('export_rejects').where('export', '=', name).where('list_id', '=', listId)
   const [before] = await known.select('member_key').limit(1).execute()
   if (before) {
-    await db
-      .deleteFrom('export_rejects')
-      .where('export', '=', name)
-      .where('list_id', '=', listId)
-      .where('member_key', 'in', peopleOf(db, owner, ranges))
-      .execute()
+    for (const some of portions(keys)) {
+      await db
+        .deleteFrom('export_rejects')
+        .where('export', '=', name)
+        .where('list_id', '=', listId)
+        .where('member_key', 'in', some)
+        .execute()
+    }
   }
   if (refused.length === 0) return
   for (let at = 0; at < refused.length; at += rowsOfInsert) {

@@ -79,6 +79,13 @@ export interface Session {
    * @throws ConfigError `not_a_select` for anything but one SELECT, `query_invalid` when it does not compile.
    */
   select(query: string): Promise<Selection>
+  /**
+   * Makes the transaction one of large joins, whatever the warehouse's statistics say of the tables: they are as old as
+   * their last count, and some servers never count.
+   */
+  forBulk(trx: Transaction<StateDatabase>): Promise<void>
+  /** Counts what was just filled, where the warehouse plans by statistics. */
+  analyze(trx: Transaction<StateDatabase>, table: string): Promise<void>
   /** Gives one of our own tables an index where the warehouse keeps them (DuckDB scans faster than it updates one). */
   ensureIndex(table: keyof StateDatabase, columns: readonly string[]): Promise<void>
 }

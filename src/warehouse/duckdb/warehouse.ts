@@ -133,6 +133,8 @@ function session(connection: DuckDBConnection, names: Session['names'], interrup
         throw error
       }
     },
+    async forBulk() {},
+    async analyze() {},
     async ensureIndex() {},
   }
 }

@@ -240,6 +240,14 @@ function session({ held, writer, server, signal }: SessionContext): Session {
     },
     createStaging,
     select: (query) => selectFromPostgres(held.client, query),
+    async forBulk(trx) {
+      // Without statistics a table counts as nearly empty, and a nested loop over two of a hundred thousand rows as cheap.
+      await sql.raw(`set local enable_nestloop = off`).execute(trx)
+      await sql.raw(`set local jit = off`).execute(trx)
+    },
+    async analyze(trx, table) {
+      await sql.raw(`analyze ${table}`).execute(trx)
+    },
     async ensureIndex(table, columns) {
       const name = `${table}_${columns.join('_')}`.slice(0, 63)
       await sql
