@@ -1,5 +1,6 @@
 import { getNodeValue, type Node, type ParseError, parseTree, printParseErrorCode } from 'jsonc-parser'
 import { ConfigError } from '../errors.ts'
+import { isTooDeep, mostLevels } from '../json-depth.ts'
 import type { Fault, Path } from './faults.ts'
 
 /**
@@ -11,6 +12,7 @@ import type { Fault, Path } from './faults.ts'
 export function parseJsonc(text: string, origin: string): { value: unknown; faults: readonly Fault[] } {
   const errors: ParseError[] = []
   const json = text.replace(/^\uFEFF/, '')
+  if (isTooDeep(json)) throw new ConfigError(`${origin} is nested deeper than ${mostLevels} levels`)
   const tree = parseTree(json, errors, { allowTrailingComma: true })
   const [error] = errors
   if (json.trim() === '')

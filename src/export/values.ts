@@ -1,5 +1,6 @@
 /** From a value of the database to the JSON that Iterable understands (reverse-etl.md C.5). */
 import { randomUUID } from 'node:crypto'
+import { isTooDeep, mostLevels } from '../json-depth.ts'
 import type { ValueType } from '../warehouse/select.ts'
 import { BadValue } from './bad-value.ts'
 import { ExactNumber, numberOf } from './number.ts'
@@ -85,6 +86,7 @@ const longOrPowerful = /\d[\d.]{15}|\d[eE]/
 
 /** JSON text, parsed. @throws BadValue for text that is none, and for numbers that would become others. */
 export function parseJson(text: string): unknown {
+  if (isTooDeep(text)) throw new BadValue('too_deep', `JSON nested deeper than ${mostLevels} levels`)
   const marks = new Map<string, ExactNumber>()
   let exact = text
   if (longOrPowerful.test(text)) {

@@ -109,6 +109,6 @@ export function checked<T>(form: z.ZodType<T>, value: unknown, endpoint: string)
   const where = issue && issue.path.length > 0 ? `${issue.path.map(String).join('.')}: ` : ''
   throw new MalformedResponseError(
     endpoint,
-    `${where}${issue?.message ?? 'another form'} (it begins with ${shown(JSON.stringify(value) ?? '')})`,
+    `${where}${issue?.message ?? 'another form'} (it is ${typeof value})`,
   )
 }

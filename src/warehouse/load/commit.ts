@@ -10,6 +10,7 @@ import { instant, literal, literals, quoted } from '../sql.ts'
 import { changeTable, keyExpressions, tableOf } from '../tables.ts'
 import { type Chunk, objectSizeOption, type Reject } from './chunk.ts'
 import { isRefusedInput } from './inspect.ts'
+import { keptAsText } from './limits.ts'
 import { type Parsed, type ParseOptions, parsed, type Stamps } from './parse.ts'
 import type { Prepared } from './prepare.ts'
 import { optionalTimes } from './unread.ts'
@@ -268,8 +269,8 @@ async function insertRejects(
     source: `stream:${stream.name}`,
     code,
     reason: reason.replaceAll('\0', '␀'),
-    row: code === 'malformed_line' ? null : raw,
-    raw: code === 'malformed_line' ? raw.replaceAll('\0', '␀') : null,
+    row: keptAsText.has(code) ? null : raw,
+    raw: keptAsText.has(code) ? raw.replaceAll('\0', '␀') : null,
     rejected_at: loadedAt,
   }))
   for (let at = 0; at < rows.length; at += 500) {

@@ -5,8 +5,10 @@
  */
 import { isUtf8 } from 'node:buffer'
 import { createReadStream } from 'node:fs'
+import { isTooDeep, mostLevels } from '../../json-depth.ts'
 import { extraKey } from '../names.ts'
 import type { Chunk, Reject } from './chunk.ts'
+import { beginningOf, keptAsText, mostFields } from './limits.ts'
 import { fieldsBeyond, type Page } from './page.ts'
 import { ChunkWriter } from './spool.ts'
 
@@ -44,7 +46,7 @@ export async function rewriteChunk(chunk: Chunk, directory: string, rules: Rewri
     const fault = faultOf(line, rules)
     if (fault) {
       // What is JSON is kept as JSON, and that of DuckDB has no half pairs.
-      const raw = fault.code === 'malformed_line' ? line : withoutHalfPairs(line).text
+      const raw = keptAsText.has(fault.code) ? beginningOf(line) : withoutHalfPairs(line).text
       rejects.push({ ...fault, raw })
       continue
     }
@@ -62,6 +64,10 @@ function faultOf(
   line: string,
   { marks, missingCode }: Pick<RewriteRules, 'marks' | 'missingCode'>,
 ): Omit<Reject, 'raw'> | undefined {
+  // Before anything that follows it.
+  if (isTooDeep(line)) {
+    return { code: 'too_deep', reason: `the line is nested deeper than ${mostLevels} levels` }
+  }
   let value: unknown
   try {
     value = JSON.parse(line)
@@ -74,7 +80,11 @@ function faultOf(
   if (value === null || typeof value !== 'object' || Array.isArray(value)) {
     return { code: 'not_an_object', reason: 'the line is JSON, but no object' }
   }
-  if (marks.length === 0 || marks.some((mark) => mark in value)) return undefined
+  const fields = Object.keys(value).length
+  if (fields > mostFields) {
+    return { code: 'too_many_fields', reason: `the record has ${fields} fields, more than ${mostFields}` }
+  }
+  if (marks.length === 0 || marks.some((mark) => Object.hasOwn(value, mark))) return undefined
   return { code: missingCode, reason: `the record has no ${marks.join(', ')}` }
 }
 
