@@ -10,7 +10,7 @@ import {
   type RequestOptions,
 } from '../iterable/client.ts'
 import type { Clock } from '../iterable/clock.ts'
-import { IterableHttpError, UnreachableError } from '../iterable/errors.ts'
+import { IterableHttpError, isJwtKey, jwtKey, UnreachableError } from '../iterable/errors.ts'
 import { listsForm } from '../iterable/forms.ts'
 import { baseUrlOf, regionHosts } from '../iterable/url.ts'
 import { type CheckItem, failed, failedWith, ok, warning } from './item.ts'
@@ -108,8 +108,11 @@ const makeKey = 'make a server-side key in Iterable under Integrations > API Key
 
 async function unknownKey(check: IterableCheck, outcome: Outcome): Promise<CheckItem> {
   const { region, base_url } = check.connection
-  const said =
-    'error' in outcome && outcome.error instanceof IterableHttpError ? outcome.error.iterableMsg : ''
+  const refusal = 'error' in outcome && outcome.error instanceof IterableHttpError ? outcome.error : undefined
+  const said = refusal?.iterableMsg ?? ''
+  if (refusal && isJwtKey(refusal)) {
+    return failed('api_key', `the key is JWT-enabled, which is for apps (401 ${said})`, jwtKey)
+  }
   if (/disabled|deactivated|revoked/i.test(said))
     return failed('api_key', `the key is disabled (${said})`, makeKey)
   const other = region === 'us' ? 'eu' : 'us'
@@ -122,8 +125,10 @@ async function unknownKey(check: IterableCheck, outcome: Outcome): Promise<Check
     )
   }
   const where = base_url ? hostOf(check) : 'neither data centre'
-  const message = base_url ? `${where} does not know the key` : `${where} knows the key`
-  return failed('api_key', `${message} (401 ${said}): it is wrong or disabled`, makeKey)
+  const message = base_url
+    ? `${where} does not know the key (401 ${said}): it is wrong or disabled, or its project is in the ${other} data centre while base_url leads to another`
+    : `${where} knows the key (401 ${said}): it is wrong or disabled`
+  return failed('api_key', message, base_url ? `${makeKey}, or correct base_url` : makeKey)
 }
 
 async function isKnownIn(check: IterableCheck, region: 'us' | 'eu'): Promise<boolean> {

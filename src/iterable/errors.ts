@@ -123,7 +123,9 @@ function diagnose(refusal: Refusal): Diagnosis {
       cure: ': this project has no such list; check list_id and that the API key belongs to the project of the list',
     }
   }
-  if (status === 401) return { code: 'unauthorized', cure: `: ${wrongKey(host)}` }
+  if (status === 401) {
+    return { code: 'unauthorized', cure: `: ${isJwtKey(refusal) ? jwtKey : wrongKey(host)}` }
+  }
   if (status === 403) {
     return {
       code: 'forbidden',
@@ -161,11 +163,20 @@ function diagnose(refusal: Refusal): Diagnosis {
   }
 }
 
+/** A JWT-enabled key is known, and works only together with a token for each person: 401 says what is missing. */
+export const isJwtKey = ({ status, iterableCode }: Pick<Refusal, 'status' | 'iterableCode'>): boolean =>
+  status === 401 && /^(BadAuthorizationHeader|InvalidJwtPayload)$/i.test(iterableCode ?? '')
+
+export const jwtKey =
+  'the key is JWT-enabled, which is for apps; use a server-side key without JWT, made in Iterable under Integrations > API Keys'
+
 function wrongKey(host: string): string {
   const asked = `https://${host}`
   const other = asked === regionHosts.us ? 'eu' : asked === regionHosts.eu ? 'us' : undefined
   const unknown = `${host} does not know this API key: it is wrong or disabled`
-  if (!other) return `${unknown}; check api_key and base_url`
+  if (!other) {
+    return `${unknown}, or belongs to a project of the other data center than base_url leads to; check api_key and base_url`
+  }
   return `${unknown}, or its project is in the other data center; check api_key, or set "region": "${other}"`
 }
 

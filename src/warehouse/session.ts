@@ -30,6 +30,8 @@ export interface Dialect extends NameRules {
   readonly typeName: Readonly<Record<ColumnType, string>>
   /** True where U+0000 cannot be stored. */
   readonly refusesNul: boolean
+  /** What a value of a primary key may take of its index; undefined where keys may be of any length. */
+  readonly keyBytes?: number
   /** What the values of a row may take of its page; undefined where rows may be of any size. */
   readonly rowBytes?: number
   /** True where an altered table keeps readers out until the transaction ends: `prepareTable` goes before the load. */

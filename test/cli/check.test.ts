@@ -94,6 +94,26 @@ describe('a key', () => {
     expect(eu.requests.length).toBe(before)
   })
 
+  test.each(['BadAuthorizationHeader', 'InvalidJwtPayload'])(
+    'that wants a JWT (%s) is called so',
+    async (code) => {
+      us.faults.next({ fault: { status: 401, body: { code, msg: 'no JWT' } }, times: 2 })
+      const { api_key } = await itemsFor(us.keys.server)
+      expect(api_key).toMatchObject({
+        state: 'failed',
+        message: expect.stringContaining('JWT-enabled'),
+        cure: expect.stringContaining('without JWT'),
+      })
+      us.faults.clear()
+    },
+  )
+
+  test('that a host of its own does not know may be of the other data centre', async () => {
+    const { api_key } = await itemsFor(us.keys.euServer, { base_url: us.url })
+    expect(api_key?.message).toMatch(/does not know the key.*in the eu data centre/)
+    expect(api_key?.cure).toContain('correct base_url')
+  })
+
   test('that Iterable calls disabled is called so', async () => {
     us.faults.next({ fault: { status: 401, body: { code: 'BadApiKey', msg: 'This key is disabled' } } })
     const { api_key } = await itemsFor(us.keys.server)

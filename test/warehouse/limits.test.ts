@@ -77,6 +77,28 @@ eachWarehouse('a record with more than ten thousand fields is a rejected row, qu
   expect(count).toBeLessThan(5)
 })
 
+eachWarehouse('a key of thousands of characters stops nothing', async (warehouse) => {
+  const person = (email: string) =>
+    JSON.stringify({ email, profileUpdatedAt: '2026-01-10 12:00:00 +00:00', itblUserId: email.slice(0, 9) })
+  // Neither of them can be made shorter by compressing it.
+  const long = (length: number) =>
+    Array.from({ length }, (_, n) => String.fromCharCode(97 + ((n * n * 7 + (n >> 3)) % 26))).join('')
+  const lines = [
+    person('a@x.org'),
+    person(`${long(2_000)}@x.org`),
+    person(`${long(9_000)}@x.org`),
+    person('b@x.org'),
+  ]
+  const report = await loadBytes(warehouse, 'users', Buffer.from(`${lines.join('\n')}\n`))
+  const isPostgres = warehouse.kind === 'postgres'
+  expect(report).toMatchObject(
+    isPostgres
+      ? { state: 'succeeded_with_rejects', rows_written: 3, rows_rejected: 1 }
+      : { state: 'succeeded', rows_written: 4, rows_rejected: 0 },
+  )
+  if (isPostgres) expect(await rejects(warehouse)).toMatchObject([{ code: 'key_too_long' }])
+})
+
 test.each([
   ['[]', false],
   [nested(mostLevels), false],

@@ -185,22 +185,45 @@ async function replaceEntities(
   const { written, keyless, ...upserted } = await session.upsert(trx, table, {
     rows: reading(input, shape, { where }),
     key,
-    keyless: key.map((expression) => `${expression} is null or ${expression}::varchar = ''`).join(' or '),
+    keyless: key.map((expression) => unusable(expression, session.dialect.keyBytes)).join(' or '),
     cleared: clearedBy(scope),
   })
   const hasExtras = upserted.hasExtras && optionalTimes(shape, stream).length > 0
   if (keyless === 0) return { written, rejected: 0, hasExtras }
+  const { missing, tooLong } = keyFaults(stream, session.dialect.keyBytes)
+  const names = stream.key.join(', ')
+  const rejected = await rejectRows(trx, session, input, {
+    condition: `${missing} or ${tooLong}`,
+    code: `case when ${missing} then 'missing_key' else 'key_too_long' end`,
+    reason: `case when ${missing} then ${literal(`the record has no usable ${names}`)}
+      else ${literal(`${names} is longer than the ${session.dialect.keyBytes} bytes that an index of the warehouse holds`)} end`,
+  })
+  return { written, rejected, hasExtras }
+}
+
+/** A key by which no row can be found. */
+const unusable = (expression: string, keyBytes: number | undefined): string =>
+  `${expression} is null or ${expression}::varchar = ''${
+    keyBytes === undefined ? '' : ` or octet_length(${expression}::text) > ${keyBytes}`
+  }`
+
+/** The same, asked of the records as they came. */
+function keyFaults(stream: Stream, keyBytes: number | undefined): { missing: string; tooLong: string } {
+  // A member has one identifier of two, and always has one.
+  const isMember = stream.read.kind === 'members'
   const missing = stream.key.map((name) => {
     // The arrow binds weaker than what follows it.
     const value = `(json -> ${literal(`$."${name}"`)})`
     return `${value} is null or ${value}::varchar in ('null', '""') or is_nested(${value})`
   })
-  const rejected = await rejectRows(trx, session, input, {
-    condition: missing.join(' or '),
-    code: `'missing_key'`,
-    reason: literal(`the record has no usable ${stream.key.join(', ')}`),
-  })
-  return { written, rejected, hasExtras }
+  const texts = isMember
+    ? [`coalesce(json ->> 'email', json ->> 'userId')`]
+    : stream.key.map((name) => `json ->> ${literal(`$."${name}"`)}`)
+  const tooLong = texts.map((text) => `coalesce(strlen(${text}), 0) > ${keyBytes}`)
+  return {
+    missing: isMember ? 'false' : `(${missing.join(' or ')})`,
+    tooLong: keyBytes === undefined ? 'false' : `(${tooLong.join(' or ')})`,
+  }
 }
 
 /** Which rows go before others come, whatever their key. */

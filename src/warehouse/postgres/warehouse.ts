@@ -117,6 +117,8 @@ const dialect: Dialect = {
   // bytes: COPY refuses it then, and the careful path puts what finds no room into `_extra`.
   maxCustomColumns: 1000,
   rowBytes: 7_800,
+  // An entry of an index takes a third of its page at most: 2,704 bytes with what else is in it.
+  keyBytes: 2_600,
   maxBytes: 63,
   hiddenColumns: ['ctid', 'xmin', 'xmax', 'cmin', 'cmax', 'tableoid'],
   widen(column, from, to) {
@@ -244,6 +246,12 @@ function session({ held, writer, server, signal }: SessionContext): Session {
       // Without statistics a table counts as nearly empty, and a nested loop over two of a hundred thousand rows as cheap.
       await sql.raw(`set local enable_nestloop = off`).execute(trx)
       await sql.raw(`set local jit = off`).execute(trx)
+      // Large joins spill otherwise; more is the business of whoever runs the server.
+      await sql
+        .raw(
+          `select set_config('work_mem', '64MB', true) where pg_size_bytes(current_setting('work_mem')) < 64 * 1024 * 1024`,
+        )
+        .execute(trx)
     },
     async analyze(trx, table) {
       await sql.raw(`analyze ${table}`).execute(trx)
