@@ -243,6 +243,11 @@ export const errorCodes = {
     means: 'The file exists and is no DuckDB database',
     cure: 'Change "warehouse.path", or move that file away',
   },
+  damaged_warehouse: {
+    kind: 'config',
+    means: 'The file of the warehouse is damaged: its checksums do not fit',
+    cure: 'Put a backup in its place, or move it away and sync anew',
+  },
   newer_warehouse: {
     kind: 'config',
     means: 'A newer version of iterable-elt or of DuckDB has written the warehouse',

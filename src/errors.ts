@@ -52,14 +52,31 @@ export class InterruptedError extends UserError {
   }
 }
 
+/**
+ * What went wrong first. An error of tidying up wraps the one that made it necessary (`SuppressedError`), and would be
+ * told in its place.
+ */
+export function firstOf(error: unknown): unknown {
+  let first = error
+  while (first instanceof Error && first.name === 'SuppressedError' && 'suppressed' in first)
+    first = first.suppressed
+  return first
+}
+
 /** The code of anything thrown; `unexpected` for what nobody foresaw. */
-export const codeOf = (error: unknown): ErrorCode | 'unexpected' =>
-  error instanceof UserError ? error.code : 'unexpected'
+export function codeOf(error: unknown): ErrorCode | 'unexpected' {
+  const first = firstOf(error)
+  return first instanceof UserError ? first.code : 'unexpected'
+}
 
 /** What anything thrown calls for; what nobody foresaw is tried again. */
-export const kindOf = (error: unknown): ErrorKind => (error instanceof UserError ? error.kind : 'transient')
+export function kindOf(error: unknown): ErrorKind {
+  const first = firstOf(error)
+  return first instanceof UserError ? first.kind : 'transient'
+}
 
 /** The text of anything thrown, for messages and logs. */
 export function messageOf(error: unknown): string {
-  return error instanceof Error ? error.message : String(error)
+  const first = firstOf(error)
+  return first instanceof Error ? first.message : String(first)
 }

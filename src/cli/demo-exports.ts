@@ -1,7 +1,9 @@
 /** The demo's way out: SQL rows into lists of the sandbox, read back to prove it. */
-import { mkdir, writeFile } from 'node:fs/promises'
+
+import { writeFile } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import { UserError } from '../errors.ts'
+import { makeFolder } from '../folders.ts'
 import type { ExportReport } from '../index.ts'
 import type { Demo } from './demo-project.ts'
 import { count } from './text.ts'
@@ -56,7 +58,7 @@ async function save(
   if (!list) throw new UserError('failed', 'the sandbox of the demo has too few lists')
   const text = `/*\naction: ${action}\nlist_id: ${list.id}   # ${list.name}\n*/\n${query}\n`
   const path = join(dirname(configPath), 'sql', 'exports', `${name}.sql`)
-  await mkdir(dirname(path), { recursive: true })
+  await makeFolder(dirname(path))
   await writeFile(path, text)
   terminal.say(`${path}:\n`)
   terminal.say(terminal.colors.cyan(text))

@@ -1,9 +1,11 @@
 /** What the demo works with: a sandbox, a clock that can be moved on, and a folder with a configuration. */
-import { mkdir, readFile, rm, writeFile } from 'node:fs/promises'
+
+import { readFile, rm, writeFile } from 'node:fs/promises'
 import { join, relative, resolve } from 'node:path'
 import { sql } from 'kysely'
 import { loadConfig } from '../config/load.ts'
 import { ConfigError } from '../errors.ts'
+import { makeFolder } from '../folders.ts'
 import type { Elt } from '../index.ts'
 import { type Clock, systemClock } from '../iterable/clock.ts'
 import { type Sandbox, startSandbox } from '../sandbox/index.ts'
@@ -107,7 +109,7 @@ async function clearFolder(directory: string, shown: string): Promise<void> {
   for (const name of [...known, ...others]) {
     await rm(join(directory, name), { recursive: true, force: true })
   }
-  await mkdir(directory, { recursive: true })
+  await makeFolder(directory)
 }
 
 function configText({ warehouse }: DemoPlace, { url, keys }: Sandbox, startDate: Date): string {

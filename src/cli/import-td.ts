@@ -1,8 +1,10 @@
 /** `import-td`: Treasure Data's settings and workflows → export files. */
-import { access, mkdir, readFile, writeFile } from 'node:fs/promises'
+
+import { access, readFile, writeFile } from 'node:fs/promises'
 import { basename, dirname, join, resolve } from 'node:path'
 import type { Command } from 'commander'
 import { ConfigError, messageOf } from '../errors.ts'
+import { makeFolder } from '../folders.ts'
 import { action, type Context, type Runtime, withExamples } from './command.ts'
 import { oneLine, table } from './text.ts'
 
@@ -32,7 +34,7 @@ async function runImport(context: Context, options: ImportOptions, file: string)
     fileName: basename(file),
     readQuery: (path) => readFile(resolve(dirname(file), path), 'utf8').catch(() => undefined),
   })
-  await mkdir(directory, { recursive: true })
+  await makeFolder(directory)
   const files: { name: string; file: string; written: boolean }[] = []
   for (const { name, text: content } of exports) {
     const target = join(directory, `${name}.sql`)

@@ -1,10 +1,12 @@
 /** `init`: a commented starting set beside the configuration; what is there already is left alone. */
+
 import { existsSync } from 'node:fs'
-import { appendFile, mkdir, readFile, writeFile } from 'node:fs/promises'
+import { appendFile, readFile, writeFile } from 'node:fs/promises'
 import { dirname, join, relative } from 'node:path'
 import { createInterface } from 'node:readline/promises'
 import { type Command, Option } from 'commander'
 import { ConfigError, InterruptedError } from '../errors.ts'
+import { makeFolder } from '../folders.ts'
 import { action, type Context, type Runtime, withExamples } from './command.ts'
 import {
   type Answers,
@@ -149,7 +151,7 @@ async function askFor(options: InitOptions, { stdin, signal, terminal }: Context
 
 /** Writes a file that is not there; false where it is. */
 async function writeNew(path: string, text: string): Promise<boolean> {
-  await mkdir(dirname(path), { recursive: true })
+  await makeFolder(dirname(path))
   try {
     await writeFile(path, text, { flag: 'wx' })
     return true

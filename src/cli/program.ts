@@ -1,6 +1,6 @@
 /** The program: all commands, the global options, and how errors end it. */
 import { Command, CommanderError, Option } from 'commander'
-import { exitCodes, InterruptedError, messageOf, UserError } from '../errors.ts'
+import { exitCodes, firstOf, InterruptedError, messageOf, UserError } from '../errors.ts'
 import { version } from '../package-files.ts'
 import { approveCommand } from './approve.ts'
 import { checkCommand } from './check.ts'
@@ -70,7 +70,8 @@ export function runProgram(input: ProgramInput): RunningProgram {
   const terminal = new Terminal(input, { isJson: args.includes('--json') })
   const runtime: Runtime = { ...input, terminal, exitCode: exitCodes.success }
   const isDebug = /--log-level[= ](debug|trace)/.test(args.join(' '))
-  const tell = (error: unknown) => {
+  const tell = (caught: unknown) => {
+    const error = firstOf(caught)
     // Before it is said: what is said may find nobody to read it.
     runtime.exitCode = exitCodeOf(error)
     tellError(error, terminal, { isDebug })
@@ -80,7 +81,7 @@ export function runProgram(input: ProgramInput): RunningProgram {
     try {
       await programOf(runtime).parseAsync(args, { from: 'user' })
     } catch (error) {
-      const wasStopped = interruption.signal.aborted && !(error instanceof UserError)
+      const wasStopped = interruption.signal.aborted && !(firstOf(error) instanceof UserError)
       tell(wasStopped ? new InterruptedError(undefined, { cause: error }) : error)
     }
     await terminal.flush()

@@ -3,6 +3,7 @@ import { codeOf, type ErrorKind, InterruptedError, kindOf, messageOf } from '../
 import { countBatches, dropPlan } from '../state/batches.ts'
 import { readExportRun, updateExportRun } from '../state/exports.ts'
 import { endRun } from '../state/runs.ts'
+import { explainedFault } from '../warehouse/faults.ts'
 import type { Braking } from './brakes.ts'
 import { type ExportInput, inSession } from './context.ts'
 import type { ExportReport, ExportState, Verification } from './progress.ts'
@@ -18,7 +19,8 @@ export interface Ended {
 }
 
 /** The end that an error makes. */
-export function endOf(error: unknown): Ended {
+export function endOf(caught: unknown): Ended {
+  const error = explainedFault(caught)
   const state = error instanceof InterruptedError ? 'cancelled' : 'failed'
   return { state, error: { code: codeOf(error), text: messageOf(error) }, kind: kindOf(error) }
 }

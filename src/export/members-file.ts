@@ -1,10 +1,12 @@
 /** The present members of a list, read from Iterable into a file, since a list may have millions. */
+
 import { createWriteStream } from 'node:fs'
-import { mkdir, rm } from 'node:fs/promises'
+import { rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { pipeline } from 'node:stream/promises'
 import type { ProjectType } from '../catalog/index.ts'
 import { TransientError } from '../errors.ts'
+import { makeFolder } from '../folders.ts'
 import type { IterableClient } from '../iterable/client.ts'
 import { sizeForm } from '../iterable/forms.ts'
 import { memberLines } from '../iterable/members.ts'
@@ -30,7 +32,7 @@ export interface MembersInput {
 export async function readMembers(input: MembersInput): Promise<MembersFile> {
   const { warehouse, client, listId, projectType, byUserId, runId, signal } = input
   const directory = `${warehouse.spoolDirectory}-members-${runId}`
-  await mkdir(directory, { recursive: true })
+  await makeFolder(directory)
   const file = join(directory, 'members.tsv')
   const query = { listId, preferUserId: byUserId || projectType === 'userId' }
   const { body } = await client.request('list_users', { query, signal })

@@ -1,7 +1,9 @@
 /** Runs the query of an export once and writes what it returned, row by row as it will be sent, into a spool file. */
-import { type FileHandle, mkdir, open, rm } from 'node:fs/promises'
+
+import { type FileHandle, open, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { ProjectType } from '../catalog/index.ts'
+import { makeFolder } from '../folders.ts'
 import type { Session, Warehouse } from '../warehouse/session.ts'
 import { literal } from '../warehouse/sql.ts'
 import { sweepAll } from '../warehouse/sweep.ts'
@@ -43,7 +45,7 @@ export const stageColumns = [
 export async function stageRows(input: StageInput): Promise<Staged> {
   const { warehouse, signal, onWait } = input
   const directory = stageDirectory(warehouse, input.runId)
-  await mkdir(directory, { recursive: true })
+  await makeFolder(directory)
   const file = join(directory, 'rows.tsv')
   const dispose = () => removeStage(warehouse, input.runId)
   try {

@@ -1,5 +1,5 @@
 /** One run at work: its job, the ways to stop it, and what its end means. */
-import { codeOf, InterruptedError, kindOf, messageOf } from '../errors.ts'
+import { codeOf, firstOf, InterruptedError, kindOf, messageOf } from '../errors.ts'
 import type { JobResult, Jobs } from './job.ts'
 import type { Taken } from './take.ts'
 
@@ -61,7 +61,8 @@ export class RunAtWork {
 }
 
 /** What an error means for its run. */
-function failureOf(error: unknown): JobResult {
+function failureOf(caught: unknown): JobResult {
+  const error = firstOf(caught)
   if (error instanceof InterruptedError) return { state: 'cancelled', kind: 'run' }
   return { state: 'failed', error: { code: codeOf(error), text: messageOf(error) }, kind: kindOf(error) }
 }

@@ -1,8 +1,9 @@
 /** What the machine does to a warehouse, in words that say what to change. */
-import { ConfigError, messageOf, TransientError, UserError } from '../errors.ts'
+import { ConfigError, firstOf, messageOf, TransientError, UserError } from '../errors.ts'
 
 /** The error itself, or what it means where it tells of a full disk or of files that may not be written. */
-export function explainedFault(error: unknown): unknown {
+export function explainedFault(caught: unknown): unknown {
+  const error = firstOf(caught)
   if (error instanceof UserError) return error
   const message = messageOf(error)
   if (/ENOSPC|EDQUOT|No space left on device|Disk quota exceeded/i.test(message)) {

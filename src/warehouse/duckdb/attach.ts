@@ -115,6 +115,12 @@ function attachError(path: string, error: unknown): UserError {
       { code: 'not_a_warehouse', cause: error },
     )
   }
+  if (/corrupt|checksum/i.test(message)) {
+    return new ConfigError(
+      `${path} is damaged (${message.split('\n')[0]}); put a backup in its place, or move it away and sync anew`,
+      { code: 'damaged_warehouse', cause: error },
+    )
+  }
   if (/version number|newer version|storage version/i.test(message)) {
     return new ConfigError(`${path} was written by a newer version of DuckDB; upgrade iterable-elt`, {
       code: 'newer_warehouse',

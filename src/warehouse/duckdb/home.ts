@@ -3,13 +3,15 @@
  * whatever name) or the same live instance open shares one home: the system's locks do not exclude a process from
  * itself, and a file attached twice in one process is destroyed (measured).
  */
+
 import { createHash } from 'node:crypto'
 import { realpathSync } from 'node:fs'
-import { mkdir, readdir } from 'node:fs/promises'
+import { readdir } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { basename, dirname, join, resolve } from 'node:path'
 import type { DuckDBInstance } from '@duckdb/node-api'
 import { ConfigError, messageOf } from '../../errors.ts'
+import { makeFolder } from '../../folders.ts'
 import { removeSpool } from '../load/spool.ts'
 import { isAlive } from '../processes.ts'
 import { Turns } from '../turns.ts'
@@ -100,7 +102,7 @@ async function removeLeftovers(workDirectory: string): Promise<void> {
 
 async function makeDirectory(path: string): Promise<void> {
   try {
-    await mkdir(path, { recursive: true })
+    await makeFolder(path)
   } catch (error) {
     throw new ConfigError(
       `cannot write beside the warehouse: ${messageOf(error)}; make "${path}" writable, or change "warehouse.path"`,

@@ -2,6 +2,7 @@
 import { join } from 'node:path'
 import type { DuckDBConnection, DuckDBInstance } from '@duckdb/node-api'
 import { Kysely, sql } from 'kysely'
+import { firstOf } from '../../errors.ts'
 import type { StateDatabase } from '../../state/tables.ts'
 import { Engine } from '../engine.ts'
 import { type Dialect, type Session, schemaNames, type Warehouse } from '../session.ts'
@@ -43,11 +44,16 @@ export async function openDuckdb(options: DuckdbOptions): Promise<Warehouse> {
     names,
     spoolDirectory,
     use: (work, useOptions = {}) =>
-      turns.take(async () => {
-        await using held = await holdWarehouse(source, engine, connections, useOptions)
-        using interrupter = new Interrupter(held.connection, useOptions.signal)
-        return await work(session(held.connection, names, interrupter))
-      }),
+      turns
+        .take(async () => {
+          await using held = await holdWarehouse(source, engine, connections, useOptions)
+          using interrupter = new Interrupter(held.connection, useOptions.signal)
+          return await work(session(held.connection, names, interrupter))
+        })
+        .catch((error: unknown) => {
+          // Letting go of the file may fail for the same reason, and hides nothing.
+          throw firstOf(error)
+        }),
     lock: (job) => holdFile(engine.instance, join(workDirectory, `${job}.lock`), job),
     watch: async () => ({ async [Symbol.asyncDispose]() {} }),
     async [Symbol.asyncDispose]() {

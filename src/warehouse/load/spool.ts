@@ -1,6 +1,8 @@
 /** The spool: what a response brought, as chunk files of complete lines, on disk until its window is committed. */
-import { mkdir, rm, writeFile } from 'node:fs/promises'
+
+import { rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
+import { makeFolder } from '../../folders.ts'
 import { sweepYoung } from '../sweep.ts'
 import type { Chunk, Reject } from './chunk.ts'
 import { beginningOf, mostLineBytes } from './limits.ts'
@@ -105,7 +107,7 @@ export class ChunkWriter {
     const scanner = new LineScanner(this.#marks)
     scanner.scan(bytes)
     const path = join(this.#directory, `${String(nextNumber()).padStart(6, '0')}.ndjson`)
-    await mkdir(this.#directory, { recursive: true })
+    await makeFolder(this.#directory)
     await writeFile(path, bytes)
     this.#chunks.push({
       path,

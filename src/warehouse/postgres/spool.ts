@@ -1,9 +1,11 @@
 /** A private directory for what is on its way into a Postgres warehouse. */
+
 import { createHash } from 'node:crypto'
-import { mkdir, mkdtemp, readdir } from 'node:fs/promises'
+import { mkdtemp, readdir } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { ConfigError, messageOf } from '../../errors.ts'
+import { makeFolder } from '../../folders.ts'
 import { removeSpool } from '../load/spool.ts'
 import { isAlive } from '../processes.ts'
 import type { Target } from './errors.ts'
@@ -17,7 +19,7 @@ export async function makeWorkDirectory(parent: string | undefined, target: Targ
   const prefix = `iterable-elt-${identity.slice(0, 12)}-`
   const directory = parent ?? tmpdir()
   try {
-    await mkdir(directory, { recursive: true })
+    await makeFolder(directory)
     await removeLeftovers(directory, prefix)
     return await mkdtemp(join(directory, `${prefix}${process.pid}-`))
   } catch (error) {

@@ -4,7 +4,7 @@ import { join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
 import { sql } from 'kysely'
 import type { Pool } from 'pg'
-import { InterruptedError } from '../../errors.ts'
+import { firstOf, InterruptedError } from '../../errors.ts'
 import { Engine } from '../engine.ts'
 import { removeSpool } from '../load/spool.ts'
 import { type Dialect, type Session, schemaNames, type UseOptions, type Warehouse } from '../session.ts'
@@ -72,7 +72,8 @@ export async function openPostgres(options: PostgresOptions): Promise<Warehouse>
       for (let attempt = 1; ; attempt += 1) {
         try {
           return await useOnce(work, signal)
-        } catch (error) {
+        } catch (caught) {
+          const error = firstOf(caught)
           if (signal?.aborted) throw new InterruptedError(undefined, { cause: error })
           const again = isRepeatable && attempt < attempts && isConnectionLost(error)
           if (!again) throw explained(error, server.target)

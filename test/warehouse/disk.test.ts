@@ -1,0 +1,120 @@
+/** Disks that are full, read-only or damaged: the first cause is told, and nothing is lost or half-written. */
+import { execFileSync } from 'node:child_process'
+import { copyFile, mkdir, mkdtemp, open as openFile, rm, stat } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { expect, test } from 'vitest'
+import { open } from '../../src/index.ts'
+import type { Sandbox } from '../../src/sandbox/index.ts'
+import { configFor, contentsOf, of, outcome, quickClock, startProject } from '../support/sync.ts'
+import { createTestWarehouse } from '../support/warehouse.ts'
+
+/** A small file system of its own, or undefined where this machine lets nobody mount one. */
+async function smallDisk(megabytes: number) {
+  const path = await mkdtemp(join(tmpdir(), 'elt-disk-'))
+  const mount = (options: string) =>
+    execFileSync('mount', ['-t', 'tmpfs', '-o', options, 'elt-test', path], { stdio: 'pipe' })
+  try {
+    mount(`size=${megabytes}m`)
+  } catch (error) {
+    console.warn(`NOT RUN: no file system can be mounted here, so no full disk was tried (${error})`)
+    await rm(path, { recursive: true })
+    return undefined
+  }
+  return {
+    path,
+    change: (options: string) => mount(`remount,${options}`),
+    async [Symbol.asyncDispose]() {
+      execFileSync('umount', ['-l', path])
+      await rm(path, { recursive: true })
+    },
+  }
+}
+
+const streams = ['email_send', 'email_open', 'lists']
+
+async function syncTo(sandbox: Sandbox, path: string, spool?: string) {
+  const config = configFor(sandbox, { config: { type: 'duckdb', path } }, { sync: { streams } })
+  await using elt = await open(
+    { ...config, ...(spool && { spool_directory: spool }) },
+    { clock: quickClock(sandbox) },
+  )
+  return await elt.sync()
+}
+
+test('a disk that fills up says so, and with room again the tables are what they should be', async () => {
+  await using disk = await smallDisk(6)
+  if (!disk) return
+  await using sandbox = await startProject({ eventsPerDay: 12_000 })
+  await using whole = await createTestWarehouse('duckdb')
+  await using refilled = await createTestWarehouse('duckdb')
+  if (whole.config.type !== 'duckdb' || refilled.config.type !== 'duckdb') return
+  const full = await syncTo(sandbox, join(disk.path, 'w.duckdb'))
+  expect(full.state).toBe('failed')
+  for (const { state, error, error_code, error_kind } of full.streams) {
+    if (state !== 'failed') continue
+    expect(error).toMatch(/the disk is full/)
+    expect({ error_code, error_kind }).toEqual({ error_code: 'disk_full', error_kind: 'transient' })
+  }
+  disk.change('size=200m')
+  const again = await syncTo(sandbox, join(disk.path, 'w.duckdb'))
+  expect(outcome(again)).toEqual({ state: 'succeeded', wrong: [] })
+  await syncTo(sandbox, whole.config.path)
+  await copyFile(join(disk.path, 'w.duckdb'), refilled.config.path)
+  expect(await contentsOf(refilled)).toEqual(await contentsOf(whole))
+})
+
+test('a spool that fills up says so', async () => {
+  await using disk = await smallDisk(1)
+  if (!disk) return
+  await using sandbox = await startProject({ eventsPerDay: 12_000 })
+  await using warehouse = await createTestWarehouse('duckdb')
+  if (warehouse.config.type !== 'duckdb') return
+  const report = await syncTo(sandbox, warehouse.config.path, disk.path)
+  expect(of(report, 'email_send')).toMatchObject({ state: 'failed', error_code: 'disk_full' })
+  expect(of(report, 'lists').state).toBe('succeeded')
+})
+
+test('a file system that is read-only is called so', async () => {
+  await using disk = await smallDisk(20)
+  if (!disk) return
+  await using sandbox = await startProject()
+  await mkdir(join(disk.path, 'there'))
+  disk.change('ro')
+  for (const path of ['w.duckdb', 'there/w.duckdb', 'new/folder/w.duckdb']) {
+    const syncing = syncTo(sandbox, join(disk.path, path))
+    await expect(syncing, path).rejects.toMatchObject({
+      code: 'warehouse_not_writable',
+      message: expect.stringMatching(/read-only file system/i),
+    })
+  }
+})
+
+test('a path in which nothing can be made is refused at once', async () => {
+  await using sandbox = await startProject()
+  for (const path of ['/proc/x/y/w.duckdb', '/dev/null/w.duckdb']) {
+    await expect(syncTo(sandbox, path), path).rejects.toMatchObject({ code: 'warehouse_not_writable' })
+  }
+})
+
+test('a damaged file is never taken for a good one', async () => {
+  await using sandbox = await startProject({ eventsPerDay: 3_000 })
+  await using warehouse = await createTestWarehouse('duckdb')
+  if (warehouse.config.type !== 'duckdb') return
+  const { path } = warehouse.config
+  expect(await syncTo(sandbox, path)).toMatchObject({ state: 'succeeded' })
+  const good = await contentsOf(warehouse)
+  expect(Object.keys(good)).toContain('email_send')
+  const { size } = await stat(path)
+  await using file = await openFile(path, 'r+')
+  // Everything behind the headers, a kilobyte out of every eight.
+  for (let at = 3 * 4096; at < size; at += 8_192) await file.write(Buffer.alloc(1024, 0xa5), 0, 1024, at)
+  await file.sync()
+  sandbox.advance(3_600_000)
+  const outcome = await syncTo(sandbox, path).then(
+    ({ state, streams: reports }) => ({ state, error: reports.map(({ error }) => error).join(' ') }),
+    (error: Error) => ({ state: 'refused', error: error.message }),
+  )
+  expect(['failed', 'refused']).toContain(outcome.state)
+  expect(outcome.error).not.toContain('permissions')
+})
