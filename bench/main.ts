@@ -1,6 +1,7 @@
 /**
  * `npm run bench [-- --warehouse postgres] [--events N] [--users N] [--rounds N] [--ten-times]`
  * `npm run bench -- --export [--rows N] [--members N]`
+ * `npm run bench -- --mirrors 10000,100000,1000000`
  *
  * Ratios against a baseline measured in the same run: our sync (HTTP → committed) and the warehouse's own bulk load of
  * the same rows from a prepared local file alternate, each in a process of its own; medians are printed. The sandbox
@@ -12,7 +13,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { parseArgs } from 'node:util'
 import { startEmbeddedPostgres } from '../test/support/embedded-postgres.ts'
-import { benchExport } from './export.ts'
+import { benchExport, benchMirrors } from './export.ts'
 import { type Measured, measureSync, measureTask, startSandbox, type Task } from './process.ts'
 
 const { values } = parseArgs({
@@ -25,14 +26,16 @@ const { values } = parseArgs({
     export: { type: 'boolean', default: false },
     rows: { type: 'string', default: '1000000' },
     members: { type: 'string', default: '2000000' },
+    mirrors: { type: 'string' },
   },
 })
 const warehouse = values.warehouse === 'postgres' ? 'postgres' : 'duckdb'
 const rounds = Number(values.rounds)
 const directory = await mkdtemp(join(tmpdir(), 'iterable-elt-bench-'))
 // A server with default durability, as the user's is; only the WAL may grow as with the measured baseline.
-const server =
-  warehouse === 'postgres'
+const server = values.mirrors
+  ? await startEmbeddedPostgres({ autovacuum: 'off' })
+  : warehouse === 'postgres'
     ? await startEmbeddedPostgres({ fsync: 'on', full_page_writes: 'on', max_wal_size: '4GB' })
     : undefined
 const common = {
@@ -46,7 +49,8 @@ const common = {
 } as const
 
 try {
-  if (values.export) await benchExport(Number(values.rows), Number(values.members))
+  if (values.mirrors && server) await benchMirrors(server.url, values.mirrors.split(',').map(Number))
+  else if (values.export) await benchExport(Number(values.rows), Number(values.members))
   else await benchSync()
 } finally {
   await server?.stop()

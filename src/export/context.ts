@@ -25,15 +25,16 @@ export interface ExportInput {
 
 /**
  * Works with the warehouse; tells when it must be waited for. Work that needs more memory than a small engine has is
- * begun anew with more: it is one transaction, or only reads.
+ * begun anew with more: it is one transaction, or only reads. `signal` ends it; work that must be recorded goes without.
  */
 export async function inSession<T>(
   { warehouse, emit }: Pick<ExportInput, 'warehouse' | 'emit'>,
   work: (session: Session) => Promise<T>,
+  signal?: AbortSignal,
 ): Promise<T> {
   for (;;) {
     try {
-      return await warehouse.use(work, { onWait: (message) => emit({ type: 'notice', message }) })
+      return await warehouse.use(work, { signal, onWait: (message) => emit({ type: 'notice', message }) })
     } catch (error) {
       if (!(await warehouse.engine.growAfter(error))) throw error
     }

@@ -99,6 +99,8 @@ class Work {
       stageColumns,
       readStage(this.#input.staged.file),
     )
+    const columns = ['seq', 'member_key', 'hash', 'code']
+    await this.#session.readyForJoins(this.#trx, { table: this.#staging, columns })
   }
 
   /** Who comes again is marked, the first row of each person goes on. */

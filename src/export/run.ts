@@ -52,28 +52,31 @@ export async function runExport(input: ExportInput): Promise<ExportReport> {
 /** What `runExport` would do, with nothing sent and nothing left behind. */
 export async function planExport(input: ExportInput): Promise<ExportPlan> {
   const notices: string[] = []
-  await inSession(input, prepare)
+  await inSession(input, prepare, input.signal)
   const now = input.clock.now()
   await using staged = await stage(input, now)
   const destination = await inspectList(input, staged.fields)
   let plan: ExportPlan | undefined
-  await inSession(input, (session) =>
-    session.db
-      .transaction()
-      .execute(async (trx) => {
-        const planned = await planIn(session, trx, input, {
-          staged,
-          destination,
-          now,
-          notices,
-          adopted: undefined,
+  await inSession(
+    input,
+    (session) =>
+      session.db
+        .transaction()
+        .execute(async (trx) => {
+          const planned = await planIn(session, trx, input, {
+            staged,
+            destination,
+            now,
+            notices,
+            adopted: undefined,
+          })
+          plan = await readPlan(trx, input, { ...planned, destination, notices })
+          throw new Undone()
         })
-        plan = await readPlan(trx, input, { ...planned, destination, notices })
-        throw new Undone()
-      })
-      .catch((error: unknown) => {
-        if (!(error instanceof Undone)) throw error
-      }),
+        .catch((error: unknown) => {
+          if (!(error instanceof Undone)) throw error
+        }),
+    input.signal,
   )
   return plan as ExportPlan
 }
@@ -100,6 +103,7 @@ export async function lockList({
 async function prepare(session: Session): Promise<void> {
   await migrate(session)
   await session.ensureIndex('plan', ['run_id', 'seq'])
+  await session.ensureIndex('batches', ['run_id', 'batch_no'])
   await session.ensureIndex('members', ['export', 'list_id', 'member_key'])
   await session.ensureIndex('export_rejects', ['export', 'list_id', 'member_key'])
 }
@@ -183,11 +187,14 @@ async function runAnew(input: ExportInput): Promise<ExportReport> {
     const destination = await inspectList(input, staged.fields)
     const isFirst = await inSession(input, (session) => needsBaseline(session, definition))
     await using adopted = isFirst ? await adoptMembers(input, now) : undefined
-    verdict = await inSession(input, (session) =>
-      session.db.transaction().execute(async (trx) => {
-        const planned = await planIn(session, trx, input, { staged, destination, now, notices, adopted })
-        return settle(trx, input, planned, destination, now)
-      }),
+    verdict = await inSession(
+      input,
+      (session) =>
+        session.db.transaction().execute(async (trx) => {
+          const planned = await planIn(session, trx, input, { staged, destination, now, notices, adopted })
+          return settle(trx, input, planned, destination, now)
+        }),
+      input.signal,
     )
   } catch (error) {
     return finish(input, runId, endOf(error), { notices, brakes: [], dropsPlan: true })

@@ -20,7 +20,7 @@ export async function verifyList(input: ExportInput, runId: string): Promise<Ver
       ...{ warehouse, client, runId, signal, listId: definition.settings.list_id },
       ...{ projectType: connection.project_type, byUserId: definition.settings.identifier === 'user_id' },
     })
-    const found = await inSession(input, (session) => compare(session, input, runId, file.select))
+    const found = await inSession(input, (session) => compare(session, input, runId, file.select), signal)
     if ((found.missing === 0 && found.left_over === 0) || tries >= triesToFind) return found
     await clock.sleep(pauseMs, signal)
   }
@@ -35,8 +35,9 @@ async function compare(
   const { name, settings } = definition
   const table = (of: string) => `${quoted(session.names.sync)}.${quoted(of)}`
   const plan = (op: string) =>
-    `select member_key from ${table('plan')} where run_id = ${literal(runId)} and op ${op} and member_key not in
-       (select member_key from ${table('export_rejects')} where export = ${literal(name)} and run_id = ${literal(runId)})`
+    `select member_key from ${table('plan')} as planned where run_id = ${literal(runId)} and op ${op} and not exists
+       (select 1 from ${table('export_rejects')} as r where r.export = ${literal(name)} and r.run_id = ${literal(runId)}
+         and r.member_key = planned.member_key)`
   const present =
     isTracked(settings) && settings.action !== 'remove'
       ? `select member_key from ${table('members')} where export = ${literal(name)} and list_id = ${settings.list_id} and status = 'member'`
@@ -44,6 +45,7 @@ async function compare(
   return session.db.transaction().execute(async (trx) => {
     const staging = await session.createStaging(trx, columns)
     await session.appendQuery(trx, staging, ['member_key', 'payload'], select)
+    await session.readyForJoins(trx, { table: staging, columns: ['member_key'] })
     const keys = async (query: string) => {
       const { rows } = await sql
         .raw<{ n: number | string }>(`select count(*) as n from (${query}) as q`)

@@ -1,5 +1,5 @@
 /** What Iterable last acknowledged for each person of an export, and what it refused. */
-import { type Kysely, sql } from 'kysely'
+import { type ExpressionBuilder, type Kysely, sql } from 'kysely'
 import type { PlanRow, SeqRange } from './batches.ts'
 import { inRanges } from './batches.ts'
 import type { ExportOp, StateDatabase } from './tables.ts'
@@ -32,22 +32,17 @@ export async function acknowledgeMembers(
     readonly now: Date
   },
 ): Promise<void> {
-  const taken = (trx: Db) => {
-    const rows = trx.selectFrom('plan').where('run_id', '=', runId).where(inRanges(ranges))
-    return refusedSeqs.length > 0 ? rows.where('seq', 'not in', refusedSeqs) : rows
-  }
+  const owner = { runId, name, listId }
   await db
     .deleteFrom('members')
-    .where('export', '=', name)
-    .where('list_id', '=', listId)
-    .where('member_key', 'in', taken(db).select('member_key'))
+    .where(isPersonOf(db, owner, ranges, refusedSeqs))
     .execute()
   if (op === 'remove' && !keepsRemoved) return
   await db
     .insertInto('members')
     .columns(['export', 'list_id', 'member_key', 'status', 'payload', 'hash', 'run_id', 'confirmed_at'])
     .expression(
-      taken(db).select([
+      rowsOf(db, owner, ranges, refusedSeqs).select([
         sql.val(name).as('export'),
         sql`cast(${sql.lit(listId)} as bigint)`.as('list_id'),
         'member_key',
@@ -92,15 +87,37 @@ export async function doubtMembers(
   await db
     .updateTable('members')
     .set({ hash: '' })
-    .where('export', '=', owner.name)
-    .where('list_id', '=', owner.listId)
-    .where('member_key', 'in', peopleOf(db, owner, ranges))
+    .where(isPersonOf(db, owner, ranges))
     .execute()
 }
 
-/** The keys of the people in some ranges of a run's plan. */
-const peopleOf = (db: Db, { runId }: Owner, ranges: readonly SeqRange[]) =>
-  db.selectFrom('plan').select('member_key').where('run_id', '=', runId).where(inRanges(ranges))
+/** Some rows of a run's plan. */
+function rowsOf(db: Db, { runId }: Owner, ranges: readonly SeqRange[], without: readonly number[] = []) {
+  const rows = db.selectFrom('plan').where('run_id', '=', runId).where(inRanges(ranges))
+  return without.length > 0 ? rows.where('seq', 'not in', without) : rows
+}
+
+/**
+ * A condition on `members` and `export_rejects`: the state of the people in some rows of a run's plan. Of a table without
+ * statistics Postgres believes that hardly anybody is of this export, and would look through the batch for each of a
+ * million members, or through the members for each of the batch. `distinct` makes the people one table, compared by its
+ * three columns at once: what remains is to ask the index for each of them, or to read the members once.
+ */
+const isPersonOf =
+  (db: Db, owner: Owner, ranges: readonly SeqRange[], without?: readonly number[]) =>
+  (row: ExpressionBuilder<StateDatabase, 'members' | 'export_rejects'>) =>
+    row(
+      row.refTuple('export', 'list_id', 'member_key'),
+      'in',
+      rowsOf(db, owner, ranges, without)
+        .distinct()
+        .select([
+          sql<string>`cast(${owner.name} as varchar)`.as('export'),
+          sql<number>`cast(${sql.lit(owner.listId)} as bigint)`.as('list_id'),
+          'member_key',
+        ])
+        .$asTuple('export', 'list_id', 'member_key'),
+    )
 
 export interface RefusedRow {
   readonly row: PlanRow
@@ -123,9 +140,7 @@ export async function recordRefusals(
   if (before) {
     await db
       .deleteFrom('export_rejects')
-      .where('export', '=', name)
-      .where('list_id', '=', listId)
-      .where('member_key', 'in', peopleOf(db, owner, ranges))
+      .where(isPersonOf(db, owner, ranges))
       .execute()
   }
   if (refused.length === 0) return

@@ -79,6 +79,14 @@ export interface Session {
    * @throws ConfigError `not_a_select` for anything but one SELECT, `query_invalid` when it does not compile.
    */
   select(query: string): Promise<Selection>
+  /**
+   * Before whole tables are joined in this transaction, among them ones that it has just filled: no plan may read a table
+   * more than once, however little the warehouse knows of their sizes. `filled` are temporary, with columns to know.
+   */
+  readyForJoins(
+    trx: Transaction<StateDatabase>,
+    filled: { readonly table: string; readonly columns: readonly string[] },
+  ): Promise<void>
   /** Gives one of our own tables an index where the warehouse keeps them (DuckDB scans faster than it updates one). */
   ensureIndex(table: keyof StateDatabase, columns: readonly string[]): Promise<void>
 }

@@ -114,6 +114,7 @@ function session(connection: DuckDBConnection, names: Session['names']): Session
       return 'temp.staging'
     },
     select: (query) => selectFromDuckdb(connection, query),
+    async readyForJoins() {},
     async ensureIndex() {},
   }
 }
