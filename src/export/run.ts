@@ -112,24 +112,28 @@ async function prepare(session: Session): Promise<void> {
 async function lookBack(input: ExportInput): Promise<ExportRun | undefined> {
   const { definition, clock, emit, warehouse } = input
   const unstaged: string[] = []
-  const found = await inSession(input, async (session) => {
-    await prepare(session)
-    return session.db.transaction().execute(async (trx) => {
-      const now = clock.now()
-      let open: ExportRun | undefined
-      for (const run of await readOpenRuns(trx, definition.name)) {
-        const why = open ? 'replaced by a later run' : reasonToDrop(run, definition, now)
-        if (why === undefined) open = run
-        else {
-          await giveUp(trx, run, { now, why })
-          if (run.phase === 'querying') unstaged.push(run.run_id)
-          if (run.phase === 'sending')
-            emit({ type: 'notice', message: `the interrupted run ${run.run_id} was given up: ${why}` })
+  const found = await inSession(
+    input,
+    async (session) => {
+      await prepare(session)
+      return session.db.transaction().execute(async (trx) => {
+        const now = clock.now()
+        let open: ExportRun | undefined
+        for (const run of await readOpenRuns(trx, definition.name)) {
+          const why = open ? 'replaced by a later run' : reasonToDrop(run, definition, now)
+          if (why === undefined) open = run
+          else {
+            await giveUp(trx, run, { now, why })
+            if (run.phase === 'querying') unstaged.push(run.run_id)
+            if (run.phase === 'sending')
+              emit({ type: 'notice', message: `the interrupted run ${run.run_id} was given up: ${why}` })
+          }
         }
-      }
-      return open
-    })
-  })
+        return open
+      })
+    },
+    input.signal,
+  )
   for (const runId of unstaged) await removeStage(warehouse, runId)
   return found
 }
