@@ -1,8 +1,9 @@
 /** From a row of the query to the subscriber that Iterable is sent. */
 import { hash } from 'node:crypto'
+import { BadValue } from './bad-value.ts'
 import type { Field, Mapping, Reserved } from './mapping.ts'
 import type { ExportSettings } from './settings.ts'
-import { BadValue, canonical, timestampText, wellFormed } from './values.ts'
+import { canonical, timestampText, wellFormed } from './values.ts'
 
 /** A row that may be sent. */
 export interface Subscriber {

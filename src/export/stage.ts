@@ -6,6 +6,7 @@ import type { Session, Warehouse } from '../warehouse/session.ts'
 import { literal } from '../warehouse/sql.ts'
 import { sweepAll } from '../warehouse/sweep.ts'
 import { type Mapping, mapColumns } from './mapping.ts'
+import { ExactNumber } from './numbers.ts'
 import { payloadBuilder, rowText } from './payload.ts'
 import type { ExportSettings } from './settings.ts'
 
@@ -134,6 +135,7 @@ async function writeRows(
 function addKind(kinds: Set<FieldKind>, value: unknown, isDate: boolean): void {
   if (value === null || value === undefined) return
   if (Array.isArray(value)) for (const item of value.slice(0, 10)) addKind(kinds, item, isDate)
+  else if (value instanceof ExactNumber) kinds.add(value.isWhole ? 'long' : 'double')
   else if (typeof value === 'object') kinds.add('object')
   else if (typeof value === 'boolean') kinds.add('boolean')
   else if (typeof value === 'number') kinds.add(Number.isInteger(value) ? 'long' : 'double')

@@ -1,15 +1,7 @@
 /** From a value of the database to the JSON that Iterable understands (reverse-etl.md C.5). */
 import type { ValueType } from '../warehouse/select.ts'
-
-/** A value that cannot be sent as it is. */
-export class BadValue extends Error {
-  readonly code: string
-
-  constructor(code: string, message: string) {
-    super(message)
-    this.code = code
-  }
-}
+import { BadValue } from './bad-value.ts'
+import { ExactNumber, exactDouble, exactNumber } from './numbers.ts'
 
 export type Converter = (value: unknown) => unknown
 
@@ -46,22 +38,9 @@ export function converterOf(type: ValueType): Converter | undefined {
 const scalars: Readonly<
   Record<Exclude<ValueType['kind'], 'list' | 'map' | 'struct' | 'unsupported'>, Converter>
 > = {
-  integer(value) {
-    if (typeof value === 'number') return value === 0 ? 0 : value
-    return wholeNumber(String(value))
-  },
-  decimal(value) {
-    const text = value as string
-    if (!/^-?[\d.]+$/.test(text)) throw new BadValue('not_a_number', `${text} is no number in JSON`)
-    const trimmed = text.includes('.') ? text.replace(/\.?0+$/, '') : text
-    // 3.3333333333333333 means the nearest double; 9007199254740993 means itself.
-    return trimmed.includes('.') ? Number(trimmed) : wholeNumber(trimmed)
-  },
-  double(value) {
-    const number = value as number
-    if (!Number.isFinite(number)) throw new BadValue('not_a_number', `${number} is no number in JSON`)
-    return number === 0 ? 0 : number
-  },
+  integer: (value) => (typeof value === 'number' ? value : exactNumber(String(value))),
+  decimal: (value) => exactNumber(value as string),
+  double: (value) => exactDouble(value as number),
   boolean: (value) => value,
   text: (value) => wellFormed(value as string),
   timestamp: (value) => timestampText(value as number),
@@ -79,34 +58,69 @@ const dateText = (ms: number): string => isoText(ms).slice(0, 10)
 
 function isoText(ms: number): string {
   const iso = Number.isFinite(ms) ? new Date(ms).toISOString() : ''
-  if (/^\d{4}-/.test(iso)) return iso
-  throw new BadValue('date_out_of_range', 'a date that is infinite or outside the years 0 to 9999')
+  if (/^\d{4}-/.test(iso) && !iso.startsWith('0000')) return iso
+  throw new BadValue('date_out_of_range', 'a date that is infinite or outside the years 1 to 9999')
 }
 
-function wholeNumber(digits: string): number {
-  const number = Number(digits)
-  if (Number.isFinite(number) && BigInt(number) === BigInt(digits)) return number === 0 ? 0 : number
-  throw new BadValue(
-    'inexact_number',
-    `${digits} has more digits than a JSON number keeps exactly; cast it to text in the query`,
-  )
-}
+/** Deeper values are no data, and would overflow the stack of whoever reads them. */
+const deepest = 1_000
 
-/** JSON text, parsed. @throws BadValue for text that is none, and for whole numbers that would lose digits. */
+/** JSON text of the query, parsed. @throws BadValue for text that is none, or that holds what cannot be sent. */
 export function parseJson(text: string): unknown {
-  let value: unknown
+  if (isTooDeep(text)) throw new BadValue('too_deep', `JSON that is nested deeper than ${deepest} levels`)
   try {
-    value = JSON.parse(text)
-  } catch {
-    throw new BadValue('invalid_json', 'text that is no JSON')
+    return exactJson(text)
+  } catch (error) {
+    if (error instanceof SyntaxError) throw new BadValue('invalid_json', 'text that is no JSON')
+    throw error
   }
-  // Rare, so that only a text with a long run of digits is looked at closely.
-  if (/\d{16}/.test(text)) {
-    for (const [, digits] of text.matchAll(/"(?:\\.|[^"\\])*"|(-?\d{16,})(?![\d.eE])/g)) {
-      if (digits !== undefined && !/^-?0/.test(digits)) wholeNumber(digits)
-    }
+}
+
+/** JSON text, parsed with its numbers as `exactNumber` has them. */
+export function exactJson(text: string): unknown {
+  const value: unknown = JSON.parse(text)
+  // Numbers of 15 digits are exact in any case; others are rare, so only such a text is read once more.
+  return /\d[\d.]{15}|\d[eE]/.test(text) ? new ExactJson(text).value() : value
+}
+
+function isTooDeep(text: string): boolean {
+  if (text.length <= deepest) return false
+  let depth = 0
+  let isString = false
+  for (let at = 0; at < text.length; at += 1) {
+    const character = text[at]
+    if (character === '\\') at += 1
+    else if (character === '"') isString = !isString
+    else if (isString) continue
+    else if (character === '[' || character === '{') depth += 1
+    else if (character === ']' || character === '}') depth -= 1
+    if (depth > deepest) return true
   }
-  return value
+  return false
+}
+
+/** Reads JSON that is known to be valid and not deep: `JSON.parse` rounds numbers before anybody can see them. */
+class ExactJson {
+  readonly #tokens: RegExp = /[{}[\]]|"[^"\\]*(?:\\.[^"\\]*)*"|[^\s,:[\]{}"]+/g
+  readonly #text: string
+
+  constructor(text: string) {
+    this.#text = text
+  }
+
+  #next(): string {
+    return this.#tokens.exec(this.#text)?.[0] ?? ''
+  }
+
+  value(token = this.#next()): unknown {
+    if (token === '{') return Object.fromEntries(this.#until('}', (key) => [JSON.parse(key), this.value()]))
+    if (token === '[') return [...this.#until(']', (item) => this.value(item))]
+    return /^[-\d]/.test(token) ? exactNumber(token) : JSON.parse(token)
+  }
+
+  *#until<T>(end: string, read: (token: string) => T): Iterable<T> {
+    for (let token = this.#next(); token !== end; token = this.#next()) yield read(token)
+  }
 }
 
 const mapValues = (object: object, converterFor: (name: string) => Converter): Record<string, unknown> =>
@@ -124,6 +138,7 @@ export const wellFormed = (text: string): string =>
 export function canonical(value: unknown): string {
   if (typeof value === 'string') return JSON.stringify(wellFormed(value))
   if (value === null || typeof value !== 'object') return JSON.stringify(value)
+  if (value instanceof ExactNumber) return value.text
   if (Array.isArray(value)) return `[${value.map(canonical).join(',')}]`
   const entries = Object.entries(value).sort(([a], [b]) => (a < b ? -1 : 1))
   return `{${entries.map(([name, item]) => `${JSON.stringify(name)}:${canonical(item)}`).join(',')}}`
