@@ -1,5 +1,6 @@
 /** What every part of an export run works with. */
 import type { ConnectionConfig } from '../config/schema.ts'
+import { InterruptedError } from '../errors.ts'
 import type { IterableClient } from '../iterable/client.ts'
 import type { Clock } from '../iterable/clock.ts'
 import type { Session, Warehouse } from '../warehouse/session.ts'
@@ -36,6 +37,7 @@ export async function inSession<T>(
     try {
       return await warehouse.use(work, { signal, onWait: (message) => emit({ type: 'notice', message }) })
     } catch (error) {
+      if (signal?.aborted) throw new InterruptedError(undefined, { cause: error })
       if (!(await warehouse.engine.growAfter(error))) throw error
     }
   }

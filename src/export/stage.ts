@@ -2,6 +2,7 @@
 import { type FileHandle, mkdir, open, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { ProjectType } from '../catalog/index.ts'
+import { InterruptedError } from '../errors.ts'
 import type { Session, Warehouse } from '../warehouse/session.ts'
 import { literal } from '../warehouse/sql.ts'
 import { sweepAll } from '../warehouse/sweep.ts'
@@ -52,6 +53,7 @@ export async function stageRows(input: StageInput): Promise<Staged> {
         const staged = await warehouse.use((session) => writeRows(session, file, input), { signal, onWait })
         return { ...staged, file, [Symbol.asyncDispose]: dispose }
       } catch (error) {
+        if (signal.aborted) throw new InterruptedError(undefined, { cause: error })
         // Nothing of this attempt counts; a query that needs more memory than a small engine has begins anew.
         if (!(await warehouse.engine.growAfter(error))) throw error
       }

@@ -1,5 +1,6 @@
 /** Reads the list back after sending and compares it with what was sent. */
 import { sql } from 'kysely'
+import { InterruptedError } from '../errors.ts'
 import type { Session } from '../warehouse/session.ts'
 import type { TableColumn } from '../warehouse/shape.ts'
 import { literal, quoted } from '../warehouse/sql.ts'
@@ -12,8 +13,21 @@ import { isTracked } from './settings.ts'
 const triesToFind = 3
 const pauseMs = 15_000
 
-/** The list and the export, compared; by the plan of the run, or by the members of a mirror. */
-export async function verifyList(input: ExportInput, runId: string): Promise<Verification> {
+/**
+ * The list and the export, compared; by the plan of the run, or by the members of a mirror. Undefined when the user wants
+ * to stop: all was sent, and the run is over without.
+ */
+export async function verifyList(input: ExportInput, runId: string): Promise<Verification | undefined> {
+  try {
+    return await compareList(input, runId)
+  } catch (error) {
+    if (!(error instanceof InterruptedError)) throw error
+    input.emit({ type: 'notice', message: 'interrupted: everything was sent, but the list was not compared' })
+    return undefined
+  }
+}
+
+async function compareList(input: ExportInput, runId: string): Promise<Verification> {
   const { definition, warehouse, client, connection, clock, signal } = input
   for (let tries = 1; ; tries += 1) {
     await using file = await readMembers({
