@@ -49,7 +49,19 @@ function newestMs(path) {
 function run(command, args) {
   // Everything goes to stderr, so that stdout of the command that follows stays its own.
   const shell = process.platform === 'win32' && command === 'npm'
-  const { status, error } = spawnSync(command, args, { cwd: root, stdio: ['ignore', 2, 2], shell })
+  const { status, error } = spawnSync(command, args, {
+    cwd: root,
+    stdio: ['ignore', 2, 2],
+    shell,
+    env: ownEnv(),
+  })
   if (error) console.error(`cannot run ${command}: ${error.message}`)
   if (status !== 0) process.exit(status ?? 1)
+}
+
+/** What `npm install -g .` hands on to the scripts that it runs would send an npm of theirs to the global folder too. */
+function ownEnv() {
+  return Object.fromEntries(
+    Object.entries(process.env).filter(([name]) => !/^npm_config_(global|prefix|location)$/i.test(name)),
+  )
 }

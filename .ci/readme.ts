@@ -1,17 +1,27 @@
 /**
- * The generated parts of README.md: the table reference from the catalogue, the configuration reference from its
- * schema. `npm run readme` writes them between their markers; a test refuses a README that lags behind.
+ * The generated parts of the documentation: the references in README.md from the catalogue and the schema of the
+ * configuration, and docs/errors.md from the table of codes. `npm run readme` writes them; a test refuses documents
+ * that lag behind.
  */
 import { readFile, writeFile } from 'node:fs/promises'
-import { catalogue, replicationLabel, type Stream, storedType } from '../src/catalog/index.ts'
+import { catalogue, replicationLabel, type Stream, storedType, streamGroups } from '../src/catalog/index.ts'
 import { configReference } from '../src/config/reference.ts'
+import { type ErrorKind, errorCodes } from '../src/error-codes.ts'
 
-const readme = new URL('../README.md', import.meta.url)
+const root = new URL('../', import.meta.url)
 
-/** README.md as it should be. */
-export async function renderedReadme(): Promise<string> {
-  const text = await readFile(readme, 'utf8')
-  const parts = { tables: tableReference(), configuration: configReference() }
+/** Every generated document as it should be, by its path. */
+export async function renderedDocuments(): Promise<ReadonlyMap<string, string>> {
+  const readme = await readFile(new URL('README.md', root), 'utf8')
+  return new Map([
+    ['README.md', renderedReadme(readme)],
+    ['docs/errors.md', errorReference()],
+    ['docs/tables.md', tableReference()],
+  ])
+}
+
+function renderedReadme(text: string): string {
+  const parts = { tables: streamList(), configuration: configReference() }
   return Object.entries(parts).reduce(
     (document, [name, part]) =>
       document.replace(
@@ -22,19 +32,73 @@ export async function renderedReadme(): Promise<string> {
   )
 }
 
+const kinds: Readonly<Record<ErrorKind, string>> = {
+  config: 'a person must change something; several in a row pause a schedule',
+  transient: 'may have passed by the next try; a schedule tries again, later each time',
+  run: 'concerns this run only; the next tick comes as planned',
+}
+
+function errorReference(): string {
+  return [
+    '# Errors',
+    '',
+    'Generated from `src/error-codes.ts` by `npm run readme`. The code stands in `iterable_sync.runs.error_code` and in the',
+    'documents of `--json`; `unexpected` is a fault that nobody foresaw, and is tried again.',
+    '',
+    '| kind | what it calls for |',
+    '|---|---|',
+    ...Object.entries(kinds).map(([kind, text]) => `| ${kind} | ${text} |`),
+    '',
+    '| code | kind | what has happened | what helps |',
+    '|---|---|---|---|',
+    ...Object.entries(errorCodes).map(
+      ([code, { kind, means, cure }]) => `| <a id="${code}"></a>\`${code}\` | ${kind} | ${means} | ${cure} |`,
+    ),
+    '',
+  ].join('\n')
+}
+
+/** The streams by their groups, for the README. */
+function streamList(): string {
+  const streams = catalogue('email')
+  const names = (fits: (stream: Stream) => boolean) =>
+    streams
+      .filter(fits)
+      .map(({ name }) => `\`${name}\``)
+      .join(', ')
+  return [
+    '| group | streams |',
+    '|---|---|',
+    ...streamGroups
+      .filter((group) => group !== 'events')
+      .map((group) => `| \`${group}\` | ${names(({ groups }) => groups.includes(group))} |`),
+    `| in no group but \`events\` and \`all\` | ${names(({ groups }) => groups.length === 1 && groups[0] === 'events')} |`,
+  ].join('\n')
+}
+
+/** Every table with its columns. */
 function tableReference(): string {
   const streams = catalogue('email')
   const overview = [
-    '| table | read from | replication | primary key | bookmark column |',
-    '|---|---|---|---|---|',
+    '| table | groups | read from | replication | primary key | bookmark column |',
+    '|---|---|---|---|---|---|',
     ...streams.map(
       (stream) =>
-        `| [${stream.name}](#${stream.name}) | ${sourceOf(stream)} | ${replicationLabel(stream)} | ${
-          stream.key.join(', ') || '–'
-        } | ${stream.bookmark ?? '–'} |`,
+        `| [${stream.name}](#${stream.name}) | ${stream.groups.join(', ')} | ${sourceOf(stream)} | ${replicationLabel(
+          stream,
+        )} | ${stream.key.join(', ') || '–'} | ${stream.bookmark ?? '–'} |`,
     ),
   ]
-  return [...overview, '', ...streams.map(columnsOf)].join('\n')
+  return [
+    '# Tables',
+    '',
+    'Generated from the catalogue (`src/catalog`) by `npm run readme`. Known fields have typed columns; any other field finds',
+    'its column when it first appears. With `project_type` `userId` or `hybrid` the key of `users` is `itblUserId`.',
+    '',
+    ...overview,
+    '',
+    ...streams.map(columnsOf),
+  ].join('\n')
 }
 
 function sourceOf({ read }: Stream): string {
@@ -55,4 +119,6 @@ function columnsOf({ name, columns }: Stream): string {
   return `<a id="${name}"></a>**${name}**: ${fields.join(', ')}\n`
 }
 
-if (process.argv[1]?.endsWith('readme.ts')) await writeFile(readme, await renderedReadme())
+if (process.argv[1]?.endsWith('readme.ts')) {
+  for (const [path, text] of await renderedDocuments()) await writeFile(new URL(path, root), text)
+}

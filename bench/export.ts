@@ -1,8 +1,7 @@
 /**
  * Rows per second and memory of an export, as ratios to the same rows read and turned into the same JSON with nothing
  * sent; and of the diff of a mirror, as a ratio to the bare join. Run by `npm run bench -- --export`, or alone:
- * `tsx bench/export.ts [rows] [members]`. Every measurement is a process of its own. `npm run bench -- --mirrors` shows
- * that the time of a mirror on Postgres grows in proportion, on a server that never analyzes a table by itself.
+ * `tsx bench/export.ts [rows] [members]`. Every measurement is a process of its own.
  */
 import { spawn } from 'node:child_process'
 import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises'
@@ -16,7 +15,6 @@ import { mapColumns } from '../src/export/mapping.ts'
 import { payloadBuilder } from '../src/export/payload.ts'
 import { type Elt, open } from '../src/index.ts'
 import { startSandbox } from '../src/sandbox/index.ts'
-import { createTestDatabase } from '../test/support/postgres.ts'
 
 interface Measured {
   readonly seconds: number
@@ -44,35 +42,6 @@ export async function benchExport(rows: number, members: number): Promise<void> 
     })
   })
 }
-
-/** Mirrors of several sizes on Postgres, each in an empty database; prints as it goes. */
-export async function benchMirrors(server: string, sizes: readonly number[]): Promise<void> {
-  for (const size of sizes) {
-    const database = await createTestDatabase(server)
-    try {
-      await withSandbox(async (url) => {
-        await inDirectory(async (directory) => {
-          const target = `${url} ${database.url}`
-          const report: string[] = []
-          for (const [task, what] of mirrorSteps) {
-            const { seconds } = await measure(task, directory, target, size)
-            report.push(`${what} ${seconds.toFixed(1)} s (${Math.round((seconds / size) * 1e6)} µs a member)`)
-          }
-          console.log(`mirror of ${size} people: ${report.join('; ')}`)
-        })
-      })
-    } finally {
-      await database.drop()
-    }
-  }
-}
-
-const mirrorSteps = [
-  ['mirror-first', 'first run'],
-  ['mirror-diff', 'dry run, 1 % changed'],
-  ['mirror-again', '1 % changed, 1 % gone'],
-  ['mirror-adopt', 'another adopts the list'],
-] as const
 
 function say(what: string, ours: Measured, baseline: Measured, rows: number): void {
   const ratio = (ours.seconds / baseline.seconds).toFixed(2)
@@ -141,29 +110,20 @@ async function measure(task: string, directory: string, url: string, rows: numbe
 }
 
 async function openElt(directory: string, target: string): Promise<Elt> {
-  const [url = '', key = '', database] = target.split(' ')
+  const [url = '', key = ''] = target.split(' ')
   await mkdir(join(directory, 'exports'), { recursive: true })
   return open({
-    warehouse: database
-      ? { type: 'postgres', url: database }
-      : { type: 'duckdb', path: join(directory, 'w.duckdb') },
+    warehouse: { type: 'duckdb', path: join(directory, 'w.duckdb') },
     connections: { iterable: { type: 'iterable', api_key: key, base_url: url, rate_limits: 'off' } },
     exports: { directory: join(directory, 'exports') },
   })
 }
 
-const save = (directory: string, action: string, more = '') =>
+const save = (directory: string, action: string) =>
   writeFile(
     join(directory, 'exports', `${action}.sql`),
-    `/*\naction: ${action}\nlist_id: ${listId}\n${more}*/\n${query}`,
+    `/*\naction: ${action}\nlist_id: ${listId}\n*/\n${query}`,
   )
-
-async function sendMirror(elt: Elt): Promise<number> {
-  const startedMs = performance.now()
-  const { state, error } = await elt.export('mirror')
-  if (state !== 'succeeded') throw new Error(`${state}: ${error}`)
-  return (performance.now() - startedMs) / 1000
-}
 
 async function run(elt: Elt, statement: string): Promise<void> {
   await elt.warehouse.use(({ db }) => sql.raw(statement).execute(db))
@@ -231,34 +191,6 @@ const tasks: Readonly<Record<string, (directory: string, target: string, rows: n
       if (state !== 'succeeded') throw new Error(`${state}: ${error}`)
       await run(elt, 'update iterable.people set score = score + 1000 where score = 7')
       return (performance.now() - startedMs) / 1000
-    },
-    /** On Postgres: the very first run, then a change in every hundredth row. */
-    async 'mirror-first'(directory, target, rows) {
-      await using elt = await openElt(directory, target)
-      await elt.exports()
-      await run(elt, 'create schema if not exists iterable')
-      await run(
-        elt,
-        `create table iterable.people as select 'person' || n || '@example.com' as email, 'First' || (n % 1000) as "firstName",
-         n * 1.5 as ltv, n % 97 as score, timestamptz '2026-01-01 00:00:00+00' + n * interval '1 s' as "lastOrderAt", n % 2 = 0 as vip
-         from generate_series(1, ${rows}) as g(n)`,
-      )
-      await save(directory, 'mirror')
-      const seconds = await sendMirror(elt)
-      await run(elt, 'update iterable.people set score = score + 1000 where score = 7')
-      return seconds
-    },
-    async 'mirror-again'(directory, target) {
-      await using elt = await openElt(directory, target)
-      await run(elt, 'delete from iterable.people where score = 8')
-      return await sendMirror(elt)
-    },
-    /** As if nothing were known: who is on the list is read, taken over and compared. */
-    async 'mirror-adopt'(directory, target) {
-      await using elt = await openElt(directory, target)
-      await run(elt, 'delete from iterable_sync.members')
-      await save(directory, 'mirror', 'baseline: adopt\n')
-      return await sendMirror(elt)
     },
     /** The join of keys and hashes that any diff needs. */
     async 'mirror-join'(directory, target) {

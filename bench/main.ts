@@ -1,7 +1,7 @@
 /**
  * `npm run bench [-- --warehouse postgres] [--events N] [--users N] [--rounds N] [--ten-times]`
  * `npm run bench -- --export [--rows N] [--members N]`
- * `npm run bench -- --mirrors 10000,100000,1000000`
+ * `npm run bench -- --mirror`
  *
  * Ratios against a baseline measured in the same run: our sync (HTTP → committed) and the warehouse's own bulk load of
  * the same rows from a prepared local file alternate, each in a process of its own; medians are printed. The sandbox
@@ -13,7 +13,8 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { parseArgs } from 'node:util'
 import { startEmbeddedPostgres } from '../test/support/embedded-postgres.ts'
-import { benchExport, benchMirrors } from './export.ts'
+import { benchExport } from './export.ts'
+import { benchMirror } from './mirror.ts'
 import { type Measured, measureSync, measureTask, startSandbox, type Task } from './process.ts'
 
 const { values } = parseArgs({
@@ -24,18 +25,17 @@ const { values } = parseArgs({
     rounds: { type: 'string', default: '3' },
     'ten-times': { type: 'boolean', default: false },
     export: { type: 'boolean', default: false },
+    mirror: { type: 'boolean', default: false },
     rows: { type: 'string', default: '1000000' },
     members: { type: 'string', default: '2000000' },
-    mirrors: { type: 'string' },
   },
 })
 const warehouse = values.warehouse === 'postgres' ? 'postgres' : 'duckdb'
 const rounds = Number(values.rounds)
 const directory = await mkdtemp(join(tmpdir(), 'iterable-elt-bench-'))
 // A server with default durability, as the user's is; only the WAL may grow as with the measured baseline.
-const server = values.mirrors
-  ? await startEmbeddedPostgres({ autovacuum: 'off' })
-  : warehouse === 'postgres'
+const server =
+  warehouse === 'postgres'
     ? await startEmbeddedPostgres({ fsync: 'on', full_page_writes: 'on', max_wal_size: '4GB' })
     : undefined
 const common = {
@@ -49,8 +49,8 @@ const common = {
 } as const
 
 try {
-  if (values.mirrors && server) await benchMirrors(server.url, values.mirrors.split(',').map(Number))
-  else if (values.export) await benchExport(Number(values.rows), Number(values.members))
+  if (values.export) await benchExport(Number(values.rows), Number(values.members))
+  else if (values.mirror) await benchMirror([10_000, 100_000, 1_000_000])
   else await benchSync()
 } finally {
   await server?.stop()
@@ -125,7 +125,7 @@ async function benchMemory(events: number): Promise<void> {
 /** A sync of all sixteen streams that finds nothing new. */
 async function benchNoChange(): Promise<void> {
   await withSandbox({ events: 0, users: 0 }, async (task) => {
-    const all: Task = { ...task, stream: '*', name: 'all', keep: true }
+    const all: Task = { ...task, stream: 'core', name: 'all', keep: true }
     await measureSync(all)
     const again = await measureSync(all)
     print('incremental sync of all sixteen streams, nothing new', [
@@ -138,7 +138,7 @@ async function benchNoChange(): Promise<void> {
 async function withSandbox(size: Size, work: (task: Task) => Promise<void>): Promise<void> {
   const { stop, ...address } = await startSandbox({ ...size, now: common.now })
   try {
-    await work({ ...common, ...address, stream: '*' })
+    await work({ ...common, ...address, stream: 'core' })
   } finally {
     stop()
   }

@@ -2,26 +2,25 @@
  * The errors that a user may meet. Each says what to change; `exitCode` is what the command line ends with.
  */
 
+import { type CodeOf, type ErrorCode, type ErrorKind, errorCodes } from './error-codes.ts'
+
+export type { ErrorCode, ErrorKind } from './error-codes.ts'
+
 /** Exit codes of the command line (README, "Exit codes"). */
 export const exitCodes = { success: 0, failed: 1, usage: 2, held: 3, interrupted: 130 } as const
-
-/**
- * What a failure calls for. `config`: a change by a person, and many in a row pause the schedule. `transient`: another
- * try later. `run`: nothing (rows that are refused, a brake); the next tick comes as planned.
- */
-export type ErrorKind = 'config' | 'transient' | 'run'
 
 /** An error whose message is meant for the user: it names the thing, the value met and the cure. */
 export class UserError extends Error {
   override readonly name: string = 'UserError'
-  readonly kind: ErrorKind = 'run'
-  /** A short stable word for machines, stored in `runs.error_code`. */
-  readonly code: string
+  /** A short stable word for machines, stored in `runs.error_code`; `docs/errors.md` explains each. */
+  readonly code: ErrorCode
+  readonly kind: ErrorKind
   readonly exitCode: number
 
-  constructor(code: string, message: string, options?: ErrorOptions & { exitCode?: number }) {
+  constructor(code: ErrorCode, message: string, options?: ErrorOptions & { exitCode?: number }) {
     super(message, options)
     this.code = code
+    this.kind = errorCodes[code].kind
     this.exitCode = options?.exitCode ?? exitCodes.failed
   }
 }
@@ -29,9 +28,8 @@ export class UserError extends Error {
 /** Wrong configuration or wrong usage: nothing has been done, exit code 2. */
 export class ConfigError extends UserError {
   override readonly name = 'ConfigError'
-  override readonly kind = 'config'
 
-  constructor(message: string, options?: ErrorOptions & { code?: string }) {
+  constructor(message: string, options?: ErrorOptions & { code?: CodeOf<'config'> }) {
     super(options?.code ?? 'config', message, { ...options, exitCode: exitCodes.usage })
   }
 }
@@ -39,7 +37,10 @@ export class ConfigError extends UserError {
 /** Something that may have passed by the next try: a lock, a full disk, a server that is away. */
 export class TransientError extends UserError {
   override readonly name: string = 'TransientError'
-  override readonly kind = 'transient'
+
+  constructor(code: CodeOf<'transient'>, message: string, options?: ErrorOptions) {
+    super(code, message, options)
+  }
 }
 
 /** The person asked to stop (Ctrl-C, SIGTERM or an AbortSignal); what was committed stays, the rest is done again. */
@@ -52,7 +53,8 @@ export class InterruptedError extends UserError {
 }
 
 /** The code of anything thrown; `unexpected` for what nobody foresaw. */
-export const codeOf = (error: unknown): string => (error instanceof UserError ? error.code : 'unexpected')
+export const codeOf = (error: unknown): ErrorCode | 'unexpected' =>
+  error instanceof UserError ? error.code : 'unexpected'
 
 /** What anything thrown calls for; what nobody foresaw is tried again. */
 export const kindOf = (error: unknown): ErrorKind => (error instanceof UserError ? error.kind : 'transient')

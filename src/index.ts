@@ -1,7 +1,7 @@
 /**
  * iterable-elt as a library: `open(config)` wires everything in order.
  * @example
- * await using elt = await open({ warehouse: { type: 'duckdb', path: 'iterable.duckdb' }, connections: { … } })
+ * await using elt = await open({ warehouse: { type: 'duckdb', path: 'warehouse.duckdb' }, connections: { … } })
  * const report = await elt.sync({ streams: ['email_*'], onProgress: console.log })
  */
 import { randomUUID } from 'node:crypto'
@@ -39,6 +39,7 @@ import { planSync, type SyncPlan } from './sync/dry-run.ts'
 import { type Reach, sliceOf } from './sync/plan.ts'
 import type { SyncEvent, SyncReport } from './sync/progress.ts'
 import { sync } from './sync/sync.ts'
+import { refuseNamesake } from './warehouse/duckdb/file-name.ts'
 import { openDuckdb } from './warehouse/duckdb/warehouse.ts'
 import type { Warehouse } from './warehouse/session.ts'
 
@@ -130,7 +131,7 @@ export async function openParsed(
   const warehouse = await openWarehouse(config, env)
   const connection = () => connectionOf(config, config.sync.connection, 'sync.connection')
   const clientContext = { clock, proxyEnv: env, logger, version: version() }
-  const clientFor = clientsOf(clientContext, warehouse.takeSlot)
+  const clientFor = clientsOf(clientContext, warehouse.paceBook)
   const client = () => clientFor(connection())
   const reachOf = ({ fullRefresh, slice }: SyncRequest): Reach =>
     slice ? sliceOf(slice.from, slice.to) : { kind: fullRefresh ? 'full' : 'incremental' }
@@ -271,14 +272,14 @@ async function openWarehouse(
 ): Promise<Warehouse> {
   const shared = { schema, spoolDirectory: spool_directory }
   if (isDuckdb(warehouse)) {
-    return 'instance' in warehouse
-      ? openDuckdb({ source: warehouse.instance, ...shared })
-      : openDuckdb({
-          source: warehouse.path,
-          memoryLimit: warehouse.memory_limit,
-          threads: warehouse.threads,
-          ...shared,
-        })
+    if ('instance' in warehouse) return openDuckdb({ source: warehouse.instance, ...shared })
+    refuseNamesake(warehouse.path, schema)
+    return openDuckdb({
+      source: warehouse.path,
+      memoryLimit: warehouse.memory_limit,
+      threads: warehouse.threads,
+      ...shared,
+    })
   }
   // Loaded only where it is used: the Postgres client costs a DuckDB user memory for nothing.
   const { openPostgres } = await import('./warehouse/postgres/warehouse.ts')

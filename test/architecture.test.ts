@@ -78,6 +78,10 @@ describe('the product', () => {
     expect(missing).toEqual([])
   })
 
+  test('keeps what is asked by names from outside in maps: an object has a constructor, whatever stands in it', () => {
+    expect(plainTables(product)).toEqual([])
+  })
+
   test('reads clock, environment and arguments only in the command line', () => {
     expect(readsOfTheOutside(product)).toEqual([])
   })
@@ -142,6 +146,27 @@ describe('the guard', () => {
     expect(readsOfTheOutside({ 'src/cli/main.ts': text })).toEqual([])
   })
 
+  test.each([
+    "const words: Record<string, string> = { a: 'b' }",
+    'const known: Readonly<Record<string, readonly string[]>> = {',
+    'const counts: Record<string, number> = {}',
+    'let seen: { [name: string]: number } = {}',
+    'const names = {} as Record<string, string>',
+  ])('sees a table that a name from outside could look through: %s', (text) => {
+    expect(plainTables({ 'src/sync/a.ts': text })).toHaveLength(1)
+    expect(plainTables({ 'src/sandbox/a.ts': text })).toEqual([])
+  })
+
+  test.each([
+    'const words = new Map<string, string>()',
+    "const labels: Record<'a' | 'b', string> = { a: '', b: '' }",
+    'function f(headers: Readonly<Record<string, string>>): void {}',
+    'const object = Object.create(null) as Record<string, unknown>',
+    'const row: Readonly<Record<string, unknown>> = read()',
+  ])('lets pass what no name can look through: %s', (text) => {
+    expect(plainTables({ 'src/sync/a.ts': text })).toEqual([])
+  })
+
   test('does not mind times that are given, nor comments', () => {
     const text =
       "/** Not `new Date()`. */\nconst at = new Date(0) // Date.now()\nconst url = 'http://a/b'\nfetch(url)"
@@ -173,6 +198,23 @@ function readsOfTheOutside(files: Files): string[] {
     .filter(([path]) => !mayReadTheOutside.some((allowed) => path.startsWith(allowed)))
     .flatMap(([path, text]) =>
       [...withoutComments(text).matchAll(outside)].map(([read]) => `${path} reads ${read}`),
+    )
+}
+
+/**
+ * Objects with any text as key that are written out here. `words['constructor']` is a function, whatever stands in them:
+ * a map has what was put in, and nothing else. The sandbox is asked by our own tests only.
+ */
+function plainTables(files: Files): string[] {
+  const declared =
+    /\b(?:const|let)\s+(?<name>\w+):\s*(?:Readonly<)?(?:Record<string,[^=;]*|\{\s*(?:readonly\s+)?\[\w+:\s*string\][^=;]*)=\s*\{/g
+  const asserted = /\b(?:const|let)\s+(?<name>\w+)\s*=\s*\{[^;]*?\}\s*as\s+(?:Readonly<)?Record<string,/g
+  return Object.entries(files)
+    .filter(([path]) => !path.startsWith('src/sandbox/'))
+    .flatMap(([path, text]) =>
+      [declared, asserted].flatMap((pattern) =>
+        [...withoutComments(text).matchAll(pattern)].map(({ groups }) => `${path}: ${groups?.name}`),
+      ),
     )
 }
 

@@ -34,7 +34,7 @@ describe('the package, packed and installed into an empty folder', () => {
         'config.schema.json',
         'config.example.json',
       ],
-      ...['README.md', 'CHANGELOG.md', 'LICENSE'],
+      ...['README.md', 'CHANGELOG.md', 'LICENSE', 'docs/tables.md'],
       ...(await filesIn('migrations')),
       ...(await filesIn('sql')),
     ]
@@ -62,7 +62,7 @@ describe('the package, packed and installed into an empty folder', () => {
     const program = `
       import { open } from 'iterable-elt'
       export async function main(): Promise<void> {
-        const elt = await open({ warehouse: { type: 'duckdb', path: 'iterable.duckdb' } })
+        const elt = await open({ warehouse: { type: 'duckdb', path: 'warehouse.duckdb' } })
         await elt.sync({ streams: ['lists'], signal: AbortSignal.timeout(1000) })
         await elt.export('vip')
         // @ts-expect-error an export has a name
@@ -78,11 +78,21 @@ describe('the package, packed and installed into an empty folder', () => {
     }
     const consumer = join(folder, 'consumer')
     await writeFile(join(consumer, 'main.ts'), program)
-    await writeFile(join(consumer, 'tsconfig.json'), JSON.stringify({ compilerOptions, files: ['main.ts'] }))
+    await writeFile(join(consumer, 'readme.ts'), await libraryExample())
+    const files = ['main.ts', 'readme.ts']
+    await writeFile(join(consumer, 'tsconfig.json'), JSON.stringify({ compilerOptions, files }))
     const tsc = join(root, 'node_modules/typescript/bin/tsc')
     expect(await run(consumer, process.execPath, [tsc, '-p', '.'])).toBe('')
   })
 })
+
+/** The program that the README shows. */
+async function libraryExample(): Promise<string> {
+  const readme = await readFile(join(root, 'README.md'), 'utf8')
+  const example = /## As a library\n+```ts\n([\s\S]*?)```/.exec(readme)?.[1]
+  if (!example) throw new Error('the README has no example of the library')
+  return `${example}export { report }\n`
+}
 
 /** What a command prints; when it fails, an error with everything that it said. */
 async function run(cwd: string, command: string, args: readonly string[]): Promise<string> {

@@ -1,10 +1,14 @@
 import { readFile } from 'node:fs/promises'
 import { expect, test } from 'vitest'
-import { renderedReadme } from '../.ci/readme.ts'
+import { renderedDocuments } from '../.ci/readme.ts'
 
-test('the references in the README are those of the code (npm run readme writes them)', async () => {
-  const readme = await readFile(new URL('../README.md', import.meta.url), 'utf8')
+const read = (path: string) => readFile(new URL(`../${path}`, import.meta.url), 'utf8')
+
+test('the generated references are those of the code (npm run readme writes them)', async () => {
+  const readme = await read('README.md')
   expect(readme).toContain('<!-- tables -->')
   expect(readme).toContain('<!-- configuration -->')
-  expect(await renderedReadme()).toBe(readme)
+  const documents = await renderedDocuments()
+  expect([...documents.keys()]).toContain('docs/errors.md')
+  for (const [path, text] of documents) expect(await read(path), path).toBe(text)
 })

@@ -14,6 +14,7 @@ export function entityStreams(projectType: ProjectType): readonly Stream[] {
 
 const campaigns: Stream = {
   name: 'campaigns',
+  groups: ['core'],
   read: { kind: 'documents', endpoint: 'campaigns', property: 'campaigns', paged: true },
   replication: 'filter',
   key: ['id'],
@@ -43,6 +44,7 @@ const campaigns: Stream = {
 
 const channels: Stream = {
   name: 'channels',
+  groups: ['core'],
   read: { kind: 'documents', endpoint: 'channels', property: 'channels', paged: false },
   replication: 'full',
   key: ['id'],
@@ -52,6 +54,7 @@ const channels: Stream = {
 
 const listUsers: Stream = {
   name: 'list_users',
+  groups: ['core'],
   read: { kind: 'members' },
   replication: 'full',
   key: ['email', 'listId'],
@@ -61,6 +64,7 @@ const listUsers: Stream = {
 
 const lists: Stream = {
   name: 'lists',
+  groups: ['core'],
   read: { kind: 'documents', endpoint: 'lists', property: 'lists', paged: false },
   replication: 'full',
   key: ['id'],
@@ -77,6 +81,7 @@ const lists: Stream = {
 
 const messageTypes: Stream = {
   name: 'message_types',
+  groups: ['core'],
   read: { kind: 'documents', endpoint: 'message_types', property: 'messageTypes', paged: false },
   replication: 'full',
   key: ['id'],
@@ -95,6 +100,7 @@ const messageTypes: Stream = {
 
 const metadata: Stream = {
   name: 'metadata',
+  groups: ['core'],
   read: { kind: 'metadata' },
   replication: 'full',
   // A key is unique only within its metadata table.
@@ -105,6 +111,7 @@ const metadata: Stream = {
 
 const templates: Stream = {
   name: 'templates',
+  groups: ['core'],
   read: {
     kind: 'documents',
     endpoint: 'templates',
@@ -136,6 +143,7 @@ const templates: Stream = {
 function users(projectType: ProjectType): Stream {
   return {
     name: 'users',
+    groups: ['core'],
     read: { kind: 'export', dataType: 'user' },
     replication: 'upsert',
     key: [projectType === 'email' ? 'email' : 'itblUserId'],

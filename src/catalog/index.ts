@@ -4,7 +4,7 @@ import { ConfigError } from '../errors.ts'
 import { suggestion } from '../nearest.ts'
 import { entityStreams, type ProjectType } from './entities.ts'
 import { eventStreams } from './events.ts'
-import type { Stream } from './stream.ts'
+import { isIncremental, type Stream, streamGroups } from './stream.ts'
 
 export type { ProjectType } from './entities.ts'
 export * from './stream.ts'
@@ -14,31 +14,33 @@ export function catalogue(projectType: ProjectType): readonly Stream[] {
   return [...entityStreams(projectType), ...eventStreams].sort((a, b) => (a.name < b.name ? -1 : 1))
 }
 
+/** Names of the streams that keep a bookmark, in every project. */
+export const incrementalNames: readonly string[] = catalogue('email')
+  .filter(isIncremental)
+  .map(({ name }) => name)
+
 /**
- * The streams that a list of names, globs (`email_*`) and exclusions (`!users`) selects, in catalogue order.
- * Exclusions win; a list of exclusions alone starts from everything.
- * @throws ConfigError for a name or glob that matches no stream, with the nearest known name.
+ * The streams that a list of names, groups (`push`), globs (`email_*`) and exclusions (`!users`) selects, in the order of
+ * the catalogue. Exclusions win; a list of exclusions alone starts from `core`, as no list at all does.
+ * @throws ConfigError for a pattern that matches no stream, with the nearest known name.
  */
 export function selectStreams(streams: readonly Stream[], patterns: readonly string[]): readonly Stream[] {
-  for (const pattern of patterns) {
-    const matches = picomatch(pattern.replace(/^!/, ''))
-    if (!streams.some(({ name }) => matches(name))) {
-      throw new ConfigError(
-        `no stream matches "${pattern}"${suggestion(
-          pattern.replace(/^!/, ''),
-          streams.map(({ name }) => name),
-        )}`,
-        {
-          code: 'unknown_stream',
-        },
-      )
-    }
-  }
-  const excluded = patterns.filter((p) => p.startsWith('!')).map((p) => picomatch(p.slice(1)))
-  const included = patterns.filter((p) => !p.startsWith('!')).map((p) => picomatch(p))
+  const excluded = patterns.filter((p) => p.startsWith('!')).map((p) => matching(streams, p.slice(1)))
+  const included = patterns.filter((p) => !p.startsWith('!')).map((p) => matching(streams, p))
+  if (included.length === 0) included.push(matching(streams, 'core'))
   return streams.filter(
-    ({ name }) =>
-      (included.length === 0 || included.some((matches) => matches(name))) &&
-      !excluded.some((matches) => matches(name)),
+    (stream) => included.some((some) => some.has(stream)) && !excluded.some((some) => some.has(stream)),
   )
+}
+
+/** The streams of one pattern. A group goes before a glob; no stream has the name of a group. */
+function matching(streams: readonly Stream[], pattern: string): ReadonlySet<Stream> {
+  const group = streamGroups.find((name) => name === pattern)
+  const matches = pattern === '' ? () => false : picomatch(pattern === 'all' ? '*' : pattern)
+  const found = streams.filter(({ name, groups }) => (group ? groups.includes(group) : matches(name)))
+  if (found.length > 0) return new Set(found)
+  const known = ['all', ...streamGroups, ...streams.map(({ name }) => name)]
+  throw new ConfigError(`no stream matches "${pattern}"${suggestion(pattern, known)}`, {
+    code: 'unknown_stream',
+  })
 }

@@ -9,10 +9,30 @@ export type ColumnType = 'boolean' | 'bigint' | 'double' | 'timestamptz' | 'text
  */
 export type SourceType = ColumnType | 'embedded_json'
 
+/** Streams that are named together: `core` are the sixteen of every project, the others follow the channels. */
+export const streamGroups = [
+  'core',
+  'events',
+  'email',
+  'push',
+  'sms',
+  'in_app',
+  'web_push',
+  'embedded',
+  'whatsapp',
+  'rcs',
+] as const
+export type StreamGroup = (typeof streamGroups)[number]
+
 /** How a stream is asked for. A new way of reading is a new variant, and the compiler shows every switch to extend. */
 export type Read =
   /** `export/data.json`, one request a window. */
-  | { readonly kind: 'export'; readonly dataType: string }
+  | {
+      readonly kind: 'export'
+      readonly dataType: string
+      /** Another name of the type, which answers where this one is refused. */
+      readonly otherwise?: string
+    }
   /** One array of a JSON document, all its pages, once for each variant of the query. */
   | {
       readonly kind: 'documents'
@@ -40,6 +60,7 @@ export type Replication = 'append' | 'upsert' | 'filter' | 'full'
 export interface Stream {
   /** Name of the stream and of its table. */
   readonly name: string
+  readonly groups: readonly StreamGroup[]
   readonly read: Read
   readonly replication: Replication
   /** Columns of the primary key; empty for events, which have none. */

@@ -10,7 +10,8 @@ import {
   type RequestOptions,
 } from '../iterable/client.ts'
 import type { Clock } from '../iterable/clock.ts'
-import { IterableHttpError, UnreachableError } from '../iterable/errors.ts'
+import { IterableHttpError, isJwtKey, jwtKey, UnreachableError } from '../iterable/errors.ts'
+import { listsForm } from '../iterable/forms.ts'
 import { baseUrlOf, regionHosts } from '../iterable/url.ts'
 import { type CheckItem, failed, failedWith, ok, warning } from './item.ts'
 
@@ -107,8 +108,11 @@ const makeKey = 'make a server-side key in Iterable under Integrations > API Key
 
 async function unknownKey(check: IterableCheck, outcome: Outcome): Promise<CheckItem> {
   const { region, base_url } = check.connection
-  const said =
-    'error' in outcome && outcome.error instanceof IterableHttpError ? outcome.error.iterableMsg : ''
+  const refusal = 'error' in outcome && outcome.error instanceof IterableHttpError ? outcome.error : undefined
+  const said = refusal?.iterableMsg ?? ''
+  if (refusal && isJwtKey(refusal)) {
+    return failed('api_key', `the key is JWT-enabled, which is for apps (401 ${said})`, jwtKey)
+  }
   if (/disabled|deactivated|revoked/i.test(said))
     return failed('api_key', `the key is disabled (${said})`, makeKey)
   const other = region === 'us' ? 'eu' : 'us'
@@ -121,8 +125,10 @@ async function unknownKey(check: IterableCheck, outcome: Outcome): Promise<Check
     )
   }
   const where = base_url ? hostOf(check) : 'neither data centre'
-  const message = base_url ? `${where} does not know the key` : `${where} knows the key`
-  return failed('api_key', `${message} (401 ${said}): it is wrong or disabled`, makeKey)
+  const message = base_url
+    ? `${where} does not know the key (401 ${said}): it is wrong or disabled, or its project is in the ${other} data centre while base_url leads to another`
+    : `${where} knows the key (401 ${said}): it is wrong or disabled`
+  return failed('api_key', message, base_url ? `${makeKey}, or correct base_url` : makeKey)
 }
 
 async function isKnownIn(check: IterableCheck, region: 'us' | 'eu'): Promise<boolean> {
@@ -216,7 +222,7 @@ async function readListIds(
   { signal }: IterableCheck,
 ): Promise<{ readonly ids: readonly number[] } | { readonly error: unknown }> {
   try {
-    const { lists = [] } = await client.json<{ lists?: { id: number }[] }>('lists', { signal, retry: false })
+    const { lists } = await client.json('lists', { form: listsForm, signal, retry: false })
     return { ids: lists.map(({ id }) => id) }
   } catch (error) {
     if (signal?.aborted) throw error

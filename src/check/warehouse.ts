@@ -1,11 +1,12 @@
 /** Whether the warehouse can be opened, written and understood, and whether there is room. */
 import { existsSync } from 'node:fs'
 import { readdir, statfs } from 'node:fs/promises'
-import { basename, dirname, extname } from 'node:path'
+import { basename, dirname } from 'node:path'
 import { sql } from 'kysely'
 import type { Config } from '../config/schema.ts'
 import { packageFile } from '../package-files.ts'
 import { isMissing } from '../report/read.ts'
+import { namesake } from '../warehouse/duckdb/file-name.ts'
 import type { Session, Warehouse } from '../warehouse/session.ts'
 import { quoted } from '../warehouse/sql.ts'
 import { type CheckItem, failed, failedWith, ok, warning } from './item.ts'
@@ -94,13 +95,14 @@ async function versionItem({ db, names }: Session): Promise<CheckItem> {
 /** A file and a schema of one name: DuckDB takes the first part of a name for either. */
 function nameItems({ warehouse, schema }: Config): CheckItem[] {
   if (!('path' in warehouse)) return []
-  const name = basename(warehouse.path, extname(warehouse.path))
-  if (name !== schema) return []
+  const name = namesake(warehouse.path, schema)
+  if (name === undefined) return []
+  const file = basename(warehouse.path)
   return [
     warning(
       'warehouse_name',
-      `the file ${basename(warehouse.path)} and the schema ${schema} have one name: a program that opens the file finds ${schema}.users ambiguous`,
-      `name the file otherwise, e.g. warehouse.duckdb, or write ${name}.${schema}.users there`,
+      `the file ${file} is called like the schema ${name}: a program that opens the file finds ${name}.users ambiguous`,
+      `rename the file, e.g. to warehouse.duckdb, and change "warehouse.path" (no other process may have it open), or write ${name}.${schema}.users there`,
     ),
   ]
 }

@@ -12,6 +12,8 @@ export interface Runtime extends TerminalStreams {
   readonly stdin: NodeJS.ReadStream
   readonly terminal: Terminal
   readonly interruption: Interruption
+  /** What calls this program on a command line: `iterable-elt`, or the way to a program that is not on the PATH. */
+  readonly invocation: string
   /** What the process ends with; set by the command. */
   exitCode: number
 }
@@ -33,6 +35,7 @@ export interface Context {
   /** Aborted by Ctrl-C and SIGTERM. */
   readonly signal: AbortSignal
   readonly interruption: Interruption
+  readonly invocation: string
   /** Path of the configuration file, which need not exist. */
   readonly configPath: string
   /** Reads the configuration. @throws ConfigError */
@@ -64,7 +67,7 @@ export function withExamples(command: Command, ...examples: readonly string[]): 
 }
 
 function createContext(runtime: Runtime, options: GlobalOptions): Context {
-  const { env, stdin, terminal, interruption } = runtime
+  const { env, stdin, terminal, interruption, invocation } = runtime
   const configPath = resolve(options.config ?? (env.ITERABLE_ELT_CONFIG || 'config.json'))
   const load = async () => {
     const { loadConfig } = await import('../config/load.ts')
@@ -75,6 +78,7 @@ function createContext(runtime: Runtime, options: GlobalOptions): Context {
     stdin,
     terminal,
     interruption,
+    invocation,
     signal: interruption.signal,
     configPath,
     load,

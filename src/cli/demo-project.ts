@@ -16,6 +16,10 @@ export interface Demo extends AsyncDisposable {
   readonly sandbox: Sandbox
   readonly elt: Elt
   readonly terminal: Terminal
+  /** What calls this program on a command line. */
+  readonly invocation: string
+  /** The sandbox stays when the last step is done. */
+  readonly isKept: boolean
   readonly signal: AbortSignal
   /** As the user would write it. */
   readonly directory: string
@@ -31,6 +35,7 @@ export interface DemoPlace {
   readonly warehouse: 'duckdb' | 'postgres'
   readonly url: string | undefined
   readonly directory: string
+  readonly keep?: boolean
 }
 
 const days = 60
@@ -60,6 +65,7 @@ export async function openDemo(context: Context, place: DemoPlace): Promise<Demo
     if (place.warehouse === 'postgres') await dropSchemas(elt)
     return {
       ...{ sandbox, elt, terminal: context.terminal, signal: context.signal, directory: shown },
+      ...{ invocation: context.invocation, isKept: place.keep === true },
       configPath: relative('.', configPath),
       schema: elt.config.schema,
       advance(milliseconds) {
@@ -91,13 +97,14 @@ function movableClock(): Clock & { advance(milliseconds: number): void } {
 
 /** Empties the folder of an earlier demo. @throws ConfigError where somebody else's files are. */
 async function clearFolder(directory: string, shown: string): Promise<void> {
-  const known = ['config.json', 'iterable.duckdb']
+  const known = ['config.json', 'warehouse.duckdb']
   const texts = await Promise.all(known.map((name) => readFile(join(directory, name)).catch(() => undefined)))
   const [config, database] = texts
   if ((config || database) && !config?.toString().startsWith(mark)) {
     throw new ConfigError(`${shown} has files that no demo has made; name another folder with --directory`)
   }
-  for (const name of [...known, 'iterable.duckdb.wal', 'iterable.duckdb.work', 'sql']) {
+  const others = ['warehouse.duckdb.wal', 'warehouse.duckdb.work', 'sql']
+  for (const name of [...known, ...others]) {
     await rm(join(directory, name), { recursive: true, force: true })
   }
   await mkdir(directory, { recursive: true })
@@ -107,12 +114,15 @@ function configText({ warehouse }: DemoPlace, { url, keys }: Sandbox, startDate:
   const config = {
     warehouse:
       warehouse === 'duckdb'
-        ? { type: 'duckdb', path: 'iterable.duckdb' }
+        ? { type: 'duckdb', path: 'warehouse.duckdb' }
         : // biome-ignore lint/suspicious/noTemplateCurlyInString: a reference of the configuration.
           { type: 'postgres', url: '${DATABASE_URL}' },
     schema: warehouse === 'duckdb' ? 'iterable' : 'iterable_demo',
     connections: { iterable: { api_key: keys.server, base_url: url, rate_limits: 'off' } },
-    sync: { start_date: startDate.toISOString().slice(0, 10) },
+    sync: {
+      start_date: startDate.toISOString().slice(0, 10),
+      streams: ['core', 'push', 'purchase', 'custom_event'],
+    },
   }
   return `${mark}\n${JSON.stringify(config, null, 2)}\n`
 }

@@ -15,7 +15,7 @@ export interface DemoStep {
 }
 
 export const demoSteps: readonly DemoStep[] = [
-  { name: 'sync', title: 'Sync all streams of a sandbox into an empty warehouse', run: firstSync },
+  { name: 'sync', title: 'Sync a sandbox into an empty warehouse', run: firstSync },
   { name: 'tables', title: 'What landed', run: showTables },
   { name: 'queries', title: 'Two questions of an analyst', run: askQuestions },
   { name: 'export', title: 'From SQL to a list: add people', run: addToList },
@@ -31,7 +31,7 @@ export const demoSteps: readonly DemoStep[] = [
 
 async function firstSync(demo: Demo): Promise<unknown> {
   const { sandbox, elt, terminal } = demo
-  const where = elt.config.warehouse.type === 'duckdb' ? `${demo.directory}/iterable.duckdb` : 'Postgres'
+  const where = elt.config.warehouse.type === 'duckdb' ? `${demo.directory}/warehouse.duckdb` : 'Postgres'
   terminal.say(`A fake Iterable runs at ${sandbox.url}; its data goes to ${where}, schema ${demo.schema}.`)
   return sync(demo)
 }
@@ -59,7 +59,7 @@ function refuseFailure({ state, streams }: SyncReport): void {
 }
 
 async function showTables({ elt, terminal }: Demo): Promise<unknown> {
-  const streams = await elt.streams()
+  const streams = (await elt.streams()).filter(({ selected }) => selected)
   const rows = streams.map((stream) => [
     stream.table,
     count(stream.rows),
@@ -125,16 +125,30 @@ async function incrementalSync(demo: Demo): Promise<unknown> {
   return sync(demo)
 }
 
-async function sayNext({ elt, terminal, configPath, schema }: Demo): Promise<unknown> {
+async function sayNext({
+  sandbox,
+  elt,
+  terminal,
+  invocation,
+  isKept,
+  configPath,
+  schema,
+}: Demo): Promise<unknown> {
   const isPostgres = elt.config.warehouse.type === 'postgres'
+  const command = (words: string) => `${invocation} ${words}`
   const lines = [
     ...(isPostgres ? ['export DATABASE_URL=…   # the database of this demo'] : []),
-    `iterable-elt status --config ${configPath}`,
-    `iterable-elt sql --config ${configPath} "select * from ${schema}_views.users limit 3"`,
-    'iterable-elt sandbox --port 8080    # a fake Iterable to try things on',
-    'iterable-elt init                   # your own project',
-    'iterable-elt check                  # does the key, does the warehouse',
-    'iterable-elt sync',
+    command(`status --config ${configPath}`),
+    command(`sql --config ${configPath} "select * from ${schema}_views.users limit 3"`),
+    command(`runs --config ${configPath}`),
+    ...(isKept
+      ? [
+          command(`sync --config ${configPath}`),
+          command(`export active_clickers --config ${configPath} --dry-run`),
+          `curl ${sandbox.url}             # what the sandbox holds`,
+        ]
+      : [command('demo --keep            # leaves the sandbox running, for sync and export')]),
+    command('init                   # your own project'),
   ]
   for (const line of lines) terminal.say(`  ${line}`)
   return lines

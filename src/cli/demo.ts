@@ -1,4 +1,5 @@
 /** `demo`: the whole product on a sandbox, step by step. */
+import { once } from 'node:events'
 import { type Command, Option } from 'commander'
 import { ConfigError } from '../errors.ts'
 import { action, type Context, type Runtime, withExamples } from './command.ts'
@@ -8,6 +9,7 @@ interface DemoOptions {
   readonly warehouse: 'duckdb' | 'postgres'
   readonly url?: string
   readonly directory: string
+  readonly keep?: boolean
 }
 
 export function demoCommand(program: Command, runtime: Runtime): void {
@@ -24,7 +26,8 @@ export function demoCommand(program: Command, runtime: Runtime): void {
       'Postgres database; its schema iterable_demo is made anew (default: $DATABASE_URL)',
     )
     .option('--directory <folder>', 'the only folder that is written', './demo')
-  withExamples(command, 'demo', 'demo --warehouse postgres --url postgres://localhost/scratch')
+    .option('--keep', 'leave the sandbox running until Ctrl-C, to try further commands on')
+  withExamples(command, 'demo', 'demo --keep', 'demo --warehouse postgres --url postgres://localhost/scratch')
   command.action(action<DemoOptions>(runtime, runDemo))
 }
 
@@ -34,14 +37,19 @@ async function runDemo(context: Context, options: DemoOptions): Promise<undefine
   const { demoSteps } = await import('./demo-steps.ts')
   const startedMs = performance.now()
   await using demo = await openDemo(context, { ...options, url: urlOf(context, options) })
-  const results: Record<string, unknown> = {}
+  const results = new Map<string, unknown>()
   for (const [index, { name, title, run }] of demoSteps.entries()) {
     terminal.say(`\n${terminal.colors.bold(`${index + 1}. ${title}`)}\n`)
-    results[name] = await run(demo)
+    results.set(name, await run(demo))
   }
   const elapsed = (performance.now() - startedMs) / 1000
-  if (terminal.isJson) terminal.document({ directory: demo.directory, seconds: elapsed, steps: results })
+  if (terminal.isJson)
+    terminal.document({ directory: demo.directory, seconds: elapsed, steps: Object.fromEntries(results) })
   terminal.note(`\ndone in ${seconds(elapsed)}`)
+  if (options.keep) {
+    terminal.note(`the sandbox stays at ${demo.sandbox.url} until Ctrl-C`)
+    if (!context.signal.aborted) await once(context.signal, 'abort')
+  }
 }
 
 function urlOf({ env }: Context, { warehouse, url }: DemoOptions): string | undefined {

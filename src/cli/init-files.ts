@@ -45,8 +45,9 @@ export function configFile(answers: Answers): string {
     "start_date": ${text(answers.startDate)},
     // Days of events asked for in one request.
     "window_in_days": 30,
-    // Names, globs ("email_*") and exclusions ("!metadata"); "iterable-elt streams" lists them.
-    "streams": ["*"],
+    // "core" are the sixteen of every project; add the channels that yours uses ("push", "sms", "in_app" …), or take
+    // "all". Names, globs ("email_*") and exclusions ("!metadata") too: "iterable-elt streams" lists everything.
+    "streams": ["core"],
     // When "iterable-elt worker" runs the sync.
     "schedule": { "cron": "0 * * * *", "timezone": "UTC" }
   },

@@ -1,7 +1,8 @@
 #!/usr/bin/env node
 /** The command line: hands the process to the program. */
-import { exitCodes, InterruptedError } from '../errors.ts'
+import { InterruptedError } from '../errors.ts'
 import { interruptionOf } from './interruption.ts'
+import { invocationOf } from './invocation.ts'
 import { runProgram } from './program.ts'
 
 const { argv, env, stdin, stdout, stderr } = process
@@ -10,8 +11,11 @@ const interruption = interruptionOf(process, {
   onStop: () => program.note('stopping; press Ctrl-C again to end at once'),
   end: () => end(program.tell(new InterruptedError())),
 })
-const program = runProgram({ args: argv.slice(2), env, stdin, stdout, stderr, interruption })
-// A reader that has seen enough (`| head`) is no error.
-stdout.on('error', () => end(exitCodes.success))
+const invocation = invocationOf({ script: argv[1], env, cwd: process.cwd() })
+const program = runProgram({ args: argv.slice(2), env, stdin, stdout, stderr, interruption, invocation })
+// A reader that has seen enough (`| head`) is no error, and hides none; a disk that is full is one.
+stdout.on('error', (error: NodeJS.ErrnoException) => end(program.endOutput(error)))
+// Whoever reads what stands beside the result is gone, or has no room: nobody can be told of it.
+stderr.on('error', () => {})
 process.on('uncaughtException', (error) => end(program.tell(error)))
 end(await program.ended)

@@ -48,6 +48,8 @@ export interface ProgramInput extends TerminalStreams {
   readonly args: readonly string[]
   readonly stdin: NodeJS.ReadStream
   readonly interruption: Interruption
+  /** What calls this program on a command line. */
+  readonly invocation: string
 }
 
 /** The command line at work. */
@@ -56,6 +58,8 @@ export interface RunningProgram {
   readonly ended: Promise<number>
   /** Tells an error that no command can tell. Returns its exit code. */
   tell(error: unknown): number
+  /** Says what became of standard output when it cannot be written to any more. Returns the exit code of it all. */
+  endOutput(error: NodeJS.ErrnoException): number
   /** A line beside the result. */
   note(text: string): void
 }
@@ -66,18 +70,37 @@ export function runProgram(input: ProgramInput): RunningProgram {
   const terminal = new Terminal(input, { isJson: args.includes('--json') })
   const runtime: Runtime = { ...input, terminal, exitCode: exitCodes.success }
   const isDebug = /--log-level[= ](debug|trace)/.test(args.join(' '))
-  const tell = (error: unknown) => tellError(error, terminal, { isDebug })
+  const tell = (error: unknown) => {
+    // Before it is said: what is said may find nobody to read it.
+    runtime.exitCode = exitCodeOf(error)
+    tellError(error, terminal, { isDebug })
+    return runtime.exitCode
+  }
   const run = async () => {
     try {
       await programOf(runtime).parseAsync(args, { from: 'user' })
     } catch (error) {
       const wasStopped = interruption.signal.aborted && !(error instanceof UserError)
-      runtime.exitCode = tell(wasStopped ? new InterruptedError(undefined, { cause: error }) : error)
+      tell(wasStopped ? new InterruptedError(undefined, { cause: error }) : error)
     }
     await terminal.flush()
     return runtime.exitCode
   }
-  return { ended: run(), tell, note: (text) => terminal.note(text) }
+  return {
+    ended: run(),
+    tell,
+    endOutput(error) {
+      if (error.code === 'EPIPE') return runtime.exitCode
+      terminal.note(`${terminal.noteColors.red('error:')} the result cannot be written: ${messageOf(error)}`)
+      return runtime.exitCode || exitCodes.failed
+    },
+    note: (text) => terminal.note(text),
+  }
+}
+
+function exitCodeOf(error: unknown): number {
+  if (error instanceof CommanderError) return error.exitCode === 0 ? exitCodes.success : exitCodes.usage
+  return error instanceof UserError ? error.exitCode : exitCodes.failed
 }
 
 function programOf(runtime: Runtime): Command {
@@ -102,14 +125,14 @@ function programOf(runtime: Runtime): Command {
   return program
 }
 
-/** Says what went wrong, in one line (and the stack, where details are asked for). Returns the exit code. */
-function tellError(error: unknown, terminal: Terminal, { isDebug }: { readonly isDebug: boolean }): number {
+/** Says what went wrong, in one line (and the stack, where details are asked for). */
+function tellError(error: unknown, terminal: Terminal, { isDebug }: { readonly isDebug: boolean }): void {
   if (error instanceof CommanderError) {
-    if (error.exitCode === 0) return exitCodes.success
+    if (error.exitCode === 0) return
     const message = error.code === 'commander.help' ? 'a command is expected' : error.message
     if (terminal.isJson)
       terminal.document({ error: { code: 'usage', message: message.replace(/^error: /, '') } })
-    return exitCodes.usage
+    return
   }
   const isKnown = error instanceof UserError
   const message = isKnown ? error.message : `unexpected: ${messageOf(error).split('\n')[0]}`
@@ -119,7 +142,6 @@ function tellError(error: unknown, terminal: Terminal, { isDebug }: { readonly i
     terminal.note(`${noteColors.red('error:')} ${message}`)
   if (isDebug) terminal.note(stackOf(error))
   else if (!isKnown) terminal.note(noteColors.dim('--log-level debug shows where it happened'))
-  return isKnown ? error.exitCode : exitCodes.failed
 }
 
 function stackOf(error: unknown): string {

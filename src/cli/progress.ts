@@ -55,13 +55,15 @@ function describe({ startedMs, phase, label, bytes, rows, done, total, wait }: S
 }
 
 function waitText(reason: string): string {
-  const known: Readonly<Record<string, string>> = {
-    pace: 'keeping the rate limit, waiting',
-    rate_limit: 'rate limited by Iterable, waiting',
-    server_error: 'Iterable fails, waiting',
-    connection: 'the connection fails, waiting',
-  }
-  return known[reason] ?? `${reason}, waiting`
+  const known = new Map<string, string>(
+    Object.entries({
+      pace: 'keeping the rate limit, waiting',
+      rate_limit: 'rate limited by Iterable, waiting',
+      server_error: 'Iterable fails, waiting',
+      connection: 'the connection fails, waiting',
+    }),
+  )
+  return known.get(reason) ?? `${reason}, waiting`
 }
 
 function finishedText({ noteColors }: Terminal, report: StreamReport): string {

@@ -24,11 +24,10 @@ async function runStatus({ open, terminal }: Context): Promise<undefined> {
 function sayStatus(terminal: Terminal, status: Status, now: Date): void {
   const { streams, schedules, workers, runs, rejects, schema } = status
   const { colors } = terminal
-  const shown = streams.filter(({ selected, rows }) => selected || rows !== null)
-  if (shown.every(({ last_sync, rows }) => last_sync === null && rows === null)) {
+  if (streams.every(({ last_sync, rows }) => last_sync === null && rows === null)) {
     terminal.say(`schema ${schema}: never synced; "iterable-elt sync" does it`)
   } else {
-    const rows = shown.map((stream) => [
+    const rows = streams.map((stream) => [
       stream.stream,
       count(stream.rows),
       stream.bookmark_column === null ? '' : age(stream.bookmark, now),

@@ -105,7 +105,7 @@ function sayReport(terminal: Terminal, report: SyncReport): void {
   const head = ['stream', 'state', 'read', 'written', 'rejected', 'parts', 'calls', 'bookmark']
   terminal.say(table(head, rows, 'llrrrrrl'))
   for (const { stream, notes } of report.streams) {
-    for (const note of notes) terminal.say(`${stream}: ${note}`)
+    for (const note of shortened(notes)) terminal.say(`${stream}: ${note}`)
   }
   for (const { stream, error } of report.streams) {
     if (error !== null) terminal.say(`${colors.red('error:')} ${stream}: ${error}`)
@@ -115,6 +115,18 @@ function sayReport(terminal: Terminal, report: SyncReport): void {
   )
   if (report.rows_rejected > 0)
     terminal.say(`"iterable-elt rejects --run ${report.run_id.slice(0, 8)}" shows the rejected rows`)
+}
+
+const newColumn = /^new column /
+
+/** A first sync finds dozens of fields: their columns share a line. */
+function shortened(notes: readonly string[]): readonly string[] {
+  const columns = notes.filter((note) => newColumn.test(note)).map((note) => note.replace(newColumn, ''))
+  if (columns.length < 2) return notes
+  const named = columns.slice(0, 3).join(', ')
+  const more = columns.length > 3 ? ` and ${columns.length - 3} more` : ''
+  const line = `${columns.length} new columns: ${named}${more}`
+  return [line, ...notes.filter((note) => !newColumn.test(note))]
 }
 
 function sayPlan(terminal: Terminal, plan: SyncPlan): void {

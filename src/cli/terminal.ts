@@ -90,6 +90,7 @@ export class Terminal {
   async flush(): Promise<void> {
     const { stdout, stderr } = this.#streams
     for (const stream of [stdout, stderr]) {
+      if (!stream.writable) continue
       await new Promise<void>((resolve) => stream.write('', () => resolve()))
     }
   }

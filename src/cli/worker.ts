@@ -34,19 +34,19 @@ async function runWorker(
 ): Promise<number> {
   interruption.waitForTheEnd()
   await using elt = await open()
-  const ended: Record<string, number> = {}
+  const ended = new Map<string, number>()
   await elt.worker({
     signal,
     graceMs: grace * 1000,
     ...(concurrency !== undefined && { concurrency }),
     ...(healthPort !== undefined && { healthPort }),
     onEvent(event) {
-      if (event.type === 'ended') ended[event.state] = (ended[event.state] ?? 0) + 1
+      if (event.type === 'ended') ended.set(event.state, (ended.get(event.state) ?? 0) + 1)
       const line = lineOf(event)
       if (line) terminal.note(`${new Date().toISOString().slice(0, 19)}Z ${line}`)
     },
   })
-  terminal.result({ runs: ended }, () => terminal.note('the worker has stopped'))
+  terminal.result({ runs: Object.fromEntries(ended) }, () => terminal.note('the worker has stopped'))
   return exitCodes.success
 }
 
@@ -57,7 +57,7 @@ function lineOf(event: WorkerEvent): string | undefined {
     case 'begun':
       return `${event.job} begins (run ${event.runId}${event.attempt > 1 ? `, attempt ${event.attempt}` : ''})`
     case 'ended': {
-      const state = states[event.state] ?? event.state.replaceAll('_', ' ')
+      const state = states.get(event.state) ?? event.state.replaceAll('_', ' ')
       return `${event.job} ${state} after ${seconds(event.tookMs / 1000)}${event.error ? `: ${oneLine(event.error, 300)}` : ''}`
     }
     case 'failed':
@@ -70,8 +70,10 @@ function lineOf(event: WorkerEvent): string | undefined {
   }
 }
 
-const states: Readonly<Record<string, string>> = {
-  again: 'put back, it goes on where it stopped,',
-  locked: 'put back, another process is at it,',
-  lost: 'taken over by another worker',
-}
+const states = new Map<string, string>(
+  Object.entries({
+    again: 'put back, it goes on where it stopped,',
+    locked: 'put back, another process is at it,',
+    lost: 'taken over by another worker',
+  }),
+)

@@ -66,7 +66,7 @@ function isWholeMismatch({ path, code }: Issue): boolean {
 function expectation(issue: Issue): string {
   switch (issue.code) {
     case 'invalid_type':
-      return `expected ${kindNames[issue.expected] ?? issue.expected}`
+      return `expected ${kindNames.get(issue.expected) ?? issue.expected}`
     case 'invalid_value':
       return `expected ${oneOf(issue.values)}`
     case 'too_small':
@@ -130,7 +130,7 @@ function shown(value: unknown): string {
 function kindOf(value: unknown): string {
   if (value === null) return 'null'
   if (Array.isArray(value)) return value.length === 0 ? 'an empty list' : 'a list'
-  return kindNames[typeof value] ?? typeof value
+  return kindNames.get(typeof value) ?? typeof value
 }
 
 function oneOf(values: readonly unknown[]): string {
@@ -138,12 +138,14 @@ function oneOf(values: readonly unknown[]): string {
   return texts.length > 1 ? `${texts.slice(0, -1).join(', ')} or ${texts.at(-1)}` : texts.join('')
 }
 
-const kindNames: Readonly<Record<string, string>> = {
-  string: 'text',
-  number: 'a number',
-  int: 'a whole number',
-  boolean: 'true or false',
-  object: 'an object {…}',
-  record: 'an object {…}',
-  array: 'a list […]',
-}
+const kindNames = new Map<string, string>(
+  Object.entries({
+    string: 'text',
+    number: 'a number',
+    int: 'a whole number',
+    boolean: 'true or false',
+    object: 'an object {…}',
+    record: 'an object {…}',
+    array: 'a list […]',
+  }),
+)

@@ -59,7 +59,7 @@ type Reference = { readonly value: string } | { readonly fault: string }
 function readReference(name: string, env: Environment, baseDirectory: string): Reference {
   if (name.startsWith('file:')) return contentOf(resolve(baseDirectory, name.slice('file:'.length)))
   if (!/^[A-Za-z_][A-Za-z0-9_]*$/.test(name)) return { fault: unreadable(`\${${name}}`) }
-  const value = env[name]
+  const value = Object.hasOwn(env, name) ? env[name] : undefined
   if (value !== undefined) return { value }
   return {
     fault: `the environment variable ${name} is not set, and no .env beside the configuration sets it`,

@@ -1,5 +1,6 @@
 import { getNodeValue, type Node, type ParseError, parseTree, printParseErrorCode } from 'jsonc-parser'
 import { ConfigError } from '../errors.ts'
+import { isTooDeep, mostLevels } from '../json-depth.ts'
 import type { Fault, Path } from './faults.ts'
 
 /**
@@ -11,6 +12,7 @@ import type { Fault, Path } from './faults.ts'
 export function parseJsonc(text: string, origin: string): { value: unknown; faults: readonly Fault[] } {
   const errors: ParseError[] = []
   const json = text.replace(/^\uFEFF/, '')
+  if (isTooDeep(json)) throw new ConfigError(`${origin} is nested deeper than ${mostLevels} levels`)
   const tree = parseTree(json, errors, { allowTrailingComma: true })
   const [error] = errors
   if (json.trim() === '')
@@ -37,7 +39,7 @@ function repeatedKeys(node: Node, json: string, path: Path): Fault[] {
 
 function errorText({ error, offset }: ParseError, json: string): string {
   const code = printParseErrorCode(error)
-  return `${placeOf(offset, json)}: ${meanings[code] ?? code}`
+  return `${placeOf(offset, json)}: ${meanings.get(code) ?? code}`
 }
 
 function placeOf(offset: number, json: string): string {
@@ -45,20 +47,22 @@ function placeOf(offset: number, json: string): string {
   return `line ${before.length}, column ${(before.at(-1)?.length ?? 0) + 1}`
 }
 
-const meanings: Readonly<Record<string, string>> = {
-  InvalidSymbol: 'expected text in double quotes, a number, true, false, null, {…} or […]',
-  InvalidNumberFormat: 'expected a number such as 30 or 0.5',
-  PropertyNameExpected: 'expected a key in double quotes',
-  ValueExpected: 'expected a value: text in double quotes, a number, true, false, null, {…} or […]',
-  ColonExpected: 'expected a colon after the key',
-  CommaExpected: 'expected a comma between two entries',
-  CloseBraceExpected: 'expected a } that closes the object',
-  CloseBracketExpected: 'expected a ] that closes the list',
-  EndOfFileExpected: 'expected nothing more after the closing }',
-  UnexpectedEndOfComment: 'a comment /* … has no closing */',
-  UnexpectedEndOfString: 'a text has no closing double quote',
-  UnexpectedEndOfNumber: 'expected a number such as 30 or 0.5',
-  InvalidUnicode: 'expected four hexadecimal digits after \\u',
-  InvalidEscapeCharacter: 'a backslash inside text is written twice: \\\\',
-  InvalidCharacter: 'a control character inside text; write \\n for a line break and \\t for a tab',
-}
+const meanings = new Map<string, string>(
+  Object.entries({
+    InvalidSymbol: 'expected text in double quotes, a number, true, false, null, {…} or […]',
+    InvalidNumberFormat: 'expected a number such as 30 or 0.5',
+    PropertyNameExpected: 'expected a key in double quotes',
+    ValueExpected: 'expected a value: text in double quotes, a number, true, false, null, {…} or […]',
+    ColonExpected: 'expected a colon after the key',
+    CommaExpected: 'expected a comma between two entries',
+    CloseBraceExpected: 'expected a } that closes the object',
+    CloseBracketExpected: 'expected a ] that closes the list',
+    EndOfFileExpected: 'expected nothing more after the closing }',
+    UnexpectedEndOfComment: 'a comment /* … has no closing */',
+    UnexpectedEndOfString: 'a text has no closing double quote',
+    UnexpectedEndOfNumber: 'expected a number such as 30 or 0.5',
+    InvalidUnicode: 'expected four hexadecimal digits after \\u',
+    InvalidEscapeCharacter: 'a backslash inside text is written twice: \\\\',
+    InvalidCharacter: 'a control character inside text; write \\n for a line break and \\t for a tab',
+  }),
+)

@@ -5,6 +5,7 @@
 import type { DuckDBInstance } from '@duckdb/node-api'
 import type { Pool } from 'pg'
 import { z } from 'zod'
+import { incrementalNames, streamGroups } from '../catalog/index.ts'
 import { endpointNames } from './endpoints.ts'
 import {
   anyCase,
@@ -98,6 +99,12 @@ const connection = z.strictObject({
         .prefault('15m')
         .describe('Longest wait for an answer to begin (exports take minutes).'),
       body: timeLimit.prefault('60s').describe('Longest silence inside an answer.'),
+      trickle: timeLimit
+        .prefault('5m')
+        .describe('Longest time in which less than a kilobyte of an answer may come.'),
+      wait: timeLimit
+        .prefault('15m')
+        .describe('Longest wait that an answer may ask for (Retry-After); more is a failure.'),
     })
     .prefault({})
     .describe('Patience with the network.'),
@@ -158,15 +165,20 @@ const sync = z.strictObject({
     .max(366)
     .default(30)
     .describe('Days of events asked for in one export request.'),
-  lookback: duration
+  lookback: z
+    .union([duration, z.partialRecord(z.enum(['default', ...incrementalNames]), duration)])
     .prefault('1d')
-    .describe('Re-read this much before the bookmark, for events that came late.'),
+    .describe(
+      'Re-read this much before the bookmark, for events that came late; or, by stream, e.g. {"default": "1d", "purchase": "7d"}.',
+    ),
   settle: duration.prefault('5m').describe('The last window ends this long before now: exports lag.'),
   streams: z
     .array(z.string().min(1))
     .min(1)
-    .default(['*'])
-    .describe('What to replicate: names, globs, and "!name" to exclude.'),
+    .default(['core'])
+    .describe(
+      `What to replicate: names, globs ("*" = all), "!name" to exclude, and groups: all, ${streamGroups.join(', ')}.`,
+    ),
   max_reject_percent: z
     .number()
     .min(0)

@@ -46,7 +46,7 @@ export const rateLimit = text(
 /** An IANA time zone. Abbreviations such as PST are refused: they name an offset, not the rules of a place. */
 export const timezone = z.string().superRefine((given, context) => {
   if (isTimezone(given)) return
-  const example = placeOf[given.toUpperCase()] ?? 'Europe/Berlin'
+  const example = placeOf.get(given.toUpperCase()) ?? 'Europe/Berlin'
   context.addIssue({ code: 'custom', message: `expected an IANA time zone such as "${example}" or "UTC"` })
 })
 
@@ -134,23 +134,25 @@ function isTimezone(given: string): boolean {
   return (given.toUpperCase() === 'UTC' || given.includes('/')) && IANAZone.isValidZone(given)
 }
 
-const placeOf: Readonly<Record<string, string>> = {
-  GMT: 'Europe/London',
-  BST: 'Europe/London',
-  CET: 'Europe/Berlin',
-  CEST: 'Europe/Berlin',
-  EET: 'Europe/Athens',
-  EST: 'America/New_York',
-  EDT: 'America/New_York',
-  CST: 'America/Chicago',
-  CDT: 'America/Chicago',
-  MST: 'America/Denver',
-  MDT: 'America/Denver',
-  PST: 'America/Los_Angeles',
-  PDT: 'America/Los_Angeles',
-  JST: 'Asia/Tokyo',
-  IST: 'Asia/Kolkata',
-}
+const placeOf = new Map<string, string>(
+  Object.entries({
+    GMT: 'Europe/London',
+    BST: 'Europe/London',
+    CET: 'Europe/Berlin',
+    CEST: 'Europe/Berlin',
+    EET: 'Europe/Athens',
+    EST: 'America/New_York',
+    EDT: 'America/New_York',
+    CST: 'America/Chicago',
+    CDT: 'America/Chicago',
+    MST: 'America/Denver',
+    MDT: 'America/Denver',
+    PST: 'America/Los_Angeles',
+    PDT: 'America/Los_Angeles',
+    JST: 'Asia/Tokyo',
+    IST: 'Asia/Kolkata',
+  }),
+)
 
 function readUrl(given: string, protocols: readonly string[]): URL | undefined {
   if (!URL.canParse(given)) return undefined

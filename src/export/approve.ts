@@ -2,7 +2,7 @@
 import { ConfigError } from '../errors.ts'
 import type { Clock } from '../iterable/clock.ts'
 import { type ExportRun, readExportRun, takeLease, updateExportRun } from '../state/exports.ts'
-import { endRun } from '../state/runs.ts'
+import { endRun, findRun } from '../state/runs.ts'
 import { migrate } from '../warehouse/migrations.ts'
 import type { Session, Warehouse } from '../warehouse/session.ts'
 import { giveUp } from './abandon.ts'
@@ -34,8 +34,13 @@ export async function approveRun(
   { by = 'unknown', note }: { readonly by?: string; readonly note?: string },
   find: Finder,
 ): Promise<ExportReport> {
-  const run = await warehouse.use((session) => findRun(session, runId))
-  if (run.phase !== 'held') {
+  const run = await warehouse.use(async (session) => {
+    await migrate(session)
+    return exportRunOf(session, await findRun(session.db, runId))
+  })
+  // Somebody said yes, and the process ended in the middle of it.
+  const isApproved = run.phase === 'sending' && run.approved_at !== null
+  if (run.phase !== 'held' && !isApproved) {
     throw new ConfigError(`run ${run.run_id} is not held, so there is nothing to approve`, {
       code: 'not_held',
     })
@@ -57,10 +62,11 @@ export async function approveRun(
       db.transaction().execute(async (trx) => {
         // Somebody may have been quicker.
         const { phase } = (await readExportRun(trx, run.run_id)) ?? {}
-        if (phase !== 'held')
+        if (phase !== run.phase)
           throw new ConfigError(`run ${run.run_id} is not held any more`, { code: 'not_held' })
         await updateExportRun(trx, run.run_id, {
-          ...{ phase: 'sending', approved_at: now, approved_by: by, approval_note: note ?? null },
+          phase: 'sending',
+          ...(!isApproved && { approved_at: now, approved_by: by, approval_note: note ?? null }),
         })
         await trx
           .updateTable('runs')
@@ -86,18 +92,13 @@ export async function cancelRun(
 ): Promise<{ readonly run_id: string; readonly state: 'cancelled' }> {
   return warehouse.use(async (session) => {
     await migrate(session)
-    const queued = await session.db
-      .selectFrom('runs')
-      .select(['run_id', 'state'])
-      .where('run_id', 'like', `${runId}%`)
-      .where('state', '=', 'queued')
-      .executeTakeFirst()
+    const found = await findRun(session.db, runId)
     const now = clock.now()
-    if (queued) {
-      await endRun(session.db, queued.run_id, { state: 'cancelled', now })
-      return { run_id: queued.run_id, state: 'cancelled' }
+    if (found.state === 'queued') {
+      await endRun(session.db, found.run_id, { state: 'cancelled', now })
+      return { run_id: found.run_id, state: 'cancelled' }
     }
-    const run = await findRun(session, runId)
+    const run = await exportRunOf(session, found)
     if (run.phase === 'done') {
       throw new ConfigError(`run ${run.run_id} has ended, so there is nothing to cancel`, { code: 'ended' })
     }
@@ -108,33 +109,14 @@ export async function cancelRun(
   })
 }
 
-/** A run by its id or the beginning of it. */
-async function findRun(session: Session, runId: string): Promise<ExportRun> {
-  await migrate(session)
-  const { db } = session
-  const found = await db
-    .selectFrom('export_runs')
-    .select('run_id')
-    .where('run_id', 'like', `${runId.replaceAll(/[%_\\]/g, '')}%`)
-    .limit(2)
-    .execute()
-  const [one, another] = found
-  if (one && !another) return (await readExportRun(db, one.run_id)) as ExportRun
-  if (one)
-    throw new ConfigError(`several runs begin with ${JSON.stringify(runId)}; give more of the id`, {
-      code: 'unknown_run',
-    })
-  const sync = await db
-    .selectFrom('runs')
-    .select(['job'])
-    .where('run_id', 'like', `${runId}%`)
-    .executeTakeFirst()
-  if (sync)
-    throw new ConfigError(
-      `run ${runId} is a run of ${sync.job}; only export runs are approved or cancelled here`,
-      { code: 'not_an_export' },
-    )
-  throw new ConfigError(`there is no run ${JSON.stringify(runId)}; "runs" lists them`, {
-    code: 'unknown_run',
+/** The export's own part of a run. @throws ConfigError `not_an_export` */
+async function exportRunOf(
+  { db }: Session,
+  { run_id, job }: { readonly run_id: string; readonly job: string },
+): Promise<ExportRun> {
+  const run = await readExportRun(db, run_id)
+  if (run) return run
+  throw new ConfigError(`run ${run_id} is a run of ${job}; only export runs are approved or cancelled here`, {
+    code: 'not_an_export',
   })
 }

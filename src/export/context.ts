@@ -3,7 +3,7 @@ import type { ConnectionConfig } from '../config/schema.ts'
 import { InterruptedError } from '../errors.ts'
 import type { IterableClient } from '../iterable/client.ts'
 import type { Clock } from '../iterable/clock.ts'
-import type { Session, Warehouse } from '../warehouse/session.ts'
+import type { Session, UseOptions, Warehouse } from '../warehouse/session.ts'
 import type { Definition } from './definition.ts'
 import type { ExportEvent } from './progress.ts'
 
@@ -26,16 +26,18 @@ export interface ExportInput {
 
 /**
  * Works with the warehouse; tells when it must be waited for. Work that needs more memory than a small engine has is
- * begun anew with more: it is one transaction, or only reads. `signal` ends it; work that must be recorded goes without.
+ * begun anew with more: it is one transaction, or only reads. With `isRepeatable` it is begun anew, too, when the
+ * connection breaks: it must find out by itself whether its transaction has happened.
  */
 export async function inSession<T>(
   { warehouse, emit }: Pick<ExportInput, 'warehouse' | 'emit'>,
   work: (session: Session) => Promise<T>,
-  signal?: AbortSignal,
+  { isRepeatable = false, signal }: Pick<UseOptions, 'isRepeatable' | 'signal'> = {},
 ): Promise<T> {
   for (;;) {
     try {
-      return await warehouse.use(work, { signal, onWait: (message) => emit({ type: 'notice', message }) })
+      const onWait = (message: string) => emit({ type: 'notice', message })
+      return await warehouse.use(work, { onWait, isRepeatable, signal })
     } catch (error) {
       if (signal?.aborted) throw new InterruptedError(undefined, { cause: error })
       if (!(await warehouse.engine.growAfter(error))) throw error

@@ -3,6 +3,7 @@ import { LineCounter, parseDocument } from 'yaml'
 import { z } from 'zod'
 import { faultsOf, pathText } from '../config/faults.ts'
 import { ConfigError } from '../errors.ts'
+import { isTooDeep, mostLevels } from '../json-depth.ts'
 import { suggestion } from '../nearest.ts'
 import { type ExportSettings, settingsSchema } from './settings.ts'
 
@@ -51,6 +52,8 @@ export function parseExportFile(text: string, file: string): RawDefinition {
     const { line, col } = lines.linePos(offset)
     return `${file}:${line}:${line === firstLine ? col + firstColumn : col}`
   }
+  if (isTooDeep(block))
+    throw new ConfigError(`${file}: the settings are nested deeper than ${mostLevels} levels`)
   const document = parseDocument(source, { lineCounter: lines, strict: true })
   const [broken] = document.errors
   if (broken) {

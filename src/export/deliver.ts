@@ -3,6 +3,8 @@ import { InterruptedError } from '../errors.ts'
 import type { IterableClient, Wait } from '../iterable/client.ts'
 import type { Clock } from '../iterable/clock.ts'
 import { IterableHttpError, isRetryable } from '../iterable/errors.ts'
+import { answerForm } from '../iterable/forms.ts'
+import { maxRateLimited, refuseLongWait } from '../iterable/retry.ts'
 import type { ExportOp } from '../state/tables.ts'
 import { type ListAnswer, type Refused, readAnswer, unattributed } from './answer.ts'
 import { bodyOf, type Envelope, endpointOf, type PlannedRow } from './body.ts'
@@ -14,6 +16,8 @@ export interface Courier {
   readonly envelope: Envelope
   /** How often a request whose outcome is unknown is sent again. */
   readonly maxRetries: number
+  /** The longest wait that an answer may ask for. */
+  readonly maxWaitMs: number
   /** Ends waits and requests. */
   readonly signal: AbortSignal
   readonly onWait: (wait: Pick<Wait, 'reason' | 'until'>) => void
@@ -93,7 +97,12 @@ async function deliverRows(
   let limited = 0
   for (;;) {
     try {
-      const answer = await client.json<ListAnswer>(endpointOf(op), { body, retry: false, signal })
+      const answer: ListAnswer = await client.json(endpointOf(op), {
+        form: answerForm,
+        body,
+        retry: false,
+        signal,
+      })
       trace.isUntouched = false
       const keys = rows.map(({ member_key }) => member_key)
       const refused =
@@ -108,6 +117,7 @@ async function deliverRows(
       }
       if (isRateLimit(error)) {
         limited += 1
+        if (limited > maxRateLimited) throw error
         await pause(courier, error, limited)
       } else if (isBatchTooLarge(error) || isBadRow(error)) {
         if (rows.length > 1) {
@@ -160,10 +170,11 @@ const isBadRow = (error: unknown): error is IterableHttpError =>
 
 /** A wait that the server asks for is honoured; ours doubles, drawn from a range. */
 async function pause(
-  { clock, random, signal, onWait }: Courier,
+  { clock, random, signal, onWait, maxWaitMs }: Courier,
   error: unknown,
   tries: number,
 ): Promise<void> {
+  refuseLongWait(error, maxWaitMs)
   const askedMs = error instanceof IterableHttpError ? error.retryAfterMs : undefined
   const mostMs = Math.min(longestDelayMs, firstDelayMs * 2 ** (tries - 1))
   const waitMs = Math.ceil(askedMs ?? mostMs * (0.5 + random() / 2))

@@ -11,12 +11,12 @@ export interface FieldReport {
 /** Compares the kinds of values with the types of `users/getFields`. */
 export function compareFields(
   sent: ReadonlyMap<string, ReadonlySet<FieldKind>>,
-  declared: Readonly<Record<string, string>>,
+  declared: ReadonlyMap<string, string>,
 ): FieldReport {
-  const created = [...sent.keys()].filter((field) => !Object.hasOwn(declared, field))
+  const created = [...sent.keys()].filter((field) => !declared.has(field))
   const conflicts = [...sent].flatMap(([field, kinds]) => {
-    const type = declared[field]
-    const takes = type === undefined ? undefined : taken[type]
+    const type = declared.get(field)
+    const takes = type === undefined ? undefined : taken.get(type)
     const wrong = takes ? [...kinds].filter((kind) => !takes.includes(kind)) : []
     return wrong.length > 0 ? [{ field, declared: type as string, sent: wrong.join(', ') }] : []
   })
@@ -24,13 +24,13 @@ export function compareFields(
 }
 
 /** The kinds of values that a declared type takes. A text may be a date, nobody can tell before Iterable does. */
-const taken: Readonly<Record<string, readonly FieldKind[]>> = {
-  string: ['string', 'date'],
-  boolean: ['boolean'],
-  long: ['long'],
-  double: ['long', 'double'],
-  date: ['date', 'string'],
-  object: ['object'],
-  nested: ['object'],
-  geo_location: ['object'],
-}
+const taken = new Map<string, readonly FieldKind[]>([
+  ['string', ['string', 'date']],
+  ['boolean', ['boolean']],
+  ['long', ['long']],
+  ['double', ['long', 'double']],
+  ['date', ['date', 'string']],
+  ['object', ['object']],
+  ['nested', ['object']],
+  ['geo_location', ['object']],
+])

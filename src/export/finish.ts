@@ -38,37 +38,40 @@ export async function finish(
   { notices, brakes, dropsPlan }: Finish,
 ): Promise<ExportReport> {
   const verified = ended.state === 'succeeded' && input.verify ? await verifyList(input, runId) : undefined
-  return inSession(input, ({ db }) =>
-    db.transaction().execute(async (trx) => {
-      const run = await readExportRun(trx, runId)
-      if (!run) throw new Error(`run ${runId} is not there: this is a fault of iterable-elt`)
-      const sums = { sent: Number(run.sent), removed: Number(run.removed), rejected: Number(run.rejected) }
-      // Who has lost the lease must not touch what the next one does.
-      const isLost = ended.error?.code === 'lease_lost'
-      const state = isLost ? await stateOf(trx, runId) : undefined
-      const judged =
-        state === 'cancelled'
-          ? { ...ended, state }
-          : judge(ended, { ...sums, refused: Number(run.refused) }, input)
-      const text = judged.listsRejects
-        ? `${judged.error?.text}: ${await firstRejects(trx, runId)}`
-        : judged.error?.text
-      const error = judged.error ? { code: judged.error.code, text: text ?? '' } : undefined
-      const counts = await countBatches(trx, runId)
-      if (!isLost && judged.state !== 'held') {
-        if (dropsPlan) {
-          await dropPlan(trx, runId)
-          await updateExportRun(trx, runId, { phase: 'done' })
+  return inSession(
+    input,
+    ({ db }) =>
+      db.transaction().execute(async (trx) => {
+        const run = await readExportRun(trx, runId)
+        if (!run) throw new Error(`run ${runId} is not there: this is a fault of iterable-elt`)
+        const sums = { sent: Number(run.sent), removed: Number(run.removed), rejected: Number(run.rejected) }
+        // Who has lost the lease must not touch what the next one does.
+        const isLost = ended.error?.code === 'lease_lost'
+        const state = isLost ? await stateOf(trx, runId) : undefined
+        const judged =
+          state === 'cancelled'
+            ? { ...ended, state }
+            : judge(ended, { ...sums, refused: Number(run.refused) }, input)
+        const text = judged.listsRejects
+          ? `${judged.error?.text}: ${await firstRejects(trx, runId)}`
+          : judged.error?.text
+        const error = judged.error ? { code: judged.error.code, text: text ?? '' } : undefined
+        const counts = await countBatches(trx, runId)
+        if (!isLost && judged.state !== 'held') {
+          if (dropsPlan) {
+            await dropPlan(trx, runId)
+            await updateExportRun(trx, runId, { phase: 'done' })
+          }
+          await endRun(trx, runId, { state: judged.state, now: input.clock.now(), error })
+          await trx
+            .updateTable('runs')
+            .set({ api_calls: input.client.calls })
+            .where('run_id', '=', runId)
+            .execute()
         }
-        await endRun(trx, runId, { state: judged.state, now: input.clock.now(), error })
-        await trx
-          .updateTable('runs')
-          .set({ api_calls: input.client.calls })
-          .where('run_id', '=', runId)
-          .execute()
-      }
-      return reportOf(judged, error, { run, sums, batches: counts.acked, brakes, notices, verified })
-    }),
+        return reportOf(judged, error, { run, sums, batches: counts.acked, brakes, notices, verified })
+      }),
+    { isRepeatable: true },
   )
 }
 

@@ -111,19 +111,22 @@ async function importWorkflow(input: ImportInput): Promise<Import> {
   }
 
   function noteTaskKey(path: string, key: string, value: unknown): void {
-    const became: Readonly<Record<string, string>> = {
-      database: 'left out: name the schema in the query (the tables must be in this warehouse)',
-      engine: `left out: the query must be SQL of this warehouse${value === 'hive' ? ', Hive differs most' : ''}`,
-      priority: 'left out: exports have no priority',
-      retry: 'left out: requests are repeated by themselves',
-      job_retry: 'left out: requests are repeated by themselves',
-      preview: 'left out: see --dry-run',
-      create_table: 'left out: an export makes no table',
-      insert_into: 'left out: an export writes no table',
-      download_file: 'left out: an export writes no file',
-      store_last_results: 'left out: $last_success_time and the table runs take its place',
-    }
-    if (became[key]) note(path, key, value, became[key])
+    const became = new Map<string, string>(
+      Object.entries({
+        database: 'left out: name the schema in the query (the tables must be in this warehouse)',
+        engine: `left out: the query must be SQL of this warehouse${value === 'hive' ? ', Hive differs most' : ''}`,
+        priority: 'left out: exports have no priority',
+        retry: 'left out: requests are repeated by themselves',
+        job_retry: 'left out: requests are repeated by themselves',
+        preview: 'left out: see --dry-run',
+        create_table: 'left out: an export makes no table',
+        insert_into: 'left out: an export writes no table',
+        download_file: 'left out: an export writes no file',
+        store_last_results: 'left out: $last_success_time and the table runs take its place',
+      }),
+    )
+    const text = became.get(key)
+    if (text !== undefined) note(path, key, value, text)
   }
 
   async function queryOf(task: Block, path: string): Promise<string> {

@@ -2,6 +2,7 @@
 import { ConfigError, messageOf } from '../errors.ts'
 import type { IterableClient } from '../iterable/client.ts'
 import { isRetryable } from '../iterable/errors.ts'
+import { fieldsForm, listsForm } from '../iterable/forms.ts'
 import type { Definition } from './definition.ts'
 import { compareFields, type FieldReport } from './fields.ts'
 import type { ExportEvent } from './progress.ts'
@@ -29,13 +30,8 @@ export async function inspectList(
 
 async function listName({ client, definition, signal }: Input): Promise<string | undefined> {
   const { list_id } = definition.settings
-  const { lists = [] } = await client.json<{ lists?: { id: number; name?: string; listType?: string }[] }>(
-    'lists',
-    {
-      signal,
-    },
-  )
-  const list = lists.find(({ id }) => Number(id) === list_id)
+  const { lists } = await client.json('lists', { form: listsForm, signal })
+  const list = lists.find(({ id }) => id === list_id)
   if (!list) {
     throw new ConfigError(
       `export "${definition.name}": there is no list ${list_id} in this project; check list_id, and that the API key belongs to the project of the list`,
@@ -48,7 +44,7 @@ async function listName({ client, definition, signal }: Input): Promise<string |
       { code: 'dynamic_list' },
     )
   }
-  return list.name
+  return list.name ?? undefined
 }
 
 async function fieldReport(
@@ -57,8 +53,8 @@ async function fieldReport(
 ): Promise<FieldReport> {
   if (fields.size === 0) return { created: [], conflicts: [] }
   try {
-    const answer = await client.json<{ fields?: Record<string, string> }>('user_fields', { signal })
-    return compareFields(fields, answer.fields ?? {})
+    const answer = await client.json('user_fields', { form: fieldsForm, signal })
+    return compareFields(fields, new Map(Object.entries(answer.fields)))
   } catch (error) {
     if (signal.aborted || !isRetryable(error)) throw error
     emit({ type: 'notice', message: `fields could not be compared with Iterable's (${messageOf(error)})` })

@@ -1,11 +1,13 @@
 /** Treasure Data's examples are no JSON: unquoted keys, missing commas, comments. What they mean is clear all the same. */
 import { ConfigError } from '../errors.ts'
+import { isTooDeep } from '../json-depth.ts'
 
 const token =
   /\s+|(?:#|\/\/)[^\n]*|(?<string>"(?:\\.|[^"\\])*"|'(?:\\.|[^'\\])*')|(?<mark>[{}[\]:,=])|(?<word>[^\s{}[\]:,="'#]+)/y
 
 /** Reads an object written as JSON, or nearly so. @throws ConfigError that never shows the text: it holds a key. */
 export function parseLooseObject(text: string): Readonly<Record<string, unknown>> {
+  if (isTooDeep(text)) throw unreadable()
   const exact = tryJson(text)
   if (exact !== undefined) return exact
   const tokens = tokensOf(text)
@@ -22,7 +24,8 @@ export function parseLooseObject(text: string): Readonly<Record<string, unknown>
   }
 
   function readObject(): Record<string, unknown> {
-    const object: Record<string, unknown> = {}
+    // Without a prototype: `__proto__` is a name like any other.
+    const object = Object.create(null) as Record<string, unknown>
     for (;;) {
       while (peek()?.mark === ',') take()
       const key = take()

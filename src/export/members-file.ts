@@ -2,11 +2,12 @@
 import { createWriteStream } from 'node:fs'
 import { mkdir, rm } from 'node:fs/promises'
 import { join } from 'node:path'
-import { createInterface } from 'node:readline'
-import { Readable } from 'node:stream'
 import { pipeline } from 'node:stream/promises'
 import type { ProjectType } from '../catalog/index.ts'
+import { TransientError } from '../errors.ts'
 import type { IterableClient } from '../iterable/client.ts'
+import { sizeForm } from '../iterable/forms.ts'
+import { memberLines } from '../iterable/members.ts'
 import type { Warehouse } from '../warehouse/session.ts'
 import { literal } from '../warehouse/sql.ts'
 
@@ -33,24 +34,44 @@ export async function readMembers(input: MembersInput): Promise<MembersFile> {
   const file = join(directory, 'members.tsv')
   const query = { listId, preferUserId: byUserId || projectType === 'userId' }
   const { body } = await client.request('list_users', { query, signal })
-  const lines = createInterface({ input: Readable.from(body), crlfDelay: Number.POSITIVE_INFINITY })
+  let count = 0
   await pipeline(
-    lines,
-    async function* (names: AsyncIterable<string>) {
-      for await (const name of names) {
-        const identifier = name.trim()
-        if (identifier === '') continue
-        const isEmail = projectType !== 'userId' && identifier.includes('@')
-        const key = isEmail ? `e:${identifier.toLowerCase()}` : `u:${identifier}`
-        yield `${key.replaceAll('\t', ' ')}\t${JSON.stringify(isEmail ? { email: identifier } : { userId: identifier })}\n`
+    memberLines(body, { isEmailProject: projectType === 'email' }),
+    async function* (portions: AsyncIterable<readonly string[]>) {
+      for await (const lines of portions) {
+        count += lines.length
+        yield lines.map((line) => memberRow(line.trim(), projectType)).join('')
       }
     },
     createWriteStream(file),
   )
+  await refuseShortList(input, count)
   return {
     select:
       `select member_key, any_value(payload) as payload from read_csv(${literal(file)}, columns = {'member_key': 'varchar', ` +
       `'payload': 'varchar'}, auto_detect = false, header = false, delim = '\\t', quote = '', escape = '') group by member_key`,
     [Symbol.asyncDispose]: () => rm(directory, { recursive: true, force: true }),
   }
+}
+
+function memberRow(identifier: string, projectType: ProjectType): string {
+  const isEmail = projectType !== 'userId' && identifier.includes('@')
+  const key = isEmail ? `e:${identifier.toLowerCase()}` : `u:${identifier}`
+  return `${key.replaceAll('\t', ' ')}\t${JSON.stringify(isEmail ? { email: identifier } : { userId: identifier })}\n`
+}
+
+/** What of a list may be missing: people come and go while it is read. */
+const tolerated = 0.9
+
+/**
+ * An answer has no end that could be told from a cut: the list's own size says whether it is whole.
+ * @throws TransientError with code `list_shrunk`.
+ */
+async function refuseShortList({ client, listId, signal }: MembersInput, read: number): Promise<void> {
+  const size = await client.json('list_size', { form: sizeForm, path: { listId }, signal })
+  if (read >= size * tolerated) return
+  throw new TransientError(
+    'list_shrunk',
+    `list ${listId} came back with ${read} members, but Iterable counts ${size}; nothing was planned upon it`,
+  )
 }

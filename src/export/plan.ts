@@ -11,6 +11,9 @@ import { cutBatches } from './cut.ts'
 import { type ExportSettings, isTracked } from './settings.ts'
 import { readStage, type Staged, stageColumns } from './stage.ts'
 
+/** From so many rows on, statistics pay. */
+const worthCounting = 1_000
+
 /** What a row that only names a person takes at most. */
 const identifierBytes = 300
 
@@ -47,6 +50,7 @@ export async function makePlan(
 ): Promise<PlanCounts> {
   const { settings } = input
   const work = new Work(session, trx, input)
+  await session.forBulk(trx)
   await work.load()
   await work.markDuplicates()
   if (isTracked(settings)) await work.markRefusedBefore()
@@ -54,6 +58,7 @@ export async function makePlan(
   const members = isTracked(settings) ? await work.count(`select count(*) as n from ${work.managed}`) : 0
   await work.freeze(settings)
   await cutBatches(session, trx, input.runId)
+  await work.countRows(members)
   return work.counts(members)
 }
 
@@ -99,8 +104,14 @@ class Work {
       stageColumns,
       readStage(this.#input.staged.file),
     )
-    const columns = ['seq', 'member_key', 'hash', 'code']
-    await this.#session.readyForJoins(this.#trx, { table: this.#staging, columns })
+  }
+
+  /** What is asked for by key while the plan is sent. */
+  async countRows(members: number): Promise<void> {
+    const tables: readonly (keyof StateDatabase)[] =
+      members > 0 ? ['plan', 'batches', 'members'] : ['plan', 'batches']
+    if (members + this.#input.staged.rows < worthCounting) return
+    for (const table of tables) await this.#session.analyze(this.#trx, this.#table(table))
   }
 
   /** Who comes again is marked, the first row of each person goes on. */

@@ -8,28 +8,30 @@ import { checkDefinition, type Definition } from './definition.ts'
 import { parseLooseObject } from './loose-json.ts'
 
 /** Our name of each setting, by any spelling in lower case. */
-const spellings: Readonly<Record<string, string>> = {
-  type: 'type',
-  api_key: 'api_key',
-  apikey: 'api_key',
-  region: 'region',
-  base_url: 'base_url',
-  project_type: 'project_type',
-  action: 'action',
-  mode: 'action',
-  list_id: 'list_id',
-  listid: 'list_id',
-  campaign_id: 'campaign_id',
-  campaignid: 'campaign_id',
-  channel_unsubscribe: 'channel_unsubscribe',
-  channel_unsubcribe: 'channel_unsubscribe',
-  channelunsubscribe: 'channel_unsubscribe',
-  skip_invalid_data: 'skip_invalid_data',
-  skip_on_invalid_records: 'skip_invalid_data',
-  skip_on_invalid_record: 'skip_invalid_data',
-  skip_invalid_records: 'skip_invalid_data',
-  update_existing_users_only: 'update_existing_users_only',
-}
+const spellings = new Map<string, string>(
+  Object.entries({
+    type: 'type',
+    api_key: 'api_key',
+    apikey: 'api_key',
+    region: 'region',
+    base_url: 'base_url',
+    project_type: 'project_type',
+    action: 'action',
+    mode: 'action',
+    list_id: 'list_id',
+    listid: 'list_id',
+    campaign_id: 'campaign_id',
+    campaignid: 'campaign_id',
+    channel_unsubscribe: 'channel_unsubscribe',
+    channel_unsubcribe: 'channel_unsubscribe',
+    channelunsubscribe: 'channel_unsubscribe',
+    skip_invalid_data: 'skip_invalid_data',
+    skip_on_invalid_records: 'skip_invalid_data',
+    skip_on_invalid_record: 'skip_invalid_data',
+    skip_invalid_records: 'skip_invalid_data',
+    update_existing_users_only: 'update_existing_users_only',
+  }),
+)
 
 const connectionKeys = ['api_key', 'region', 'base_url', 'project_type'] as const
 
@@ -44,23 +46,23 @@ export interface ResultSettings {
 export function readResult(given: string | object): ResultSettings {
   const raw =
     typeof given === 'string' ? parseLooseObject(given) : (given as Readonly<Record<string, unknown>>)
-  const named: Record<string, unknown> = {}
+  const named = new Map<string, unknown>()
   for (const [key, value] of Object.entries(raw)) {
-    const name = spellings[key.trim().toLowerCase().replaceAll('-', '_')]
+    const name = spellings.get(key.trim().toLowerCase().replaceAll('-', '_'))
     if (name === undefined) {
       throw new ConfigError(
-        `result: unknown setting ${JSON.stringify(key)}${suggestion(key, [...new Set(Object.values(spellings))])}`,
+        `result: unknown setting ${JSON.stringify(key)}${suggestion(key, [...new Set(spellings.values())])}`,
         {
           code: 'usage',
         },
       )
     }
-    if (Object.hasOwn(named, name)) {
+    if (named.has(name)) {
       throw new ConfigError(`result: ${name} is given twice, under two spellings`, { code: 'usage' })
     }
-    if (value !== null && value !== '') named[name] = value
+    if (value !== null && value !== '') named.set(name, value)
   }
-  const { type, action, ...rest } = named
+  const { type, action, ...rest } = Object.fromEntries(named)
   if (type !== undefined && String(type).toLowerCase() !== 'iterable') {
     throw new ConfigError(`result: the type is ${JSON.stringify(type)}, only "iterable" is known here`, {
       code: 'usage',

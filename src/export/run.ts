@@ -52,32 +52,29 @@ export async function runExport(input: ExportInput): Promise<ExportReport> {
 /** What `runExport` would do, with nothing sent and nothing left behind. */
 export async function planExport(input: ExportInput): Promise<ExportPlan> {
   const notices: string[] = []
-  await inSession(input, prepare, input.signal)
+  await inSession(input, prepare)
   const now = input.clock.now()
   await using staged = await stage(input, now)
   const destination = await inspectList(input, staged.fields)
   let plan: ExportPlan | undefined
-  await inSession(
-    input,
-    (session) =>
-      session.db
-        .transaction()
-        .execute(async (trx) => {
-          const planned = await planIn(session, trx, input, {
-            staged,
-            destination,
-            now,
-            notices,
-            adopted: undefined,
-          })
-          plan = await readPlan(trx, input, { ...planned, destination, notices })
-          throw new Undone()
+  const plans = (session: Session) =>
+    session.db
+      .transaction()
+      .execute(async (trx) => {
+        const planned = await planIn(session, trx, input, {
+          staged,
+          destination,
+          now,
+          notices,
+          adopted: undefined,
         })
-        .catch((error: unknown) => {
-          if (!(error instanceof Undone)) throw error
-        }),
-    input.signal,
-  )
+        plan = await readPlan(trx, input, { ...planned, destination, notices })
+        throw new Undone()
+      })
+      .catch((error: unknown) => {
+        if (!(error instanceof Undone)) throw error
+      })
+  await inSession(input, plans, { signal: input.signal })
   return plan as ExportPlan
 }
 
@@ -103,7 +100,6 @@ export async function lockList({
 async function prepare(session: Session): Promise<void> {
   await migrate(session)
   await session.ensureIndex('plan', ['run_id', 'seq'])
-  await session.ensureIndex('batches', ['run_id', 'batch_no'])
   await session.ensureIndex('members', ['export', 'list_id', 'member_key'])
   await session.ensureIndex('export_rejects', ['export', 'list_id', 'member_key'])
 }
@@ -112,28 +108,24 @@ async function prepare(session: Session): Promise<void> {
 async function lookBack(input: ExportInput): Promise<ExportRun | undefined> {
   const { definition, clock, emit, warehouse } = input
   const unstaged: string[] = []
-  const found = await inSession(
-    input,
-    async (session) => {
-      await prepare(session)
-      return session.db.transaction().execute(async (trx) => {
-        const now = clock.now()
-        let open: ExportRun | undefined
-        for (const run of await readOpenRuns(trx, definition.name)) {
-          const why = open ? 'replaced by a later run' : reasonToDrop(run, definition, now)
-          if (why === undefined) open = run
-          else {
-            await giveUp(trx, run, { now, why })
-            if (run.phase === 'querying') unstaged.push(run.run_id)
-            if (run.phase === 'sending')
-              emit({ type: 'notice', message: `the interrupted run ${run.run_id} was given up: ${why}` })
-          }
+  const found = await inSession(input, async (session) => {
+    await prepare(session)
+    return session.db.transaction().execute(async (trx) => {
+      const now = clock.now()
+      let open: ExportRun | undefined
+      for (const run of await readOpenRuns(trx, definition.name)) {
+        const why = open ? 'replaced by a later run' : reasonToDrop(run, definition, now)
+        if (why === undefined) open = run
+        else {
+          await giveUp(trx, run, { now, why })
+          if (run.phase === 'querying') unstaged.push(run.run_id)
+          if (run.phase === 'sending')
+            emit({ type: 'notice', message: `the interrupted run ${run.run_id} was given up: ${why}` })
         }
-        return open
-      })
-    },
-    input.signal,
-  )
+      }
+      return open
+    })
+  })
   for (const runId of unstaged) await removeStage(warehouse, runId)
   return found
 }
@@ -198,7 +190,7 @@ async function runAnew(input: ExportInput): Promise<ExportReport> {
           const planned = await planIn(session, trx, input, { staged, destination, now, notices, adopted })
           return settle(trx, input, planned, destination, now)
         }),
-      input.signal,
+      { signal: input.signal },
     )
   } catch (error) {
     return finish(input, runId, endOf(error), { notices, brakes: [], dropsPlan: true })
@@ -310,6 +302,7 @@ export async function sendRun(
       maxRejectPercent: settings.max_reject_percent ?? 5,
       courier: {
         ...{ client, clock, random, envelope, signal: grace, maxRetries: connection.max_retries },
+        maxWaitMs: connection.timeouts.wait,
         onWait: (wait) => emit({ type: 'wait', ...wait }),
         learned: { maxRows: Number.POSITIVE_INFINITY, taken: 0, poisoned: 0 },
       },

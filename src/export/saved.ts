@@ -141,6 +141,9 @@ function attempt(name: string, raw: RawDefinition): Pick<SavedExport, 'definitio
   try {
     return { definition: checkDefinition(name, raw), error: undefined }
   } catch (error) {
+    // Nested so deep that a function of the check ran out of stack.
+    if (error instanceof RangeError)
+      return { definition: undefined, error: 'the settings are nested too deep' }
     if (!(error instanceof ConfigError)) throw error
     return { definition: undefined, error: error.message }
   }

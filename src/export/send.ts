@@ -3,9 +3,11 @@
  * claim of the next ones, so a DuckDB file is held only for that moment, and state never runs ahead of Iterable.
  */
 import { createHash } from 'node:crypto'
+import { setTimeout as delay } from 'node:timers/promises'
 import type { Transaction } from 'kysely'
 import { InterruptedError, UserError } from '../errors.ts'
 import {
+  ackedAmong,
   type Batch,
   countBatches,
   markAcked,
@@ -47,7 +49,11 @@ export interface SendInput {
 
 /** Batches on their way at once: as many as a second of the documented pace lets through, and some more. */
 const lanes = 8
-/** So many answers are recorded together, while the others are still on their way. */
+/**
+ * An answer is recorded when it comes: what a crash takes with it goes out again. Others that come within this moment,
+ * up to so many, are recorded with it.
+ */
+const lingerMs = 50
 const recordedTogether = lanes / 2
 /** With fewer rows, a share of refusals says nothing while sending. */
 export const rowsBeforeVerdict = 500
@@ -74,15 +80,18 @@ async function sendBatches(input: SendInput, flying: Flying): Promise<void> {
     const results = flying.landed()
     failure ??= results.flatMap((result) => ('error' in result ? [result.error] : []))[0]
     const free = failure || verdict || stop.aborted ? 0 : lanes - flying.batches.length
-    const step = await inSession(input, (session) =>
-      session.db.transaction().execute(async (trx) => {
-        if (!(await holdsLease(trx, owner.runId, input.token))) throw leaseLost(owner)
-        await record(trx, input, results)
-        // Thrown only when everything that Iterable acknowledged is committed.
-        const tooMany = await verdictOnRefusals(trx, input)
-        const claimed = free > 0 && !tooMany ? await claim(trx, input, flying.batches, free) : []
-        return { tooMany, claimed, progress: await progressOf(trx, owner.runId) }
-      }),
+    const step = await inSession(
+      input,
+      (session) =>
+        session.db.transaction().execute(async (trx) => {
+          if (!(await holdsLease(trx, owner.runId, input.token))) throw leaseLost(owner)
+          await record(trx, input, await unrecorded(trx, owner, results))
+          // Thrown only when everything that Iterable acknowledged is committed.
+          const tooMany = await verdictOnRefusals(trx, input)
+          const claimed = free > 0 && !tooMany ? await claim(trx, input, flying.batches, free) : []
+          return { tooMany, claimed, progress: await progressOf(trx, owner.runId) }
+        }),
+      { isRepeatable: true },
     )
     verdict ??= step.tooMany
     if (step.progress) input.emit(step.progress)
@@ -93,8 +102,23 @@ async function sendBatches(input: SendInput, flying: Flying): Promise<void> {
       if (step.progress?.batchesDone === step.progress?.batches) return
       throw new InterruptedError('interrupted; the next run of this export goes on where this one stopped')
     }
-    await flying.landing(recordedTogether)
+    await flying.landing(1)
+    await Promise.race([flying.landing(recordedTogether), delay(lingerMs)])
   }
+}
+
+/** Answers that are not in the outbox yet: the connection may have broken after the commit that holds them. */
+async function unrecorded(
+  trx: Transaction<StateDatabase>,
+  { runId }: Owner,
+  results: readonly Result[],
+): Promise<readonly Result[]> {
+  const acked = await ackedAmong(
+    trx,
+    runId,
+    results.map(({ batch }) => Number(batch.batch_no)),
+  )
+  return results.filter(({ batch }) => !acked.has(Number(batch.batch_no)))
 }
 
 /** Requests under way. */
@@ -214,16 +238,24 @@ async function record(
   for (const { batch, ...answer } of answered.filter((one) => !clean.includes(one))) {
     await markAcked(trx, [batch], { refused: answer.rejected.length, left_out: answer.left.length }, now)
   }
-  await recordRefusals(trx, owner, ranges, rejected, now)
+  const keys = answered.flatMap((answer) => answer.keys)
+  await recordRefusals(trx, owner, keys, rejected, now)
   if (isTracked) {
     const refusedSeqs = [...rejected, ...left].map(({ row }) => row.seq)
-    await acknowledgeMembers(trx, owner, { op, ranges, refusedSeqs, keepsRemoved: action === 'remove', now })
+    const refusedKeys = new Set([...rejected, ...left].map(({ row }) => row.member_key))
+    await acknowledgeMembers(trx, owner, {
+      ...{ op, ranges, refusedSeqs, now },
+      keys: keys.filter((key) => !refusedKeys.has(key)),
+      keepsRemoved: action === 'remove',
+    })
     // An earlier try, whose answer was lost, may have done what this one was refused.
     const doubtful = answered
       .filter(({ isRepeated }) => isRepeated)
       .flatMap(({ rejected, left }) => [...rejected, ...left])
     const doubtfulRanges = doubtful.map(({ row: { seq } }) => ({ first: Number(seq), last: Number(seq) }))
-    if (doubtful.length > 0) await doubtMembers(trx, owner, { op, ranges: doubtfulRanges, now })
+    const doubtfulKeys = doubtful.map(({ row }) => row.member_key)
+    if (doubtful.length > 0)
+      await doubtMembers(trx, owner, { op, ranges: doubtfulRanges, keys: doubtfulKeys, now })
   }
   const rows = answered.reduce((sum, answer) => sum + answer.rows, 0)
   const taken = rows - rejected.length - left.length
@@ -240,6 +272,7 @@ async function record(
 interface Judged {
   readonly batch: Batch
   readonly rows: number
+  readonly keys: readonly string[]
   readonly rejected: readonly RefusedRow[]
   readonly left: readonly RefusedRow[]
   readonly isRepeated: boolean
@@ -253,6 +286,7 @@ function judged({ batch, rows, refused, isRepeated }: Claimed & Delivered, { env
   return {
     batch,
     rows: rows.length,
+    keys: rows.map(({ member_key }) => member_key),
     isRepeated,
     rejected: verdicts.filter(({ kind }) => kind === 'rejected'),
     left: verdicts.filter(({ kind }) => kind === 'skipped'),

@@ -2,12 +2,11 @@
 import { type FileHandle, mkdir, open, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { ProjectType } from '../catalog/index.ts'
-import { InterruptedError } from '../errors.ts'
 import type { Session, Warehouse } from '../warehouse/session.ts'
 import { literal } from '../warehouse/sql.ts'
 import { sweepAll } from '../warehouse/sweep.ts'
 import { type Mapping, mapColumns } from './mapping.ts'
-import { ExactNumber } from './numbers.ts'
+import { ExactNumber } from './number.ts'
 import { payloadBuilder, rowText } from './payload.ts'
 import type { ExportSettings } from './settings.ts'
 
@@ -53,7 +52,6 @@ export async function stageRows(input: StageInput): Promise<Staged> {
         const staged = await warehouse.use((session) => writeRows(session, file, input), { signal, onWait })
         return { ...staged, file, [Symbol.asyncDispose]: dispose }
       } catch (error) {
-        if (signal.aborted) throw new InterruptedError(undefined, { cause: error })
         // Nothing of this attempt counts; a query that needs more memory than a small engine has begins anew.
         if (!(await warehouse.engine.growAfter(error))) throw error
       }
@@ -137,7 +135,7 @@ async function writeRows(
 function addKind(kinds: Set<FieldKind>, value: unknown, isDate: boolean): void {
   if (value === null || value === undefined) return
   if (Array.isArray(value)) for (const item of value.slice(0, 10)) addKind(kinds, item, isDate)
-  else if (value instanceof ExactNumber) kinds.add(value.isWhole ? 'long' : 'double')
+  else if (value instanceof ExactNumber) kinds.add(value.text.includes('.') ? 'double' : 'long')
   else if (typeof value === 'object') kinds.add('object')
   else if (typeof value === 'boolean') kinds.add('boolean')
   else if (typeof value === 'number') kinds.add(Number.isInteger(value) ? 'long' : 'double')

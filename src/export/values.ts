@@ -1,7 +1,9 @@
 /** From a value of the database to the JSON that Iterable understands (reverse-etl.md C.5). */
+import { randomUUID } from 'node:crypto'
+import { isTooDeep, mostLevels } from '../json-depth.ts'
 import type { ValueType } from '../warehouse/select.ts'
 import { BadValue } from './bad-value.ts'
-import { ExactNumber, exactDouble, exactNumber } from './numbers.ts'
+import { ExactNumber, numberOf } from './number.ts'
 
 export type Converter = (value: unknown) => unknown
 
@@ -26,9 +28,13 @@ export function converterOf(type: ValueType): Converter | undefined {
       return convert && ((value) => mapValues(value as object, () => convert))
     }
     case 'struct': {
-      const converters = mapValues(type.fields, () => (field) => converterOf(field as ValueType))
-      if (Object.values(converters).some((converter) => converter === undefined)) return undefined
-      return (value) => mapValues(value as object, (name) => converters[name] as Converter)
+      const converters = new Map<string, Converter>()
+      for (const [name, field] of Object.entries(type.fields)) {
+        const convert = converterOf(field)
+        if (!convert) return undefined
+        converters.set(name, convert)
+      }
+      return (value) => mapValues(value as object, (name) => converters.get(name) as Converter)
     }
     default:
       return scalars[type.kind]
@@ -38,9 +44,17 @@ export function converterOf(type: ValueType): Converter | undefined {
 const scalars: Readonly<
   Record<Exclude<ValueType['kind'], 'list' | 'map' | 'struct' | 'unsupported'>, Converter>
 > = {
-  integer: (value) => (typeof value === 'number' ? value : exactNumber(String(value))),
-  decimal: (value) => exactNumber(value as string),
-  double: (value) => exactDouble(value as number),
+  integer: (value) => numberOf(String(value)),
+  decimal(value) {
+    const text = value as string
+    if (!/^-?[\d.]+$/.test(text)) throw new BadValue('not_a_number', `${text} is no number in JSON`)
+    return numberOf(text)
+  },
+  double(value) {
+    const number = value as number
+    if (!Number.isFinite(number)) throw new BadValue('not_a_number', `${number} is no number in JSON`)
+    return number === 0 ? 0 : number
+  },
   boolean: (value) => value,
   text: (value) => wellFormed(value as string),
   timestamp: (value) => timestampText(value as number),
@@ -58,68 +72,37 @@ const dateText = (ms: number): string => isoText(ms).slice(0, 10)
 
 function isoText(ms: number): string {
   const iso = Number.isFinite(ms) ? new Date(ms).toISOString() : ''
-  if (/^\d{4}-/.test(iso) && !iso.startsWith('0000')) return iso
-  throw new BadValue('date_out_of_range', 'a date that is infinite or outside the years 1 to 9999')
+  if (/^\d{4}-/.test(iso)) return iso
+  throw new BadValue('date_out_of_range', 'a date that is infinite or outside the years 0 to 9999')
 }
 
-/** Deeper values are no data, and would overflow the stack of whoever reads them. */
-const deepest = 1_000
+/** No text of anybody's is this. */
+const unlikely = randomUUID()
 
-/** JSON text of the query, parsed. @throws BadValue for text that is none, or that holds what cannot be sent. */
+/** A string of JSON, or a number. */
+const stringOrNumber = /"(?:[^"\\]|\\.)*"|-?\d+(?:\.\d+)?(?:[eE][+-]?\d+)?/g
+/** The only texts in which a number may have more digits than a double, or be too large for one. */
+const longOrPowerful = /\d[\d.]{15}|\d[eE]/
+
+/** JSON text, parsed. @throws BadValue for text that is none, and for numbers that would become others. */
 export function parseJson(text: string): unknown {
-  if (isTooDeep(text)) throw new BadValue('too_deep', `JSON that is nested deeper than ${deepest} levels`)
+  if (isTooDeep(text)) throw new BadValue('too_deep', `JSON nested deeper than ${mostLevels} levels`)
+  const marks = new Map<string, ExactNumber>()
+  let exact = text
+  if (longOrPowerful.test(text)) {
+    exact = text.replace(stringOrNumber, (token) => {
+      if (token.startsWith('"')) return token
+      const number = numberOf(token)
+      if (typeof number === 'number') return token
+      const mark = `${unlikely} ${marks.size}`
+      marks.set(mark, number)
+      return JSON.stringify(mark)
+    })
+  }
   try {
-    return exactJson(text)
-  } catch (error) {
-    if (error instanceof SyntaxError) throw new BadValue('invalid_json', 'text that is no JSON')
-    throw error
-  }
-}
-
-/** JSON text, parsed with its numbers as `exactNumber` has them. */
-export function exactJson(text: string): unknown {
-  const value: unknown = JSON.parse(text)
-  // Numbers of 15 digits are exact in any case; others are rare, so only such a text is read once more.
-  return /\d[\d.]{15}|\d[eE]/.test(text) ? new ExactJson(text).value() : value
-}
-
-function isTooDeep(text: string): boolean {
-  if (text.length <= deepest) return false
-  let depth = 0
-  let isString = false
-  for (let at = 0; at < text.length; at += 1) {
-    const character = text[at]
-    if (character === '\\') at += 1
-    else if (character === '"') isString = !isString
-    else if (isString) continue
-    else if (character === '[' || character === '{') depth += 1
-    else if (character === ']' || character === '}') depth -= 1
-    if (depth > deepest) return true
-  }
-  return false
-}
-
-/** Reads JSON that is known to be valid and not deep: `JSON.parse` rounds numbers before anybody can see them. */
-class ExactJson {
-  readonly #tokens: RegExp = /[{}[\]]|"[^"\\]*(?:\\.[^"\\]*)*"|[^\s,:[\]{}"]+/g
-  readonly #text: string
-
-  constructor(text: string) {
-    this.#text = text
-  }
-
-  #next(): string {
-    return this.#tokens.exec(this.#text)?.[0] ?? ''
-  }
-
-  value(token = this.#next()): unknown {
-    if (token === '{') return Object.fromEntries(this.#until('}', (key) => [JSON.parse(key), this.value()]))
-    if (token === '[') return [...this.#until(']', (item) => this.value(item))]
-    return /^[-\d]/.test(token) ? exactNumber(token) : JSON.parse(token)
-  }
-
-  *#until<T>(end: string, read: (token: string) => T): Iterable<T> {
-    for (let token = this.#next(); token !== end; token = this.#next()) yield read(token)
+    return JSON.parse(exact, marks.size > 0 ? (_, value) => marks.get(value) ?? value : undefined)
+  } catch {
+    throw new BadValue('invalid_json', 'text that is no JSON')
   }
 }
 
@@ -137,8 +120,8 @@ export const wellFormed = (text: string): string =>
 /** JSON with sorted keys: the same value has the same text. */
 export function canonical(value: unknown): string {
   if (typeof value === 'string') return JSON.stringify(wellFormed(value))
-  if (value === null || typeof value !== 'object') return JSON.stringify(value)
   if (value instanceof ExactNumber) return value.text
+  if (value === null || typeof value !== 'object') return JSON.stringify(value)
   if (Array.isArray(value)) return `[${value.map(canonical).join(',')}]`
   const entries = Object.entries(value).sort(([a], [b]) => (a < b ? -1 : 1))
   return `{${entries.map(([name, item]) => `${JSON.stringify(name)}:${canonical(item)}`).join(',')}}`

@@ -1,8 +1,10 @@
+import type { z } from 'zod'
 import { ConfigError, UserError } from '../errors.ts'
 import type { Call, CallRecord, IterableResponse, Wait } from './call.ts'
 import { type Clock, systemClock } from './clock.ts'
 import { type EndpointName, endpoints } from './endpoints.ts'
 import { MalformedResponseError } from './errors.ts'
+import { checked, shown } from './forms.ts'
 import { createPacer, type Pacer, type RateLimits, withPace } from './pace.ts'
 import { withRetry } from './retry.ts'
 import { createAgent, overHttp } from './send.ts'
@@ -23,10 +25,16 @@ export interface ClientOptions {
   readonly rate_limits?: RateLimits | undefined
   /**
    * Milliseconds to wait for the head of an answer (default 15 min; 2 min at most where an endpoint is not slow)
-   * and for the next bytes of its body (default 60 s).
+   * and for the next bytes of its body (default 60 s); in which at least a kilobyte of a body must come (default 5 min);
+   * that an answer may ask to wait for (default 15 min).
    */
   readonly timeouts?:
-    | { readonly headers?: number | undefined; readonly body?: number | undefined }
+    | {
+        readonly headers?: number | undefined
+        readonly body?: number | undefined
+        readonly trickle?: number | undefined
+        readonly wait?: number | undefined
+      }
     | undefined
   /** How often a failed request is sent again (default 6); answers 429 are counted apart. */
   readonly max_retries?: number | undefined
@@ -62,14 +70,19 @@ export interface RequestOptions {
   readonly retry?: boolean | undefined
 }
 
+export interface JsonOptions<T> extends RequestOptions {
+  /** What the answer must be like; without it anything that is JSON is taken, as `unknown`. */
+  readonly form?: z.ZodType<T> | undefined
+}
+
 export interface IterableClient extends AsyncDisposable {
   /**
    * Sends one request of the endpoint table: paced, and retried until the head of the answer is a success; the
    * body streams. Throws IterableHttpError, UnreachableError, TransferError or InterruptedError.
    */
   request(endpoint: EndpointName, options?: RequestOptions): Promise<IterableResponse>
-  /** The same with the whole body parsed (at most 64 MB); a body that breaks off is asked for again. */
-  json<T>(endpoint: EndpointName, options?: RequestOptions): Promise<T>
+  /** The same with the whole body parsed (at most 64 MB) and known to be of a form; what is not is asked for again. */
+  json<T = unknown>(endpoint: EndpointName, options?: JsonOptions<T>): Promise<T>
   /** Requests sent so far, retries included. */
   readonly calls: number
   /** Seconds that the pace makes of so many requests to an endpoint. */
@@ -89,6 +102,7 @@ export function createClient(options: ClientOptions, context: ClientContext = {}
     userAgent: `iterable-elt/${context.version ?? 'dev'}`,
     headersTimeoutMs: options.timeouts?.headers ?? 900_000,
     bodyTimeoutMs: options.timeouts?.body ?? 60_000,
+    trickleTimeoutMs: options.timeouts?.trickle ?? 300_000,
     clock,
     onCall(call) {
       calls += 1
@@ -98,9 +112,15 @@ export function createClient(options: ClientOptions, context: ClientContext = {}
   })
   const paced = withPace(send, pacer)
   const maxRetries = options.max_retries ?? 6
-  const patience = { maxRetries, clock, random, slotMs: (endpoint: EndpointName) => pacer.slotMs(endpoint) }
+  const maxWaitMs = options.timeouts?.wait ?? 900_000
+  const patience = {
+    maxRetries,
+    maxWaitMs,
+    clock,
+    random,
+    slotMs: (endpoint: EndpointName) => pacer.slotMs(endpoint),
+  }
   const request = withRetry(paced, patience)
-  const json = withRetry(async (call) => readJson(await paced(call), call.endpoint), patience)
   const callOf = (endpoint: EndpointName, given: RequestOptions = {}): Call => ({
     endpoint,
     method: endpoints[endpoint].method,
@@ -120,8 +140,13 @@ export function createClient(options: ClientOptions, context: ClientContext = {}
     },
     secondsFor: (endpoint, requests) => pacer.secondsFor(endpoint, requests),
     request: async (endpoint, given) => request(callOf(endpoint, given)),
-    json: async <T>(endpoint: EndpointName, given?: RequestOptions) =>
-      (await json(callOf(endpoint, given))) as T,
+    async json<T>(endpoint: EndpointName, { form, ...given }: JsonOptions<T> = {}) {
+      const send = async (call: Call) => {
+        const value = await readJson(await paced(call), endpoint)
+        return form ? checked(form, value, endpoint) : (value as T)
+      }
+      return withRetry(send, patience)(callOf(endpoint, given))
+    },
     [Symbol.asyncDispose]: () => agent.destroy(),
   }
 }
@@ -141,8 +166,9 @@ async function readJson(response: IterableResponse, endpoint: EndpointName): Pro
   try {
     return JSON.parse(text)
   } catch (error) {
-    const start = JSON.stringify(text.slice(0, 80))
-    throw new MalformedResponseError(endpoint, `JSON was expected, it begins with ${start}`, { cause: error })
+    throw new MalformedResponseError(endpoint, `JSON was expected, it begins with ${shown(text)}`, {
+      cause: error,
+    })
   }
 }
 

@@ -1,4 +1,4 @@
-import { type ErrorKind, TransientError, UserError } from '../errors.ts'
+import { type ErrorCode, TransientError, UserError } from '../errors.ts'
 import type { EndpointName } from './endpoints.ts'
 import { regionHosts } from './url.ts'
 
@@ -26,7 +26,6 @@ export interface Refusal {
  */
 export class IterableHttpError extends UserError implements Refusal {
   override readonly name = 'IterableHttpError'
-  override readonly kind: ErrorKind
   readonly endpoint: EndpointName
   readonly method: string
   readonly path: string
@@ -38,13 +37,12 @@ export class IterableHttpError extends UserError implements Refusal {
   readonly retryAfterMs: number | undefined
 
   constructor(refusal: Refusal) {
-    const { code, cure, kind } = diagnose(refusal)
+    const { code, cure } = diagnose(refusal)
     const { method, path, host, status, iterableCode, iterableMsg } = refusal
     const said = [iterableCode === 'Success' ? undefined : iterableCode, iterableMsg]
       .filter(Boolean)
       .join(': ')
     super(code, `Iterable answered ${status} to ${method} ${path} at ${host}${said && ` (${said})`}${cure}`)
-    this.kind = kind
     this.endpoint = refusal.endpoint
     this.method = method
     this.path = path
@@ -58,7 +56,8 @@ export class IterableHttpError extends UserError implements Refusal {
 
   /** Whether the same request may succeed later. */
   get retryable(): boolean {
-    return this.code === 'rate_limited' || this.code === 'server_error'
+    const isPartOfAnswer = this.status > 200 && this.status < 300
+    return this.code === 'rate_limited' || this.code === 'server_error' || isPartOfAnswer
   }
 }
 
@@ -80,7 +79,6 @@ export class TransferError extends TransientError {
 /** No connection to the host could be made: name, network, proxy or TLS. `code` is `unreachable`. */
 export class UnreachableError extends UserError {
   override readonly name = 'UnreachableError'
-  override readonly kind: ErrorKind
   readonly host: string
   readonly retryable: boolean
 
@@ -88,7 +86,6 @@ export class UnreachableError extends UserError {
     super('unreachable', message, options)
     this.host = host
     this.retryable = options.retryable
-    this.kind = options.retryable ? 'transient' : 'config'
   }
 }
 
@@ -113,8 +110,7 @@ export const isRetryable = (error: unknown): boolean =>
   error instanceof Error && 'retryable' in error && error.retryable === true
 
 interface Diagnosis {
-  readonly code: string
-  readonly kind: ErrorKind
+  readonly code: ErrorCode
   readonly cure: string
 }
 
@@ -124,15 +120,15 @@ function diagnose(refusal: Refusal): Diagnosis {
   if (/invalidListId/i.test(iterableMsg)) {
     return {
       code: 'unknown_list',
-      kind: 'config',
       cure: ': this project has no such list; check list_id and that the API key belongs to the project of the list',
     }
   }
-  if (status === 401) return { code: 'unauthorized', kind: 'config', cure: `: ${wrongKey(host)}` }
+  if (status === 401) {
+    return { code: 'unauthorized', cure: `: ${isJwtKey(refusal) ? jwtKey : wrongKey(host)}` }
+  }
   if (status === 403) {
     return {
       code: 'forbidden',
-      kind: 'config',
       cure:
         ': this API key may not do that; use a server-side key (not a mobile, JavaScript or read-only one, nor ' +
         'one restricted to other endpoints), made in Iterable under Integrations > API Keys',
@@ -141,40 +137,46 @@ function diagnose(refusal: Refusal): Diagnosis {
   if (status === 404) {
     const cure =
       ': no such id, or the feature is switched off in this project; if every request ends so, base_url is wrong'
-    return { code: 'not_found', kind: 'config', cure }
+    return { code: 'not_found', cure }
   }
   if (status === 413 || iterableCode === 'BatchTooLarge') {
-    return { code: 'batch_too_large', kind: 'run', cure: ': send fewer rows in one request' }
+    return { code: 'batch_too_large', cure: ': send fewer rows in one request' }
   }
   if (iterableCode === 'RequestFieldsTypesMismatched') {
     const fields = mismatches(refusal.params)
     return {
       code: 'field_type_mismatch',
-      kind: 'config',
       cure: `: cast ${fields || 'the fields'} in the query`,
     }
   }
   if (status === 429)
     return {
       code: 'rate_limited',
-      kind: 'transient',
       cure: ': the project has used up its rate limit for now',
     }
-  if (status === 408 || status >= 500)
-    return { code: 'server_error', kind: 'transient', cure: ': try again later' }
-  if (status >= 400) return { code: 'bad_request', kind: 'config', cure: '' }
+  if (status === 408 || status >= 500) return { code: 'server_error', cure: ': try again later' }
+  if (status >= 400) return { code: 'bad_request', cure: '' }
   return {
     code: 'unexpected_answer',
-    kind: 'transient',
+
     cure: ': a plain success was expected; check base_url and any proxy on the way',
   }
 }
+
+/** A JWT-enabled key is known, and works only together with a token for each person: 401 says what is missing. */
+export const isJwtKey = ({ status, iterableCode }: Pick<Refusal, 'status' | 'iterableCode'>): boolean =>
+  status === 401 && /^(BadAuthorizationHeader|InvalidJwtPayload)$/i.test(iterableCode ?? '')
+
+export const jwtKey =
+  'the key is JWT-enabled, which is for apps; use a server-side key without JWT, made in Iterable under Integrations > API Keys'
 
 function wrongKey(host: string): string {
   const asked = `https://${host}`
   const other = asked === regionHosts.us ? 'eu' : asked === regionHosts.eu ? 'us' : undefined
   const unknown = `${host} does not know this API key: it is wrong or disabled`
-  if (!other) return `${unknown}; check api_key and base_url`
+  if (!other) {
+    return `${unknown}, or belongs to a project of the other data center than base_url leads to; check api_key and base_url`
+  }
   return `${unknown}, or its project is in the other data center; check api_key, or set "region": "${other}"`
 }
 

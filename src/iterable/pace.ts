@@ -3,11 +3,14 @@ import { ConfigError, InterruptedError } from '../errors.ts'
 import type { Call, Send, Wait } from './call.ts'
 import type { Clock } from './clock.ts'
 import { type EndpointName, endpoints } from './endpoints.ts'
+import { IterableHttpError } from './errors.ts'
 
 /** Gives out the right to send. */
 export interface Pacer {
   /** Resolves when a request to the endpoint may be sent; takes no slot when the signal is aborted first. */
   reserve(endpoint: EndpointName, options?: ReserveOptions): Promise<void>
+  /** Lets nobody through for so long: the server has asked for it, of all who use this endpoint. */
+  hold(endpoint: EndpointName, waitMs: number): void
   /** Milliseconds between two requests at the steady pace; 0 when the endpoint is not paced. */
   slotMs(endpoint: EndpointName): number
   /** Seconds from the first to the last of so many requests, sent as fast as the pace allows. */
@@ -25,35 +28,54 @@ export type RateLimits = Readonly<Partial<Record<string, RateLimit | string>>> |
 /** The server's clock starts when a request arrives; a period stretched by this much keeps late arrivals apart. */
 const safety = 1.02
 
-/**
- * Takes a slot in a book that other processes keep too; resolves to the milliseconds until it. It rejects when the book
- * cannot be had.
- */
-export type TakeSlot = (endpoint: EndpointName, rate: RateLimit) => Promise<number>
+/** A book that other processes keep too. Everything in it rejects when the book cannot be had. */
+export interface PaceBook {
+  /** Takes the next free slot; resolves to the milliseconds until it. */
+  takeSlot(lane: string, rate: RateLimit): Promise<number>
+  /** Closes a lane for so long, for everybody. */
+  hold(lane: string, waitMs: number): Promise<void>
+  /** Milliseconds for which a lane stays closed. */
+  heldMs(lane: string): Promise<number>
+}
 
-/** Makes each call wait for its turn. */
+/** Makes each call wait for its turn. Who is told to wait waits for all: others that use the endpoint too are held back. */
 export function withPace<Answer>(send: Send<Answer>, pacer: Pacer): Send<Answer> {
   return async (call: Call) => {
     await pacer.reserve(call.endpoint, call)
-    return send(call)
+    try {
+      return await send(call)
+    } catch (error) {
+      const askedMs = error instanceof IterableHttpError ? error.retryAfterMs : undefined
+      if (askedMs !== undefined) pacer.hold(call.endpoint, Math.min(askedMs, longestHoldMs))
+      throw error
+    }
   }
 }
 
+/** Nobody is held back for longer than this by what one answer said; who asked may give up sooner. */
+const longestHoldMs = 3_600_000
+
 /**
  * Each endpoint has a sliding window: a burst up to the limit goes at once, and no stretch of one period ever holds
- * more. Turns are first come, first served. With `takeSlot` a turn waits for a slot of the shared book too; where that
- * cannot be had, this process keeps the pace alone.
+ * more. Turns are first come, first served. With a `book` a turn waits for a slot of it too; where that cannot be had,
+ * this process keeps the pace alone.
  */
-export function createPacer(rateLimits: RateLimits, clock: Clock, takeSlot?: TakeSlot): Pacer {
+export function createPacer(rateLimits: RateLimits, clock: Clock, book?: PaceBook): Pacer {
   const lanes = new Map<EndpointName, Lane>()
   const laneOf = (endpoint: EndpointName): Lane => {
     const known = lanes.get(endpoint)
     if (known) return known
-    const lane = { rate: rateOf(endpoint, rateLimits), sentAt: [], tail: Promise.resolve() }
+    const rate = rateOf(endpoint, rateLimits)
+    const lane: Lane = { rate, sentAt: [], tail: Promise.resolve(), closedUntilMs: 0 }
     lanes.set(endpoint, lane)
     return lane
   }
   return {
+    hold(endpoint, waitMs) {
+      const lane = laneOf(endpoint)
+      lane.closedUntilMs = Math.max(lane.closedUntilMs, clock.now().getTime() + waitMs)
+      if (lane.rate !== 'off') book?.hold(endpoint, waitMs).catch(() => {})
+    },
     slotMs(endpoint) {
       const { rate } = laneOf(endpoint)
       return rate === 'off' ? 0 : rate.perMs / rate.requests
@@ -66,9 +88,7 @@ export function createPacer(rateLimits: RateLimits, clock: Clock, takeSlot?: Tak
     },
     async reserve(endpoint, options = {}) {
       const lane = laneOf(endpoint)
-      const { rate } = lane
-      if (rate === 'off') return
-      const turn = lane.tail.then(() => takeTurn(lane, rate, { endpoint, clock, takeSlot, ...options }))
+      const turn = lane.tail.then(() => takeTurn(lane, { endpoint, clock, book, ...options }))
       lane.tail = turn.catch(() => undefined)
       await unlessAborted(turn, options.signal)
     },
@@ -81,33 +101,56 @@ interface Lane {
   readonly sentAt: number[]
   /** Settles when the one who came last has had its turn. */
   tail: Promise<void>
+  /** The server lets nobody through before this. */
+  closedUntilMs: number
 }
 
 interface Turn extends ReserveOptions {
   readonly endpoint: EndpointName
   readonly clock: Clock
-  readonly takeSlot: TakeSlot | undefined
+  readonly book: PaceBook | undefined
 }
 
-async function takeTurn(lane: Lane, rate: RateLimit, turn: Turn): Promise<void> {
-  const { endpoint, clock, takeSlot, signal } = turn
-  if (signal?.aborted) throw new InterruptedError(undefined, { cause: signal.reason })
+async function takeTurn(lane: Lane, turn: Turn): Promise<void> {
+  if (turn.signal?.aborted) throw new InterruptedError(undefined, { cause: turn.signal.reason })
+  if (lane.rate !== 'off') await takeSlot(lane, lane.rate, turn)
+  await untilOpen(lane, turn)
+  lane.sentAt.push(turn.clock.now().getTime())
+  const kept = lane.rate === 'off' ? 0 : lane.rate.requests
+  if (lane.sentAt.length > kept) lane.sentAt.shift()
+}
+
+/** While others wait for their turn somebody may be told to wait. */
+async function untilOpen(lane: Lane, turn: Turn): Promise<void> {
+  for (;;) {
+    const closedMs = Math.min(lane.closedUntilMs - turn.clock.now().getTime(), longestHoldMs)
+    if (closedMs <= 0) return
+    await pause(closedMs, turn, 'rate_limit')
+  }
+}
+
+async function takeSlot(lane: Lane, rate: RateLimit, turn: Turn): Promise<void> {
+  const { endpoint, clock, book } = turn
   const stretchedMs = rate.perMs * safety
   const oldest = lane.sentAt.length < rate.requests ? undefined : lane.sentAt[0]
   const nowMs = clock.now().getTime()
   // A clock that was set back must not make anybody wait for longer than one period.
   if (oldest !== undefined) await pause(Math.min(oldest + stretchedMs - nowMs, stretchedMs), turn)
-  if (takeSlot) {
-    await pause(await takeSlot(endpoint, { ...rate, perMs: stretchedMs }).catch(() => 0), turn)
-  }
-  lane.sentAt.push(clock.now().getTime())
-  if (lane.sentAt.length > rate.requests) lane.sentAt.shift()
+  if (!book) return
+  const waitMs = await book.takeSlot(endpoint, { ...rate, perMs: stretchedMs }).catch(() => 0)
+  await pause(waitMs, turn)
+  // Another process may have been told to wait since.
+  if (waitMs > 0) await pause(await book.heldMs(endpoint).catch(() => 0), turn, 'rate_limit')
 }
 
-async function pause(waitMs: number, { endpoint, clock, signal, onWait }: Turn): Promise<void> {
+async function pause(
+  waitMs: number,
+  { endpoint, clock, signal, onWait }: Turn,
+  reason: 'pace' | 'rate_limit' = 'pace',
+): Promise<void> {
   if (waitMs <= 0) return
   const until = new Date(clock.now().getTime() + waitMs)
-  onWait?.({ endpoint, reason: 'pace', until, attempt: 0 })
+  onWait?.({ endpoint, reason, until, attempt: 0 })
   // Timers may fire a millisecond early, so round up.
   await clock.sleep(Math.ceil(waitMs) + 1, signal)
 }

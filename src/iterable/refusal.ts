@@ -1,6 +1,7 @@
 import type { Dispatcher } from 'undici'
 import type { Call } from './call.ts'
 import type { Refusal } from './errors.ts'
+import { decoded } from './forms.ts'
 import { parseRetryAfter } from './retry.ts'
 
 const largestBodyBytes = 64 * 1024
@@ -12,7 +13,7 @@ export async function readRefusal(
   apiKey: string,
   now: Date,
 ): Promise<Refusal> {
-  const start = await readStart(answer.body)
+  const start = await readStart(plainBody(answer, call))
   // Anything shorter is no key of Iterable (they have 32 characters) and may be part of any word.
   const text = apiKey.length < 8 ? start : start.replaceAll(apiKey, '[API key]')
   return {
@@ -23,6 +24,15 @@ export async function readRefusal(
     status: answer.statusCode,
     ...readBody(text),
     retryAfterMs: parseRetryAfter(answer.headers['retry-after'], now),
+  }
+}
+
+/** What is encoded in a way that we do not know is shown as it came. */
+function plainBody({ body, headers }: Dispatcher.ResponseData, { endpoint }: Call): AsyncIterable<Buffer> {
+  try {
+    return decoded(body, headers, endpoint)
+  } catch {
+    return body
   }
 }
 

@@ -1,3 +1,4 @@
+import { messageOf, TransientError } from '../errors.ts'
 import type { Call, Send, Wait } from './call.ts'
 import type { Clock } from './clock.ts'
 import { endpoints } from './endpoints.ts'
@@ -6,6 +7,8 @@ import { IterableHttpError, isRetryable, UnreachableError } from './errors.ts'
 export interface Patience {
   /** How often a failed request is sent again. */
   readonly maxRetries: number
+  /** The longest wait that an answer may ask for; one that asks for more is thrown at once. */
+  readonly maxWaitMs: number
   readonly clock: Clock
   /** A number in [0, 1), for the jitter. */
   readonly random: () => number
@@ -14,7 +17,7 @@ export interface Patience {
 }
 
 /** Answers 429 say nothing about the request, only that others drew on the quota too: they have an own allowance. */
-const maxRateLimited = 20
+export const maxRateLimited = 20
 const firstDelayMs = 1000
 const longestDelayMs = 60_000
 
@@ -34,10 +37,19 @@ export function withRetry<Answer>(send: Send<Answer>, patience: Patience): Send<
         const limited = isRateLimit(error)
         const tries = limited ? ++rateLimited : ++failures
         if (tries > (limited ? maxRateLimited : patience.maxRetries)) throw error
+        refuseLongWait(error, patience.maxWaitMs)
         await pause(call, error, tries, failures + rateLimited, patience)
       }
     }
   }
+}
+
+/** @throws TransientError where an answer asks for a longer wait than anybody wants to sit through. */
+export function refuseLongWait(error: unknown, maxWaitMs: number): void {
+  const askedMs = error instanceof IterableHttpError ? (error.retryAfterMs ?? 0) : 0
+  if (askedMs <= maxWaitMs) return
+  const message = `${messageOf(error)}; it asks to wait ${Math.round(askedMs / 1000)} s, and "timeouts.wait" allows ${Math.round(maxWaitMs / 1000)} s`
+  throw new TransientError('rate_limited', message, { cause: error })
 }
 
 /** What may have been done already is repeated only where doing it twice is doing it once. */

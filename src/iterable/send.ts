@@ -4,6 +4,7 @@ import type { Call, CallRecord, IterableResponse, Send } from './call.ts'
 import type { Clock } from './clock.ts'
 import { endpoints } from './endpoints.ts'
 import { IterableHttpError, TransferError, UnreachableError } from './errors.ts'
+import { acceptedEncodings, decoded, refuseForeignType } from './forms.ts'
 import { readRefusal } from './refusal.ts'
 
 /** What each request needs beside the call itself. */
@@ -13,6 +14,8 @@ export interface Wire {
   readonly userAgent: string
   readonly headersTimeoutMs: number
   readonly bodyTimeoutMs: number
+  /** In which at least a kilobyte of a body must come. */
+  readonly trickleTimeoutMs: number
   readonly clock: Clock
   readonly onCall: (record: CallRecord) => void
 }
@@ -36,11 +39,12 @@ export function overHttp(wire: Wire): Send<IterableResponse> {
       answer = await request(url, {
         dispatcher: wire.agent,
         method,
-        // Compression is undocumented at Iterable, so none is asked for.
         headers: {
           'api-key': wire.apiKey,
           'user-agent': wire.userAgent,
           accept: '*/*',
+          // Undocumented at Iterable; what comes encoded all the same is decoded, or refused.
+          'accept-encoding': acceptedEncodings,
           ...(call.body && { 'content-type': 'application/json' }),
         },
         body: call.body ?? null,
@@ -55,25 +59,64 @@ export function overHttp(wire: Wire): Send<IterableResponse> {
     record(answer.statusCode)
     // A body that breaks before anybody reads it must wait for its reader, not end the process.
     answer.body.on('error', () => undefined)
-    if (answer.statusCode >= 200 && answer.statusCode < 300) return responseOf(answer, call)
+    if (isSuccess(answer.statusCode, call)) return responseOf(answer, call, wire)
     throw new IterableHttpError(await readRefusal(answer, call, wire.apiKey, wire.clock.now()))
   }
 }
 
-function responseOf(answer: Dispatcher.ResponseData, call: Call): IterableResponse {
+/** A read is answered whole, by 200: a part (206) or nothing (204) is no answer to it. */
+const isSuccess = (status: number, { method }: Call): boolean =>
+  status === 200 || (method === 'POST' && status > 200 && status < 300)
+
+function responseOf(answer: Dispatcher.ResponseData, call: Call, wire: Wire): IterableResponse {
+  const { statusCode: status, headers } = answer
+  try {
+    refuseForeignType(headers, call.endpoint)
+    return { status, headers, ...bodyOf(answer, call, wire) }
+  } catch (error) {
+    answer.body.destroy()
+    throw error
+  }
+}
+
+function bodyOf(
+  answer: Dispatcher.ResponseData,
+  call: Call,
+  wire: Wire,
+): Pick<IterableResponse, 'body' | 'dump'> {
   return {
-    status: answer.statusCode,
-    headers: answer.headers,
-    body: guarded(answer.body, call),
+    body: guarded(decoded(answer.body, answer.headers, call.endpoint), call, wire),
     async dump() {
       await answer.body.dump().catch(() => undefined)
     },
   }
 }
 
-/** The bytes of a body; however it breaks off, the error says so in our words. */
-async function* guarded(body: AsyncIterable<Buffer>, call: Call): AsyncGenerator<Buffer> {
+/** Less than this in a trickle timeout is no way to answer. */
+const trickleBytes = 1024
+/** No answer takes longer than this, however steadily it comes. */
+const longestAnswerMs = 24 * 3_600_000
+
+/** The bytes of a body; however it breaks off, or does not end, the error says so in our words. */
+async function* guarded(
+  body: AsyncIterable<Buffer>,
+  call: Call,
+  { clock, trickleTimeoutMs }: Wire,
+): AsyncGenerator<Buffer> {
   let bytesReceived = 0
+  const startedMs = clock.now().getTime()
+  let span = { fromMs: startedMs, bytes: 0 }
+  const refuseTrickle = () => {
+    const nowMs = clock.now().getTime()
+    const isTrickle = nowMs - span.fromMs > trickleTimeoutMs
+    if ((isTrickle && bytesReceived - span.bytes < trickleBytes) || nowMs - startedMs > longestAnswerMs) {
+      const request = `${call.method} ${call.url.pathname} at ${call.url.host}`
+      const seconds = Math.round((nowMs - startedMs) / 1000)
+      const what = `the answer to ${request} brought ${bytesReceived} bytes in ${seconds} s and does not end`
+      throw new TransferError(call.endpoint, what, bytesReceived)
+    }
+    if (isTrickle) span = { fromMs: nowMs, bytes: bytesReceived }
+  }
   const chunks = body[Symbol.asyncIterator]()
   let finished = false
   try {
@@ -83,6 +126,7 @@ async function* guarded(body: AsyncIterable<Buffer>, call: Call): AsyncGenerator
       })
       if (next.done) break
       bytesReceived += next.value.length
+      refuseTrickle()
       yield next.value
     }
     finished = true

@@ -1,6 +1,9 @@
 /** The history of runs, and the rows that they rejected. */
 import type { Selectable } from 'kysely'
+import { catalogue } from '../catalog/index.ts'
 import { ConfigError } from '../errors.ts'
+import { suggestion } from '../nearest.ts'
+import { findRun } from '../state/runs.ts'
 import type { RejectedRowsTable, RunsTable } from '../state/tables.ts'
 import type { Session } from '../warehouse/session.ts'
 import { parsedJson, type ReportSource, readState } from './read.ts'
@@ -80,7 +83,7 @@ export async function readRuns(
 /** One run, by its id or an unambiguous beginning of it. @throws ConfigError when there is none. */
 export async function readRun(source: ReportSource, id: string): Promise<RunDetail> {
   const run = await readState(source, async (session) => {
-    const runId = await findRun(session, id)
+    const { run_id: runId } = await findRun(session.db, id)
     const row = await session.db
       .selectFrom('runs')
       .selectAll()
@@ -96,7 +99,7 @@ export async function readRun(source: ReportSource, id: string): Promise<RunDeta
 /** Rejected rows, newest first. */
 export async function readRejects(source: ReportSource, query: RejectQuery): Promise<RejectPage> {
   const page = await readState(source, async (session) => {
-    const runId = query.run === undefined ? undefined : await findRun(session, query.run)
+    const runId = query.run === undefined ? undefined : (await findRun(session.db, query.run)).run_id
     const selected = session.db
       .selectFrom('rejected_rows')
       .$if(runId !== undefined, (rows) => rows.where('run_id', '=', runId as string))
@@ -104,10 +107,25 @@ export async function readRejects(source: ReportSource, query: RejectQuery): Pro
     const { total } = await selected
       .select(({ fn }) => fn.countAll<number>().as('total'))
       .executeTakeFirstOrThrow()
+    if (total === 0 && query.source !== undefined) await refuseUnknownSource(session, query.source)
     const rows = await selected.selectAll().orderBy('rejected_at', 'desc').limit(query.limit).execute()
     return { rejects: rows.map(rejectOf), total }
   })
   return page ?? { rejects: [], total: 0 }
+}
+
+/** Nothing is rejected of a name that nobody knows: that is a slip of the hand. @throws ConfigError */
+async function refuseUnknownSource({ db }: Session, source: string): Promise<void> {
+  const streams = catalogue('email').map(({ name }) => `stream:${name}`)
+  const exports = await db.selectFrom('exports').select('name').execute()
+  const met = await db.selectFrom('rejected_rows').select('source').distinct().execute()
+  const known = [...streams, ...exports.map(({ name }) => `export:${name}`), ...met.map((row) => row.source)]
+  if (known.includes(source)) return
+  const [kind = '', name = ''] = source.split(/:(.*)/s)
+  const names = known.filter((one) => one.startsWith(`${kind}:`)).map((one) => one.slice(kind.length + 1))
+  throw new ConfigError(`there is no ${kind} ${JSON.stringify(name)}${suggestion(name, names)}`, {
+    code: kind === 'stream' ? 'unknown_stream' : 'unknown_export',
+  })
 }
 
 export async function latestRuns({ db }: Session, limit: number): Promise<readonly RunSummary[]> {
@@ -136,19 +154,6 @@ export async function countRejects(
     .orderBy('source')
     .orderBy('code')
     .execute()
-}
-
-async function findRun({ db }: Session, id: string): Promise<string> {
-  const rows = await db
-    .selectFrom('runs')
-    .select('run_id')
-    .where(({ fn, val }) => fn('starts_with', ['run_id', val(id)]), '=', true)
-    .limit(2)
-    .execute()
-  const [run, another] = rows
-  if (id === '' || !run) throw new ConfigError(`there is no run "${id}"; "iterable-elt runs" lists them`)
-  if (another) throw new ConfigError(`several runs begin with "${id}"; give more of the id`)
-  return run.run_id
 }
 
 function summaryOf({ details: _, slot: __, ...run }: Selectable<RunsTable>): RunSummary {

@@ -14,6 +14,7 @@ import { describeStreams, readStreamState, type StreamStatus } from './streams.t
 export interface Status {
   readonly warehouse: 'duckdb' | 'postgres'
   readonly schema: string
+  /** Those that are replicated, or were once. */
   readonly streams: readonly StreamStatus[]
   /** What runs when; as a worker, or `schedule list`, has last read it. */
   readonly schedules: readonly ScheduleStatus[]
@@ -45,7 +46,9 @@ export async function readStatus(source: ReportSource): Promise<Status> {
   return {
     warehouse: source.config.warehouse.type,
     schema: source.config.schema,
-    streams: describeStreams(source.config, state?.streams),
+    streams: describeStreams(source.config, state?.streams).filter(
+      ({ selected, rows }) => selected || rows !== null,
+    ),
     schedules: state?.schedules ?? [],
     workers: state?.workers ?? [],
     runs: state?.runs ?? [],

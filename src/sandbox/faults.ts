@@ -67,13 +67,10 @@ export function makeFaultBook(profiles: readonly FaultProfile[], seed: number): 
 /** The answer that stands in for the real one, for faults that have one. */
 export function answerOf({ kind }: Fault, { path }: Target, count: number): Answer | undefined {
   if (typeof kind === 'object') {
-    if (typeof kind.body !== 'string') return json(kind.body, kind.status, kind.headers)
-    return {
-      status: kind.status,
-      type: 'text/plain',
-      body: [Buffer.from(kind.body)],
-      headers: kind.headers ?? {},
-    }
+    const { status, body, headers = {} } = kind
+    if (typeof body !== 'string' && !Buffer.isBuffer(body)) return json(body, status, headers)
+    const { 'content-type': type = 'text/plain', ...others } = headers
+    return { status, type, body: [Buffer.from(body as string)], headers: others }
   }
   switch (kind) {
     case '429':

@@ -238,6 +238,7 @@ export type FaultKind =
   | 'lost-answer'
   | 'drop'
   | 'expired'
+  /** A text or bytes go out as they are, anything else as JSON; a header `content-type` replaces the usual one. */
   | { readonly status: number; readonly body: unknown; readonly headers?: Record<string, string> }
 
 export interface FaultRule {

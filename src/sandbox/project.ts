@@ -68,7 +68,8 @@ export function makeProject(options: SandboxOptions): Project {
     channels: empty ? [] : makeChannels(),
     messageTypes: empty ? [] : makeMessageTypes(until),
     metadata: empty ? [] : makeMetadata(seed, until),
-    fields: { ...declaredFields },
+    // Without a prototype: `constructor` is a field like any other.
+    fields: Object.assign(Object.create(null) as Record<string, string>, declaredFields),
     forgotten: new Set<string>(),
     rowFailures: new Map<string, RowFailure>(),
     members: (listId) => users.members(listId),

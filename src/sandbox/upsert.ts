@@ -91,7 +91,7 @@ export function checkFields({ fields }: Project, dataFields: Row) {
   const createdFields: [string, string][] = []
   const values: Row = {}
   for (const [field, value] of Object.entries(dataFields)) {
-    const verdict = judge(value, fields[field])
+    const verdict = judge(value, Object.hasOwn(fields, field) ? fields[field] : undefined)
     if (verdict === 'drop') continue
     if (verdict !== 'ok' && '_type' in verdict) mismatches[field] = verdict
     else {

@@ -121,6 +121,23 @@ export async function markAcked(
     .execute()
 }
 
+/** Which of these batches have been acknowledged. */
+export async function ackedAmong(
+  db: Db,
+  runId: string,
+  batchNumbers: readonly number[],
+): Promise<ReadonlySet<number>> {
+  if (batchNumbers.length === 0) return new Set()
+  const rows = await db
+    .selectFrom('batches')
+    .select('batch_no')
+    .where('run_id', '=', runId)
+    .where('batch_no', 'in', batchNumbers)
+    .where('state', '=', 'acked')
+    .execute()
+  return new Set(rows.map(({ batch_no }) => Number(batch_no)))
+}
+
 export interface BatchCounts {
   readonly total: number
   readonly acked: number

@@ -1,5 +1,5 @@
 /** What Iterable last acknowledged for each person of an export, and what it refused. */
-import { type ExpressionBuilder, type Kysely, sql } from 'kysely'
+import { type Kysely, sql } from 'kysely'
 import type { PlanRow, SeqRange } from './batches.ts'
 import { inRanges } from './batches.ts'
 import type { ExportOp, StateDatabase } from './tables.ts'
@@ -20,29 +20,40 @@ export async function acknowledgeMembers(
   {
     op,
     ranges,
+    keys,
     refusedSeqs,
     keepsRemoved,
     now,
   }: {
     readonly op: ExportOp
     readonly ranges: readonly SeqRange[]
+    /** Of the people in the ranges who were taken. */
+    readonly keys: readonly string[]
     readonly refusedSeqs: readonly number[]
     /** An export of the kind `remove` keeps whom it has removed. */
     readonly keepsRemoved: boolean
     readonly now: Date
   },
 ): Promise<void> {
-  const owner = { runId, name, listId }
-  await db
-    .deleteFrom('members')
-    .where(isPersonOf(db, owner, ranges, refusedSeqs))
-    .execute()
+  const taken = (trx: Db) => {
+    const rows = trx.selectFrom('plan').where('run_id', '=', runId).where(inRanges(ranges))
+    return refusedSeqs.length > 0 ? rows.where('seq', 'not in', refusedSeqs) : rows
+  }
+  // By their keys, not by a join: whatever statistics a server has of a table that is growing, it asks the index then.
+  for (const some of portions(keys)) {
+    await db
+      .deleteFrom('members')
+      .where('export', '=', name)
+      .where('list_id', '=', listId)
+      .where('member_key', 'in', some)
+      .execute()
+  }
   if (op === 'remove' && !keepsRemoved) return
   await db
     .insertInto('members')
     .columns(['export', 'list_id', 'member_key', 'status', 'payload', 'hash', 'run_id', 'confirmed_at'])
     .expression(
-      rowsOf(db, owner, ranges, refusedSeqs).select([
+      taken(db).select([
         sql.val(name).as('export'),
         sql`cast(${sql.lit(listId)} as bigint)`.as('list_id'),
         'member_key',
@@ -68,7 +79,9 @@ export async function forgetOutcomes(db: Db, owner: Owner, now: Date): Promise<v
     .where('state', '=', 'in_flight')
     .execute()
   for (const { op, first_seq, last_seq } of unknown) {
-    await doubtMembers(db, owner, { op, ranges: [{ first: Number(first_seq), last: Number(last_seq) }], now })
+    const ranges = [{ first: Number(first_seq), last: Number(last_seq) }]
+    const people = await peopleOf(db, owner, ranges).execute()
+    await doubtMembers(db, owner, { op, ranges, keys: people.map(({ member_key }) => member_key), now })
   }
 }
 
@@ -79,45 +92,40 @@ export async function forgetOutcomes(db: Db, owner: Owner, now: Date): Promise<v
 export async function doubtMembers(
   db: Db,
   owner: Owner,
-  { op, ranges, now }: { readonly op: ExportOp; readonly ranges: readonly SeqRange[]; readonly now: Date },
+  {
+    op,
+    ranges,
+    keys,
+    now,
+  }: {
+    readonly op: ExportOp
+    readonly ranges: readonly SeqRange[]
+    readonly keys: readonly string[]
+    readonly now: Date
+  },
 ): Promise<void> {
   if (op !== 'remove') {
-    await acknowledgeMembers(db, owner, { op, ranges, refusedSeqs: [], keepsRemoved: false, now })
+    await acknowledgeMembers(db, owner, { op, ranges, keys, refusedSeqs: [], keepsRemoved: false, now })
   }
-  await db
-    .updateTable('members')
-    .set({ hash: '' })
-    .where(isPersonOf(db, owner, ranges))
-    .execute()
+  for (const some of portions(keys)) {
+    await db
+      .updateTable('members')
+      .set({ hash: '' })
+      .where('export', '=', owner.name)
+      .where('list_id', '=', owner.listId)
+      .where('member_key', 'in', some)
+      .execute()
+  }
 }
 
-/** Some rows of a run's plan. */
-function rowsOf(db: Db, { runId }: Owner, ranges: readonly SeqRange[], without: readonly number[] = []) {
-  const rows = db.selectFrom('plan').where('run_id', '=', runId).where(inRanges(ranges))
-  return without.length > 0 ? rows.where('seq', 'not in', without) : rows
+/** Keys that one statement is asked with. */
+function* portions(keys: readonly string[]): Generator<readonly string[]> {
+  for (let at = 0; at < keys.length; at += 10_000) yield keys.slice(at, at + 10_000)
 }
 
-/**
- * A condition on `members` and `export_rejects`: the state of the people in some rows of a run's plan. Of a table without
- * statistics Postgres believes that hardly anybody is of this export, and would look through the batch for each of a
- * million members, or through the members for each of the batch. `distinct` makes the people one table, compared by its
- * three columns at once: what remains is to ask the index for each of them, or to read the members once.
- */
-const isPersonOf =
-  (db: Db, owner: Owner, ranges: readonly SeqRange[], without?: readonly number[]) =>
-  (row: ExpressionBuilder<StateDatabase, 'members' | 'export_rejects'>) =>
-    row(
-      row.refTuple('export', 'list_id', 'member_key'),
-      'in',
-      rowsOf(db, owner, ranges, without)
-        .distinct()
-        .select([
-          sql<string>`cast(${owner.name} as varchar)`.as('export'),
-          sql<number>`cast(${sql.lit(owner.listId)} as bigint)`.as('list_id'),
-          'member_key',
-        ])
-        .$asTuple('export', 'list_id', 'member_key'),
-    )
+/** The keys of the people in some ranges of a run's plan. */
+const peopleOf = (db: Db, { runId }: Owner, ranges: readonly SeqRange[]) =>
+  db.selectFrom('plan').select('member_key').where('run_id', '=', runId).where(inRanges(ranges))
 
 export interface RefusedRow {
   readonly row: PlanRow
@@ -130,7 +138,7 @@ export interface RefusedRow {
 export async function recordRefusals(
   db: Db,
   owner: Owner,
-  ranges: readonly SeqRange[],
+  keys: readonly string[],
   refused: readonly RefusedRow[],
   now: Date,
 ): Promise<void> {
@@ -138,10 +146,14 @@ export async function recordRefusals(
   const known = db.selectFrom('export_rejects').where('export', '=', name).where('list_id', '=', listId)
   const [before] = await known.select('member_key').limit(1).execute()
   if (before) {
-    await db
-      .deleteFrom('export_rejects')
-      .where(isPersonOf(db, owner, ranges))
-      .execute()
+    for (const some of portions(keys)) {
+      await db
+        .deleteFrom('export_rejects')
+        .where('export', '=', name)
+        .where('list_id', '=', listId)
+        .where('member_key', 'in', some)
+        .execute()
+    }
   }
   if (refused.length === 0) return
   for (let at = 0; at < refused.length; at += rowsOfInsert) {

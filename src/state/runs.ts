@@ -1,5 +1,6 @@
 /** The history of runs: what was done, when, and how it ended. */
 import type { Kysely } from 'kysely'
+import { ConfigError } from '../errors.ts'
 import type { RunState, StateDatabase } from './tables.ts'
 
 /** What a run has done so far. */
@@ -104,4 +105,39 @@ export async function failAbandonedRuns(
     .where('run_id', '!=', runId)
     .where('state', '=', 'running')
     .execute()
+}
+
+/** How many runs a message lists. */
+const runsListed = 5
+
+/**
+ * The run whose id is this, or begins so. What a person types is never a pattern.
+ * @throws ConfigError `unknown_run` when no run fits, or several do: those are listed.
+ */
+export async function findRun(
+  db: Kysely<StateDatabase>,
+  id: string,
+): Promise<{ readonly run_id: string; readonly job: string; readonly state: RunState }> {
+  const fits = db.selectFrom('runs').select(['run_id', 'job', 'state', 'started_at'])
+  const rows =
+    id === ''
+      ? []
+      : await fits
+          .where(({ fn, val }) => fn('starts_with', ['run_id', val(id)]), '=', true)
+          .orderBy('started_at', 'desc')
+          .limit(runsListed + 1)
+          .execute()
+  const exact = rows.find(({ run_id }) => run_id === id)
+  const [run, another] = rows
+  if (exact ?? (run && !another)) return (exact ?? run) as NonNullable<typeof run>
+  const given = JSON.stringify(id)
+  if (!run) throw new ConfigError(`there is no run ${given}; "runs" lists them`, { code: 'unknown_run' })
+  const listed = rows.slice(0, runsListed).map(({ run_id, job, state }) => `${run_id} (${job}, ${state})`)
+  const more = rows.length > runsListed ? ' and more' : ''
+  throw new ConfigError(
+    `several runs begin with ${given}: ${listed.join(', ')}${more}; give more of the id`,
+    {
+      code: 'unknown_run',
+    },
+  )
 }

@@ -2,10 +2,11 @@
 import { open } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { Stream } from '../catalog/index.ts'
-import { TransferError } from '../iterable/errors.ts'
+import { MalformedResponseError, TransferError } from '../iterable/errors.ts'
+import { isErrorObject, shown } from '../iterable/forms.ts'
 import type { Chunk } from '../warehouse/load/chunk.ts'
 import { recordMarks } from '../warehouse/load/prepare.ts'
-import { badLines } from '../warehouse/load/rewrite.ts'
+import { badLines, goodLines } from '../warehouse/load/rewrite.ts'
 import { ChunkWriter, removeSpool } from '../warehouse/load/spool.ts'
 
 /** Everything that one read brought; disposing removes its files. */
@@ -53,6 +54,7 @@ export async function download(
     })
     const chunks = await writer.end()
     await refuseCutEnd(chunks, stream)
+    await refuseForeignAnswer(chunks, stream)
     return {
       directory,
       chunks,
@@ -80,17 +82,42 @@ async function refuseCutEnd(chunks: readonly Chunk[], stream: Stream): Promise<v
   }
 }
 
-/** The text behind the last newline of a chunk. */
+/**
+ * What ends with an error of Iterable's is not whole, and what has no good line is no answer to the question: a page of
+ * a proxy, most likely. Single bad lines among good ones are another matter: they become rejected rows.
+ * @throws MalformedResponseError
+ */
+async function refuseForeignAnswer(chunks: readonly Chunk[], stream: Stream): Promise<void> {
+  const last = chunks.at(-1)
+  if (!last || last.suspects === 0) return
+  const endpoint = stream.read.kind === 'export' ? 'export' : stream.name
+  const tail = await lastLine(last)
+  if (isErrorObject(tail)) throw new MalformedResponseError(endpoint, `it ends with ${shown(tail)}`)
+  const lines = chunks.reduce((sum, chunk) => sum + chunk.lines, 0)
+  const suspects = chunks.reduce((sum, chunk) => sum + chunk.suspects, 0)
+  if (suspects < lines) return
+  for (const chunk of chunks) if (await goodLines(chunk, recordMarks(stream))) return
+  throw new MalformedResponseError(
+    endpoint,
+    `none of its ${lines} lines is a record; it ends with ${shown(tail)}`,
+  )
+}
+
+/** The last line of a chunk that is not blank (of a very long one its end). */
 async function lastLine({ path, bytes, maxLineBytes }: Chunk): Promise<string> {
   const file = await open(path)
   try {
-    const length = Math.min(bytes, maxLineBytes + 1)
+    const length = Math.min(bytes, maxLineBytes + tailBytes)
     const { buffer } = await file.read(Buffer.alloc(length), 0, length, bytes - length)
-    return buffer.subarray(buffer.lastIndexOf(10) + 1).toString()
+    const text = buffer.toString().trimEnd()
+    return text.slice(text.lastIndexOf('\n') + 1)
   } finally {
     await file.close()
   }
 }
+
+/** Blank lines at the end of an answer that are looked behind. */
+const tailBytes = 1024
 
 /** True for the beginning of a JSON object: a string, an object or an array is still open at its end. */
 function isUnfinished(text: string): boolean {

@@ -33,9 +33,9 @@ export async function planSync(
   },
 ): Promise<SyncPlan> {
   const selected = selectedStreams(input)
-  const options = planOptions(input, input.now)
   const streams: StreamPlan[] = []
   for (const stream of selected) {
+    const options = planOptions(input, stream, input.now)
     const parts = partsOf(stream, input.bookmarks.get(stream.name), options)
     streams.push({
       stream: stream.name,

@@ -2,6 +2,7 @@
 import { sql } from 'kysely'
 import type { Stream } from '../catalog/index.ts'
 import { messageOf, TransientError } from '../errors.ts'
+import { sizeForm } from '../iterable/forms.ts'
 import { addToRun } from '../state/runs.ts'
 import type { Session } from '../warehouse/session.ts'
 import { quoted } from '../warehouse/sql.ts'
@@ -40,7 +41,8 @@ export async function readMemberCounts(session: Session): Promise<ReadonlyMap<st
 }
 
 /**
- * A list that comes back over 10 % smaller than the table has it is checked against Iterable's own count.
+ * A list that is read for the first time, or comes back over 10 % smaller than the table has it, is checked against
+ * Iterable's own count.
  * @throws TransientError with code `list_shrunk` when that count says that members are missing.
  */
 export async function checkMemberCount(
@@ -48,8 +50,8 @@ export async function checkMemberCount(
   list: List,
   { members, before }: { readonly members: number; readonly before: number },
 ): Promise<void> {
-  if (members >= before * tolerated) return
-  const size = await client.json<number>('list_size', { path: { listId: list.id } })
+  if (before > 0 && members >= before * tolerated) return
+  const size = await client.json('list_size', { form: sizeForm, path: { listId: list.id } })
   if (members >= size * tolerated) return
   throw new TransientError(
     'list_shrunk',

@@ -1,7 +1,10 @@
 /** The ways of asking Iterable, one for each variant of `Read`; each writes lines of NDJSON into a sink. */
+import { createHash } from 'node:crypto'
 import type { Stream } from '../catalog/index.ts'
 import { IterableHttpError, isRetryable, MalformedResponseError, TransferError } from '../iterable/errors.ts'
+import { metadataKeysForm, metadataTablesForm, shown } from '../iterable/forms.ts'
 import { splitEnvelope } from '../iterable/lines.ts'
+import { memberLines } from '../iterable/members.ts'
 import { membersOf } from '../warehouse/load/rewrite.ts'
 import type { LineSink } from './download.ts'
 import type { CountingClient } from './source.ts'
@@ -37,7 +40,11 @@ export const isBrokenTransfer = (error: unknown): boolean =>
 
 /** The server gave up on the size of the question, as far as we can tell: a smaller one may be answered. */
 export const isUndelivered = (error: unknown): boolean =>
-  isBrokenTransfer(error) || (error instanceof IterableHttpError && error.status >= 500)
+  isBrokenTransfer(error) ||
+  (error instanceof IterableHttpError && (error.status >= 500 || (error.status > 200 && error.status < 300)))
+
+/** More pages than this are no pages but a server that goes in circles (10,000 of 1,000 records each). */
+const mostPages = 10_000
 
 /** All pages of all variants of a document; the fields of the variant are written into each record. */
 export async function readDocuments(
@@ -46,37 +53,78 @@ export async function readDocuments(
   sink: LineSink,
 ): Promise<void> {
   for (const variant of read.variants ?? [{}]) {
-    let received = 0
+    const progress = new Pages(read.endpoint)
     for (let page = 1; ; page += 1) {
       const query = { ...variant, ...(read.paged && { page, pageSize }) }
       const { body } = await client.request(read.endpoint, { query })
       const lines = splitEnvelope(body, read.property, read.endpoint)
+      const content = createHash('sha1')
       let step = await lines.next()
-      const before = received
       // A write for each record would cost more than the record.
       let batch: Buffer[] = []
       for (; !step.done; step = await lines.next()) {
-        batch.push(withFields(step.value, variant), newline)
-        received += 1
+        content.update(step.value)
+        batch.push(withFields(step.value, variant, read.endpoint), newline)
+        progress.received += 1
         if (batch.length < 2 * batchRecords) continue
         await sink.write(Buffer.concat(batch))
         batch = []
       }
       await sink.write(Buffer.concat(batch))
-      if (!read.paged || received === before || !hasNext(step.value, received)) break
+      if (!read.paged || !progress.hasNext(step.value, content.digest('hex'))) break
     }
   }
 }
 
-/** Older projects get everything at once; where a link to the next page or a larger total is named, there is more. */
-function hasNext(envelope: Record<string, unknown>, received: number): boolean {
-  if (typeof envelope.nextPageUrl === 'string' && envelope.nextPageUrl !== '') return true
-  const total = Object.entries(envelope).find(([name]) => /^total\w*Count$/.test(name))?.[1]
-  return typeof total === 'number' && received < total
+/** How far the pages of one document have come, and whether there is another. */
+class Pages {
+  readonly #endpoint: string
+  /** Links to pages, and hashes of what pages brought. */
+  readonly #met = new Set<string>()
+  #pages = 0
+  #before = 0
+  /** Records so far. */
+  received = 0
+
+  constructor(endpoint: string) {
+    this.#endpoint = endpoint
+  }
+
+  /**
+   * Older projects get everything at once; where a link to the next page or a larger total is named, there is more. A
+   * page that brought nothing is the last one, whatever it names.
+   * @throws MalformedResponseError where the pages go in circles.
+   */
+  hasNext(envelope: Record<string, unknown>, content: string): boolean {
+    this.#pages += 1
+    const broughtNothing = this.received === this.#before
+    this.#before = this.received
+    if (broughtNothing) return false
+    if (this.#met.has(content)) this.#refuse(`page ${this.#pages} brings what an earlier page brought`)
+    this.#met.add(content)
+    const total = Object.entries(envelope).find(([name]) => /^total\w*Count$/.test(name))?.[1]
+    if (typeof total === 'number' && this.received >= total) return false
+    const link = envelope.nextPageUrl
+    const hasLink = typeof link === 'string' && link !== ''
+    if (hasLink && this.#met.has(link)) this.#refuse(`the link to page ${this.#pages + 1} came before`)
+    if (hasLink) this.#met.add(link)
+    if (this.#pages >= mostPages) this.#refuse(`it has more than ${mostPages} pages`)
+    return hasLink || (typeof total === 'number' && this.received < total)
+  }
+
+  #refuse(why: string): never {
+    throw new MalformedResponseError(this.#endpoint, why)
+  }
 }
 
-/** A record with further fields, those that it has itself left out; its text is kept as it is. */
-function withFields(record: Buffer, fields: Readonly<Record<string, string>>): Buffer {
+/**
+ * A record with further fields, those that it has itself left out; its text is kept as it is.
+ * @throws MalformedResponseError for what is no object.
+ */
+function withFields(record: Buffer, fields: Readonly<Record<string, string>>, endpoint: string): Buffer {
+  if (!isObject(record)) {
+    throw new MalformedResponseError(endpoint, `a record of it is ${shown(record.toString('utf8', 0, 400))}`)
+  }
   if (Object.keys(fields).length === 0) return record
   const text = record.toString()
   const own = new Set([...membersOf(text)].map(({ key }) => key))
@@ -85,6 +133,12 @@ function withFields(record: Buffer, fields: Readonly<Record<string, string>>): B
   if (members.length === 0) return record
   const rest = text.slice(text.indexOf('{') + 1)
   return Buffer.from(`{${members.join(',')}${own.size > 0 ? ',' : ''}${rest}`)
+}
+
+/** What is known to be JSON and begins like an object is one. */
+function isObject(json: Buffer): boolean {
+  const first = json.find((byte) => byte > 0x20)
+  return first === 0x7b
 }
 
 export interface List {
@@ -97,17 +151,20 @@ export async function readLists(client: CountingClient): Promise<List[]> {
   const { body } = await client.request('lists')
   const lists: List[] = []
   for await (const line of splitEnvelope(body, 'lists', 'lists')) {
-    const members = new Map([...membersOf(line.toString())].map(({ key, value }) => [key, value]))
-    const id = members.get('id')
-    if (id && /^\d+$/.test(id)) lists.push({ id, name: String(JSON.parse(members.get('name') ?? '""')) })
+    const members = isObject(line)
+      ? new Map([...membersOf(line.toString())].map(({ key, value }) => [key, value]))
+      : undefined
+    const id = members?.get('id')
+    if (!members || !id || !/^\d+$/.test(id)) {
+      throw new MalformedResponseError('lists', `a list of it is ${shown(line.toString('utf8', 0, 400))}`)
+    }
+    const name: unknown = JSON.parse(members.get('name') ?? '""')
+    lists.push({ id, name: typeof name === 'string' ? name : '' })
   }
   return lists
 }
 
-/**
- * The members of a list. A line is an e-mail address, else a userId; in e-mail-based projects it is always an address
- * (of whatever form: Iterable does not promise valid ones).
- */
+/** The members of a list. A line is an e-mail address, else a userId; in e-mail-based projects it is always an address. */
 export async function readMembers(
   client: CountingClient,
   listId: string,
@@ -116,44 +173,19 @@ export async function readMembers(
 ): Promise<void> {
   const { body } = await client.request('list_users', { query: { listId } })
   const stamp = `"listId":${listId},"updatedAt":"${updatedAt.toISOString()}"`
-  const toRecords = (lines: readonly string[]): Buffer =>
-    Buffer.from(
-      lines
-        .map((line) => line.replace(/\r$/, ''))
-        .filter((line) => line.trim() !== '')
-        .map((line) => {
-          if (isErrorObject(line)) throw new MalformedResponseError('list_users', `it ends with ${line}`)
-          const column = isEmailProject || line.includes('@') ? 'email' : 'userId'
-          return `{"${column}":${JSON.stringify(line)},${stamp}}\n`
-        })
-        .join(''),
-    )
-  // Cut at newlines before decoding, so that no character is torn.
-  let rest: Buffer = Buffer.alloc(0)
-  for await (const block of body) {
-    const text = Buffer.concat([rest, block])
-    const end = text.lastIndexOf(10) + 1
-    rest = text.subarray(end)
-    if (end > 0) await sink.write(toRecords(text.subarray(0, end).toString().split('\n')))
-  }
-  if (rest.length > 0) await sink.write(toRecords([rest.toString()]))
-}
-
-/** What Iterable says in the middle of an answer that it cannot finish. */
-function isErrorObject(line: string): boolean {
-  if (!line.startsWith('{')) return false
-  try {
-    const { msg, code } = JSON.parse(line) as { msg?: unknown; code?: unknown }
-    return typeof msg === 'string' && typeof code === 'string'
-  } catch {
-    return false
+  for await (const lines of memberLines(body, { isEmailProject })) {
+    const records = lines.map((line) => {
+      const column = isEmailProject || line.includes('@') ? 'email' : 'userId'
+      return `{"${column}":${JSON.stringify(line)},${stamp}}\n`
+    })
+    await sink.write(Buffer.from(records.join('')))
   }
 }
 
 /** Every value of every metadata table. */
 export async function readMetadata(client: CountingClient, sink: LineSink): Promise<void> {
-  const { results } = await client.json<{ results?: { name: string }[] }>('metadata')
-  for (const { name: table } of results ?? []) {
+  const { results } = await client.json('metadata', { form: metadataTablesForm })
+  for (const { name: table } of results) {
     for await (const key of metadataKeys(client, table)) {
       const value = await readMetadataValue(client, table, key)
       if (value) await sink.write(value)
@@ -161,19 +193,24 @@ export async function readMetadata(client: CountingClient, sink: LineSink): Prom
   }
 }
 
+/** The keys of a table, page by page. @throws MalformedResponseError where the pages go in circles. */
 async function* metadataKeys(client: CountingClient, table: string): AsyncGenerator<string> {
+  const markers = new Set<string>()
   let nextMarker: string | undefined
   do {
-    const page = await client.json<{ results?: { key: string }[]; nextMarker?: string | null }>(
-      'metadata_table',
-      {
-        path: { table },
-        query: { nextMarker },
-      },
-    )
-    for (const { key } of page.results ?? []) yield key
-    nextMarker = page.nextMarker || undefined
-  } while (nextMarker)
+    const page = await client.json('metadata_table', {
+      form: metadataKeysForm,
+      path: { table },
+      query: { nextMarker },
+    })
+    for (const { key } of page.results) yield key
+    // A page that brings nothing is the last one.
+    nextMarker = page.results.length > 0 ? page.nextMarker || undefined : undefined
+    if (nextMarker !== undefined && markers.has(nextMarker)) {
+      throw new MalformedResponseError('metadata_table', 'the marker of its next page came before')
+    }
+    if (nextMarker !== undefined) markers.add(nextMarker)
+  } while (nextMarker !== undefined && markers.size < mostPages)
 }
 
 /** One value as a line; undefined where it has been deleted since its key was listed. */
@@ -184,17 +221,36 @@ async function readMetadataValue(
 ): Promise<Buffer | undefined> {
   try {
     const { body } = await client.request('metadata_value', { path: { table, key } })
-    const blocks: Buffer[] = []
-    for await (const block of body) blocks.push(block)
-    // A newline in JSON stands between tokens only: a pretty document is one line as well.
-    const text = Buffer.from(
-      Buffer.concat(blocks)
-        .toString()
-        .replaceAll(/[\r\n]+/g, ' '),
-    )
-    return Buffer.concat([withFields(text, { table, key }), newline])
+    const text = await oneLine(body, 'metadata_value')
+    return Buffer.concat([withFields(text, { table, key }, 'metadata_value'), newline])
   } catch (error) {
     if (error instanceof IterableHttpError && error.status === 404) return undefined
     throw error
   }
 }
+
+/** A JSON document of its own as one line: a newline in JSON stands between tokens only. */
+async function oneLine(body: AsyncIterable<Buffer>, endpoint: string): Promise<Buffer> {
+  const blocks: Buffer[] = []
+  let bytes = 0
+  for await (const block of body) {
+    blocks.push(block)
+    bytes += block.length
+    if (bytes > largestValueBytes) throw new MalformedResponseError(endpoint, 'it is over 64 MB')
+  }
+  const text = Buffer.concat(blocks)
+  try {
+    JSON.parse(text.toString())
+  } catch (error) {
+    throw new MalformedResponseError(
+      endpoint,
+      `JSON was expected, it begins with ${shown(text.toString('utf8', 0, 400))}`,
+      {
+        cause: error,
+      },
+    )
+  }
+  return Buffer.from(text.toString().replaceAll(/[\r\n]+/g, ' '))
+}
+
+const largestValueBytes = 64 * 2 ** 20

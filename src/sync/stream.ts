@@ -2,7 +2,7 @@
 import { codeOf, InterruptedError, kindOf, messageOf, UserError } from '../errors.ts'
 import { IterableHttpError } from '../iterable/errors.ts'
 import { explainedFault } from '../warehouse/faults.ts'
-import { ShrunkWindow } from '../warehouse/load/commit.ts'
+import { ShrunkWindow, UnansweredError } from '../warehouse/load/commit.ts'
 import type { Shape } from '../warehouse/shape.ts'
 import { type Committed, commitPart } from './commit.ts'
 import type { StreamStart, SyncContext } from './context.ts'
@@ -122,10 +122,7 @@ class StreamWork {
       return { part, download: await context.turnOf(stream, () => this.#download(part)) }
     } catch (error) {
       if (context.signal.aborted) throw error
-      const parts =
-        isUndelivered(error) && stream.read.kind === 'export'
-          ? halvesOf(stream as ExportStream, part)
-          : undefined
+      const parts = isUndelivered(error) ? this.#halvesOf(part) : undefined
       if (parts) {
         this.#queue.unshift(...parts)
         this.#say(`${part.label} does not arrive whole (${messageOf(error)}); reading it in halves`)
@@ -193,12 +190,31 @@ class StreamWork {
     try {
       this.#account(part, await this.#commitOnce(part, download))
     } catch (error) {
-      if (!(error instanceof BadAnswer || error instanceof ShrunkWindow)) throw error
-      if (error instanceof BadAnswer)
-        this.#say(`${part.label}: the answer has bad lines; reading it once more`)
+      const isBad = error instanceof BadAnswer || error instanceof UnansweredError
+      if (!isBad && !(error instanceof ShrunkWindow)) throw error
+      if (isBad) this.#say(`${part.label}: the answer has bad lines; reading it once more`)
+      await this.#readAgain(part)
+    }
+  }
+
+  /** The second answer to one question decides; what it does not bring is asked for in halves, one after the other. */
+  async #readAgain(part: Part): Promise<void> {
+    try {
       await using again = await this.#context.turnOf(this.#start.stream, () => this.#download(part, true))
       await this.#commitAgain(part, again)
+    } catch (error) {
+      if (!isUndelivered(error) && !(error instanceof UnansweredError)) throw error
+      const halves = this.#halvesOf(part)
+      if (!halves) throw error
+      this.#say(`${part.label} does not arrive whole (${messageOf(error)}); reading it in halves`)
+      // In order, before anything later: the bookmark follows what is committed.
+      for (const half of halves) await this.#readAgain(half)
     }
+  }
+
+  #halvesOf(part: Part): readonly Part[] | undefined {
+    const { stream } = this.#start
+    return stream.read.kind === 'export' ? halvesOf(stream as ExportStream, part) : undefined
   }
 
   async #commitAgain(part: Part, again: Download): Promise<void> {

@@ -6,6 +6,7 @@ import type { ConnectionConfig, SyncConfig } from '../config/schema.ts'
 import { ConfigError, InterruptedError, messageOf } from '../errors.ts'
 import type { IterableClient } from '../iterable/client.ts'
 import type { Clock } from '../iterable/clock.ts'
+import { fieldsForm } from '../iterable/forms.ts'
 import { readBookmarks } from '../state/bookmarks.ts'
 import { beginRun, endRun, failAbandonedRuns } from '../state/runs.ts'
 import { removeSpool } from '../warehouse/load/spool.ts'
@@ -131,19 +132,19 @@ async function declaredTypes(
   streams: readonly Stream[],
 ): Promise<ReadonlyMap<string, ColumnType>> {
   if (!streams.some(({ hasProfileFields }) => hasProfileFields)) return new Map()
-  const types: Readonly<Record<string, ColumnType>> = {
-    string: 'text',
-    boolean: 'boolean',
-    long: 'bigint',
-    double: 'double',
-    date: 'timestamptz',
-    geo_location: 'json',
-    object: 'json',
-    nested: 'json',
-  }
+  const types = new Map<string, ColumnType>([
+    ['string', 'text'],
+    ['boolean', 'boolean'],
+    ['long', 'bigint'],
+    ['double', 'double'],
+    ['date', 'timestamptz'],
+    ['geo_location', 'json'],
+    ['object', 'json'],
+    ['nested', 'json'],
+  ])
   try {
-    const { fields } = await client.json<{ fields?: Record<string, string> }>('user_fields', { signal })
-    const known = Object.entries(fields ?? {}).map(([name, type]) => [name, types[type]] as const)
+    const { fields } = await client.json('user_fields', { form: fieldsForm, signal })
+    const known = Object.entries(fields).map(([name, type]) => [name, types.get(type)] as const)
     return new Map(known.filter((entry): entry is [string, ColumnType] => entry[1] !== undefined))
   } catch (error) {
     if (signal.aborted) return new Map()
@@ -156,7 +157,9 @@ async function declaredTypes(
 async function syncOne(context: SyncContext, input: SyncInput, start: StreamStart): Promise<StreamReport> {
   const { stream, bookmark } = start
   if (stream.read.kind !== 'members') {
-    return syncStream(context, start, async () => partsOf(stream, bookmark, planOptions(input, context.now)))
+    return syncStream(context, start, async () =>
+      partsOf(stream, bookmark, planOptions(input, stream, context.now)),
+    )
   }
   return syncStream(context, start, async (client) => {
     const isEmailProject = context.projectType === 'email'
@@ -166,16 +169,29 @@ async function syncOne(context: SyncContext, input: SyncInput, start: StreamStar
   })
 }
 
-/** The times that a plan depends on. */
-export function planOptions({ config, reach }: Pick<SyncInput, 'config' | 'reach'>, now: Date): PlanOptions {
+/** The times that the plan of a stream depends on. */
+export function planOptions(
+  { config, reach }: Pick<SyncInput, 'config' | 'reach'>,
+  { name }: Stream,
+  now: Date,
+): PlanOptions {
   return {
     startDate: config.start_date,
     windowInDays: config.window_in_days,
-    lookbackMs: config.lookback,
+    lookbackMs: lookbackOf(config.lookback, name),
     settleMs: config.settle,
     now,
     reach,
   }
+}
+
+const usualLookbackMs = 86_400_000
+
+/** How far before the bookmark of a stream is read again. */
+function lookbackOf(lookback: SyncInput['config']['lookback'], stream: string): number {
+  if (typeof lookback === 'number') return lookback
+  const byStream = new Map(Object.entries(lookback))
+  return byStream.get(stream) ?? byStream.get('default') ?? usualLookbackMs
 }
 
 async function finish(input: SyncInput, reports: readonly StreamReport[]): Promise<SyncReport> {

@@ -8,10 +8,12 @@ export const ownColumns = { runId: '_run_id', loadedAt: '_loaded_at', extra: '_e
 export const extraKey = '␀extra'
 
 /** Fields of `users` that are renamed always, as the reference connector does it, so that their twins keep theirs. */
-const renamedInUsers: Readonly<Record<string, string>> = {
-  Industry: '_industry',
-  'offers.Intro APR': '_offers.intro APR',
-}
+const renamedInUsers = new Map<string, string>(
+  Object.entries({
+    Industry: '_industry',
+    'offers.Intro APR': '_offers.intro APR',
+  }),
+)
 
 /** What a warehouse allows of columns. */
 export interface NameRules {
@@ -33,7 +35,7 @@ export function columnName(
   isTaken: (lowerCaseName: string) => boolean,
   { maxBytes, hiddenColumns }: Pick<NameRules, 'maxBytes' | 'hiddenColumns'>,
 ): string {
-  const renamed = stream === 'users' ? renamedInUsers[source] : undefined
+  const renamed = stream === 'users' ? renamedInUsers.get(source) : undefined
   let name = shortened(renamed ?? source, maxBytes)
   const isRefused = (lower: string) => isTaken(lower) || hiddenColumns.includes(lower)
   while (isRefused(name.toLowerCase())) name = shortened(`_${name}`, maxBytes)

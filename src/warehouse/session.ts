@@ -30,6 +30,8 @@ export interface Dialect extends NameRules {
   readonly typeName: Readonly<Record<ColumnType, string>>
   /** True where U+0000 cannot be stored. */
   readonly refusesNul: boolean
+  /** What a value of a primary key may take of its index; undefined where keys may be of any length. */
+  readonly keyBytes?: number
   /** What the values of a row may take of its page; undefined where rows may be of any size. */
   readonly rowBytes?: number
   /** True where an altered table keeps readers out until the transaction ends: `prepareTable` goes before the load. */
@@ -80,13 +82,12 @@ export interface Session {
    */
   select(query: string): Promise<Selection>
   /**
-   * Before whole tables are joined in this transaction, among them ones that it has just filled: no plan may read a table
-   * more than once, however little the warehouse knows of their sizes. `filled` are temporary, with columns to know.
+   * Makes the transaction one of large joins, whatever the warehouse's statistics say of the tables: they are as old as
+   * their last count, and some servers never count.
    */
-  readyForJoins(
-    trx: Transaction<StateDatabase>,
-    filled: { readonly table: string; readonly columns: readonly string[] },
-  ): Promise<void>
+  forBulk(trx: Transaction<StateDatabase>): Promise<void>
+  /** Counts what was just filled, where the warehouse plans by statistics. */
+  analyze(trx: Transaction<StateDatabase>, table: string): Promise<void>
   /** Gives one of our own tables an index where the warehouse keeps them (DuckDB scans faster than it updates one). */
   ensureIndex(table: keyof StateDatabase, columns: readonly string[]): Promise<void>
 }
@@ -129,16 +130,23 @@ export interface Warehouse extends AsyncDisposable {
    * @throws UserError with code `locked` that names the holder.
    */
   lock(job: string): Promise<AsyncDisposable>
-  /**
-   * Takes the next free slot of a paced lane, in a book that all processes of the warehouse keep; resolves to the
-   * milliseconds until it. Only where several may work on it at once.
-   */
-  takeSlot?(lane: string, rate: Rate): Promise<number>
+  /** The pace that all processes of the warehouse keep together. Only where several may work on it at once. */
+  readonly paceBook?: PaceBook
   /**
    * Calls back after rows were inserted into these tables of our own, until disposed. A warehouse that cannot tell
    * never calls: who watches looks by himself, too.
    */
   watch(tables: readonly string[], onChange: () => void): Promise<AsyncDisposable>
+}
+
+/** When requests of a lane may go. */
+export interface PaceBook {
+  /** Takes the next free slot of a lane; resolves to the milliseconds until it. */
+  takeSlot(lane: string, rate: Rate): Promise<number>
+  /** Closes a lane for so long, for everybody. */
+  hold(lane: string, waitMs: number): Promise<void>
+  /** Milliseconds for which a lane stays closed. */
+  heldMs(lane: string): Promise<number>
 }
 
 /** So many requests in so many milliseconds. */

@@ -1,8 +1,10 @@
 import { once } from 'node:events'
+import { existsSync } from 'node:fs'
 import { writeFile } from 'node:fs/promises'
 import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { join } from 'node:path'
+import { DuckDBInstance } from '@duckdb/node-api'
 import pg from 'pg'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { check } from '../../src/check/check.ts'
@@ -90,6 +92,26 @@ describe('a key', () => {
       message: expect.stringContaining('does not know the key'),
     })
     expect(eu.requests.length).toBe(before)
+  })
+
+  test.each(['BadAuthorizationHeader', 'InvalidJwtPayload'])(
+    'that wants a JWT (%s) is called so',
+    async (code) => {
+      us.faults.next({ fault: { status: 401, body: { code, msg: 'no JWT' } }, times: 2 })
+      const { api_key } = await itemsFor(us.keys.server)
+      expect(api_key).toMatchObject({
+        state: 'failed',
+        message: expect.stringContaining('JWT-enabled'),
+        cure: expect.stringContaining('without JWT'),
+      })
+      us.faults.clear()
+    },
+  )
+
+  test('that a host of its own does not know may be of the other data centre', async () => {
+    const { api_key } = await itemsFor(us.keys.euServer, { base_url: us.url })
+    expect(api_key?.message).toMatch(/does not know the key.*in the eu data centre/)
+    expect(api_key?.cure).toContain('correct base_url')
   })
 
   test('that Iterable calls disabled is called so', async () => {
@@ -197,16 +219,21 @@ describe('the warehouse', () => {
     expect(JSON.stringify(items)).not.toContain('secret-of-reader')
   })
 
-  test('whose file is called like its schema is a warning', async () => {
+  test('whose file is called like its schema is refused when new, and a warning when old', async () => {
     await using folder = await temporaryFolder()
-    await using elt = await open(
-      configFor(us, { type: 'duckdb', path: join(folder.path, 'iterable.duckdb') }),
-    )
-    const { items } = await check({ ...elt, clock: systemClock, context: {} })
-    expect(items.find(({ item }) => item === 'warehouse_name')).toMatchObject({
-      state: 'warning',
-      cure: expect.stringContaining('warehouse.duckdb'),
-    })
+    for (const name of ['iterable.duckdb', 'Iterable_Views.db']) {
+      const path = join(folder.path, name)
+      const config = configFor(us, { type: 'duckdb', path })
+      await expect(open(config)).rejects.toThrow(/called like the schema.*e\.g\. warehouse\.duckdb/)
+      expect(existsSync(path)).toBe(false)
+      ;(await DuckDBInstance.create(path)).closeSync()
+      await using elt = await open(config)
+      const { items } = await check({ ...elt, clock: systemClock, context: {} })
+      expect(items.find(({ item }) => item === 'warehouse_name')).toMatchObject({
+        state: 'warning',
+        cure: expect.stringContaining('warehouse.duckdb'),
+      })
+    }
   })
 })
 

@@ -125,6 +125,17 @@ describe('the commands, on one warehouse', () => {
       raw: '{"createdAt": broken',
       row: null,
     })
+    const unknown = remember(await cli('rejects', '--stream', 'email_opens'))
+    expect(unknown).toMatchObject({
+      exitCode: 2,
+      stderr: expect.stringContaining('did you mean "email_open"?'),
+    })
+    const noExport = remember(await cli('rejects', '--export', 'vip'))
+    expect(noExport).toMatchObject({
+      exitCode: 2,
+      stderr: expect.stringContaining('there is no export "vip"'),
+    })
+    expect(remember(await cli('rejects', '--stream', 'lists')).stdout).toBe('no rejected rows\n')
     expect(status.runs).toHaveLength(3)
     expect(status.rejects).toEqual([expect.objectContaining({ source: 'stream:email_open', rows: 1 })])
 

@@ -2,19 +2,28 @@ import { mkdir, readdir, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
 import { eachWarehouse } from '../support/warehouse.ts'
-import { run, start, temporaryFolder } from './run.ts'
+import { printed, run, runJson, start, temporaryFolder } from './run.ts'
 
 eachWarehouse(
   'demo shows the whole product, from a fresh start each time',
   async ({ config, tempDir }) => {
     const where = config.type === 'duckdb' ? [] : ['--warehouse', 'postgres', '--url', config.url]
-    const { ended } = start(['demo', ...where, '--json'], { cwd: tempDir })
+    const { child, ended } = start(['demo', '--keep', ...where, '--json'], { cwd: tempDir })
+    const env: Record<string, string> = config.type === 'postgres' ? { DATABASE_URL: config.url } : {}
+    const options = { cwd: tempDir, env: { ...env, ITERABLE_ELT_CONFIG: join(tempDir, 'demo/config.json') } }
+    await Promise.race([printed(child.stderr, /the sandbox stays at/), ended])
+    // The sandbox is there for whatever comes next.
+    const sync = await runJson(['sync', 'lists', 'email_open'], options)
+    expect(sync.document).toMatchObject({ state: 'succeeded' })
+    const status = await run(['status'], options)
+    expect(status.stdout).toMatch(/email_send +[\d,]+ .*succeeded/)
+    child.kill('SIGINT')
     const { exitCode, stdout, stderr } = await ended
     expect({ exitCode, stderr: exitCode === 0 ? '' : stderr }).toEqual({ exitCode: 0, stderr: '' })
 
     const { steps } = JSON.parse(stdout)
     expect(steps.sync).toMatchObject({ state: 'succeeded', rows_rejected: 0 })
-    expect(steps.tables).toHaveLength(16)
+    expect(steps.tables).toHaveLength(16 + 5 + 2)
     expect(steps.tables.filter(({ rows }: { rows: number }) => !(rows > 0))).toEqual([])
     const [campaigns, lists] = steps.queries
     expect(campaigns.rows).toHaveLength(5)
@@ -24,7 +33,7 @@ eachWarehouse(
     expect(steps.incremental.rows_read).toBeGreaterThan(0)
     const files = await readdir(join(tempDir, 'demo'))
     expect(files.filter((name) => !name.endsWith('.work')).sort()).toEqual(
-      config.type === 'duckdb' ? ['config.json', 'iterable.duckdb', 'sql'] : ['config.json', 'sql'],
+      config.type === 'duckdb' ? ['config.json', 'sql', 'warehouse.duckdb'] : ['config.json', 'sql'],
     )
     // What was sent is what the lists hold, read back.
     for (const name of ['export', 'mirror', 'mirror_again']) {
@@ -35,9 +44,6 @@ eachWarehouse(
       unchanged: expect.any(Number),
     })
     expect(steps.mirror_again.planned.unchanged).toBeGreaterThan(0)
-    const env = config.type === 'postgres' ? { DATABASE_URL: config.url } : {}
-    const status = await run(['status', '--config', join(tempDir, 'demo/config.json')], { cwd: tempDir, env })
-    expect(status.stdout).toMatch(/email_send +[\d,]+ .*succeeded/)
     if (config.type === 'postgres') expect(stdout + stderr + status.stdout).not.toContain(config.url)
   },
   120_000,

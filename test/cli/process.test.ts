@@ -1,9 +1,9 @@
 /** What only a process of its own can show: signals, exit codes, the process title, real output streams. */
 import { once } from 'node:events'
-import { readFile } from 'node:fs/promises'
+import { open, readFile } from 'node:fs/promises'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { type Sandbox, startSandbox } from '../../src/sandbox/index.ts'
-import { configFor, runJson, start, temporaryFolder, writeConfig } from './run.ts'
+import { configFor, printed, runJson, start, temporaryFolder, writeConfig } from './run.ts'
 
 const days = 4
 let sandbox: Sandbox
@@ -12,17 +12,6 @@ beforeAll(async () => {
   sandbox = await startSandbox({ until, now: until, days, users: 40, eventsPerDay: 100, rateLimits: false })
 })
 afterAll(() => sandbox.close())
-
-/** Resolves to what a process has printed, when what is looked for is part of it. */
-function printed(stream: NodeJS.ReadableStream | null, what: RegExp): Promise<string> {
-  let text = ''
-  return new Promise((resolve) => {
-    stream?.on('data', (piece: Buffer) => {
-      text += piece
-      if (what.test(text)) resolve(text)
-    })
-  })
-}
 
 test.each(['SIGINT', 'SIGTERM'] as const)(
   '%s ends a sync within two seconds, and the next one does the rest',
@@ -111,4 +100,41 @@ test('a reader that has seen enough is no error', async () => {
   const closed = once(child, 'exit')
   child.stdout?.once('data', () => child.stdout?.destroy())
   expect(await closed).toEqual([0, null])
+})
+
+test.each([
+  [['--json', 'sync', 'nosuch'], 2],
+  [['sync', 'nosuch'], 2],
+  [['export', 'nosuch'], 2],
+  [['--json', 'streams'], 1],
+  [['streams'], 1],
+  [['--help'], 1],
+  [['sql', 'select * from range(100000)', '--format', 'csv'], 1],
+] as const)('%j > /dev/full is no success', async (args, expected) => {
+  await using folder = await temporaryFolder()
+  await writeConfig(folder.path, configFor(sandbox, { type: 'duckdb', path: 'w.duckdb' }))
+  await using full = await open('/dev/full', 'w')
+  const { exitCode, stderr } = await start(args, { cwd: folder.path, stdout: full.fd }).ended
+  expect({ exitCode, stderr }).toMatchObject({ exitCode: expected })
+  if (expected === 1) expect(stderr).toContain('the result cannot be written')
+})
+
+test('a closed pipe hides no failure', async () => {
+  await using folder = await temporaryFolder()
+  await writeConfig(folder.path, configFor(sandbox, { type: 'duckdb', path: 'w.duckdb' }))
+  const { child, ended } = start(['--json', 'sync', 'nosuch'], { cwd: folder.path })
+  child.stdout?.destroy()
+  ended.catch(() => {})
+  const [exitCode] = await once(child, 'exit')
+  expect(exitCode).toBe(2)
+})
+
+test('progress that finds nobody to read it stops no work', async () => {
+  await using folder = await temporaryFolder()
+  await writeConfig(folder.path, configFor(sandbox, { type: 'duckdb', path: 'w.duckdb' }, { days }))
+  await using full = await open('/dev/full', 'w')
+  const { exitCode, stdout } = await start(['--json', 'sync', 'lists'], { cwd: folder.path, stderr: full.fd })
+    .ended
+  expect(exitCode).toBe(0)
+  expect(JSON.parse(stdout)).toMatchObject({ state: 'succeeded' })
 })

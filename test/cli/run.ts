@@ -20,23 +20,37 @@ export interface RunOptions {
   readonly env?: Record<string, string>
   /** What is typed at each question, in a process whose input is a terminal. */
   readonly answers?: readonly string[]
+  /** File descriptors in place of pipes. */
+  readonly stdout?: number
+  readonly stderr?: number
 }
 
 /** Starts a command; `ended` resolves when it has. */
 export function start(
   args: readonly string[],
-  { cwd, env = {} }: RunOptions,
+  { cwd, env = {}, stdout, stderr }: RunOptions,
 ): { readonly child: ChildProcess; readonly ended: Promise<Ended> } {
   const child = startProgram('src/cli/main.ts', args, {
     cwd,
     env: { PATH: process.env.PATH, HOME: cwd, ...env },
-    stdio: ['ignore', 'pipe', 'pipe'],
+    stdio: ['ignore', stdout ?? 'pipe', stderr ?? 'pipe'],
   })
   const exit = new Promise<number | null>((resolve) => child.once('close', resolve))
   const ended = Promise.all([exit, textOf(child.stdout), textOf(child.stderr)]).then(
     ([exitCode, stdout, stderr]) => ({ exitCode, stdout, stderr }),
   )
   return { child, ended }
+}
+
+/** Resolves to what a process has printed, when what is looked for is part of it. */
+export function printed(stream: NodeJS.ReadableStream | null, what: RegExp): Promise<string> {
+  let text = ''
+  return new Promise((resolve) => {
+    stream?.on('data', (piece: Buffer) => {
+      text += piece
+      if (what.test(text)) resolve(text)
+    })
+  })
 }
 
 const textOf = (stream: Readable | null) => (stream ? text(stream) : '')
@@ -56,6 +70,7 @@ export async function run(args: readonly string[], { cwd, env = {}, answers }: R
     stdout: stdout.stream,
     stderr: stderr.stream,
     interruption: { signal: new AbortController().signal, waitForTheEnd() {} },
+    invocation: 'iterable-elt',
   })
   return { exitCode: await ended, stdout: stdout.text(), stderr: stderr.text() }
 }

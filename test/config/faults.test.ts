@@ -86,7 +86,7 @@ test.each<[part: object, fault: string]>([
   [sync({ windowInDays: 3 }), 'sync.windowInDays: unknown key; did you mean "window_in_days"?'],
   [sync({ window_in_days: '30' }), 'sync.window_in_days: expected a number, met "30"'],
   [sync({ window_in_days: 367 }), 'sync.window_in_days: expected at most 366, met 367'],
-  [sync({ lookback: 86400 }), 'sync.lookback: expected text, met 86400'],
+  [sync({ lookback: 86400 }), 'sync.lookback: expected text or an object {…}, met 86400'],
   [
     sync({ lookback: '1 day' }),
     'sync.lookback: expected a duration such as "30s", "5m", "1h" or "1d", met "1 day"',
@@ -94,6 +94,15 @@ test.each<[part: object, fault: string]>([
   [
     sync({ lookback: '-1d' }),
     'sync.lookback: expected a duration such as "30s", "5m", "1h" or "1d", met "-1d"',
+  ],
+  [sync({ lookback: { defualt: '1d' } }), 'sync.lookback.defualt: unknown key; did you mean "default"?'],
+  [
+    sync({ lookback: { default: '1d', purchases: '7d' } }),
+    'sync.lookback.purchases: unknown key; did you mean "purchase"?',
+  ],
+  [
+    sync({ lookback: { purchase: '7 days' } }),
+    'sync.lookback.purchase: expected a duration such as "30s", "5m", "1h" or "1d", met "7 days"',
   ],
   [
     sync({ start_date: '31/12/2025' }),

@@ -19,13 +19,14 @@ describe('the JSON Schema', () => {
     })
     const sync = schema.properties?.sync?.properties
     expect(sync?.window_in_days).toMatchObject({ type: 'integer', minimum: 1, maximum: 366, default: 30 })
-    expect(sync?.lookback).toMatchObject({ type: 'string', default: '1d' })
+    expect(sync?.settle).toMatchObject({ type: 'string', default: '5m' })
+    expect(sync?.lookback).toMatchObject({ default: '1d' })
     expect(sync?.start_date).toMatchObject({ type: 'string', default: '2020-01-01' })
     expect(JSON.stringify(schema)).not.toMatch(/"pool"|"instance"|"\$id"/)
   })
 
   test('allows a reference wherever text has a form', () => {
-    const pattern = new RegExp(schema.properties?.sync?.properties?.lookback?.pattern ?? '(?!)')
+    const pattern = new RegExp(schema.properties?.sync?.properties?.settle?.pattern ?? '(?!)')
     expect(['1d', '${LOOKBACK}', '1 day'].map((given) => pattern.test(given))).toEqual([true, true, false])
   })
 

@@ -128,3 +128,36 @@ exportTest(
   },
   { latencyMs: 250, timeoutMs: 120_000 },
 )
+
+exportTest(
+  'what was answered before a kill is not sent again, however few answers there were',
+  async (fixture) => {
+    const { save, sandbox, warehouse, elt, members } = fixture
+    await save(
+      'vip',
+      { action: 'add' },
+      "select 'p' || n || '@x.org' as email from generate_series(1, 12000) as g(n)",
+    )
+    // Three answers come, and then none: the requests behind them hang.
+    const path = '/api/lists/subscribe'
+    sandbox.faults.next({ fault: 'stall', skip: 3, times: Number.POSITIVE_INFINITY, path })
+    const child = start(fixture, 'vip')
+    const exit = ended(child)
+    const acked = async () =>
+      (
+        await warehouse
+          .query("select body_sha256 from iterable_sync.batches where state = 'acked'")
+          .catch(() => [])
+      ).map((row) => String(row.body_sha256))
+    await expect.poll(acked, { timeout: 20_000 }).toHaveLength(3)
+    const answered = await acked()
+    child.kill('SIGKILL')
+    await exit
+    sandbox.faults.clear()
+    const before = sandbox.writes.length
+    expect(await elt.export('vip')).toMatchObject({ state: 'succeeded', sent: 12_000 })
+    expect(members()).toHaveLength(12_000)
+    for (const { hash } of sandbox.writes.slice(before)) expect(answered).not.toContain(hash)
+  },
+  { timeoutMs: 120_000 },
+)

@@ -247,3 +247,21 @@ exportTest('columns that make no sense are configuration errors that name them',
     expect(report.error).toMatch(message)
   }
 })
+
+exportTest(
+  'columns and members that every object of JavaScript answers to are sent like any other',
+  async (f) => {
+    const names = ['constructor', 'toString', 'valueOf', '__proto__']
+    const columns = names.map((name, index) => `${index} as "${name}"`).join(', ')
+    const object =
+      f.warehouse.kind === 'duckdb'
+        ? "json_object('constructor', 1, '__proto__', 2)"
+        : "json_build_object('constructor', 1, '__proto__', 2)"
+    await f.save('vip', { action: 'add' }, `select 'a@example.com' as email, ${columns}, ${object} as nested`)
+    expect(await f.elt.export('vip')).toMatchObject({ state: 'succeeded', sent: 1 })
+    const [write] = f.sandbox.requests.filter(({ path }) => path.endsWith('/subscribe'))
+    expect(JSON.stringify(write?.body)).toContain(
+      '"dataFields":{"__proto__":3,"constructor":0,"nested":{"__proto__":2,"constructor":1},"toString":1,"valueOf":2}',
+    )
+  },
+)

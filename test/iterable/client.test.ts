@@ -3,7 +3,7 @@ import { createClient } from '../../src/iterable/client.ts'
 import { baseUrlOf, urlOf } from '../../src/iterable/url.ts'
 import { apiKey, clientOf, failure, json, readText, serve, text } from './server.ts'
 
-test('a request carries the key in its header, names the tool and asks for no compression', async () => {
+test('a request carries the key in its header, names the tool and asks for encodings that are decoded', async () => {
   await using server = await serve(json({ lists: [] }))
   await using client = clientOf(server, { api_key: ` ${apiKey}\n` }, { version: '1.2.3' })
   expect(await client.json('lists')).toEqual({ lists: [] })
@@ -11,7 +11,7 @@ test('a request carries the key in its header, names the tool and asks for no co
   expect([method, url]).toEqual(['GET', '/api/lists'])
   expect(headers['api-key']).toBe(apiKey)
   expect(headers['user-agent']).toBe('iterable-elt/1.2.3')
-  expect(headers['accept-encoding']).toBeUndefined()
+  expect(headers['accept-encoding']).toBe('gzip, deflate, br')
 })
 
 test('path values and query values are percent-encoded, undefined ones left out', () => {

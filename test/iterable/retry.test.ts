@@ -133,7 +133,7 @@ test('retry: false leaves every failure to the caller, with the wait that the se
 })
 
 test('a wait ends at once when the signal is aborted', async () => {
-  await using server = await serve(text('Too Many Requests', 429, { 'retry-after': '3600' }))
+  await using server = await serve(text('Too Many Requests', 429, { 'retry-after': '600' }))
   await using client = clientOf(server, {}, { clock: systemClock })
   const stop = new AbortController()
   const request = client.json('lists', { signal: stop.signal, onWait: () => stop.abort() })
@@ -148,4 +148,61 @@ test('a request in flight ends at once when the signal is aborted', async () => 
   expect(await failure(client.json('lists', { signal: stop.signal }))).toBeInstanceOf(InterruptedError)
   expect(await failure(client.json('lists', { signal: stop.signal }))).toBeInstanceOf(InterruptedError)
   expect(server.requests).toHaveLength(1)
+})
+
+test('who is told to wait holds back whoever else uses the endpoint, and nobody else', async () => {
+  await using server = await serve(text('Too Many Requests', 429, { 'retry-after': '100' }), ok)
+  const clock = virtualClock()
+  const waiting: (() => void)[] = []
+  // Time stands still until everybody sleeps.
+  const patient = {
+    ...clock,
+    async sleep(ms: number) {
+      clock.slept.push(ms)
+      await new Promise<void>((resolve) => waiting.push(resolve))
+      clock.advance(ms)
+    },
+  }
+  await using client = clientOf(
+    server,
+    { rate_limits: { lists: 'off', channels: 'off' } },
+    { clock: patient },
+  )
+  const first = client.json('lists')
+  await expect.poll(() => waiting.length).toBe(1)
+  const second = client.json('lists')
+  await client.json('channels')
+  await expect.poll(() => waiting.length).toBe(2)
+  expect(server.requests.map(({ url }) => url)).toEqual(['/api/lists', '/api/channels'])
+  expect(clock.slept).toEqual([100_000, expect.closeTo(100_000, -2)])
+  for (const wake of waiting) wake()
+  await Promise.all([first, second])
+})
+
+test('a wait that nobody wants to sit through is a failure, at once', async () => {
+  await using server = await serve(text('Too Many Requests', 429, { 'retry-after': '31536000' }))
+  const clock = virtualClock()
+  await using client = clientOf(server, { timeouts: { wait: 60_000 } }, { clock })
+  const error = await failure(client.request('lists'))
+  expect(error).toMatchObject({ code: 'rate_limited', kind: 'transient' })
+  expect(error.message).toMatch(/asks to wait 31536000 s, and "timeouts\.wait" allows 60 s/)
+  expect(clock.slept).toEqual([])
+})
+
+test('an answer that trickles for ever is broken off', async () => {
+  await using server = await serve((response) => {
+    response.writeHead(200, { 'content-type': 'application/x-json-stream' })
+    const timer = setInterval(() => response.write('\n'), 20)
+    response.once('close', () => clearInterval(timer))
+  })
+  const options = { max_retries: 0, timeouts: { trickle: 300 } }
+  await using client = clientOf(server, options, { clock: systemClock })
+  const { body } = await client.request('export')
+  const error = await failure(
+    (async () => {
+      for await (const _ of body);
+    })(),
+  )
+  expect(error).toBeInstanceOf(TransferError)
+  expect(error.message).toContain('and does not end')
 })

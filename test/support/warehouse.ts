@@ -45,9 +45,8 @@ export function eachWarehouse(
   }
 }
 
-/** `server`: another one than the Postgres of this test run. */
-export async function createTestWarehouse(kind: WarehouseKind, server?: string): Promise<TestWarehouse> {
-  const database = kind === 'postgres' ? await createTestDatabase(server) : undefined
+export async function createTestWarehouse(kind: WarehouseKind): Promise<TestWarehouse> {
+  const database = kind === 'postgres' ? await createTestDatabase() : undefined
   const tempDir = await mkdtemp(join(tmpdir(), 'elt-test-'))
   const path = join(tempDir, 'warehouse.duckdb')
   return {

@@ -51,6 +51,8 @@ const nastyText = fc.constantFrom(
 const text = fc.oneof(nastyText, anyText, fc.string({ unit: 'grapheme' }))
 
 const nastyNames = fc.constantFrom(
+  // What every plain object answers to.
+  ...['constructor', 'toString', 'valueOf', 'hasOwnProperty', '__proto__', 'prototype', 'isPrototypeOf'],
   ...[
     '',
     ' ',

@@ -58,6 +58,25 @@ eachWarehouse('names that differ only by case: the first to appear keeps its own
   ])
 })
 
+const foreign = ['constructor', 'toString', 'valueOf', 'hasOwnProperty', '__proto__', 'prototype'] as const
+
+eachWarehouse(
+  'names that every object of JavaScript answers to are names like any other',
+  async (warehouse) => {
+    await using loading = await startLoading(warehouse)
+    const members = Object.fromEntries(foreign.map((name, index) => [name, String(index)] as const))
+    // An own member even where the literal would set the prototype.
+    Object.defineProperty(members, '__proto__', { value: '4', enumerable: true })
+    loading.sandbox.data.events('user').push(user('a@x.com', members))
+    loading.sandbox.data.events('emailOpen').push(event('a', members))
+    for (const stream of ['users', 'email_open']) {
+      await loading.load(stream)
+      const [row] = await textRows(warehouse, stream, 'email')
+      expect(foreign.map((name) => row?.get(name))).toEqual(['0', '1', '2', '3', '4', '5'])
+    }
+  },
+)
+
 eachWarehouse(
   'Industry and "offers.Intro APR" of users are renamed as the reference does it',
   async (warehouse) => {

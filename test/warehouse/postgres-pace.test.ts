@@ -24,10 +24,7 @@ test('processes that share a warehouse never send more than the limit together',
   const source = { url: fixture.url }
   await using other = await openPostgres({ source, schema: 'iterable' })
   const pacers = [fixture.warehouse, other].map((warehouse) =>
-    createPacer({ export: '4/s' }, systemClock, (endpoint, rate) => {
-      if (!warehouse.takeSlot) throw new Error('a Postgres warehouse gives out slots')
-      return warehouse.takeSlot(`iterable/${endpoint}`, rate)
-    }),
+    createPacer({ export: '4/s' }, systemClock, warehouse.paceBook),
   )
   const began = performance.now()
   const sentAt = (await Promise.all(pacers.map((pacer) => sendThrough(pacer, 6)))).flat()
@@ -46,9 +43,7 @@ test('processes that share a warehouse never send more than the limit together',
 
 test('a book that cannot be had stops nobody: each keeps its own pace then', async () => {
   await using fixture = await openFixture()
-  const pacer = createPacer({ export: '2/s' }, systemClock, (endpoint, rate) =>
-    (fixture.warehouse.takeSlot as NonNullable<typeof fixture.warehouse.takeSlot>)(endpoint, rate),
-  )
+  const pacer = createPacer({ export: '2/s' }, systemClock, fixture.warehouse.paceBook)
   const sentAt = await sendThrough(pacer, 3)
   expect((sentAt[2] as number) - (sentAt[0] as number)).toBeGreaterThan(950)
 })
@@ -64,10 +59,17 @@ test('the clients of one connection keep one pace, and no answer is a 429', asyn
       return systemClock.sleep(delayMs)
     },
   }
-  const clientFor = clientsOf({ clock }, async (lane) => {
-    taken.push(lane)
-    return 0
-  })
+  const clientFor = clientsOf(
+    { clock },
+    {
+      async takeSlot(lane) {
+        taken.push(lane)
+        return 0
+      },
+      hold: async () => {},
+      heldMs: async () => 0,
+    },
+  )
   const connection = {
     name: 'main',
     region: 'us',
@@ -80,4 +82,19 @@ test('the clients of one connection keep one pace, and no answer is a 429', asyn
   }
   expect(waits.length).toBe(1)
   expect(taken).toEqual(Array(4).fill('main/user_fields'))
+})
+
+test('who is told to wait holds back the other processes, too', async () => {
+  await using fixture = await openFixture()
+  await fixture.warehouse.use(migrate)
+  await using other = await openPostgres({ source: { url: fixture.url }, schema: 'iterable' })
+  const [told, unaware] = [fixture.warehouse, other].map(({ paceBook }) =>
+    createPacer({ export: '100/s', lists: '100/s' }, systemClock, paceBook),
+  ) as [Pacer, Pacer]
+  await told.reserve('export')
+  const began = performance.now()
+  told.hold('export', 1_500)
+  await expect.poll(() => other.paceBook?.heldMs('export')).toBeGreaterThan(0)
+  await unaware.reserve('export')
+  expect(performance.now() - began).toBeGreaterThan(1_400)
 })

@@ -1,6 +1,6 @@
 /** Names that the export API knows, and how much of each the sandbox makes up. */
 
-/** Every dataTypeName of the API's documentation. `anonSession` and `unknownSession` are two names of one. */
+/** Every dataTypeName of the API's documentation, once: `anonSession` is another name of `unknownSession`. */
 export const dataTypes: readonly string[] = [
   ...['emailSend', 'emailOpen', 'emailClick', 'emailBounce', 'emailComplaint', 'emailSendSkip'],
   ...['emailSubscribe', 'emailUnSubscribe', 'hostedUnsubscribeClick'],
@@ -12,16 +12,19 @@ export const dataTypes: readonly string[] = [
   ...['whatsAppSend', 'whatsAppSeen', 'whatsAppClick', 'whatsAppReceived', 'whatsAppBounce'],
   ...['whatsAppSendSkip', 'whatsAppUsageInfo'],
   ...['embeddedSend', 'embeddedSendSkip', 'embeddedClick', 'embeddedReceived', 'embeddedImpression'],
-  ...['embeddedSession', 'unknownSession', 'anonSession', 'purchase', 'customEvent', 'journeyExit', 'user'],
+  ...['embeddedSession', 'unknownSession', 'purchase', 'customEvent', 'journeyExit', 'user'],
 ]
 
-const spellings = new Map(dataTypes.map((name) => [name.toLowerCase(), name]))
+const spellings = new Map([
+  ...dataTypes.map((name) => [name.toLowerCase(), name] as const),
+  ['anonsession', 'unknownSession'],
+])
 
 /** The documented spelling: real connectors send `emailUnsubscribe` and are served. */
 export const spellingOf = (dataType: string): string | undefined => spellings.get(dataType.toLowerCase())
 
-/** Shares of eventsPerDay; the types left out have no rows. */
-export const eventShares: Readonly<Record<string, number>> = {
+/** Shares of eventsPerDay of the types that a project uses most. */
+const usualShares: Readonly<Record<string, number>> = {
   emailSend: 0.54,
   emailOpen: 0.2,
   emailClick: 0.06,
@@ -43,3 +46,10 @@ export const eventShares: Readonly<Record<string, number>> = {
   purchase: 0.02,
   customEvent: 0.024,
 }
+
+const rareShare = 0.0005
+
+/** Shares of eventsPerDay, of every event type: those that are not named above have just enough rows to be seen. */
+export const eventShares: Readonly<Record<string, number>> = Object.fromEntries(
+  dataTypes.filter((name) => name !== 'user').map((name) => [name, usualShares[name] ?? rareShare]),
+)

@@ -1,6 +1,8 @@
 /** What each data type says beyond who, when and which campaign. */
 import type { Row } from '../options.ts'
+import { mobileDetails } from './mobile.ts'
 import type { Person } from './people.ts'
+import { phoneDetails } from './phone.ts'
 import type { Random } from './random.ts'
 
 const agents = [
@@ -21,12 +23,13 @@ export const subjects = [
 export const details: Readonly<Record<string, (random: Random, person: Person) => Row>> = {
   emailOpen: (random, person) => ({
     ...visit(random, person),
-    ...(random.chance(0.4) ? { proxySource: 'Gmail' } : {}),
+    ...(random.chance(0.4) ? { proxySource: 'Gmail', isBot: true } : {}),
   }),
   emailClick: (random, person) => ({
     ...visit(random, person),
     url: `https://www.example.com/p/${random.below(300)}?utm_source=mail&x=%C3%A9`,
     hrefIndex: random.below(9),
+    isBot: random.chance(0.05),
   }),
   hostedUnsubscribeClick: (random, person) => ({
     ...visit(random, person),
@@ -43,37 +46,12 @@ export const details: Readonly<Record<string, (random: Random, person: Person) =
     channelId: 12011,
     transactionalData: random.chance(0.9) ? '{}' : 'no json',
   }),
-  pushSend: (random) => ({
-    platformEndpoint: `arn:example:${random.hex(16)}`,
-    payload: { path: '/offers', n: random.below(9) },
-    sound: 'default',
-    badge: '1',
-    contentAvailable: random.chance(0.5),
-    deeplink: { ios: 'app://offers' },
-    pushMessage: random.pick(subjects),
-  }),
-  pushOpen: (random) => ({ appAlreadyRunning: random.chance(0.3) }),
-  pushBounce: (random) => ({ platformEndpoint: `arn:example:${random.hex(16)}` }),
-  inAppSend: (random) => ({
-    messageContext: { saveToInbox: random.chance(0.5), trigger: { type: 'event' } },
-    inAppBody: '<p>Hallo 👋</p>',
-  }),
-  inAppOpen: () => ({ messageContext: { location: 'in-app' } }),
-  smsSend: (random) => ({
-    toPhoneNumber: `+1503555${1000 + random.below(9000)}`,
-    fromPhoneNumberId: 7,
-    smsMessage: random.pick(subjects),
-  }),
-  smsClick: (random) => ({ clickedUrl: `https://sms.example.com/${random.hex(8)}` }),
-  smsReceived: (random) => ({
-    fromPhoneNumber: `+1503555${1000 + random.below(9000)}`,
-    toPhoneNumber: '+15035550100',
-    smsMessage: random.pick(['STOP', 'yes', 'да']),
-  }),
-  webPushSend: (random) => ({
-    browserToken: random.hex(40),
-    webPushMessage: random.pick(subjects),
-    webPushClickAction: 'https://www.example.com/',
+  ...mobileDetails,
+  ...phoneDetails,
+  journeyExit: (random) => ({
+    workflowId: 157_274,
+    workflowName: 'Welcome',
+    exitReason: random.pick(['completed', 'exitRule']),
   }),
   purchase: (random) => ({
     id: random.hex(24),

@@ -56,15 +56,29 @@ export function eventAt(scene: Scene, dataType: string, block: number, index: nu
   const person = random.pick(scene.people)
   const campaign = scene.campaigns(mediumOf(dataType))
   const row: Row = { createdAt: spelled(at, random), ...identity(person) }
-  if (campaign.length > 0 && dataType !== 'customEvent' && dataType !== 'smsReceived') {
+  if (campaign.length > 0 && !withoutMessage.has(dataType)) {
     const { id, templateId } = random.pick(campaign)
-    Object.assign(row, { campaignId: id, templateId, messageId: random.hex(32) })
+    Object.assign(row, { campaignId: id, templateId, messageId: messageIdOf(dataType, random) })
   }
   return {
     at,
     row: { ...row, eventName: dataType, ...more(random, person), itblInternal: stamps(at) },
   }
 }
+
+/** Types whose rows answer no message of ours, or name it otherwise. */
+const withoutMessage: ReadonlySet<string> = new Set([
+  ...['customEvent', 'smsReceived', 'whatsAppSeen', 'whatsAppReceived'],
+  ...['inboxSession', 'embeddedSession', 'unknownSession', 'journeyExit'],
+])
+
+const base62 = '0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz'
+
+/** Ids of in-app messages are longer than the others, and of another alphabet. */
+const messageIdOf = (dataType: string, random: Random): string =>
+  dataType.startsWith('inApp')
+    ? Array.from({ length: 41 }, () => base62[random.below(62)]).join('')
+    : random.hex(32)
 
 interface Sent {
   readonly at: number

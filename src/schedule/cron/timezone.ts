@@ -7,61 +7,63 @@ import { closest, distance } from 'fastest-levenshtein'
 import { ConfigError } from '../../errors.ts'
 
 /** What people who write an abbreviation usually mean. */
-const placesOfAbbreviations: Readonly<Record<string, string>> = {
-  PST: 'America/Los_Angeles',
-  PDT: 'America/Los_Angeles',
-  PT: 'America/Los_Angeles',
-  PST8PDT: 'America/Los_Angeles',
-  MST: 'America/Denver',
-  MDT: 'America/Denver',
-  MT: 'America/Denver',
-  MST7MDT: 'America/Denver',
-  CST: 'America/Chicago',
-  CDT: 'America/Chicago',
-  CT: 'America/Chicago',
-  CST6CDT: 'America/Chicago',
-  EST: 'America/New_York',
-  EDT: 'America/New_York',
-  ET: 'America/New_York',
-  EST5EDT: 'America/New_York',
-  AST: 'America/Halifax',
-  ADT: 'America/Halifax',
-  AKST: 'America/Anchorage',
-  HST: 'Pacific/Honolulu',
-  ART: 'America/Argentina/Buenos_Aires',
-  BRT: 'America/Sao_Paulo',
-  BST: 'Europe/London',
-  GB: 'Europe/London',
-  WET: 'Europe/Lisbon',
-  WEST: 'Europe/Lisbon',
-  CET: 'Europe/Berlin',
-  CEST: 'Europe/Berlin',
-  MET: 'Europe/Berlin',
-  MEZ: 'Europe/Berlin',
-  EET: 'Europe/Athens',
-  EEST: 'Europe/Athens',
-  MSK: 'Europe/Moscow',
-  CAT: 'Africa/Maputo',
-  EAT: 'Africa/Nairobi',
-  IST: 'Asia/Kolkata',
-  SGT: 'Asia/Singapore',
-  HKT: 'Asia/Hong_Kong',
-  PRC: 'Asia/Shanghai',
-  ROC: 'Asia/Taipei',
-  JST: 'Asia/Tokyo',
-  KST: 'Asia/Seoul',
-  ROK: 'Asia/Seoul',
-  AWST: 'Australia/Perth',
-  ACST: 'Australia/Adelaide',
-  AEST: 'Australia/Sydney',
-  AEDT: 'Australia/Sydney',
-  NZ: 'Pacific/Auckland',
-  NZST: 'Pacific/Auckland',
-  NZDT: 'Pacific/Auckland',
-  UCT: 'UTC',
-  Z: 'UTC',
-  ZULU: 'UTC',
-}
+const placesOfAbbreviations = new Map<string, string>(
+  Object.entries({
+    PST: 'America/Los_Angeles',
+    PDT: 'America/Los_Angeles',
+    PT: 'America/Los_Angeles',
+    PST8PDT: 'America/Los_Angeles',
+    MST: 'America/Denver',
+    MDT: 'America/Denver',
+    MT: 'America/Denver',
+    MST7MDT: 'America/Denver',
+    CST: 'America/Chicago',
+    CDT: 'America/Chicago',
+    CT: 'America/Chicago',
+    CST6CDT: 'America/Chicago',
+    EST: 'America/New_York',
+    EDT: 'America/New_York',
+    ET: 'America/New_York',
+    EST5EDT: 'America/New_York',
+    AST: 'America/Halifax',
+    ADT: 'America/Halifax',
+    AKST: 'America/Anchorage',
+    HST: 'Pacific/Honolulu',
+    ART: 'America/Argentina/Buenos_Aires',
+    BRT: 'America/Sao_Paulo',
+    BST: 'Europe/London',
+    GB: 'Europe/London',
+    WET: 'Europe/Lisbon',
+    WEST: 'Europe/Lisbon',
+    CET: 'Europe/Berlin',
+    CEST: 'Europe/Berlin',
+    MET: 'Europe/Berlin',
+    MEZ: 'Europe/Berlin',
+    EET: 'Europe/Athens',
+    EEST: 'Europe/Athens',
+    MSK: 'Europe/Moscow',
+    CAT: 'Africa/Maputo',
+    EAT: 'Africa/Nairobi',
+    IST: 'Asia/Kolkata',
+    SGT: 'Asia/Singapore',
+    HKT: 'Asia/Hong_Kong',
+    PRC: 'Asia/Shanghai',
+    ROC: 'Asia/Taipei',
+    JST: 'Asia/Tokyo',
+    KST: 'Asia/Seoul',
+    ROK: 'Asia/Seoul',
+    AWST: 'Australia/Perth',
+    ACST: 'Australia/Adelaide',
+    AEST: 'Australia/Sydney',
+    AEDT: 'Australia/Sydney',
+    NZ: 'Pacific/Auckland',
+    NZST: 'Pacific/Auckland',
+    NZDT: 'Pacific/Auckland',
+    UCT: 'UTC',
+    Z: 'UTC',
+    ZULU: 'UTC',
+  }),
+)
 
 /** IANA names that the engine knows but lists under their former spelling. */
 const newerNames = ['UTC', 'Asia/Kolkata', 'Asia/Kathmandu', 'Asia/Ho_Chi_Minh', 'Asia/Yangon', 'Europe/Kyiv']
@@ -82,7 +84,7 @@ export function checkTimezone(name: string): string {
  */
 function isPlace(name: string): boolean {
   if (/^(utc|gmt)$/i.test(name)) return true
-  const isWord = /^[a-z-]{4,}$/i.test(name) && !(name.toUpperCase() in placesOfAbbreviations)
+  const isWord = /^[a-z-]{4,}$/i.test(name) && !placesOfAbbreviations.has(name.toUpperCase())
   const isPath = /^[a-z]+\//i.test(name) && !/^systemv/i.test(name)
   return (isWord || isPath) && canonicalName(name) !== null
 }
@@ -104,7 +106,7 @@ const knownNames = () => [...newerNames, ...Intl.supportedValuesOf('timeZone')]
 
 function complaintAbout(name: string): string {
   if (name === '') return 'is empty; write an IANA name such as "Europe/Berlin", or leave it out for UTC'
-  const place = placesOfAbbreviations[name.toUpperCase()]
+  const place = placesOfAbbreviations.get(name.toUpperCase())
   if (place) return `is an abbreviation, only IANA names are taken; write "${place}" if that is what you mean`
   const offset = /^(?:utc|gmt)?\s*([+-])0?(\d{1,2})(?::?\d\d)?$/i.exec(name)
   if (offset) {

@@ -4,6 +4,7 @@ import type { DuckDBConnection, DuckDBInstance } from '@duckdb/node-api'
 import { ConfigError, InterruptedError, messageOf, TransientError, type UserError } from '../../errors.ts'
 import type { UseOptions } from '../session.ts'
 import { literal } from '../sql.ts'
+import { sweepAll } from '../sweep.ts'
 
 /** How long a warehouse file that another program has open is waited for. */
 const patienceMs = 30_000
@@ -18,7 +19,7 @@ export async function attachFile(
   for (let waitedMs = 0; ; waitedMs += pollMs) {
     if (signal?.aborted) throw new InterruptedError()
     try {
-      await connection.run(`attach ${literal(path)} as warehouse`)
+      await attach(connection, path, 'warehouse')
       await connection.run('use warehouse')
       return
     } catch (error) {
@@ -32,9 +33,29 @@ export async function attachFile(
         )
       }
     }
-    await delay(pollMs)
+    await delay(pollMs, undefined, signal && { signal }).catch(() => {})
   }
 }
+
+/**
+ * A database that was detached lives on for as long as something in this process refers to it: a statement on another
+ * connection that looks through all databases, a transaction that has not ended, a result that waits for the garbage
+ * collector. All of that passes in a moment.
+ */
+async function attach(connection: DuckDBConnection, path: string, name: string): Promise<void> {
+  for (let waitedMs = 0; ; waitedMs += lingerMs) {
+    try {
+      await connection.run(`attach ${literal(path)} as ${name}`)
+      return
+    } catch (error) {
+      if (!/Unique file handle conflict/i.test(messageOf(error)) || waitedMs >= patienceMs) throw error
+      sweepAll()
+      await delay(lingerMs)
+    }
+  }
+}
+
+const lingerMs = 20
 
 /** Files held by this process: the system's locks do not exclude us from ourselves. */
 const heldHere = new Set<string>()
@@ -54,7 +75,7 @@ export async function holdFile(
   heldHere.add(path)
   const connection = await instance.connect()
   try {
-    await connection.run(`attach ${literal(path)} as ${name}`)
+    await attach(connection, path, name)
   } catch (error) {
     heldHere.delete(path)
     connection.closeSync()
@@ -99,6 +120,13 @@ function attachError(path: string, error: unknown): UserError {
       code: 'newer_warehouse',
       cause: error,
     })
+  }
+  if (/Unique file handle conflict/i.test(message)) {
+    return new TransientError(
+      'warehouse_locked',
+      `${path} is still in use by a statement of this process that does not end; try again, or restart it`,
+      { cause: error },
+    )
   }
   return new ConfigError(
     `cannot open the warehouse ${path}: ${message.split('\n')[0]}; check "warehouse.path" and its permissions`,

@@ -42,18 +42,17 @@ export async function holdWarehouse(
   { signal, onWait }: UseOptions,
 ): Promise<AsyncDisposable & { readonly connection: DuckDBConnection }> {
   const connection = await connections.take(source)
-  const interrupt = () => connection.interrupt()
   try {
     if (typeof source === 'string') await attachFile(connection, source, { signal, onWait })
   } catch (error) {
     connections.giveBack(connection, source)
     throw error
   }
-  signal?.addEventListener('abort', interrupt)
   return {
     connection,
     async [Symbol.asyncDispose]() {
-      signal?.removeEventListener('abort', interrupt)
+      // What was interrupted may have left its transaction open, and an open one keeps the file.
+      await connection.run('rollback').catch(() => {})
       await connection.run('drop table if exists temp.staging').catch(() => {})
       try {
         if (typeof source === 'string') await letGo(connection)

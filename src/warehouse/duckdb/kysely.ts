@@ -18,12 +18,13 @@ import {
   sql,
   type TableMetadata,
 } from 'kysely'
+import type { Interrupter } from './interrupter.ts'
 
-/** A Kysely dialect that runs everything on `connection`. */
-export function duckdbDialect(connection: DuckDBConnection): Dialect {
+/** A Kysely dialect that runs everything on `connection`, and begins nothing once it was interrupted. */
+export function duckdbDialect(connection: DuckDBConnection, interrupter: Interrupter): Dialect {
   return {
     createAdapter: () => new DuckDbAdapter(),
-    createDriver: () => new DuckDbDriver(connection),
+    createDriver: () => new DuckDbDriver(connection, interrupter),
     createIntrospector: (db) => new DuckDbIntrospector(db),
     createQueryCompiler: () => new PostgresQueryCompiler(),
   }
@@ -40,8 +41,8 @@ class DuckDbDriver implements Driver {
   #free: Promise<void> = Promise.resolve()
   #release: () => void = () => {}
 
-  constructor(connection: DuckDBConnection) {
-    this.#connection = new DuckDbConnection(connection)
+  constructor(connection: DuckDBConnection, interrupter: Interrupter) {
+    this.#connection = new DuckDbConnection(connection, interrupter)
   }
 
   async init(): Promise<void> {}
@@ -83,14 +84,18 @@ class DuckDbDriver implements Driver {
 
 class DuckDbConnection implements DatabaseConnection {
   readonly #connection: DuckDBConnection
+  readonly #interrupter: Interrupter
 
-  constructor(connection: DuckDBConnection) {
+  constructor(connection: DuckDBConnection, interrupter: Interrupter) {
     this.#connection = connection
+    this.#interrupter = interrupter
   }
 
   async executeQuery<R>(query: CompiledQuery): Promise<QueryResult<R>> {
     const parameters = query.parameters.map(toDuckDb)
-    const result = await this.#connection.run(query.sql, parameters.length > 0 ? parameters : undefined)
+    const run = () => this.#connection.run(query.sql, parameters.length > 0 ? parameters : undefined)
+    // Whatever was interrupted must be taken back.
+    const result = await (query.sql === 'rollback' ? run() : this.#interrupter.run(run))
     const rows = (await result.getRowObjectsJS()).map((row) =>
       Object.fromEntries(Object.entries(row).map(([name, value]) => [name, fromDuckDb(value)])),
     )
@@ -98,8 +103,13 @@ class DuckDbConnection implements DatabaseConnection {
   }
 
   async *streamQuery<R>(query: CompiledQuery): AsyncIterableIterator<QueryResult<R>> {
-    const result = await this.#connection.stream(query.sql, query.parameters.map(toDuckDb))
-    for await (const rows of result.yieldRowObjectJs()) yield { rows: rows as R[] }
+    const end = this.#interrupter.begin()
+    try {
+      const result = await this.#connection.stream(query.sql, query.parameters.map(toDuckDb))
+      for await (const rows of result.yieldRowObjectJs()) yield { rows: rows as R[] }
+    } finally {
+      end()
+    }
   }
 }
 

@@ -10,6 +10,7 @@ import { alterations } from '../tables.ts'
 import { holdFile } from './attach.ts'
 import { Connections, holdWarehouse } from './hold.ts'
 import { openHome } from './home.ts'
+import { Interrupter } from './interrupter.ts'
 import { duckdbDialect } from './kysely.ts'
 import { selectFromDuckdb } from './select.ts'
 import { upsertIntoDuckdb } from './upsert.ts'
@@ -44,7 +45,8 @@ export async function openDuckdb(options: DuckdbOptions): Promise<Warehouse> {
     use: (work, useOptions = {}) =>
       turns.take(async () => {
         await using held = await holdWarehouse(source, engine, connections, useOptions)
-        return await work(session(held.connection, names))
+        using interrupter = new Interrupter(held.connection, useOptions.signal)
+        return await work(session(held.connection, names, interrupter))
       }),
     lock: (job) => holdFile(engine.instance, join(workDirectory, `${job}.lock`), job),
     watch: async () => ({ async [Symbol.asyncDispose]() {} }),
@@ -79,8 +81,10 @@ const dialect: Dialect = {
   },
 }
 
-function session(connection: DuckDBConnection, names: Session['names']): Session {
-  const db = new Kysely<StateDatabase>({ dialect: duckdbDialect(connection) }).withSchema(names.sync)
+function session(connection: DuckDBConnection, names: Session['names'], interrupter: Interrupter): Session {
+  const db = new Kysely<StateDatabase>({ dialect: duckdbDialect(connection, interrupter) }).withSchema(
+    names.sync,
+  )
   const append: Session['append'] = async (trx, table, rows, onRows) => {
     if (rows.chunks.length === 0) return 0
     const result = await sql.raw(`insert into ${table} by name ${rows.select(rows.chunks)}`).execute(trx)
@@ -113,8 +117,24 @@ function session(connection: DuckDBConnection, names: Session['names']): Session
       await sql.raw(`create or replace temp table staging (${list})`).execute(trx)
       return 'temp.staging'
     },
-    select: (query) => selectFromDuckdb(connection, query),
-    async readyForJoins() {},
+    async select(query) {
+      const end = interrupter.begin()
+      try {
+        const selection = await selectFromDuckdb(connection, query)
+        return {
+          ...selection,
+          async [Symbol.asyncDispose]() {
+            end()
+            await selection[Symbol.asyncDispose]()
+          },
+        }
+      } catch (error) {
+        end()
+        throw error
+      }
+    },
+    async forBulk() {},
+    async analyze() {},
     async ensureIndex() {},
   }
 }

@@ -17,6 +17,8 @@ export interface Chunk {
   readonly mayHaveNul: boolean
   /** Its last line is complete. */
   readonly endsWithNewline: boolean
+  /** Lines that were too long to be kept, somewhere behind its first one. */
+  readonly tooLong: readonly Reject[]
 }
 
 /** A line that cannot be loaded, or a row that may not be. */

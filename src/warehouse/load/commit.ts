@@ -1,7 +1,7 @@
 /** The transaction: what was read replaces what the table holds, with its rejects, its bookmark and its run. */
 import { sql, type Transaction } from 'kysely'
 import type { Stream } from '../../catalog/index.ts'
-import { messageOf, UserError } from '../../errors.ts'
+import { messageOf, TransientError, UserError } from '../../errors.ts'
 import type { StateDatabase } from '../../state/tables.ts'
 import { extraKey, ownColumns } from '../names.ts'
 import type { Session } from '../session.ts'
@@ -10,6 +10,7 @@ import { instant, literal, literals, quoted } from '../sql.ts'
 import { changeTable, keyExpressions, tableOf } from '../tables.ts'
 import { type Chunk, objectSizeOption, type Reject } from './chunk.ts'
 import { isRefusedInput } from './inspect.ts'
+import { keptAsText } from './limits.ts'
 import { type Parsed, type ParseOptions, parsed, type Stamps } from './parse.ts'
 import type { Prepared } from './prepare.ts'
 import { optionalTimes } from './unread.ts'
@@ -77,10 +78,23 @@ export class ShrunkWindow extends Error {
   }
 }
 
+/** An answer that has bad lines and no good one: it is asked for again, in parts, and never published. */
+export class UnansweredError extends TransientError {
+  override readonly name = 'UnansweredError'
+
+  constructor(what: string) {
+    super(
+      'malformed_response',
+      `${what}; nothing of it has been used. Look at base_url and at any proxy on the way`,
+    )
+  }
+}
+
 /**
  * Loads within the transaction of the caller, who adds bookmark and run to it.
  * @throws DriftError when the careful path must prepare the load anew (the transaction is lost).
  * @throws ShrunkWindow when a re-read brought fewer rows than are held (the transaction must be given up).
+ * @throws UnansweredError when no line of the answer is good.
  * @throws UserError with code `too_many_rejects`.
  */
 export async function load(trx: Transaction<StateDatabase>, session: Session, input: Load): Promise<Loaded> {
@@ -94,6 +108,7 @@ export async function load(trx: Transaction<StateDatabase>, session: Session, in
         : await replaceEntities(trx, session, input, shape, input.scope)
     await insertRejects(trx, stream, prepared.rejects, stamps)
     const rowsRejected = rejected + prepared.rejects.length
+    refuseUnanswered(rowsRejected, input)
     refuseTooMany(rowsRejected, input)
     if (rowsRejected > 0) await forgetEarlierRejects(trx, session, stream, stamps)
     return { shape, rowsRead: prepared.lines, rowsWritten: written, rowsRejected, hasExtras }
@@ -170,22 +185,45 @@ async function replaceEntities(
   const { written, keyless, ...upserted } = await session.upsert(trx, table, {
     rows: reading(input, shape, { where }),
     key,
-    keyless: key.map((expression) => `${expression} is null or ${expression}::varchar = ''`).join(' or '),
+    keyless: key.map((expression) => unusable(expression, session.dialect.keyBytes)).join(' or '),
     cleared: clearedBy(scope),
   })
   const hasExtras = upserted.hasExtras && optionalTimes(shape, stream).length > 0
   if (keyless === 0) return { written, rejected: 0, hasExtras }
+  const { missing, tooLong } = keyFaults(stream, session.dialect.keyBytes)
+  const names = stream.key.join(', ')
+  const rejected = await rejectRows(trx, session, input, {
+    condition: `${missing} or ${tooLong}`,
+    code: `case when ${missing} then 'missing_key' else 'key_too_long' end`,
+    reason: `case when ${missing} then ${literal(`the record has no usable ${names}`)}
+      else ${literal(`${names} is longer than the ${session.dialect.keyBytes} bytes that an index of the warehouse holds`)} end`,
+  })
+  return { written, rejected, hasExtras }
+}
+
+/** A key by which no row can be found. */
+const unusable = (expression: string, keyBytes: number | undefined): string =>
+  `${expression} is null or ${expression}::varchar = ''${
+    keyBytes === undefined ? '' : ` or octet_length(${expression}::text) > ${keyBytes}`
+  }`
+
+/** The same, asked of the records as they came. */
+function keyFaults(stream: Stream, keyBytes: number | undefined): { missing: string; tooLong: string } {
+  // A member has one identifier of two, and always has one.
+  const isMember = stream.read.kind === 'members'
   const missing = stream.key.map((name) => {
     // The arrow binds weaker than what follows it.
     const value = `(json -> ${literal(`$."${name}"`)})`
     return `${value} is null or ${value}::varchar in ('null', '""') or is_nested(${value})`
   })
-  const rejected = await rejectRows(trx, session, input, {
-    condition: missing.join(' or '),
-    code: `'missing_key'`,
-    reason: literal(`the record has no usable ${stream.key.join(', ')}`),
-  })
-  return { written, rejected, hasExtras }
+  const texts = isMember
+    ? [`coalesce(json ->> 'email', json ->> 'userId')`]
+    : stream.key.map((name) => `json ->> ${literal(`$."${name}"`)}`)
+  const tooLong = texts.map((text) => `coalesce(strlen(${text}), 0) > ${keyBytes}`)
+  return {
+    missing: isMember ? 'false' : `(${missing.join(' or ')})`,
+    tooLong: keyBytes === undefined ? 'false' : `(${tooLong.join(' or ')})`,
+  }
 }
 
 /** Which rows go before others come, whatever their key. */
@@ -254,8 +292,8 @@ async function insertRejects(
     source: `stream:${stream.name}`,
     code,
     reason: reason.replaceAll('\0', '␀'),
-    row: code === 'malformed_line' ? null : raw,
-    raw: code === 'malformed_line' ? raw.replaceAll('\0', '␀') : null,
+    row: keptAsText.has(code) ? null : raw,
+    raw: keptAsText.has(code) ? raw.replaceAll('\0', '␀') : null,
     rejected_at: loadedAt,
   }))
   for (let at = 0; at < rows.length; at += 500) {
@@ -282,6 +320,14 @@ async function forgetEarlierRejects(
          (select code, coalesce(raw, "row"::text) from ${table} where ${isOfStream} and run_id = ${literal(runId)})`,
     )
     .execute(trx)
+}
+
+/** Records of other times, or without their key, and no other: this is the answer to another question. */
+function refuseUnanswered(rejected: number, { prepared, stream }: Load): void {
+  if (rejected === 0 || rejected < prepared.lines) return
+  throw new UnansweredError(
+    `none of the ${prepared.lines} lines of the answer for ${stream.name} can be loaded`,
+  )
 }
 
 /** A few bad lines are rejected rows; a window that is mostly bad is a failure, and nothing of it is published. */

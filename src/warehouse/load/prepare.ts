@@ -87,6 +87,10 @@ async function cleanChunks(dialect: Dialect, options: PrepareOptions): Promise<C
   let [lines, replacedSurrogates, replacedNuls] = [0, 0, 0]
   const marks = recordMarks(options.stream)
   for (const chunk of options.chunks) {
+    rejects.push(...chunk.tooLong)
+    lines += chunk.tooLong.length
+    // All that it had was too long.
+    if (chunk.lines === 0) continue
     const isClean =
       chunk.suspects === 0 &&
       !chunk.fields.has(extraKey) &&

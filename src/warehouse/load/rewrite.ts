@@ -5,8 +5,10 @@
  */
 import { isUtf8 } from 'node:buffer'
 import { createReadStream } from 'node:fs'
+import { isTooDeep, mostLevels } from '../../json-depth.ts'
 import { extraKey } from '../names.ts'
 import type { Chunk, Reject } from './chunk.ts'
+import { beginningOf, keptAsText, mostFields } from './limits.ts'
 import { fieldsBeyond, type Page } from './page.ts'
 import { ChunkWriter } from './spool.ts'
 
@@ -44,7 +46,7 @@ export async function rewriteChunk(chunk: Chunk, directory: string, rules: Rewri
     const fault = faultOf(line, rules)
     if (fault) {
       // What is JSON is kept as JSON, and that of DuckDB has no half pairs.
-      const raw = fault.code === 'malformed_line' ? line : withoutHalfPairs(line).text
+      const raw = keptAsText.has(fault.code) ? beginningOf(line) : withoutHalfPairs(line).text
       rejects.push({ ...fault, raw })
       continue
     }
@@ -62,6 +64,10 @@ function faultOf(
   line: string,
   { marks, missingCode }: Pick<RewriteRules, 'marks' | 'missingCode'>,
 ): Omit<Reject, 'raw'> | undefined {
+  // Before anything that follows it.
+  if (isTooDeep(line)) {
+    return { code: 'too_deep', reason: `the line is nested deeper than ${mostLevels} levels` }
+  }
   let value: unknown
   try {
     value = JSON.parse(line)
@@ -74,7 +80,11 @@ function faultOf(
   if (value === null || typeof value !== 'object' || Array.isArray(value)) {
     return { code: 'not_an_object', reason: 'the line is JSON, but no object' }
   }
-  if (marks.length === 0 || marks.some((mark) => mark in value)) return undefined
+  const fields = Object.keys(value).length
+  if (fields > mostFields) {
+    return { code: 'too_many_fields', reason: `the record has ${fields} fields, more than ${mostFields}` }
+  }
+  if (marks.length === 0 || marks.some((mark) => Object.hasOwn(value, mark))) return undefined
   return { code: missingCode, reason: `the record has no ${marks.join(', ')}` }
 }
 
@@ -121,13 +131,18 @@ function freeName(taken: ReadonlyMap<string, string>, field: string): string {
 const objectText = (members: ReadonlyMap<string, string>, replaceNul: boolean): string =>
   `{${[...members].map(([key, value]) => `${JSON.stringify(replaceNul ? key.replaceAll('\0', '␀') : key)}:${value}`).join(',')}}`
 
-/** The members of a JSON object as text: keys decoded, values exactly as they stand. The line is known to be valid. */
+/**
+ * The members of a JSON object as text: keys decoded, values exactly as they stand. The line is known to be valid; of
+ * anything else the scanners below come to an end all the same, and what is no object has no members.
+ */
 export function* membersOf(line: string): Generator<{ key: string; value: string }> {
-  let at = skipBlanks(line, line.indexOf('{') + 1)
-  while (line[at] !== '}') {
+  let at = skipBlanks(line, 0)
+  if (line[at] !== '{') return
+  at = skipBlanks(line, at + 1)
+  while (at < line.length && line[at] !== '}') {
     const keyEnd = endOfString(line, at)
     const key = JSON.parse(line.slice(at, keyEnd)) as string
-    const start = skipBlanks(line, line.indexOf(':', keyEnd) + 1)
+    const start = skipBlanks(line, skipBlanks(line, keyEnd) + 1)
     const end = endOfValue(line, start)
     yield { key, value: line.slice(start, end).trimEnd() }
     at = skipBlanks(line, line[end] === ',' ? end + 1 : end)
@@ -140,17 +155,17 @@ const skipBlanks = (text: string, from: number): number => {
   return at
 }
 
-/** The position behind the string that begins at `from`. */
+/** The position behind the string that begins at `from`, at most the end of the text; always behind `from`. */
 function endOfString(text: string, from: number): number {
   let at = from + 1
-  while (text[at] !== '"') at += text[at] === '\\' ? 2 : 1
-  return at + 1
+  while (at < text.length && text[at] !== '"') at += text[at] === '\\' ? 2 : 1
+  return Math.min(at, text.length) + 1
 }
 
-/** The position of the `,` or `}` behind the value that begins at `from`. */
+/** The position of the `,` or `}` behind the value that begins at `from`, or the end of the text. */
 function endOfValue(text: string, from: number): number {
   let depth = 0
-  for (let at = from; ; ) {
+  for (let at = from; at < text.length; ) {
     const character = text[at]
     if (character === '"') {
       at = endOfString(text, at)
@@ -161,6 +176,7 @@ function endOfValue(text: string, from: number): number {
     if (character === '}' || character === ']') depth -= 1
     at += 1
   }
+  return text.length
 }
 
 const escapes = /\\(?:u([0-9a-fA-F]{4})|.)/g
@@ -224,6 +240,14 @@ export async function badLines(chunk: Chunk, marks: readonly string[]): Promise<
   for await (const { line } of linesOf(chunk.path)) {
     if (line.trim() === '') continue
     if (faultOf(line, { marks, missingCode: '' })) return true
+  }
+  return false
+}
+
+/** True when a line of the chunk is a record: a JSON object with one of the fields that tell one (if any do). */
+export async function goodLines(chunk: Chunk, marks: readonly string[]): Promise<boolean> {
+  for await (const { line } of linesOf(chunk.path)) {
+    if (line.trim() !== '' && !faultOf(line, { marks, missingCode: '' })) return true
   }
   return false
 }

@@ -5,6 +5,9 @@
  * that DuckDB takes for JSON and nobody else does: `NaN`, `Infinity` (in any case) and trailing commas.
  */
 
+import { mostLevels } from '../../json-depth.ts'
+import { mostFields } from './limits.ts'
+
 /** How a top-level field stands in some lines. */
 export interface FieldUse {
   /** How often. */
@@ -84,6 +87,7 @@ export class LineScanner {
     let expectsName = false
     let isRecord = this.#marks.size === 0
     let isLax = false
+    let names = 0
     for (; at < end; at += 1) {
       const role = roles[bytes[at] as number]
       if (role === plain) {
@@ -96,13 +100,14 @@ export class LineScanner {
       if (role === quoting) {
         const from = at + 1
         at = endOfString(bytes, from)
-        if (expectsName) {
+        if (expectsName && ++names > mostFields) isLax = true
+        else if (expectsName) {
           const name = this.#nameAt(bytes, from, at)
           name.use.count += 1
           if (name.isMark) isRecord = true
           this.#onName?.(bytes, from, at)
-          expectsName = false
         }
+        expectsName = false
         if (at >= end || bytes[at] === newline) {
           // The line, or all there is, ends inside of a string.
           depth = -1
@@ -112,6 +117,7 @@ export class LineScanner {
         expectsName = depth === 1 && isObject
       } else if (role === opening) {
         depth += 1
+        if (depth > mostLevels) isLax = true
         expectsName = false
         if (depth === 1) {
           isObject = bytes[at] === openObject

@@ -2,7 +2,8 @@
 import { mkdir, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { sweepYoung } from '../sweep.ts'
-import type { Chunk } from './chunk.ts'
+import type { Chunk, Reject } from './chunk.ts'
+import { beginningOf, mostLineBytes } from './limits.ts'
 import { LineScanner } from './scan.ts'
 
 /** Bytes of a chunk: larger ones cost memory at the reader, smaller ones time (measured). */
@@ -24,6 +25,9 @@ export class ChunkWriter {
   #buffer = Buffer.allocUnsafeSlow(firstBytes)
   #length = 0
   #unswept = 0
+  /** A line that is too long to be kept, until it ends. */
+  #skipped: { readonly beginning: string; bytes: number } | undefined
+  #tooLong: Reject[] = []
   bytesWritten = 0
 
   /** Each record has one of the fields `marks`, where there are any. */
@@ -39,14 +43,37 @@ export class ChunkWriter {
       sweepYoung()
       this.#unswept = 0
     }
-    for (let from = 0; from < block.length; ) {
+    for (let from = this.#skip(block, 0); from < block.length; ) {
       if (this.#length === this.#buffer.length) await this.#makeRoom()
-      from += this.#fill(block, from)
+      if (this.#skipped) from = this.#skip(block, from)
+      else from += this.#fill(block, from)
     }
+  }
+
+  /** Passes over the rest of a line that is too long; returns where the next one begins. */
+  #skip(block: Buffer, from: number): number {
+    if (!this.#skipped) return from
+    const end = block.indexOf(newline, from)
+    this.#skipped.bytes += (end < 0 ? block.length : end) - from
+    if (end < 0) return block.length
+    this.#endSkipped()
+    return end + 1
+  }
+
+  #endSkipped(): void {
+    if (!this.#skipped) return
+    const { beginning, bytes } = this.#skipped
+    this.#tooLong.push({
+      code: 'too_long',
+      reason: `the line has ${bytes} bytes, more than ${mostLineBytes}; its beginning is kept`,
+      raw: beginning,
+    })
+    this.#skipped = undefined
   }
 
   /** Closes the last chunk; a last line without a newline is a line all the same. */
   async end(): Promise<readonly Chunk[]> {
+    this.#endSkipped()
     await this.#writeChunk(this.#length)
     return this.#chunks
   }
@@ -61,13 +88,19 @@ export class ChunkWriter {
   async #makeRoom(): Promise<void> {
     const end = this.#buffer.length < chunkBytes ? 0 : this.#buffer.lastIndexOf(newline) + 1
     if (end > 0) return this.#writeChunk(end)
+    if (this.#length >= mostLineBytes) {
+      this.#skipped = { beginning: beginningOf(this.#buffer), bytes: this.#length }
+      this.#buffer = Buffer.allocUnsafeSlow(chunkBytes)
+      this.#length = 0
+      return
+    }
     const larger = Buffer.allocUnsafeSlow(Math.max(chunkBytes, this.#buffer.length * 2))
     this.#buffer.copy(larger, 0, 0, this.#length)
     this.#buffer = larger
   }
 
   async #writeChunk(end: number): Promise<void> {
-    if (end === 0) return
+    if (end === 0 && this.#tooLong.length === 0) return
     const bytes = this.#buffer.subarray(0, end)
     const scanner = new LineScanner(this.#marks)
     scanner.scan(bytes)
@@ -82,8 +115,10 @@ export class ChunkWriter {
       fields: scanner.fields,
       maxLineBytes: scanner.longestLineBytes,
       mayHaveNul: bytes.includes(escapedNul),
-      endsWithNewline: bytes[end - 1] === newline,
+      endsWithNewline: end === 0 || bytes[end - 1] === newline,
+      tooLong: this.#tooLong,
     })
+    this.#tooLong = []
     const rest = this.#length - end
     const isOversized = this.#buffer.length > chunkBytes && rest < chunkBytes
     const next = isOversized ? Buffer.allocUnsafeSlow(chunkBytes) : this.#buffer

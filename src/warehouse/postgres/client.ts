@@ -1,4 +1,5 @@
 /** One connection for the time of a session: its settings, its types, its end when the user asks to stop. */
+import { setTimeout as delay } from 'node:timers/promises'
 import { Kysely, PostgresDialect } from 'kysely'
 import pg from 'pg'
 import Cursor from 'pg-cursor'
@@ -10,6 +11,9 @@ export interface HeldClient extends AsyncDisposable {
   readonly client: pg.PoolClient
   readonly db: Kysely<StateDatabase>
 }
+
+/** How soon a statement that goes on is cancelled again. */
+const cancelAgainMs = 100
 
 /** Settings of a session, in Postgres's own words. */
 export type Settings = Readonly<Record<string, string>>
@@ -29,16 +33,25 @@ export async function holdClient(
     isBroken = true
   }
   client.on('error', breaks)
-  const interrupt = () => {
-    server.cancel((client as { processID?: number }).processID).catch(() => {})
+  const busy = { isRollingBack: false }
+  let isOver = false
+  // A cancellation does nothing to a statement that has not reached the server yet: it is repeated until the work ends.
+  const interrupt = async () => {
+    while (!isOver && !busy.isRollingBack) {
+      await server.cancel((client as { processID?: number }).processID).catch(() => {})
+      await delay(cancelAgainMs)
+    }
   }
   signal?.addEventListener('abort', interrupt, { once: true })
+  // Asked while the connection was made: nobody would tell again.
+  if (signal?.aborted) interrupt()
   return {
     client,
     db: new Kysely<StateDatabase>({
-      dialect: new PostgresDialect({ pool: poolOf(client, signal), cursor: TypedCursor }),
+      dialect: new PostgresDialect({ pool: poolOf(client, signal, busy), cursor: TypedCursor }),
     }),
     async [Symbol.asyncDispose]() {
+      isOver = true
       signal?.removeEventListener('abort', interrupt)
       // A cancel that is still on its way would hit whoever has the connection next.
       if (signal?.aborted) isBroken = true
@@ -63,7 +76,7 @@ async function applySettings(client: pg.ClientBase, settings: Settings): Promise
  * A pool of this one connection, as Kysely wants it. Who asks while a transaction has it waits, as with any pool; after
  * the user asked to stop, nothing but the end of the transaction is sent.
  */
-function poolOf(client: pg.PoolClient, signal: AbortSignal | undefined) {
+function poolOf(client: pg.PoolClient, signal: AbortSignal | undefined, busy: { isRollingBack: boolean }) {
   let free: Promise<void> = Promise.resolve()
   return {
     async connect() {
@@ -76,7 +89,10 @@ function poolOf(client: pg.PoolClient, signal: AbortSignal | undefined) {
       return {
         query: ((query: unknown, values?: unknown[]) => {
           if (typeof query !== 'string') return client.query(query as pg.Submittable)
-          if (query === 'rollback') return client.query(query).catch(afterLoss)
+          if (query === 'rollback') {
+            busy.isRollingBack = true
+            return client.query(query).catch(afterLoss)
+          }
           if (signal?.aborted) return Promise.reject(new InterruptedError())
           return client.query({ text: query, values: values ?? [], types })
           // biome-ignore lint/suspicious/noExplicitAny: one function for the two overloads of Kysely's PostgresPoolClient.

@@ -1,5 +1,6 @@
 /** What Postgres and the way to it say, in words that tell the user what to change. */
-import { ConfigError, type ErrorKind, messageOf, TransientError, UserError } from '../../errors.ts'
+import { type CodeOf, errorCodes } from '../../error-codes.ts'
+import { ConfigError, type ErrorCode, messageOf, UserError } from '../../errors.ts'
 
 /** Whom the messages speak of; the password is no part of it. */
 export interface Target {
@@ -10,15 +11,10 @@ export interface Target {
   readonly schema: string
 }
 
-/** A fault in our words; `kind` says whether it passes, or a person must act. */
 interface Fault {
-  readonly kind: ErrorKind
-  readonly code: string
+  readonly code: ErrorCode
   readonly message: string
 }
-
-const lasting = (code: string, message: string): Fault => ({ kind: 'config', code, message })
-const passing = (code: string, message: string): Fault => ({ kind: 'transient', code, message })
 
 /** True where the connection is gone, or the server is not up: the transaction did not happen, and may be done again. */
 export function isConnectionLost(error: unknown): boolean {
@@ -60,10 +56,10 @@ export function explained(error: unknown, target: Target): unknown {
   return fault ? errorOf(fault, error) : error
 }
 
-function errorOf({ kind, code, message }: Fault, cause: unknown): UserError {
-  if (kind === 'config') return new ConfigError(message, { code, cause })
-  if (kind === 'transient') return new TransientError(code, message, { cause })
-  return new UserError(code, message, { cause })
+function errorOf({ code, message }: Fault, cause: unknown): UserError {
+  return errorCodes[code].kind === 'config'
+    ? new ConfigError(message, { code: code as CodeOf<'config'>, cause })
+    : new UserError(code, message, { cause })
 }
 
 /** Reaching the server, TLS and login. */
@@ -71,42 +67,43 @@ function connectionFault(error: unknown, target: Target): Fault | undefined {
   const { host, port, database, user } = target
   const place = `${host}:${port}`
   const said = messageOf(error)
+  const fault = (code: ErrorCode, message: string): Fault => ({ code, message })
   switch (codeOf(error)) {
     case 'ENOTFOUND':
     case 'EAI_AGAIN':
-      return passing(
+      return fault(
         'warehouse_unreachable',
         `the Postgres host "${host}" is not known to this machine's name service; check the host in "warehouse.url" (or PGHOST)`,
       )
     case 'ECONNREFUSED':
-      return passing(
+      return fault(
         'warehouse_unreachable',
         `nothing answers at ${place}; check host and port in "warehouse.url" (or PGHOST, PGPORT), and that Postgres is running and listens there`,
       )
     case 'ENOENT':
       if (Reflect.get(error as object, 'syscall') === 'open') {
-        return lasting('config', `a certificate file that "warehouse.url" names cannot be read (${said})`)
+        return fault('config', `a certificate file that "warehouse.url" names cannot be read (${said})`)
       }
       if (Reflect.get(error as object, 'syscall') !== 'connect') return undefined
-      return passing(
+      return fault(
         'warehouse_unreachable',
         `there is no Postgres socket at ${place} (${said}); check the host in "warehouse.url" (or PGHOST)`,
       )
     case 'EHOSTUNREACH':
     case 'ENETUNREACH':
     case 'ETIMEDOUT':
-      return passing(
+      return fault(
         'warehouse_unreachable',
         `${place} cannot be reached from here (${said}); check the address, the network and its firewalls`,
       )
     case '28P01':
-      return lasting(
+      return fault(
         'warehouse_login',
         `Postgres at ${place} refuses the password of "${user}"; check it in "warehouse.url" (characters such as @ / : # % must be written as %40 …), PGPASSWORD or .pgpass`,
       )
     case '28000':
       return /no pg_hba.conf entry/.test(said)
-        ? lasting(
+        ? fault(
             'warehouse_login',
             `Postgres at ${place} takes no such connection (${said})${
               /no encryption/.test(said)
@@ -114,32 +111,32 @@ function connectionFault(error: unknown, target: Target): Fault | undefined {
                 : '; its administrator must allow this machine in pg_hba.conf'
             }`,
           )
-        : lasting(
+        : fault(
             'warehouse_login',
             `Postgres at ${place} does not let "${user}" in (${said}); check the user in "warehouse.url" (or PGUSER)`,
           )
     case '3D000':
-      return lasting(
+      return fault(
         'warehouse_database_missing',
         `Postgres at ${place} has no database "${database}"; create it (create database ${quotedName(database)}), or correct the name in "warehouse.url" (or PGDATABASE)`,
       )
     case '53300':
-      return passing(
+      return fault(
         'warehouse_full',
         `Postgres at ${place} has no free connection (${said}); close some, or raise max_connections`,
       )
     case '57P03':
-      return passing(
+      return fault(
         'warehouse_unreachable',
         `Postgres at ${place} is not ready (${said}); try again in a moment`,
       )
     case 'ERR_TLS_CERT_ALTNAME_INVALID':
-      return lasting(
+      return fault(
         'warehouse_tls',
         `the certificate of ${place} is for another name (${said}); use the host that it names, or set "warehouse": {"ssl": {"reject_unauthorized": false}}`,
       )
     case 'CERT_HAS_EXPIRED':
-      return lasting(
+      return fault(
         'warehouse_tls',
         `the certificate of ${place} has expired; its administrator must renew it`,
       )
@@ -148,25 +145,25 @@ function connectionFault(error: unknown, target: Target): Fault | undefined {
     case 'UNABLE_TO_VERIFY_LEAF_SIGNATURE':
     case 'UNABLE_TO_GET_ISSUER_CERT':
     case 'UNABLE_TO_GET_ISSUER_CERT_LOCALLY':
-      return lasting(
+      return fault(
         'warehouse_tls',
         `the certificate of ${place} is signed by nobody whom this machine trusts (${said}); give the authority's certificate in "warehouse": {"ssl": {"ca": "ca.pem"}}, or, to encrypt without checking, {"ssl": {"reject_unauthorized": false}}`,
       )
   }
   if (/server does not support SSL/.test(said)) {
-    return lasting(
+    return fault(
       'warehouse_tls',
       `Postgres at ${place} speaks no TLS; set "warehouse": {"ssl": false} (and take sslmode out of "warehouse.url"), or turn ssl on there`,
     )
   }
   if (/password must be a string|no password|SASL/.test(said)) {
-    return lasting(
+    return fault(
       'warehouse_login',
       `Postgres at ${place} asks for a password of "${user}" and there is none; put it into "warehouse.url", PGPASSWORD or .pgpass`,
     )
   }
   if (/timeout expired|timeout exceeded when trying to connect/.test(said)) {
-    return passing(
+    return fault(
       'warehouse_unreachable',
       `Postgres at ${place} did not answer in time; check the address, the network and its firewalls`,
     )
@@ -181,64 +178,54 @@ function serverFault(error: unknown, { host, port, database, user, schema }: Tar
   switch (codeOf(error)) {
     case '42501':
       return {
-        kind: 'config',
         code: 'warehouse_permission',
         message: permissionMessage(said, { database, user, schema }),
       }
     case '25006':
       return {
-        kind: 'config',
         code: 'warehouse_read_only',
         message: `Postgres at ${place} is read-only (${said}); point "warehouse.url" at the primary server`,
       }
     case '53100':
       return {
-        kind: 'transient',
         code: 'warehouse_full',
         message: `the disk of Postgres at ${place} is full (${said}); nothing of this load was published. Make room, then run again`,
       }
     case '53200':
       return {
-        kind: 'transient',
         code: 'warehouse_memory',
         message: `Postgres at ${place} is out of memory (${said})`,
       }
     case '57014':
       return {
-        kind: 'transient',
         code: 'warehouse_timeout',
         message: `Postgres at ${place} ended a statement (${said}); raise "warehouse.statement_timeout", or statement_timeout of the role "${user}"`,
       }
     case '55P03':
       return {
-        kind: 'transient',
         code: 'warehouse_locked',
         message: `a table of schema "${schema}" is locked by another session (${said}); end what holds it (select * from pg_stat_activity), or raise "warehouse.lock_timeout"`,
       }
     case '40P01':
     case '40001':
       return {
-        kind: 'transient',
         code: 'warehouse_conflict',
         message: `another session changed the same rows of schema "${schema}" (${said}); run again`,
       }
     case '22P05':
       return {
-        kind: 'config',
         code: 'warehouse_encoding',
         message: `the database "${database}" cannot hold all characters (${said}); create it with encoding UTF8`,
       }
   }
   if (isRefusedValue(error)) {
     return {
-      kind: 'run',
       code: 'refused_value',
       message: `Postgres refuses a value: ${said}${detailOf(error)}`,
     }
   }
   if (isConnectionLost(error)) {
     return {
-      kind: 'transient',
       code: 'connection_lost',
       message: `the connection to Postgres at ${place} broke (${said}); nothing of this step was published, run again`,
     }

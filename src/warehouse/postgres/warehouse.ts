@@ -15,7 +15,7 @@ import { copyRows } from './copy.ts'
 import { CsvWriter, csvExpression } from './csv.ts'
 import { explained, isConnectionLost, isLockTimeout, isRefusedValue } from './errors.ts'
 import { type JobLock, tableLock, takeLock } from './lock.ts'
-import { takeSlot } from './pace.ts'
+import { paceBook } from './pace.ts'
 import { selectFromPostgres } from './select.ts'
 import { type Environment, type PostgresConfig, PostgresServer } from './server.ts'
 import { makeWorkDirectory } from './spool.ts'
@@ -89,7 +89,7 @@ export async function openPostgres(options: PostgresOptions): Promise<Warehouse>
         },
       }
     },
-    takeSlot: (lane, rate) => takeSlot(server, schemaNames(options.schema).sync, lane, rate),
+    paceBook: paceBook(server, schemaNames(options.schema).sync),
     watch: (tables, onChange) => watchTables(server, schemaNames(options.schema).sync, tables, onChange),
     async [Symbol.asyncDispose]() {
       await writer[Symbol.asyncDispose]()
@@ -117,6 +117,8 @@ const dialect: Dialect = {
   // bytes: COPY refuses it then, and the careful path puts what finds no room into `_extra`.
   maxCustomColumns: 1000,
   rowBytes: 7_800,
+  // An entry of an index takes a third of its page at most: 2,704 bytes with what else is in it.
+  keyBytes: 2_600,
   maxBytes: 63,
   hiddenColumns: ['ctid', 'xmin', 'xmax', 'cmin', 'cmax', 'tableoid'],
   widen(column, from, to) {
@@ -129,33 +131,17 @@ const dialect: Dialect = {
   },
 }
 
-/**
- * What may be set for a role or a database, and would change what we read or write. Not the search_path: the names in a
- * person's query are found as in any other program, and our own statements name their schemas.
- */
-const pinnedSettings: Settings = {
-  TimeZone: 'UTC',
-  DateStyle: 'ISO, MDY',
-  IntervalStyle: 'postgres',
-  // At 0, a double is written with 15 digits: 0.1 + 0.2 would be 0.3.
-  extra_float_digits: '1',
-  bytea_output: 'hex',
-  xmlbinary: 'base64',
-  client_encoding: 'UTF8',
-  standard_conforming_strings: 'on',
-  array_nulls: 'on',
-  transform_null_equals: 'off',
-  quote_all_identifiers: 'off',
-  default_transaction_isolation: 'read committed',
-  default_transaction_read_only: 'off',
-  default_transaction_deferrable: 'off',
-}
-
 /** What a session relies on; a host's pool gets its own settings back. */
 function sessionSettings(source: PostgresConfig | Pool): Settings {
   const { statement_timeout, lock_timeout } = 'connect' in source ? {} : source
   return {
-    ...pinnedSettings,
+    TimeZone: 'UTC',
+    DateStyle: 'ISO, MDY',
+    IntervalStyle: 'postgres',
+    bytea_output: 'hex',
+    standard_conforming_strings: 'on',
+    // The shortest digits that mean the very number: fewer would be another one.
+    extra_float_digits: '1',
     ...(statement_timeout !== undefined && { statement_timeout: `${statement_timeout}ms` }),
     ...(lock_timeout !== undefined && { lock_timeout: `${lock_timeout}ms` }),
   }
@@ -256,18 +242,22 @@ function session({ held, writer, server, signal }: SessionContext): Session {
     },
     createStaging,
     select: (query) => selectFromPostgres(held.client, query),
-    async readyForJoins(trx, { table, columns }) {
-      // Nobody but us counts a temporary table, and autovacuum may be off or late for the others. Without statistics a
-      // condition is believed to leave one row in two hundred, and a loop over a million rows to be over at once.
-      await sql.raw('set local enable_nestloop = off').execute(trx)
-      await sql.raw(`analyze ${table} (${columns.map(quoted).join(', ')})`).execute(trx)
+    async forBulk(trx) {
+      // Without statistics a table counts as nearly empty, and a nested loop over two of a hundred thousand rows as cheap.
+      await sql.raw(`set local enable_nestloop = off`).execute(trx)
+      await sql.raw(`set local jit = off`).execute(trx)
+      // Large joins spill otherwise; more is the business of whoever runs the server.
+      await sql
+        .raw(
+          `select set_config('work_mem', '64MB', true) where pg_size_bytes(current_setting('work_mem')) < 64 * 1024 * 1024`,
+        )
+        .execute(trx)
+    },
+    async analyze(trx, table) {
+      await sql.raw(`analyze ${table}`).execute(trx)
     },
     async ensureIndex(table, columns) {
       const name = `${table}_${columns.join('_')}`.slice(0, 63)
-      // `if not exists` alone would wait for whoever is writing to the table before it looks.
-      const { rows } = await sql<{ known: string | null }>`
-        select to_regclass(${`${quoted(names.sync)}.${quoted(name)}`})::text as known`.execute(db)
-      if (rows[0]?.known) return
       await sql
         .raw(
           `create index if not exists ${quoted(name)} on ${quoted(names.sync)}.${quoted(table)} (${columns.map(quoted).join(', ')})`,

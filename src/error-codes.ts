@@ -1,0 +1,361 @@
+/**
+ * Every code that an error of ours can carry, with what it calls for and what helps. The classes of `errors.ts` take
+ * codes of their own kind only, so the compiler keeps this table complete; `docs/errors.md` is made from it.
+ */
+
+/**
+ * What a failure calls for. `config`: a change by a person, and many in a row pause the schedule. `transient`: another
+ * try later. `run`: nothing (rows that are refused, a brake); the next tick comes as planned.
+ */
+export type ErrorKind = 'config' | 'transient' | 'run'
+
+interface CodeFacts {
+  readonly kind: ErrorKind
+  /** What has happened, as a sentence without its full stop. */
+  readonly means: string
+  /** What a person can do about it. */
+  readonly cure: string
+}
+
+export const errorCodes = {
+  // What people write: the configuration, the command line, exports and schedules.
+  config: {
+    kind: 'config',
+    means: 'The configuration cannot be right',
+    cure: 'Change what the message names; "check" tries all of it',
+  },
+  usage: {
+    kind: 'config',
+    means: 'The command was called in a way that it does not know',
+    cure: 'The command with --help shows its options and an example',
+  },
+  port: {
+    kind: 'config',
+    means: 'A port that should be served is taken or not allowed',
+    cure: 'Choose another port',
+  },
+  unknown_stream: {
+    kind: 'config',
+    means: 'A stream, or a pattern that fits none, is named',
+    cure: '"streams" lists the names',
+  },
+  unknown_job: {
+    kind: 'config',
+    means: 'No such job or schedule exists',
+    cure: '"schedule list" and "exports" list the names',
+  },
+  unknown_run: {
+    kind: 'config',
+    means: 'No run has this id, or several begin with it',
+    cure: '"runs" lists the ids; the first characters are enough if they are unique',
+  },
+  unknown_export: {
+    kind: 'config',
+    means: 'No saved export has this name',
+    cure: '"exports" lists the names',
+  },
+  broken_export: {
+    kind: 'config',
+    means: 'The definition of a saved export cannot be read',
+    cure: 'Correct its file or its row as the message says',
+  },
+  two_mirrors: {
+    kind: 'config',
+    means: 'Two exports mirror the same list, and each would remove the people of the other',
+    cure: 'Give each mirror a list of its own, or merge the queries',
+  },
+  unknown_list: {
+    kind: 'config',
+    means: 'The project of the API key has no such list',
+    cure: 'Correct list_id; look whether the API key belongs to the project of the list',
+  },
+  dynamic_list: {
+    kind: 'config',
+    means: 'Iterable fills this list itself, so nobody else can write to it',
+    cure: 'Name a static list',
+  },
+  query_invalid: {
+    kind: 'config',
+    means: 'The query of an export does not compile',
+    cure: 'Correct the SQL; "sql" runs it alone',
+  },
+  not_a_select: {
+    kind: 'config',
+    means: 'The query of an export is something other than one SELECT',
+    cure: 'Write one SELECT; whatever else has to be done belongs before the export',
+  },
+  not_read_only: {
+    kind: 'config',
+    means: 'A statement that writes was given where only reading is allowed',
+    cure: 'Use a select; write with a client of the database itself',
+  },
+  not_one_query: {
+    kind: 'config',
+    means: 'Several statements, or none, were given where one is expected',
+    cure: 'Give one query',
+  },
+  missing_identifier: {
+    kind: 'config',
+    means: 'The result of the query names nobody: it has neither email nor user_id',
+    cure: 'Select one of them, or rename a column to it',
+  },
+  unsupported_type: {
+    kind: 'config',
+    means: 'A column has a type that has no form in JSON',
+    cure: 'Cast the column in the query, as the message proposes',
+  },
+  not_an_export: {
+    kind: 'config',
+    means: 'The run is a sync, and only runs of exports are approved or cancelled',
+    cure: 'Stop a sync by ending its process',
+  },
+  not_held: {
+    kind: 'config',
+    means: 'The run does not wait for approval',
+    cure: '"runs" shows the state of each run',
+  },
+  expired: {
+    kind: 'config',
+    means: 'The plan was held for more than 24 hours, and describes a world that is gone',
+    cure: 'Run the export again for a new plan',
+  },
+  changed: {
+    kind: 'config',
+    means: 'The query or the settings have changed since the plan was made',
+    cure: 'Run the export again for a new plan',
+  },
+  ended: {
+    kind: 'config',
+    means: 'The run has ended, so there is nothing to cancel',
+    cure: 'Nothing need be done',
+  },
+
+  // Iterable.
+  unauthorized: {
+    kind: 'config',
+    means: 'Iterable does not know the API key (401)',
+    cure: 'Correct api_key; look whether the project is in the other data center (region)',
+  },
+  forbidden: {
+    kind: 'config',
+    means: 'The API key may not do this (403)',
+    cure: 'Use a server-side key without restrictions on endpoints',
+  },
+  not_found: {
+    kind: 'config',
+    means: 'Iterable has no such id, or the feature is switched off in this project (404)',
+    cure: 'Correct the id; if every request ends so, base_url is wrong',
+  },
+  bad_request: {
+    kind: 'config',
+    means: 'Iterable refuses the request as it is (400)',
+    cure: 'The message carries what Iterable says',
+  },
+  field_type_mismatch: {
+    kind: 'config',
+    means: 'A field has another type in the project than the query sends',
+    cure: 'Cast the field in the query',
+  },
+  batch_too_large: {
+    kind: 'run',
+    means: 'A batch was too large for Iterable, even after it was halved (413)',
+    cure: 'Send smaller values',
+  },
+  rate_limited: {
+    kind: 'transient',
+    means: 'The project has used up its rate limit, for longer than we wait (429)',
+    cure: 'Try again later; lower rate_limits where other programs use the same project',
+  },
+  server_error: {
+    kind: 'transient',
+    means: 'Iterable failed, again and again (408, 5xx)',
+    cure: 'Try again later',
+  },
+  unexpected_answer: {
+    kind: 'transient',
+    means: 'Something other than a plain success came, such as a redirection',
+    cure: 'Look at base_url and at any proxy on the way',
+  },
+  transfer: {
+    kind: 'transient',
+    means: 'An answer broke off, fell silent or never began; nothing of it was used',
+    cure: 'Try again; look at the network and at any proxy on the way',
+  },
+  malformed_response: {
+    kind: 'transient',
+    means: 'An answer is not of the form that Iterable documents',
+    cure: 'Look at base_url and at any proxy on the way; try again',
+  },
+  answer_too_large: {
+    kind: 'run',
+    means: 'An answer is larger than the limit for its endpoint',
+    cure: 'Report it with the endpoint that the message names',
+  },
+  unreachable: {
+    kind: 'transient',
+    means: 'No connection to the host could be made',
+    cure: "Look at base_url, the network and HTTPS_PROXY; a proxy's own certificate goes into NODE_EXTRA_CA_CERTS",
+  },
+  list_shrunk: {
+    kind: 'transient',
+    means: 'Reading a list brought fewer members than the list has',
+    cure: 'The rows that are there stay; the next sync reads it again',
+  },
+  too_many_rejects: {
+    kind: 'run',
+    means: 'More rows were refused than max_reject_percent allows',
+    cure: '"rejects" shows the rows with their reasons; correct the source, or raise the limit',
+  },
+  invalid_rows: {
+    kind: 'run',
+    means: 'Rows of the query cannot be sent, and skip_invalid_data is false, so nothing was sent',
+    cure: 'Correct the rows that the message lists, or set skip_invalid_data: true',
+  },
+  brake: {
+    kind: 'run',
+    means: 'A brake stopped the run before anything was sent',
+    cure: 'Look at the query; change the brake if the plan is right',
+  },
+  lease_lost: {
+    kind: 'transient',
+    means: 'The run was cancelled, or taken over by another process',
+    cure: 'Nothing need be done: whoever has the run goes on with it',
+  },
+
+  // The warehouse and the machine.
+  locked: {
+    kind: 'transient',
+    means: 'Another run of the same job is at work',
+    cure: 'Wait until it ends, or stop it',
+  },
+  warehouse_locked: {
+    kind: 'transient',
+    means: 'Another program holds the DuckDB file, or another session a table',
+    cure: 'Close it there; end the session that holds the table',
+  },
+  warehouse_not_writable: {
+    kind: 'config',
+    means: 'A file or folder of the warehouse cannot be written',
+    cure: 'Change its permissions, or "warehouse.path"',
+  },
+  not_a_warehouse: {
+    kind: 'config',
+    means: 'The file exists and is no DuckDB database',
+    cure: 'Change "warehouse.path", or move that file away',
+  },
+  newer_warehouse: {
+    kind: 'config',
+    means: 'A newer version of iterable-elt or of DuckDB has written the warehouse',
+    cure: 'Upgrade iterable-elt',
+  },
+  spool_not_writable: {
+    kind: 'config',
+    means: 'Downloads cannot be written to the spool directory',
+    cure: 'Make it writable, or set "spool_directory"',
+  },
+  disk_full: {
+    kind: 'transient',
+    means: 'The disk is full; nothing half-written was published',
+    cure: 'Free space beside the warehouse, or move "spool_directory"',
+  },
+  out_of_memory: {
+    kind: 'config',
+    means: 'DuckDB needs more memory than its limit allows',
+    cure: 'Raise "warehouse.memory_limit"',
+  },
+  query_failed: {
+    kind: 'run',
+    means: 'A query failed while it ran',
+    cure: 'The message carries what the database says',
+  },
+  view_in_the_way: {
+    kind: 'config',
+    means: 'Columns must become wider, and a view that we may not change reads them',
+    cure: 'Drop or change that view, or make our role a member of its owner',
+  },
+  refused_value: {
+    kind: 'run',
+    means: 'Postgres refuses a value',
+    cure: 'Report it with the message: such values should become rejected rows',
+  },
+  connection_lost: {
+    kind: 'transient',
+    means: 'The connection to Postgres broke; nothing of that step was published',
+    cure: 'Run again',
+  },
+  warehouse_unreachable: {
+    kind: 'transient',
+    means: 'Postgres cannot be reached, or does not answer in time',
+    cure: 'Look at host and port in "warehouse.url", and whether the server is up',
+  },
+  warehouse_login: {
+    kind: 'config',
+    means: 'Postgres does not let the user in',
+    cure: 'Correct user and password in "warehouse.url"; look at pg_hba.conf',
+  },
+  warehouse_database_missing: {
+    kind: 'config',
+    means: 'The server has no database of this name',
+    cure: 'Create it, or correct the name in "warehouse.url"',
+  },
+  warehouse_tls: {
+    kind: 'config',
+    means: 'TLS with Postgres failed',
+    cure: 'Set "warehouse.ssl" as the message says',
+  },
+  warehouse_permission: {
+    kind: 'config',
+    means: 'The Postgres role lacks a right',
+    cure: 'Run the grants of the message as an administrator',
+  },
+  warehouse_read_only: {
+    kind: 'config',
+    means: 'The server is read-only',
+    cure: 'Point "warehouse.url" at the primary server',
+  },
+  warehouse_full: {
+    kind: 'transient',
+    means: 'The server has no free connection, or its disk is full',
+    cure: 'Close connections, or make room',
+  },
+  warehouse_memory: {
+    kind: 'transient',
+    means: 'The server is out of memory',
+    cure: 'Give it more, or lower what else it does',
+  },
+  warehouse_timeout: {
+    kind: 'transient',
+    means: 'The server ended a statement that took too long',
+    cure: 'Raise "warehouse.statement_timeout", or that of the role',
+  },
+  warehouse_conflict: {
+    kind: 'transient',
+    means: 'Another session changed the same rows',
+    cure: 'Run again',
+  },
+  warehouse_encoding: {
+    kind: 'config',
+    means: 'The database cannot hold all characters',
+    cure: 'Create it with encoding UTF8',
+  },
+
+  // How runs end.
+  interrupted: {
+    kind: 'run',
+    means: 'Somebody asked the run to stop',
+    cure: 'The next run goes on where this one stopped',
+  },
+  failed: {
+    kind: 'run',
+    means: 'A step of the demo failed',
+    cure: 'The message says which',
+  },
+} as const satisfies Readonly<Record<string, CodeFacts>>
+
+/** A code of the table. */
+export type ErrorCode = keyof typeof errorCodes
+
+/** The codes of one kind. */
+export type CodeOf<Kind extends ErrorKind> = {
+  [Code in ErrorCode]: (typeof errorCodes)[Code]['kind'] extends Kind ? Code : never
+}[ErrorCode]
