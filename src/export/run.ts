@@ -100,6 +100,7 @@ export async function lockList({
 async function prepare(session: Session): Promise<void> {
   await migrate(session)
   await session.ensureIndex('plan', ['run_id', 'seq'])
+  await session.ensureIndex('batches', ['run_id', 'batch_no'])
   await session.ensureIndex('members', ['export', 'list_id', 'member_key'])
   await session.ensureIndex('export_rejects', ['export', 'list_id', 'member_key'])
 }

@@ -84,9 +84,14 @@ const stringOrNumber = /"(?:[^"\\]|\\.)*"|-?\d+(?:\.\d+)?(?:[eE][+-]?\d+)?/g
 /** The only texts in which a number may have more digits than a double, or be too large for one. */
 const longOrPowerful = /\d[\d.]{15}|\d[eE]/
 
-/** JSON text, parsed. @throws BadValue for text that is none, and for numbers that would become others. */
+/** JSON text of a query, parsed. @throws BadValue for text that is none, and for numbers that would become others. */
 export function parseJson(text: string): unknown {
   if (isTooDeep(text)) throw new BadValue('too_deep', `JSON nested deeper than ${mostLevels} levels`)
+  return exactJson(text)
+}
+
+/** JSON text, parsed with its numbers as they stand. */
+export function exactJson(text: string): unknown {
   const marks = new Map<string, ExactNumber>()
   let exact = text
   if (longOrPowerful.test(text)) {
