@@ -53,6 +53,10 @@ const scalars: Readonly<
   double(value) {
     const number = value as number
     if (!Number.isFinite(number)) throw new BadValue('not_a_number', `${number} is no number in JSON`)
+    // JavaScript writes 2 ** 60 as 1152921504606847000: another number to who reads whole numbers.
+    if (Math.abs(number) > Number.MAX_SAFE_INTEGER && Math.abs(number) < 1e21) {
+      return numberOf(BigInt(number).toString())
+    }
     return number === 0 ? 0 : number
   },
   boolean: (value) => value,
