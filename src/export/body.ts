@@ -1,7 +1,7 @@
 /** The body of a request: a function of the frozen plan and nothing else, so that it is the same whenever it is made. */
 import type { ExportOp } from '../state/tables.ts'
 import type { ExportSettings } from './settings.ts'
-import { canonical } from './values.ts'
+import { canonical, exactJson } from './values.ts'
 
 /** What each request of a run says beside its rows; frozen with the plan. */
 export interface Envelope {
@@ -50,12 +50,12 @@ interface Subscriber {
 
 function subscriberText(op: ExportOp, { payload, before }: PlannedRow): string {
   if (op === 'add') return payload
-  const subscriber = JSON.parse(payload) as Subscriber
+  const subscriber = exactJson(payload) as Subscriber
   if (op === 'remove') {
     const { email, userId } = subscriber
     return JSON.stringify(email === undefined ? { userId } : { email })
   }
-  return before === null ? payload : changesOf(subscriber, JSON.parse(before) as Subscriber)
+  return before === null ? payload : changesOf(subscriber, exactJson(before) as Subscriber)
 }
 
 /**

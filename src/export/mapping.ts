@@ -2,7 +2,7 @@
 import type { ProjectType } from '../catalog/index.ts'
 import { ConfigError } from '../errors.ts'
 import { suggestion } from '../nearest.ts'
-import type { SelectedColumn } from '../warehouse/select.ts'
+import type { SelectedColumn, ValueType } from '../warehouse/select.ts'
 import type { ExportSettings } from './settings.ts'
 import { type Converter, converterOf, parseJson, timestampText } from './values.ts'
 
@@ -143,11 +143,33 @@ function fieldOf(name: string, index: number, json: boolean, column: SelectedCol
   }
   const convert = json ? (value: unknown) => parseJson(value as string) : converterOf(column.type)
   if (convert) return { name, index, convert, column }
-  const type = 'name' in column.type ? column.type.name : column.type.kind
+  const type = unsupportedIn(column.type)
+  const isNested = column.type.kind !== 'unsupported' || column.type.name.endsWith('[]')
+  // An array that is cast to text would be sent as the database writes it: {a,b}.
+  const cure = isNested
+    ? `turn it into JSON in the query: to_json(${column.name})`
+    : `cast it in the query, e.g. cast(${column.name} as text)`
   throw new ConfigError(
-    `column ${JSON.stringify(column.name)} has the type ${type}, which JSON cannot hold; cast it in the query, e.g. cast(${column.name} as text)`,
+    `column ${JSON.stringify(column.name)} has the type ${type}, which JSON cannot hold; ${cure}`,
     { code: 'unsupported_type' },
   )
+}
+
+function unsupportedIn(type: ValueType): string | undefined {
+  switch (type.kind) {
+    case 'unsupported':
+      return type.name
+    case 'list': {
+      const item = unsupportedIn(type.item)
+      return item && `${item}[]`
+    }
+    case 'map':
+      return unsupportedIn(type.item)
+    case 'struct':
+      return Object.values(type.fields).map(unsupportedIn).find(Boolean)
+    default:
+      return undefined
+  }
 }
 
 function constantOf(

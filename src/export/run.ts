@@ -52,7 +52,7 @@ export async function runExport(input: ExportInput): Promise<ExportReport> {
 /** What `runExport` would do, with nothing sent and nothing left behind. */
 export async function planExport(input: ExportInput): Promise<ExportPlan> {
   const notices: string[] = []
-  await inSession(input, prepare)
+  await inSession(input, prepare, { signal: input.signal })
   const now = input.clock.now()
   await using staged = await stage(input, now)
   const destination = await inspectList(input, staged.fields)
@@ -100,6 +100,7 @@ export async function lockList({
 async function prepare(session: Session): Promise<void> {
   await migrate(session)
   await session.ensureIndex('plan', ['run_id', 'seq'])
+  await session.ensureIndex('batches', ['run_id', 'batch_no'])
   await session.ensureIndex('members', ['export', 'list_id', 'member_key'])
   await session.ensureIndex('export_rejects', ['export', 'list_id', 'member_key'])
 }
@@ -108,7 +109,7 @@ async function prepare(session: Session): Promise<void> {
 async function lookBack(input: ExportInput): Promise<ExportRun | undefined> {
   const { definition, clock, emit, warehouse } = input
   const unstaged: string[] = []
-  const found = await inSession(input, async (session) => {
+  const look = async (session: Session) => {
     await prepare(session)
     return session.db.transaction().execute(async (trx) => {
       const now = clock.now()
@@ -125,7 +126,8 @@ async function lookBack(input: ExportInput): Promise<ExportRun | undefined> {
       }
       return open
     })
-  })
+  }
+  const found = await inSession(input, look, { signal: input.signal })
   for (const runId of unstaged) await removeStage(warehouse, runId)
   return found
 }

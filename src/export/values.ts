@@ -53,6 +53,10 @@ const scalars: Readonly<
   double(value) {
     const number = value as number
     if (!Number.isFinite(number)) throw new BadValue('not_a_number', `${number} is no number in JSON`)
+    // JavaScript writes 2 ** 60 as 1152921504606847000: another number to who reads whole numbers.
+    if (Math.abs(number) > Number.MAX_SAFE_INTEGER && Math.abs(number) < 1e21) {
+      return numberOf(BigInt(number).toString())
+    }
     return number === 0 ? 0 : number
   },
   boolean: (value) => value,
@@ -84,9 +88,14 @@ const stringOrNumber = /"(?:[^"\\]|\\.)*"|-?\d+(?:\.\d+)?(?:[eE][+-]?\d+)?/g
 /** The only texts in which a number may have more digits than a double, or be too large for one. */
 const longOrPowerful = /\d[\d.]{15}|\d[eE]/
 
-/** JSON text, parsed. @throws BadValue for text that is none, and for numbers that would become others. */
+/** JSON text of a query, parsed. @throws BadValue for text that is none, and for numbers that would become others. */
 export function parseJson(text: string): unknown {
   if (isTooDeep(text)) throw new BadValue('too_deep', `JSON nested deeper than ${mostLevels} levels`)
+  return exactJson(text)
+}
+
+/** JSON text, parsed with its numbers as they stand. */
+export function exactJson(text: string): unknown {
   const marks = new Map<string, ExactNumber>()
   let exact = text
   if (longOrPowerful.test(text)) {

@@ -1,6 +1,8 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { BadValue } from '../../src/export/bad-value.ts'
+import { bodyOf, envelopeOf } from '../../src/export/body.ts'
+import { checkDefinition } from '../../src/export/definition.ts'
 import { ExactNumber, numberOf } from '../../src/export/number.ts'
 import { canonical, parseJson } from '../../src/export/values.ts'
 import { exportTest } from './support.ts'
@@ -163,3 +165,15 @@ exportTest('numbers are sent exactly, or are rejected rows, from columns and fro
     }
   }
 })
+
+test('a changed row sends its numbers with the digits of a new one', () => {
+  const long = '[1152921504606846976,0.33333333333333333333]'
+  const payload = (n: number) =>
+    `{"dataFields":{"big":${long.replace('[', `[${n},`)},"n":1},"email":"a@x.org"}`
+  const envelope = envelopeOf(checkDefinition('x', { ...given, placeOf: () => '' }).settings)
+  const row = { seq: 1, member_key: 'e:a@x.org', payload: payload(2), before: payload(1) }
+  const body = String(bodyOf('update', [row], envelope))
+  expect(body).toContain(`"dataFields":{"big":[2,1152921504606846976,0.33333333333333333333]}`)
+})
+
+const given = { query: 'select 1', settings: { action: 'mirror', list_id: 1 } }

@@ -255,6 +255,45 @@ exportTest(
   },
 )
 
+exportTest('a run that is stopped while its query is read is cancelled', async ({ elt, save, writes }) => {
+  await save('vip', { action: 'add' }, people(5_000))
+  const stop = new AbortController()
+  const onProgress = ({ type }: { type: string }) => type === 'progress' && stop.abort()
+  expect(await elt.export('vip', { signal: stop.signal, onProgress })).toMatchObject({
+    ...{ state: 'cancelled', error_code: 'interrupted', sent: 0 },
+  })
+  expect(writes()).toEqual([])
+})
+
+exportTest(
+  'who stops the comparison after sending has a run that is over',
+  async ({ elt, save, members }) => {
+    await save('vip', { action: 'mirror' }, people(3))
+    const stop = new AbortController()
+    const notices: string[] = []
+    const report = await elt.export('vip', {
+      ...{ verify: true, signal: stop.signal },
+      onProgress(event) {
+        if (event.type === 'sending' && event.batchesDone === event.batches) stop.abort()
+        if (event.type === 'notice') notices.push(event.message)
+      },
+    })
+    expect(report).toMatchObject({ state: 'succeeded', sent: 3 })
+    expect(report.verified).toBeUndefined()
+    expect(notices.join()).toContain('not compared')
+    expect(members()).toHaveLength(3)
+    expect(await elt.export('vip')).toMatchObject({ state: 'succeeded', rows: 3, sent: 0 })
+  },
+)
+
+exportTest('--verify reads the list back', async ({ elt, save, sandbox, listId }) => {
+  sandbox.data.members(listId).add('stranger@example.com')
+  await save('vip', { action: 'add' }, people(5))
+  expect(await elt.export('vip', { verify: true })).toMatchObject({
+    verified: { expected: 5, missing: 0, left_over: 0, others: 1 },
+  })
+})
+
 exportTest('--verify reads the list back', async ({ elt, save, sandbox, listId }) => {
   sandbox.data.members(listId).add('stranger@example.com')
   await save('vip', { action: 'add' }, people(5))

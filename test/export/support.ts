@@ -1,6 +1,7 @@
 /** An export under test: a warehouse of its own, a sandbox without limits, and a fast clock. */
 import { mkdir, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
+import type pg from 'pg'
 import { type Elt, open } from '../../src/index.ts'
 import { systemClock } from '../../src/iterable/clock.ts'
 import { type Sandbox, type SandboxOptions, startSandbox } from '../../src/sandbox/index.ts'
@@ -22,6 +23,8 @@ export interface Fixture extends AsyncDisposable {
 
 export interface FixtureOptions extends SandboxOptions {
   readonly maxRetries?: number
+  /** The warehouse as a host application's pool. */
+  readonly pool?: pg.Pool
 }
 
 /** Waits take no time, but for the grace of 10 s that requests have when a run is stopped. */
@@ -32,29 +35,28 @@ const quickClock = {
 }
 
 export async function makeFixture(warehouse: TestWarehouse, options: FixtureOptions = {}): Promise<Fixture> {
-  const { maxRetries = 3, ...sandboxOptions } = options
+  const { maxRetries = 3, pool, ...sandboxOptions } = options
   const sandbox = await startSandbox({ rateLimits: 'off', empty: true, ...sandboxOptions })
   const listId = 5_001
   sandbox.data.lists.push({ id: listId, name: 'Test', createdAt: 0, listType: 'Standard' })
   const directory = join(warehouse.tempDir, 'exports')
   await mkdir(directory, { recursive: true })
-  const elt = await open(
-    {
-      warehouse: warehouse.config,
-      connections: {
-        iterable: {
-          type: 'iterable',
-          api_key: sandbox.keys.server,
-          base_url: sandbox.url,
-          project_type: sandbox.projectType,
-          rate_limits: 'off',
-          max_retries: maxRetries,
-        },
+  const parts = {
+    connections: {
+      iterable: {
+        type: 'iterable',
+        api_key: sandbox.keys.server,
+        base_url: sandbox.url,
+        project_type: sandbox.projectType,
+        rate_limits: 'off',
+        max_retries: maxRetries,
       },
-      exports: { directory },
     },
-    { clock: quickClock },
-  )
+    exports: { directory },
+  } as const
+  const elt = pool
+    ? await open({ ...parts, warehouse: { type: 'postgres', pool } }, { clock: quickClock })
+    : await open({ ...parts, warehouse: warehouse.config }, { clock: quickClock })
   // Makes the schemas.
   await elt.exports()
   return {

@@ -45,8 +45,9 @@ export function eachWarehouse(
   }
 }
 
-export async function createTestWarehouse(kind: WarehouseKind): Promise<TestWarehouse> {
-  const database = kind === 'postgres' ? await createTestDatabase() : undefined
+/** `server`: another one than the Postgres of this test run. */
+export async function createTestWarehouse(kind: WarehouseKind, server?: string): Promise<TestWarehouse> {
+  const database = kind === 'postgres' ? await createTestDatabase(server) : undefined
   const tempDir = await mkdtemp(join(tmpdir(), 'elt-test-'))
   const path = join(tempDir, 'warehouse.duckdb')
   return {

@@ -186,9 +186,12 @@ function timestampReader(perSecond: bigint): Reader {
     const units = Object.values(value as Record<string, bigint>)[0] as bigint
     if (units === infinity) return Number.POSITIVE_INFINITY
     if (units === -infinity) return Number.NEGATIVE_INFINITY
-    return perSecond <= 1_000n
-      ? Number((units * 1_000n) / perSecond)
-      : Math.floor(Number(units) / Number(perSecond / 1_000n))
+    if (perSecond <= 1_000n) return Number((units * 1_000n) / perSecond)
+    const perMs = perSecond / 1_000n
+    if (Number.isSafeInteger(Number(units))) return Math.floor(Number(units) / Number(perMs))
+    // A double would round 999,999,999 nanoseconds up to the next second.
+    const ms = units / perMs
+    return Number(units < 0n && ms * perMs !== units ? ms - 1n : ms)
   }
 }
 

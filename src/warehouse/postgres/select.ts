@@ -70,46 +70,55 @@ async function describe(client: pg.ClientBase, query: string): Promise<readonly 
     // The extended protocol refuses several statements.
     queryMode: 'extended',
   } as pg.QueryConfig)
+  // With the types that domains stand for and that arrays are made of, however deep.
   const { rows } = await client.query<PostgresType>(
-    `with recursive chain as (
-       select oid as asked, oid, typbasetype from pg_type where oid = any($1::oid[])
-       union all
-       select asked, pg_type.oid, pg_type.typbasetype from chain join pg_type on pg_type.oid = chain.typbasetype
-     ),
-     -- Elements may be of a domain, and that of another.
-     items as (
-       select asked, e.oid, e.typbasetype, e.typname, e.typtype
-       from chain join pg_type t on t.oid = chain.oid join pg_type e on e.oid = t.typelem
-       where chain.typbasetype = 0 and t.typcategory = 'A'
-       union all
-       select asked, b.oid, b.typbasetype, b.typname, b.typtype from items join pg_type b on b.oid = items.typbasetype
+    `with recursive known as (
+       select oid, typname, typtype, typcategory, typbasetype, typelem from pg_type where oid = any($1::oid[])
+       union
+       select t.oid, t.typname, t.typtype, t.typcategory, t.typbasetype, t.typelem
+       from known join pg_type t on t.oid = known.typbasetype or (known.typcategory = 'A' and t.oid = known.typelem)
      )
-     select chain.asked, t.typname as name, t.typtype as type, t.typcategory as category,
-       items.typtype as "itemType", items.typname as "itemName"
-     from chain join pg_type t on t.oid = chain.oid
-       left join items on items.asked = chain.asked and items.typbasetype = 0
-     where chain.typbasetype = 0`,
+     select oid::int8 as oid, typname as name, typtype as type, typcategory as category, typbasetype::int8 as base,
+       typelem::int8 as element from known`,
     [fields.map(({ dataTypeID }) => dataTypeID)],
   )
-  const types = new Map(rows.map((row) => [Number(row.asked), row]))
-  return fields.map(({ name, dataTypeID }) => columnOf(name, types.get(dataTypeID) as PostgresType))
+  const types = new Map(rows.map((row) => [Number(row.oid), row]))
+  const typeOf = (oid: number | string): PostgresType => {
+    const found = types.get(Number(oid)) as PostgresType
+    return Number(found.base) === 0 ? found : typeOf(found.base)
+  }
+  return fields.map(({ name, dataTypeID }) => columnOf(name, typeOf(dataTypeID), typeOf))
 }
 
-/** A type whose domains have been resolved. */
+/** A row of `pg_type`. */
 interface PostgresType {
-  readonly asked: number | string
+  readonly oid: number | string
   readonly name: string
   readonly type: string
   readonly category: string
-  readonly itemType: string | null
-  readonly itemName: string | null
+  /** What a domain stands for; 0 for other types. */
+  readonly base: number | string
+  readonly element: number | string
 }
 
-function columnOf(name: string, postgres: PostgresType): Column {
-  const type = typeOf(postgres)
-  const asJson = type.kind === 'json' && !/^jsonb?$/.test(postgres.name)
+/** Finds a type by its number; domains are what they stand for. */
+type TypeOf = (oid: number | string) => PostgresType
+
+function columnOf(name: string, postgres: PostgresType, typeOf: TypeOf): Column {
+  // Composites, also inside of arrays, are written by the server.
+  const asJson = isComposite(postgres, typeOf)
+  const type: ValueType = asJson ? { kind: 'json' } : valueType(postgres, typeOf)
   return { name, type, asJson, read: readerOf(type) }
 }
+
+const isComposite = (postgres: PostgresType, typeOf: TypeOf): boolean =>
+  postgres.type === 'c' ||
+  postgres.name === 'record' ||
+  (isArray(postgres) && isComposite(typeOf(postgres.element), typeOf))
+
+/** Vectors of the catalogue are no arrays in their text. */
+const isArray = ({ name, category, element }: PostgresType): boolean =>
+  (category === 'A' && Number(element) !== 0 && !/^(int2|oid)vector$/.test(name)) || name === '_record'
 
 const kinds = new Map<string, ValueType['kind']>(
   Object.entries({
@@ -133,20 +142,17 @@ const kinds = new Map<string, ValueType['kind']>(
   }),
 )
 
-function typeOf({ name, type, category, itemName, itemType }: PostgresType): ValueType {
-  if (category === 'A') {
-    const item = scalarType(itemName ?? '', itemType ?? '')
-    // Composites inside arrays are written by the server.
-    if (itemType === 'c') return { kind: 'json' }
-    return item.kind === 'unsupported' ? { kind: 'unsupported', name } : { kind: 'list', item }
+function valueType(postgres: PostgresType, typeOf: TypeOf): ValueType {
+  const { name, type, category } = postgres
+  if (isArray(postgres)) {
+    const item = valueType(typeOf(postgres.element), typeOf)
+    return item.kind === 'unsupported'
+      ? { kind: 'unsupported', name: `${item.name}[]` }
+      : { kind: 'list', item }
   }
-  if (type === 'c' || name === 'record') return { kind: 'json' }
-  if (category === 'S' || category === 'X') return { kind: 'text' }
-  return scalarType(name, type)
-}
-
-function scalarType(name: string, type: string): ValueType {
-  if (type === 'e' || /^(text|varchar|bpchar|citext|name|unknown)$/.test(name)) return { kind: 'text' }
+  if (type === 'e' || /^[SX]$/.test(category) || /^(text|varchar|bpchar|citext|name)$/.test(name)) {
+    return { kind: 'text' }
+  }
   const kind = kinds.get(name)
   return kind ? ({ kind } as ValueType) : { kind: 'unsupported', name }
 }

@@ -132,17 +132,33 @@ const dialect: Dialect = {
   },
 }
 
+/**
+ * What may be set for a role or a database, and would change what we read or write. Not the search_path: the names in a
+ * person's query are found as in any other program, and our own statements name their schemas.
+ */
+const pinnedSettings: Settings = {
+  TimeZone: 'UTC',
+  DateStyle: 'ISO, MDY',
+  IntervalStyle: 'postgres',
+  // The shortest digits that mean the very number: at 0, 0.1 + 0.2 would be 0.3.
+  extra_float_digits: '1',
+  bytea_output: 'hex',
+  xmlbinary: 'base64',
+  client_encoding: 'UTF8',
+  standard_conforming_strings: 'on',
+  array_nulls: 'on',
+  transform_null_equals: 'off',
+  quote_all_identifiers: 'off',
+  default_transaction_isolation: 'read committed',
+  default_transaction_read_only: 'off',
+  default_transaction_deferrable: 'off',
+}
+
 /** What a session relies on; a host's pool gets its own settings back. */
 function sessionSettings(source: PostgresConfig | Pool): Settings {
   const { statement_timeout, lock_timeout } = 'connect' in source ? {} : source
   return {
-    TimeZone: 'UTC',
-    DateStyle: 'ISO, MDY',
-    IntervalStyle: 'postgres',
-    bytea_output: 'hex',
-    standard_conforming_strings: 'on',
-    // The shortest digits that mean the very number: fewer would be another one.
-    extra_float_digits: '1',
+    ...pinnedSettings,
     ...(statement_timeout !== undefined && { statement_timeout: `${statement_timeout}ms` }),
     ...(lock_timeout !== undefined && { lock_timeout: `${lock_timeout}ms` }),
   }
@@ -259,6 +275,10 @@ function session({ held, writer, server, signal }: SessionContext): Session {
     },
     async ensureIndex(table, columns) {
       const name = `${table}_${columns.join('_')}`.slice(0, 63)
+      // `if not exists` alone would wait for whoever is writing to the table before it looks.
+      const { rows } = await sql<{ known: string | null }>`
+        select to_regclass(${`${quoted(names.sync)}.${quoted(name)}`})::text as known`.execute(db)
+      if (rows[0]?.known) return
       await sql
         .raw(
           `create index if not exists ${quoted(name)} on ${quoted(names.sync)}.${quoted(table)} (${columns.map(quoted).join(', ')})`,
