@@ -266,23 +266,30 @@ async function runJob(
 }
 
 async function openWarehouse(
-  { warehouse, schema, spool_directory }: Config,
+  { warehouse, schema, spool_directory, exports }: Config,
   environment: OpenOptions['env'],
 ): Promise<Warehouse> {
   const shared = { schema, spoolDirectory: spool_directory }
   if (isDuckdb(warehouse)) {
+    const allowsExternalAccess = exports.allow_external_access
     return 'instance' in warehouse
-      ? openDuckdb({ source: warehouse.instance, ...shared })
+      ? openDuckdb({ source: warehouse.instance, allowsExternalAccess, ...shared })
       : openDuckdb({
           source: warehouse.path,
           memoryLimit: warehouse.memory_limit,
           threads: warehouse.threads,
+          allowsExternalAccess,
           ...shared,
         })
   }
   // Loaded only where it is used: the Postgres client costs a DuckDB user memory for nothing.
   const { openPostgres } = await import('./warehouse/postgres/warehouse.ts')
-  return openPostgres({ source: 'pool' in warehouse ? warehouse.pool : warehouse, environment, ...shared })
+  return openPostgres({
+    source: 'pool' in warehouse ? warehouse.pool : warehouse,
+    queryRole: exports.role,
+    environment,
+    ...shared,
+  })
 }
 
 const isDuckdb = (warehouse: WarehouseConfig): warehouse is Extract<WarehouseConfig, { type: 'duckdb' }> =>

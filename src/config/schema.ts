@@ -222,6 +222,20 @@ export const configSchema = z.strictObject({
         .min(1)
         .default('sql/exports')
         .describe('Folder of the saved exports, one .sql file each.'),
+      role: z
+        .string()
+        .min(1)
+        .optional()
+        .describe(
+          'Postgres: role with whose rights queries of exports and of `sql` run (docs/postgres-roles.md). Absent: ' +
+            'those of the connection.',
+        ),
+      allow_external_access: z
+        .boolean()
+        .default(false)
+        .describe(
+          'DuckDB: queries of exports and of `sql` may read files and addresses (`read_parquet`), not only the warehouse.',
+        ),
     })
     .prefault({})
     .describe('Warehouse → lists of Iterable.'),

@@ -48,7 +48,11 @@ export async function stageRows(input: StageInput): Promise<Staged> {
   try {
     for (;;) {
       try {
-        const staged = await warehouse.use((session) => writeRows(session, file, input), { signal, onWait })
+        const staged = await warehouse.use((session) => writeRows(session, file, input), {
+          signal,
+          onWait,
+          isGuarded: true,
+        })
         return { ...staged, file, [Symbol.asyncDispose]: dispose }
       } catch (error) {
         // Nothing of this attempt counts; a query that needs more memory than a small engine has begins anew.

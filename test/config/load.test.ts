@@ -45,7 +45,7 @@ describe('a configuration file', () => {
         streams: ['*'],
         max_reject_percent: 5,
       },
-      exports: { directory: join(directory, 'sql/exports') },
+      exports: { directory: join(directory, 'sql/exports'), allow_external_access: false },
       notifications: {},
       worker: { concurrency: 4, disable_after_failures: 5 },
       spool_directory: undefined,

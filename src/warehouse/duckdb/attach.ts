@@ -13,12 +13,12 @@ const pollMs = 200
 export async function attachFile(
   connection: DuckDBConnection,
   path: string,
-  { signal, onWait }: UseOptions,
+  { signal, onWait, isReadOnly = false }: UseOptions & { readonly isReadOnly?: boolean },
 ): Promise<void> {
   for (let waitedMs = 0; ; waitedMs += pollMs) {
     if (signal?.aborted) throw new InterruptedError()
     try {
-      await connection.run(`attach ${literal(path)} as warehouse`)
+      await connection.run(`attach ${literal(path)} as warehouse${isReadOnly ? ' (read_only)' : ''}`)
       await connection.run('use warehouse')
       return
     } catch (error) {

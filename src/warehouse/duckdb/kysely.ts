@@ -18,6 +18,7 @@ import {
   sql,
   type TableMetadata,
 } from 'kysely'
+import { wholeStream } from './stream.ts'
 
 /** A Kysely dialect that runs everything on `connection`. */
 export function duckdbDialect(connection: DuckDBConnection): Dialect {
@@ -98,8 +99,10 @@ class DuckDbConnection implements DatabaseConnection {
   }
 
   async *streamQuery<R>(query: CompiledQuery): AsyncIterableIterator<QueryResult<R>> {
-    const result = await this.#connection.stream(query.sql, query.parameters.map(toDuckDb))
-    for await (const rows of result.yieldRowObjectJs()) yield { rows: rows as R[] }
+    const parameters = query.parameters.map(toDuckDb)
+    const result = await this.#connection.stream(query.sql, parameters)
+    const portions = wholeStream(this.#connection, query.sql, result.yieldRowObjectJs(), parameters)
+    for await (const rows of portions) yield { rows: rows as R[] }
   }
 }
 

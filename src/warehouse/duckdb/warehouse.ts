@@ -8,6 +8,7 @@ import { type Dialect, type Session, schemaNames, type Warehouse } from '../sess
 import { quoted } from '../sql.ts'
 import { alterations } from '../tables.ts'
 import { holdFile } from './attach.ts'
+import { holdGuarded, refuseWrongFunctions } from './guard.ts'
 import { Connections, holdWarehouse } from './hold.ts'
 import { openHome } from './home.ts'
 import { duckdbDialect } from './kysely.ts'
@@ -22,6 +23,8 @@ export interface DuckdbOptions {
   readonly threads?: number | undefined
   /** Where the spool goes instead of beside the file. */
   readonly spoolDirectory?: string | undefined
+  /** Queries of people may read files and addresses. */
+  readonly allowsExternalAccess?: boolean | undefined
 }
 
 /** Opens a DuckDB warehouse. The file itself is touched only by `use`. */
@@ -35,6 +38,13 @@ export async function openDuckdb(options: DuckdbOptions): Promise<Warehouse> {
   })
   const names = schemaNames(options.schema)
   const connections = new Connections(engine)
+  const guard = {
+    engine,
+    threads: options.threads ?? 1,
+    directory: join(tempDirectory, 'guard'),
+    allowsExternalAccess: options.allowsExternalAccess ?? false,
+    isLive: typeof source !== 'string',
+  }
 
   return {
     engine,
@@ -43,8 +53,12 @@ export async function openDuckdb(options: DuckdbOptions): Promise<Warehouse> {
     spoolDirectory,
     use: (work, useOptions = {}) =>
       turns.take(async () => {
-        await using held = await holdWarehouse(source, engine, connections, useOptions)
-        return await work(session(held.connection, names))
+        await using held =
+          useOptions.isGuarded && typeof source === 'string'
+            ? await holdGuarded({ ...guard, ...useOptions, path: source })
+            : await holdWarehouse(source, engine, connections, useOptions)
+        const admit = (query: string) => refuseWrongFunctions(held.connection, query, guard)
+        return await work(session(held.connection, names, admit))
       }),
     lock: (job) => holdFile(engine.instance, join(workDirectory, `${job}.lock`), job),
     watch: async () => ({ async [Symbol.asyncDispose]() {} }),
@@ -79,7 +93,7 @@ const dialect: Dialect = {
   },
 }
 
-function session(connection: DuckDBConnection, names: Session['names']): Session {
+function session(connection: DuckDBConnection, names: Session['names'], admit: Session['admit']): Session {
   const db = new Kysely<StateDatabase>({ dialect: duckdbDialect(connection) }).withSchema(names.sync)
   const append: Session['append'] = async (trx, table, rows, onRows) => {
     if (rows.chunks.length === 0) return 0
@@ -113,7 +127,8 @@ function session(connection: DuckDBConnection, names: Session['names']): Session
       await sql.raw(`create or replace temp table staging (${list})`).execute(trx)
       return 'temp.staging'
     },
-    select: (query) => selectFromDuckdb(connection, query),
+    admit,
+    select: (query) => selectFromDuckdb(connection, query, admit),
     async ensureIndex() {},
   }
 }
