@@ -114,6 +114,7 @@ export const scheduleSchema = z
   .strictObject({
     cron: z
       .string()
+      .max(1_000)
       .describe('Cron expression with five fields, or @hourly, @daily, @monthly; "" never runs.'),
     timezone: timezone.default('UTC').describe('IANA time zone in which the expression is read.'),
     dialect: z
@@ -140,6 +141,11 @@ export const scheduleSchema = z
     timeout: duration.optional().describe('A run that takes longer is stopped. Absent: no limit.'),
   })
   .refine(({ start, end }) => !start || !end || start < end, 'expected an end after the start')
+  .refine(
+    ({ start, end }) =>
+      [start, end].every((at) => !at || (at.getUTCFullYear() > 0 && at.getUTCFullYear() < 10_000)),
+    'expected times in the years 1 to 9999',
+  )
 
 const sync = z.strictObject({
   connection: z

@@ -123,10 +123,19 @@ async function storeFile(
   const same =
     before &&
     before.query === query &&
-    JSON.stringify(before.settings) === JSON.stringify(JSON.parse(settings)) &&
+    isSame(before.settings, settings) &&
     (before.error_text ?? undefined) === error
   if (!same) await saveExport(db, { name, query, settings, definedIn: 'file', error: error ?? null, now })
   return { name, definedIn: 'file', definition, error }
+}
+
+/** Somebody may have put settings of any form into the row, e.g. ones too deep to be written out. */
+function isSame(stored: unknown, settings: string): boolean {
+  try {
+    return JSON.stringify(stored) === JSON.stringify(JSON.parse(settings))
+  } catch {
+    return false
+  }
 }
 
 async function checkRow(db: Db, row: ExportRow): Promise<SavedExport> {
@@ -141,7 +150,9 @@ function attempt(name: string, raw: RawDefinition): Pick<SavedExport, 'definitio
   try {
     return { definition: checkDefinition(name, raw), error: undefined }
   } catch (error) {
-    if (!(error instanceof ConfigError)) throw error
-    return { definition: undefined, error: error.message }
+    // Whatever it is: the row of one export stops no other.
+    const reason =
+      error instanceof ConfigError ? error.message : `export "${name}" cannot be read: ${messageOf(error)}`
+    return { definition: undefined, error: reason }
   }
 }

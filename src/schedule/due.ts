@@ -3,6 +3,7 @@ import { randomUUID } from 'node:crypto'
 import type { Kysely } from 'kysely'
 import { openRequests, takeRequest } from '../state/run-requests.ts'
 import { advanceSchedule } from '../state/schedules.ts'
+import { isInstant } from '../state/sound.ts'
 import type { StateDatabase } from '../state/tables.ts'
 import { dueAt } from './definition.ts'
 import { type Plan, planTicks, skipTexts } from './plan.ts'
@@ -95,11 +96,17 @@ async function retry(db: Db, job: string, runId: string, now: Date): Promise<voi
 export async function acceptRequests(db: Db, isKnown: (job: string) => boolean, now: Date): Promise<void> {
   for (const { request_id, job, nominal_at } of await openRequests(db)) {
     await db.transaction().execute(async (trx) => {
-      const runId = isKnown(job) ? randomUUID() : null
-      const error = runId ? null : `there is no job "${job}"; jobs are called sync and export:NAME`
+      const error = whyNot(job, nominal_at, isKnown)
+      const runId = error === null ? randomUUID() : null
       if (!(await takeRequest(trx, request_id, { now, runId, error })) || !runId) return
       const details = { request_id }
       await enqueue(trx, { runId, job, trigger: 'request', nominalAt: nominal_at, dueAt: now, details })
     })
   }
+}
+
+function whyNot(job: string, nominalAt: unknown, isKnown: (job: string) => boolean): string | null {
+  if (!isKnown(job)) return `there is no job "${job.slice(0, 200)}"; jobs are called sync and export:NAME`
+  if (nominalAt === null || isInstant(nominalAt)) return null
+  return `nominal_at is ${nominalAt}; expected a time in the years 1 to 9999, or null`
 }

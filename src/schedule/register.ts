@@ -10,6 +10,7 @@ import {
   type ScheduleDefinition,
   type ScheduleRow,
 } from '../state/schedules.ts'
+import { isInstant } from '../state/sound.ts'
 import type { StateDatabase } from '../state/tables.ts'
 import { dueAt, fingerprint, nextTick, readSchedule, type Schedule } from './definition.ts'
 import type { Announce } from './end.ts'
@@ -55,7 +56,8 @@ export async function currentSchedules(
   announce: Announce,
 ): Promise<KnownSchedule[]> {
   const known: KnownSchedule[] = []
-  for (const row of await readSchedules(db)) {
+  for (const found of await readSchedules(db)) {
+    const row = await repaired(db, found, now)
     const { schedule, problem } = understood(row)
     if (row.planned_for === fingerprint(row) && row.problem === problem) {
       known.push({ row, schedule })
@@ -94,6 +96,30 @@ async function tellProblem(
   if (!isNew) return
   const unknown = { runId: null, state: null, nominalAt: null }
   await announce(db, { event: 'failure', job, ...unknown, code, text: problem, at, since: at, failures: 1 })
+}
+
+/** A number that can still go up by one, and is exact in JavaScript. */
+const mostCounted = 2 ** 52
+
+/**
+ * What the product itself keeps in a row, as far as it can be true: anybody may have inserted the row whole. What cannot
+ * be is forgotten, and the next run worked out anew; a pause stays a pause.
+ */
+async function repaired(db: Kysely<StateDatabase>, row: ScheduleRow, now: Date): Promise<ScheduleRow> {
+  const instants = ['last_nominal_at', 'next_nominal_at', 'next_due_at', 'retry_at'] as const
+  const counters = ['revision', 'consecutive_failures', 'transient_failures'] as const
+  const isCount = (value: unknown) => Number(value) >= 0 && Number(value) <= mostCounted
+  const wrong: Partial<ScheduleRow> = {
+    ...Object.fromEntries(
+      instants.filter((at) => row[at] !== null && !isInstant(row[at])).map((at) => [at, null]),
+    ),
+    ...(row.paused_at !== null && !isInstant(row.paused_at) && { paused_at: now }),
+    ...Object.fromEntries(counters.filter((one) => !isCount(row[one])).map((one) => [one, 0])),
+  }
+  if (Object.keys(wrong).length === 0) return row
+  const repair = { ...wrong, planned_for: null }
+  await db.updateTable('schedules').set(repair).where('name', '=', row.name).execute()
+  return { ...row, ...repair }
 }
 
 function understood(row: ScheduleRow): { schedule: Schedule | null; problem: string | null } {

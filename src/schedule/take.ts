@@ -84,7 +84,6 @@ async function take(
     .set({ attempts: attempt, not_before: null })
     .where('run_id', '=', runId)
     .execute()
-  const timeoutSeconds = known?.row.timeout_seconds ?? null
   return {
     lease,
     job,
@@ -96,7 +95,7 @@ async function take(
     dueAt,
     attempt,
     takenAt: now,
-    timeoutMs: timeoutSeconds === null ? null : Number(timeoutSeconds) * 1000,
+    timeoutMs: known?.schedule?.timeoutMs ?? null,
   }
 }
 

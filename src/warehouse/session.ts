@@ -34,6 +34,8 @@ export interface Dialect extends NameRules {
   readonly rowBytes?: number
   /** True where an altered table keeps readers out until the transaction ends: `prepareTable` goes before the load. */
   readonly altersFirst: boolean
+  /** True where a constraint can be added to a table that exists. */
+  readonly addsConstraints: boolean
   /** An expression that turns a column into a wider type. */
   readonly widen: (column: string, from: ColumnType, to: ColumnType) => string
 }

@@ -2,7 +2,14 @@
  * Kysely on `@duckdb/node-api`: Postgres' query compiler serves DuckDB. The dialect is bound to one connection, since
  * the warehouse file is attached to (and let go by) exactly that one.
  */
-import { type DuckDBConnection, DuckDBTimestampTZValue, type DuckDBValue } from '@duckdb/node-api'
+import {
+  type DuckDBConnection,
+  DuckDBTimestampTZValue,
+  type DuckDBValue,
+  type DuckDBValueConverter,
+  type JS,
+  JSDuckDBValueConverter,
+} from '@duckdb/node-api'
 import {
   CompiledQuery,
   type DatabaseConnection,
@@ -92,7 +99,7 @@ class DuckDbConnection implements DatabaseConnection {
   async executeQuery<R>(query: CompiledQuery): Promise<QueryResult<R>> {
     const parameters = query.parameters.map(toDuckDb)
     const result = await this.#connection.run(query.sql, parameters.length > 0 ? parameters : undefined)
-    const rows = (await result.getRowObjectsJS()).map((row) =>
+    const rows = (await result.convertRowObjects(jsValue)).map((row) =>
       Object.fromEntries(Object.entries(row).map(([name, value]) => [name, fromDuckDb(value)])),
     )
     return { rows: rows as R[], numAffectedRows: BigInt(result.rowsChanged) }
@@ -101,7 +108,12 @@ class DuckDbConnection implements DatabaseConnection {
   async *streamQuery<R>(query: CompiledQuery): AsyncIterableIterator<QueryResult<R>> {
     const parameters = query.parameters.map(toDuckDb)
     const result = await this.#connection.stream(query.sql, parameters)
-    const portions = wholeStream(this.#connection, query.sql, result.yieldRowObjectJs(), parameters)
+    const portions = wholeStream(
+      this.#connection,
+      query.sql,
+      result.yieldConvertedRowObjects(jsValue),
+      parameters,
+    )
     for await (const rows of portions) yield { rows: rows as R[] }
   }
 }
@@ -131,6 +143,16 @@ class DuckDbIntrospector implements DatabaseIntrospector {
 
   async getMetadata(): Promise<{ tables: TableMetadata[] }> {
     return { tables: await this.getTables() }
+  }
+}
+
+/** Values of JavaScript; a time that it does not have (infinity, the year 290000) is text. */
+const jsValue: DuckDBValueConverter<JS> = (value, type, converter) => {
+  try {
+    return JSDuckDBValueConverter(value, type, converter)
+  } catch (error) {
+    if (!(error instanceof Error) || !/out of range for JS Date/.test(error.message)) throw error
+    return String(value)
   }
 }
 

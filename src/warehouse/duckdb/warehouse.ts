@@ -81,6 +81,7 @@ const dialect: Dialect = {
   },
   refusesNul: false,
   altersFirst: false,
+  addsConstraints: false,
   maxCustomColumns: 1000,
   hiddenColumns: ['rowid'],
   widen(column, from, to) {

@@ -121,6 +121,7 @@ const dialect: Dialect = {
   },
   refusesNul: true,
   altersFirst: true,
+  addsConstraints: true,
   // 1,600 is Postgres's own limit. A row in which nearly all of a thousand are filled may not fit its page of 8,160
   // bytes: COPY refuses it then, and the careful path puts what finds no room into `_extra`.
   maxCustomColumns: 1000,
