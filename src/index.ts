@@ -200,7 +200,10 @@ function schedulerOf(
   const definitions = new Map<string, JobDefinition>()
   const jobs: Jobs = {
     async definitions() {
-      const saved = await loadExports(warehouse, config.exports.directory, { now: clock.now() })
+      const saved = await loadExports(warehouse, config.exports.directory, {
+        now: clock.now(),
+        notifications: config.notifications,
+      })
       definitions.clear()
       definitions.set('sync', { job: 'sync', schedule: config.sync.schedule, definedIn: 'config' })
       for (const { name, definedIn, definition } of saved) {

@@ -204,6 +204,22 @@ const notifications = z.strictObject({
     })
     .optional()
     .describe('Webhook.'),
+  webhooks: z
+    .record(
+      z.string().min(1),
+      z.strictObject({
+        url: anyHttpUrl.describe('Receives a POST with a JSON document.'),
+        secret: z.string().min(1).optional().describe('Key of the HMAC-SHA256 signature. Absent: unsigned.'),
+      }),
+    )
+    .default({})
+    .describe('Webhooks by a name of your choice, which exports may name in `notify.webhook`.'),
+  allowed_recipients: z
+    .array(z.string().min(1))
+    .optional()
+    .describe(
+      'Addresses, and domains whose every address, exports may name in `notify.email`. Absent: the domains of `email.to`.',
+    ),
 })
 
 /** A configuration as it stands in a file. */

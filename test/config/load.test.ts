@@ -46,7 +46,7 @@ describe('a configuration file', () => {
         max_reject_percent: 5,
       },
       exports: { directory: join(directory, 'sql/exports'), allow_external_access: false },
-      notifications: {},
+      notifications: { webhooks: {} },
       worker: { concurrency: 4, disable_after_failures: 5 },
       spool_directory: undefined,
     })

@@ -140,7 +140,8 @@ eachWarehouse('rows that were bad before the constraints came do not stop the mi
 eachWarehouse('a row of exports that cannot be read stops no other export', async (test) => {
   await using warehouse = await openWarehouse(test)
   const now = new Date('2026-03-01T00:00:00Z')
-  await loadExports(warehouse, test.tempDir, { now })
+  const notifications = { webhooks: {} }
+  await loadExports(warehouse, test.tempDir, { now, notifications })
   const good = '{"action":"add","list_id":1}'
   const settings = [
     ...['null', '[]', '"x"', '1', 'true', '{}', '{"__proto__":{"a":1},"constructor":1}', '{"action":null}'],
@@ -164,7 +165,7 @@ eachWarehouse('a row of exports that cannot be read stops no other export', asyn
     await sql`insert into iterable_sync.exports (name, query, settings, created_at, updated_at)
       values ('good', 'select 1', ${good}, 'infinity', '-infinity')`.execute(db)
   })
-  const saved = await loadExports(warehouse, test.tempDir, { now })
+  const saved = await loadExports(warehouse, test.tempDir, { now, notifications })
   expect(saved).toHaveLength(settings.length + 5)
   expect(saved.filter(({ error }) => error === undefined).map(({ name }) => name)).toEqual(['good'])
 })
