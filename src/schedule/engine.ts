@@ -166,7 +166,10 @@ export class Engine {
     db: Kysely<StateDatabase>,
     options: { now: Date; until: Date; known: readonly KnownSchedule[]; slots: number; runId?: string },
   ): Promise<void> {
-    await takeRuns(db, { owner: this.#input.workerId, ...options }, (taken) => {
+    // A run that was taken away (a worker that slept) is stopped by the heartbeat; nothing of its job begins here before
+    // it has ended, or two attempts of one run would work side by side.
+    const busy = new Set(this.atWork.map(({ taken }) => taken.job))
+    await takeRuns(db, { owner: this.#input.workerId, busy, ...options }, (taken) => {
       const run = new RunAtWork(taken)
       this.#atWork.set(taken.runId, run)
       this.#fresh.push(run)

@@ -277,3 +277,54 @@ eachWarehouse(
     expect(simulation.told.map(({ event }) => event)).toEqual(['success'])
   },
 )
+
+eachWarehouse(
+  'a worker that lost its run begins it again only when its old attempt has ended',
+  async (test) => {
+    let end: (() => void) | undefined
+    let atOnce = 0
+    let most = 0
+    await using simulation = await Simulation.start(test, {
+      start: '2026-03-01T00:30:00Z',
+      definitions: [scheduled('sync', { cron: '@hourly' }), scheduled('export:vip', { cron: '30 5 * * *' })],
+      async work({ signal, attempt }) {
+        atOnce += 1
+        most = Math.max(most, atOnce)
+        // Stopped, and yet not over: a request is on its way.
+        if (attempt === 1) {
+          await new Promise((resolve) => signal.addEventListener('abort', resolve))
+          await new Promise<void>((resolve) => {
+            end = resolve
+          })
+        }
+        atOnce -= 1
+        return succeeded
+      },
+    })
+    const { engine: slow, jobs } = simulation
+    const other = simulation.newWorker()
+    const stopping = new AbortController().signal
+    const look = async (engine: typeof slow, time: string) => {
+      simulation.now = new Date(`2026-03-01T${time}Z`)
+      return (await engine.look({ canBegin: true })).begun
+    }
+    const [first] = await look(slow, '01:00:00')
+    const working = first!.work(jobs, stopping)
+    // It sleeps for longer than its lease; the other one takes the run away and puts it back.
+    const [taken] = await look(other, '01:00:11')
+    expect(taken?.taken).toMatchObject({ runId: first?.taken.runId, attempt: 2 })
+    await other.conclude(taken!, { kind: 'again' })
+    expect(await look(slow, '01:00:12')).toEqual([])
+    await expect.poll(() => end).toBeDefined()
+    expect(await look(slow, '01:00:13')).toEqual([])
+    // What is left of the old attempt is waited for; its result counts for nothing.
+    end?.()
+    expect(await slow.conclude(first!, await working)).toBe(false)
+    const [again] = await look(slow, '01:00:14')
+    expect(again?.taken).toMatchObject({ runId: first?.taken.runId, attempt: 3 })
+    expect(slow.atWork).toHaveLength(1)
+    expect(await slow.conclude(again!, await again!.work(jobs, stopping))).toBe(true)
+    expect(most).toBe(1)
+    expect(await brief(test)).toEqual(['03-01 01:00 succeeded'])
+  },
+)
