@@ -29,7 +29,7 @@ export interface MembersInput {
 export async function readMembers(input: MembersInput): Promise<MembersFile> {
   const { warehouse, client, listId, projectType, byUserId, runId, signal } = input
   const directory = `${warehouse.spoolDirectory}-members-${runId}`
-  await mkdir(directory, { recursive: true })
+  await mkdir(directory, { recursive: true, mode: 0o700 })
   const file = join(directory, 'members.tsv')
   const query = { listId, preferUserId: byUserId || projectType === 'userId' }
   const { body } = await client.request('list_users', { query, signal })
@@ -45,7 +45,7 @@ export async function readMembers(input: MembersInput): Promise<MembersFile> {
         yield `${key.replaceAll('\t', ' ')}\t${JSON.stringify(isEmail ? { email: identifier } : { userId: identifier })}\n`
       }
     },
-    createWriteStream(file),
+    createWriteStream(file, { mode: 0o600 }),
   )
   return {
     select:

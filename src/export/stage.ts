@@ -42,7 +42,7 @@ export const stageColumns = [
 export async function stageRows(input: StageInput): Promise<Staged> {
   const { warehouse, signal, onWait } = input
   const directory = stageDirectory(warehouse, input.runId)
-  await mkdir(directory, { recursive: true })
+  await mkdir(directory, { recursive: true, mode: 0o700 })
   const file = join(directory, 'rows.tsv')
   const dispose = () => removeStage(warehouse, input.runId)
   try {
@@ -107,7 +107,7 @@ async function writeRows(
   for (const { name, value, isVolatile } of mapping.constants) {
     fields.set(name, new Set([isVolatile ? 'date' : typeof value === 'number' ? 'long' : 'string']))
   }
-  await using out = await open(file, 'w')
+  await using out = await open(file, 'w', 0o600)
   const writer = new LineWriter(out)
   let seq = 0
   let sweepAt = rowsOfSweep

@@ -1,4 +1,6 @@
 /** A DuckDB file (or a host's live instance) as warehouse. */
+import { existsSync } from 'node:fs'
+import { chmod } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { DuckDBConnection, DuckDBInstance } from '@duckdb/node-api'
 import { Kysely, sql } from 'kysely'
@@ -53,10 +55,12 @@ export async function openDuckdb(options: DuckdbOptions): Promise<Warehouse> {
     spoolDirectory,
     use: (work, useOptions = {}) =>
       turns.take(async () => {
+        const isNew = typeof source === 'string' && !existsSync(source)
         await using held =
           useOptions.isGuarded && typeof source === 'string'
             ? await holdGuarded({ ...guard, ...useOptions, path: source })
             : await holdWarehouse(source, engine, connections, useOptions)
+        if (isNew && existsSync(source)) await chmod(source, 0o600)
         const admit = (query: string) => refuseWrongFunctions(held.connection, query, guard)
         return await work(session(held.connection, names, admit))
       }),

@@ -72,8 +72,8 @@ export class ChunkWriter {
     const scanner = new LineScanner(this.#marks)
     scanner.scan(bytes)
     const path = join(this.#directory, `${String(nextNumber()).padStart(6, '0')}.ndjson`)
-    await mkdir(this.#directory, { recursive: true })
-    await writeFile(path, bytes)
+    await mkdir(this.#directory, { recursive: true, mode: 0o700 })
+    await writeFile(path, bytes, { mode: 0o600 })
     this.#chunks.push({
       path,
       bytes: end,

@@ -49,7 +49,7 @@ export async function openPostgres(options: PostgresOptions): Promise<Warehouse>
   const server = new PostgresServer(options.source, options.schema, options.environment)
   const workDirectory = await makeWorkDirectory(options.spoolDirectory, server.target)
   const spoolDirectory = join(workDirectory, 'spool')
-  await mkdir(spoolDirectory)
+  await mkdir(spoolDirectory, { mode: 0o700 })
   const engine = await Engine.create({
     directory: join(workDirectory, 'tmp'),
     memoryLimit: options.memoryLimit,
