@@ -86,6 +86,8 @@ const sendingMs = 60_000
 /** After the n-th failed attempt; altogether about a day. */
 const pausesMs = [5, 30, 120, 600, 1800, 3600, 7200, 14400, 28800, 28800].map((seconds) => seconds * 1000)
 
+const longestPauseMs = 2 * Math.max(...pausesMs)
+
 /** Sends what waits. Failures are recorded and tried again later. */
 export async function deliverMessages(options: DeliveryOptions): Promise<void> {
   const { warehouse, time, secrets, onAttempt } = options
@@ -111,7 +113,13 @@ async function claimWaiting(db: Db, now: Date): Promise<Row[]> {
     .selectFrom('notifications')
     .selectAll()
     .where('state', '=', 'waiting')
-    .where('next_try_at', '<=', now)
+    .where((where) =>
+      where.or([
+        where('next_try_at', '<=', now),
+        // Set when the clock was ahead.
+        where('next_try_at', '>', new Date(now.getTime() + longestPauseMs)),
+      ]),
+    )
     .orderBy('created_at')
     .limit(20)
     .execute()

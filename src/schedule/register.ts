@@ -12,7 +12,7 @@ import {
 } from '../state/schedules.ts'
 import { isInstant } from '../state/sound.ts'
 import type { StateDatabase } from '../state/tables.ts'
-import { dueAt, fingerprint, nextTick, readSchedule, type Schedule } from './definition.ts'
+import { dueAt, fingerprint, nextTick, previousTick, readSchedule, type Schedule } from './definition.ts'
 import type { Announce } from './end.ts'
 import { closeIncidents, openIncident } from './incidents.ts'
 import type { JobDefinition } from './job.ts'
@@ -59,7 +59,8 @@ export async function currentSchedules(
   for (const found of await readSchedules(db)) {
     const row = await repaired(db, found, now)
     const { schedule, problem } = understood(row)
-    if (row.planned_for === fingerprint(row) && row.problem === problem) {
+    const isBack = schedule !== null && hasSteppedBack(row, schedule, now)
+    if (row.planned_for === fingerprint(row) && row.problem === problem && !isBack) {
       known.push({ row, schedule })
       continue
     }
@@ -69,14 +70,41 @@ export async function currentSchedules(
       problem,
       next_nominal_at: next,
       next_due_at: next && schedule ? dueAt(schedule, next) : null,
+      ...(isBack && { last_nominal_at: next && previousTick(schedule, next) }),
     }
     // Another worker may have done the same in between; then this one sees it the next time.
-    if (await advanceSchedule(db, row, progress)) {
+    const isOurs = await db.transaction().execute(async (trx) => {
+      if (!(await advanceSchedule(trx, row, progress))) return false
+      if (isBack && next) await forgetSkipped(trx, row.name, next, now)
+      return true
+    })
+    if (isOurs) {
       known.push({ row: { ...row, ...progress, revision: Number(row.revision) + 1 }, schedule })
       if (problem !== row.problem) await tellProblem(db, row.name, problem, now, announce)
     }
   }
   return known
+}
+
+/** Workers that ask at the same moment may see times this far apart. */
+const toleranceMs = 60_000
+
+/**
+ * True when a tick was decided that is not due yet: the clock was ahead then, and has been set back. The schedule would
+ * be silent until that time comes again. Ticks that have run keep their rows, so none of them runs twice.
+ */
+const hasSteppedBack = (row: ScheduleRow, schedule: Schedule, now: Date): boolean =>
+  row.last_nominal_at !== null && dueAt(schedule, row.last_nominal_at).getTime() > now.getTime() + toleranceMs
+
+/** Ticks that a clock ahead of its time has called missed are still to come. */
+async function forgetSkipped(db: Kysely<StateDatabase>, job: string, from: Date, now: Date): Promise<void> {
+  await db
+    .deleteFrom('runs')
+    .where('job', '=', job)
+    .where('state', '=', 'skipped')
+    .where('slot', '>=', from)
+    .where('finished_at', '>', now)
+    .execute()
 }
 
 /** A schedule that cannot be read never runs, so this is told at once. */

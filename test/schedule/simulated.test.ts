@@ -328,3 +328,55 @@ eachWarehouse(
     expect(await brief(test)).toEqual(['03-01 01:00 succeeded'])
   },
 )
+
+eachWarehouse('a clock that was ahead and is set back: no tick is lost, none runs twice', async (test) => {
+  await using simulation = await Simulation.start(test, {
+    start: '2026-03-01T00:30:00Z',
+    definitions: [
+      scheduled('sync', { cron: '@hourly' }),
+      scheduled('export:vip', { cron: '@hourly', catchup: 'all' }),
+    ],
+  })
+  await simulation.goTo('2026-03-01T01:30:00Z')
+  // Half a day ahead for a moment, then right again, and an hour back on top.
+  await simulation.awayUntil('2026-03-01T13:30:00Z')
+  await simulation.awayUntil('2026-03-01T01:31:00Z')
+  await simulation.goTo('2026-03-01T03:30:00Z')
+  await simulation.awayUntil('2026-03-01T02:30:00Z')
+  await simulation.goTo('2026-03-01T05:30:00Z')
+  const hoursOf = (wanted: string) =>
+    simulation.ran.filter(({ job }) => job === wanted).map(({ nominalAt }) => nominalAt?.getUTCHours() ?? -1)
+  expect(hoursOf('sync').sort((a, b) => a - b)).toEqual([1, 2, 3, 4, 5, 13])
+  expect(hoursOf('export:vip').sort((a, b) => a - b)).toEqual([1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13])
+})
+
+eachWarehouse(
+  'a clock set back keeps neither a lease of the dead nor a back-off nor a wait',
+  async (test) => {
+    let isDown = false
+    await using simulation = await Simulation.start(test, {
+      start: '2026-03-01T00:30:00Z',
+      definitions: [scheduled('sync', { cron: '@hourly' }), scheduled('export:vip', { cron: '@hourly' })],
+      work: () => (isDown ? failed('server_error', 'transient') : succeeded),
+    })
+    // A day ahead: one run is left behind by a worker that dies, one fails and waits to be tried again.
+    simulation.now = new Date('2026-03-02T00:30:00Z')
+    const [vip, sync] = [...(await simulation.engine.look({ canBegin: true })).begun].sort((a, b) =>
+      a.taken.job < b.taken.job ? -1 : 1,
+    )
+    isDown = true
+    await simulation.engine.conclude(sync!, await sync!.work(simulation.jobs, new AbortController().signal))
+    isDown = false
+    simulation.engine = simulation.newWorker()
+    simulation.now = new Date('2026-03-01T00:40:00Z')
+    await simulation.settle()
+    // The dead worker's lease is over when a living one would have renewed it.
+    simulation.now = new Date('2026-03-01T00:40:11Z')
+    await simulation.settle()
+    expect(simulation.ran.map(({ job, attempt }) => `${job} ${attempt}`)).toContain(`${vip!.taken.job} 2`)
+    await simulation.goTo('2026-03-01T02:30:00Z')
+    const states = await test.query("select distinct state from iterable_sync.runs where slot < '2026-03-02'")
+    expect(states).toEqual([{ state: 'succeeded' }])
+    expect(await test.query('select count(*) as n from iterable_sync.queue')).toEqual([{ n: 0 }])
+  },
+)
