@@ -31,7 +31,7 @@ export interface GuardOptions extends Permissions, UseOptions {
 /** How often a statement is interrupted again: an interruption before it begins is lost. */
 const interruptMs = 50
 
-/** A connection that can read the warehouse file and nothing else. Costs about 15 ms (measured). */
+/** A connection that can read the warehouse file and nothing else. Costs about 20 ms (measured). */
 export async function holdGuarded({
   path,
   engine,
