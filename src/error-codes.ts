@@ -243,6 +243,11 @@ export const errorCodes = {
     means: 'The file exists and is no DuckDB database',
     cure: 'Change "warehouse.path", or move that file away',
   },
+  role: {
+    kind: 'config',
+    means: 'The role of `exports.role` cannot be taken',
+    cure: 'Make the role (docs/postgres-roles.md), and grant it to the role that connects',
+  },
   damaged_warehouse: {
     kind: 'config',
     means: 'The file of the warehouse is damaged: its checksums do not fit',

@@ -10,23 +10,23 @@ import { dirname } from 'node:path'
  */
 export async function makeFolder(path: string): Promise<void> {
   try {
-    await mkdir(path)
+    await mkdir(path, { mode })
   } catch (error) {
-    const { code } = error as NodeJS.ErrnoException
-    if (code !== 'ENOENT') {
+    const parent = dirname(path)
+    if ((error as NodeJS.ErrnoException).code !== 'ENOENT' || parent === path) {
       if (await isFolder(path)) return
       throw error
     }
-    const parent = dirname(path)
-    // It is there, and refuses all the same: nothing is won by asking again.
-    if (parent === path || (await isFolder(parent))) throw error
-    await makeFolder(parent)
-    await mkdir(path).catch(async (second: unknown) => {
-      // Another process was quicker.
+    if (!(await isFolder(parent))) await makeFolder(parent)
+    // In any case once more: somebody else may have made the parent since, or even the folder.
+    await mkdir(path, { mode }).catch(async (second: unknown) => {
       if (!(await isFolder(path))) throw second
     })
   }
 }
+
+/** What passes through is people's data: for its owner only. */
+const mode = 0o700
 
 async function isFolder(path: string): Promise<boolean> {
   const found = await stat(path).catch(() => undefined)

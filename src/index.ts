@@ -201,7 +201,10 @@ function schedulerOf(
   const definitions = new Map<string, JobDefinition>()
   const jobs: Jobs = {
     async definitions() {
-      const saved = await loadExports(warehouse, config.exports.directory, { now: clock.now() })
+      const saved = await loadExports(warehouse, config.exports.directory, {
+        now: clock.now(),
+        notifications: config.notifications,
+      })
       definitions.clear()
       definitions.set('sync', { job: 'sync', schedule: config.sync.schedule, definedIn: 'config' })
       for (const { name, definedIn, definition } of saved) {
@@ -267,23 +270,31 @@ async function runJob(
 }
 
 async function openWarehouse(
-  { warehouse, schema, spool_directory }: Config,
+  { warehouse, schema, spool_directory, exports }: Config,
   environment: OpenOptions['env'],
 ): Promise<Warehouse> {
   const shared = { schema, spoolDirectory: spool_directory }
   if (isDuckdb(warehouse)) {
-    if ('instance' in warehouse) return openDuckdb({ source: warehouse.instance, ...shared })
+    const allowsExternalAccess = exports.allow_external_access
+    if ('instance' in warehouse)
+      return openDuckdb({ source: warehouse.instance, allowsExternalAccess, ...shared })
     refuseNamesake(warehouse.path, schema)
     return openDuckdb({
       source: warehouse.path,
       memoryLimit: warehouse.memory_limit,
       threads: warehouse.threads,
+      allowsExternalAccess,
       ...shared,
     })
   }
   // Loaded only where it is used: the Postgres client costs a DuckDB user memory for nothing.
   const { openPostgres } = await import('./warehouse/postgres/warehouse.ts')
-  return openPostgres({ source: 'pool' in warehouse ? warehouse.pool : warehouse, environment, ...shared })
+  return openPostgres({
+    source: 'pool' in warehouse ? warehouse.pool : warehouse,
+    queryRole: exports.role,
+    environment,
+    ...shared,
+  })
 }
 
 const isDuckdb = (warehouse: WarehouseConfig): warehouse is Extract<WarehouseConfig, { type: 'duckdb' }> =>

@@ -85,6 +85,9 @@ function createContext(runtime: Runtime, options: GlobalOptions): Context {
     async open(loaded, openOptions) {
       const { config, env: completeEnv } = await hiding(terminal, loaded ?? (await load()))
       const { openParsed } = await import('../index.ts')
+      // What is made from here on holds rows of people: nobody else may read it, the log that DuckDB keeps beside its
+      // file included.
+      process.umask(0o077)
       const logger = await createLogger(terminal, options.logLevel)
       return openParsed(config, { env: completeEnv, logger, ...openOptions })
     },

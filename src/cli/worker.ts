@@ -1,6 +1,6 @@
 /** `worker`: runs what is due until it is stopped. */
 import type { Command } from 'commander'
-import { exitCodes } from '../errors.ts'
+import { ConfigError, exitCodes } from '../errors.ts'
 import type { WorkerEvent } from '../index.ts'
 import { action, type Context, type Runtime, withExamples } from './command.ts'
 import { oneLine, seconds } from './text.ts'
@@ -9,6 +9,7 @@ import { wholeNumber } from './values.ts'
 interface WorkerOptions {
   readonly concurrency?: number
   readonly healthPort?: number
+  readonly healthHost?: string
   readonly grace: number
 }
 
@@ -18,6 +19,10 @@ export function workerCommand(program: Command, runtime: Runtime): void {
     .description('Run what is due until stopped; any number of workers may share a Postgres warehouse.')
     .option('--concurrency <n>', 'runs at the same time', wholeNumber(1))
     .option('--health-port <port>', 'serve /healthz and /metrics (Prometheus) there', wholeNumber(0))
+    .option(
+      '--health-host <address>',
+      'on this address, e.g. 0.0.0.0 (default: 127.0.0.1, this machine only)',
+    )
     .option(
       '--grace <seconds>',
       'how long runs may go on after SIGTERM before they are put back',
@@ -30,8 +35,11 @@ export function workerCommand(program: Command, runtime: Runtime): void {
 
 async function runWorker(
   { open, terminal, signal, interruption }: Context,
-  { concurrency, healthPort, grace }: WorkerOptions,
+  { concurrency, healthPort, healthHost, grace }: WorkerOptions,
 ): Promise<number> {
+  if (healthHost !== undefined && healthPort === undefined) {
+    throw new ConfigError('--health-host says where --health-port is served: give both', { code: 'usage' })
+  }
   interruption.waitForTheEnd()
   await using elt = await open()
   const ended = new Map<string, number>()
@@ -40,6 +48,7 @@ async function runWorker(
     graceMs: grace * 1000,
     ...(concurrency !== undefined && { concurrency }),
     ...(healthPort !== undefined && { healthPort }),
+    ...(healthHost !== undefined && { healthHost }),
     onEvent(event) {
       if (event.type === 'ended') ended.set(event.state, (ended.get(event.state) ?? 0) + 1)
       const line = lineOf(event)

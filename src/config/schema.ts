@@ -121,6 +121,7 @@ export const scheduleSchema = z
   .strictObject({
     cron: z
       .string()
+      .max(1_000)
       .describe('Cron expression with five fields, or @hourly, @daily, @monthly; "" never runs.'),
     timezone: timezone.default('UTC').describe('IANA time zone in which the expression is read.'),
     dialect: z
@@ -147,6 +148,11 @@ export const scheduleSchema = z
     timeout: duration.optional().describe('A run that takes longer is stopped. Absent: no limit.'),
   })
   .refine(({ start, end }) => !start || !end || start < end, 'expected an end after the start')
+  .refine(
+    ({ start, end }) =>
+      [start, end].every((at) => !at || (at.getUTCFullYear() > 0 && at.getUTCFullYear() < 10_000)),
+    'expected times in the years 1 to 9999',
+  )
 
 const sync = z.strictObject({
   connection: z
@@ -210,6 +216,22 @@ const notifications = z.strictObject({
     })
     .optional()
     .describe('Webhook.'),
+  webhooks: z
+    .record(
+      z.string().min(1),
+      z.strictObject({
+        url: anyHttpUrl.describe('Receives a POST with a JSON document.'),
+        secret: z.string().min(1).optional().describe('Key of the HMAC-SHA256 signature. Absent: unsigned.'),
+      }),
+    )
+    .default({})
+    .describe('Webhooks by a name of your choice, which exports may name in `notify.webhook`.'),
+  allowed_recipients: z
+    .array(z.string().min(1))
+    .optional()
+    .describe(
+      'Addresses, and domains whose every address, exports may name in `notify.email`. Absent: the domains of `email.to`.',
+    ),
 })
 
 /** A configuration as it stands in a file. */
@@ -234,6 +256,20 @@ export const configSchema = z.strictObject({
         .min(1)
         .default('sql/exports')
         .describe('Folder of the saved exports, one .sql file each.'),
+      role: z
+        .string()
+        .min(1)
+        .optional()
+        .describe(
+          'Postgres: role with whose rights queries of exports and of `sql` run (docs/postgres-roles.md). Absent: ' +
+            'those of the connection.',
+        ),
+      allow_external_access: z
+        .boolean()
+        .default(false)
+        .describe(
+          'DuckDB: queries of exports and of `sql` may read files and addresses (`read_parquet`), not only the warehouse.',
+        ),
     })
     .prefault({})
     .describe('Warehouse → lists of Iterable.'),

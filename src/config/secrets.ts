@@ -10,15 +10,16 @@ import type { Config } from './schema.ts'
  */
 export function secretsOf(config: Config, env: Readonly<Record<string, string | undefined>> = {}): string[] {
   const { warehouse, notifications, connections } = config
-  const { email, webhook } = notifications
+  const { email } = notifications
+  const webhooks = [notifications.webhook, ...Object.values(notifications.webhooks)]
   const plain = [
     ...Object.values(connections).flatMap(({ api_key, base_url }) => [api_key, ...secretsOfUrl(base_url)]),
     ...('url' in warehouse ? secretsOfUrl(warehouse.url) : []),
     ...('pool' in warehouse ? [warehouse.pool.options?.password] : []),
     ...secretsOfUrl(email?.smtp_url),
-    ...secretsOfUrl(webhook?.url),
-    webhook && pathOf(webhook.url),
-    webhook?.secret,
+    ...webhooks.flatMap((webhook) =>
+      webhook ? [...secretsOfUrl(webhook.url), pathOf(webhook.url), webhook.secret] : [],
+    ),
     env.PGPASSWORD,
   ]
   const secrets = plain.filter((secret): secret is string => typeof secret === 'string' && secret !== '')

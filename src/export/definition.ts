@@ -2,6 +2,8 @@
 import { LineCounter, parseDocument } from 'yaml'
 import { z } from 'zod'
 import { faultsOf, pathText } from '../config/faults.ts'
+import { recipientFaults } from '../config/recipients.ts'
+import type { NotificationsConfig } from '../config/schema.ts'
 import { ConfigError } from '../errors.ts'
 import { isTooDeep, mostLevels } from '../json-depth.ts'
 import { suggestion } from '../nearest.ts'
@@ -86,15 +88,24 @@ function endOfBlock(text: string, start: number): number {
   return text.indexOf('*/', start)
 }
 
+/** Without a configuration nobody can be told. */
+const nobody: NotificationsConfig = { webhooks: {} }
+
 /**
  * Checks settings.
  * @throws ConfigError that lists every fault, each with its place.
  */
-export function checkDefinition(name: string, raw: RawDefinition): Definition {
+export function checkDefinition(
+  name: string,
+  raw: RawDefinition,
+  notifications: NotificationsConfig = nobody,
+): Definition {
   checkName(name)
   const parsed = settingsSchema.safeParse(raw.settings)
   const faults = parsed.error ? faultsIn(parsed.error.issues, raw) : []
-  if (parsed.success) faults.push(...contradictions(parsed.data, raw))
+  if (parsed.success) {
+    faults.push(...contradictions(parsed.data, raw), ...strangers(parsed.data, raw, notifications))
+  }
   if (raw.query === '') faults.push(`${raw.placeOf([])}: there is no query below the settings`)
   if (!parsed.success || faults.length > 0) {
     throw new ConfigError(
@@ -118,6 +129,17 @@ function faultsIn(issues: readonly z.core.$ZodIssue[], { settings, placeOf }: Ra
       ({ path, message }) => `${placeOf(path)}: ${pathText(path) || 'the settings'}: ${message}`,
     )
   })
+}
+
+/** Recipients that the configuration does not know. */
+function strangers(
+  { notify = { on: [] } }: z.output<typeof settingsSchema>,
+  { placeOf }: RawDefinition,
+  notifications: NotificationsConfig,
+): string[] {
+  return recipientFaults(notify, notifications).map(
+    ({ setting, message }) => `${placeOf(['notify', setting])}: notify.${setting}: ${message}`,
+  )
 }
 
 function contradictions(settings: z.output<typeof settingsSchema>, { placeOf }: RawDefinition): string[] {

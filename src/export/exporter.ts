@@ -84,7 +84,7 @@ export function createExporter(context: ExporterContext): Exporter {
   const { config, warehouse, clock, random, clientFor } = context
   const { directory } = config.exports
   const load = (options: { signal?: AbortSignal } = {}) =>
-    loadExports(warehouse, directory, { now: clock.now(), ...options })
+    loadExports(warehouse, directory, { now: clock.now(), notifications: config.notifications, ...options })
 
   /** Everything that a run of this definition needs. */
   async function withInput<T>(

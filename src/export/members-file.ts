@@ -45,7 +45,7 @@ export async function readMembers(input: MembersInput): Promise<MembersFile> {
         yield lines.map((line) => memberRow(line.trim(), projectType)).join('')
       }
     },
-    createWriteStream(file),
+    createWriteStream(file, { mode: 0o600 }),
   )
   await refuseShortList(input, count)
   return {

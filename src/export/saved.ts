@@ -1,6 +1,7 @@
 /** Saved exports: files of the exports directory and rows of `iterable_sync.exports`, kept as one catalogue. */
 import { readdir, readFile } from 'node:fs/promises'
 import { basename, join, relative } from 'node:path'
+import type { NotificationsConfig } from '../config/schema.ts'
 import { ConfigError, messageOf } from '../errors.ts'
 import { suggestion } from '../nearest.ts'
 import { deleteExports, type ExportRow, readExports, saveExport, setExportError } from '../state/exports.ts'
@@ -31,9 +32,16 @@ export async function loadExports(
   directory: string,
   {
     now,
+    notifications,
     signal,
     onWait,
-  }: { readonly now: Date; readonly signal?: AbortSignal; readonly onWait?: (text: string) => void },
+  }: {
+    readonly now: Date
+    /** Whom exports may tell. */
+    readonly notifications: NotificationsConfig
+    readonly signal?: AbortSignal
+    readonly onWait?: (text: string) => void
+  },
 ): Promise<readonly SavedExport[]> {
   const files = await readFiles(directory)
   return warehouse.use(
@@ -42,13 +50,14 @@ export async function loadExports(
       return session.db.transaction().execute(async (db) => {
         const before = new Map((await readExports(db)).map((row) => [row.name, row]))
         const saved: SavedExport[] = []
-        for (const file of files) saved.push(await storeFile(db, file, before.get(file.name), now))
+        for (const file of files)
+          saved.push(await storeFile(db, file, before.get(file.name), { now, notifications }))
         const names = new Set(files.map(({ name }) => name))
         const rows = [...before.values()].filter(({ name }) => !names.has(name))
         const vanished = rows.filter(({ defined_in }) => defined_in === 'file').map(({ name }) => name)
         await deleteExports(db, vanished)
         for (const row of rows.filter(({ name }) => !vanished.includes(name)))
-          saved.push(await checkRow(db, row))
+          saved.push(await checkRow(db, row, notifications))
         return saved.sort((a, b) => (a.name < b.name ? -1 : 1))
       })
     },
@@ -108,43 +117,66 @@ async function storeFile(
   db: Db,
   file: ExportFile,
   before: ExportRow | undefined,
-  now: Date,
+  { now, notifications }: { readonly now: Date; readonly notifications: NotificationsConfig },
 ): Promise<SavedExport> {
   const { name, raw } = file
   if (before?.defined_in === 'sql') {
-    const checked = await checkRow(db, before)
+    const checked = await checkRow(db, before, notifications)
     const error = `export "${name}" is defined twice: by ${file.path} and by a row of the table exports (defined_in 'sql'); remove one`
     await setExportError(db, name, error)
     return { ...checked, definition: undefined, error }
   }
-  const { definition, error } = raw ? attempt(name, raw) : { definition: undefined, error: file.error }
+  const { definition, error } = raw
+    ? attempt(name, raw, notifications)
+    : { definition: undefined, error: file.error }
   const settings = JSON.stringify(raw?.settings ?? {})
   const query = raw?.query ?? file.text
   const same =
     before &&
     before.query === query &&
-    JSON.stringify(before.settings) === JSON.stringify(JSON.parse(settings)) &&
+    isSame(before.settings, settings) &&
     (before.error_text ?? undefined) === error
   if (!same) await saveExport(db, { name, query, settings, definedIn: 'file', error: error ?? null, now })
   return { name, definedIn: 'file', definition, error }
 }
 
-async function checkRow(db: Db, row: ExportRow): Promise<SavedExport> {
+/** Somebody may have put settings of any form into the row, e.g. ones too deep to be written out. */
+function isSame(stored: unknown, settings: string): boolean {
+  try {
+    return JSON.stringify(stored) === JSON.stringify(JSON.parse(settings))
+  } catch {
+    return false
+  }
+}
+
+async function checkRow(db: Db, row: ExportRow, notifications: NotificationsConfig): Promise<SavedExport> {
   const { name, query, settings, defined_in } = row
   const place = `exports.settings of "${name}"`
-  const { definition, error } = attempt(name, { query: query.trim(), settings, placeOf: () => place })
+  const { definition, error } = attempt(
+    name,
+    { query: query.trim(), settings, placeOf: () => place },
+    notifications,
+  )
   if ((row.error_text ?? undefined) !== error) await setExportError(db, name, error ?? null)
   return { name, definedIn: defined_in, definition, error }
 }
 
-function attempt(name: string, raw: RawDefinition): Pick<SavedExport, 'definition' | 'error'> {
+function attempt(
+  name: string,
+  raw: RawDefinition,
+  notifications: NotificationsConfig,
+): Pick<SavedExport, 'definition' | 'error'> {
   try {
-    return { definition: checkDefinition(name, raw), error: undefined }
+    return { definition: checkDefinition(name, raw, notifications), error: undefined }
   } catch (error) {
-    // Nested so deep that a function of the check ran out of stack.
-    if (error instanceof RangeError)
-      return { definition: undefined, error: 'the settings are nested too deep' }
-    if (!(error instanceof ConfigError)) throw error
-    return { definition: undefined, error: error.message }
+    return { definition: undefined, error: reasonOf(name, error) }
   }
+}
+
+/** Whatever it is: the row of one export stops no other. */
+function reasonOf(name: string, error: unknown): string {
+  if (error instanceof ConfigError) return error.message
+  // Nested so deep that a function of the check ran out of stack.
+  const reason = error instanceof RangeError ? 'the settings are nested too deep' : messageOf(error)
+  return `export "${name}" cannot be read: ${reason}`
 }

@@ -152,7 +152,7 @@ export const settingsSchema = z.strictObject({
         .union([z.string(), z.array(z.string())])
         .transform((to) => (Array.isArray(to) ? to : [to]))
         .optional(),
-      webhook: z.string().optional(),
+      webhook: z.string().optional().describe('Name of one of `notifications.webhooks`.'),
       on: z.array(z.enum(notifyEvents)).default(['failure', 'held', 'recovery']),
     })
     .optional()

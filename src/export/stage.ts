@@ -51,7 +51,11 @@ export async function stageRows(input: StageInput): Promise<Staged> {
   try {
     for (;;) {
       try {
-        const staged = await warehouse.use((session) => writeRows(session, file, input), { signal, onWait })
+        const staged = await warehouse.use((session) => writeRows(session, file, input), {
+          signal,
+          onWait,
+          isGuarded: true,
+        })
         return { ...staged, file, [Symbol.asyncDispose]: dispose }
       } catch (error) {
         // Nothing of this attempt counts; a query that needs more memory than a small engine has begins anew.
@@ -106,7 +110,7 @@ async function writeRows(
   for (const { name, value, isVolatile } of mapping.constants) {
     fields.set(name, new Set([isVolatile ? 'date' : typeof value === 'number' ? 'long' : 'string']))
   }
-  await using out = await open(file, 'w')
+  await using out = await open(file, 'w', 0o600)
   const writer = new LineWriter(out)
   let seq = 0
   let sweepAt = rowsOfSweep

@@ -103,5 +103,10 @@ const headlines: Readonly<Record<Message['event'], (name: string, failures: numb
   paused: (name) => `The schedule of the ${name} is paused`,
 }
 
-const jobName = (job: string): string => (job.startsWith('export:') ? `export ${job.slice(7)}` : job)
+/** Somebody may have called a job anything: it stays on its line, and short. */
+function jobName(job: string): string {
+  const name = job.replaceAll(/[\p{Cc}\u2028\u2029]+/gu, ' ').slice(0, 100)
+  return name.startsWith('export:') ? `export ${name.slice(7)}` : name
+}
+
 const readable = (iso: string): string => iso.replace('T', ' ').replace(/\.\d+Z$/, 'Z')

@@ -1,6 +1,7 @@
 /** Messages on their way: recorded with what they tell of, sent by any worker, and tried again until they arrive. */
 import { randomUUID } from 'node:crypto'
 import type { Kysely, Selectable } from 'kysely'
+import { isAllowedRecipient, webhookNamed } from '../config/recipients.ts'
 import type { NotificationsConfig, NotifyEvent } from '../config/schema.ts'
 import { redact } from '../config/secrets.ts'
 import { messageOf as errorText } from '../errors.ts'
@@ -33,12 +34,17 @@ export async function recordHappening(
   db: Db,
   happening: Happening,
   ofJob: JobRecipients | undefined,
-  { notifications: { email, webhook }, secrets }: NotifyContext,
+  { notifications, secrets }: NotifyContext,
 ): Promise<void> {
+  const { email, webhook } = notifications
   const isWanted = (on: readonly NotifyEvent[] = []) =>
     on.includes(happening.event === 'paused' ? 'failure' : happening.event)
   const isOfJob = isWanted(ofJob?.on)
-  const people = [...(email && isWanted(email.on) ? email.to : []), ...(isOfJob ? (ofJob?.email ?? []) : [])]
+  const ofJobMail = isOfJob ? (ofJob?.email ?? []) : []
+  const people = [
+    ...(email && isWanted(email.on) ? email.to : []),
+    ...ofJobMail.filter((one) => isAllowedRecipient(one, notifications)),
+  ]
   const targets = [
     ...(people.length > 0 ? [{ channel: 'email', recipients: [...new Set(people)] }] : []),
     ...(webhook && isWanted(webhook.on) ? [{ channel: 'webhook', recipients: null }] : []),
@@ -80,6 +86,8 @@ const sendingMs = 60_000
 /** After the n-th failed attempt; altogether about a day. */
 const pausesMs = [5, 30, 120, 600, 1800, 3600, 7200, 14400, 28800, 28800].map((seconds) => seconds * 1000)
 
+const longestPauseMs = 2 * Math.max(...pausesMs)
+
 /** Sends what waits. Failures are recorded and tried again later. */
 export async function deliverMessages(options: DeliveryOptions): Promise<void> {
   const { warehouse, time, secrets, onAttempt } = options
@@ -105,7 +113,13 @@ async function claimWaiting(db: Db, now: Date): Promise<Row[]> {
     .selectFrom('notifications')
     .selectAll()
     .where('state', '=', 'waiting')
-    .where('next_try_at', '<=', now)
+    .where((where) =>
+      where.or([
+        where('next_try_at', '<=', now),
+        // Set when the clock was ahead.
+        where('next_try_at', '>', new Date(now.getTime() + longestPauseMs)),
+      ]),
+    )
     .orderBy('created_at')
     .limit(20)
     .execute()
@@ -126,21 +140,35 @@ async function claimWaiting(db: Db, now: Date): Promise<Row[]> {
 
 async function send(
   { channel, message, recipients }: Row,
-  { notifications: { email, webhook }, env, version }: NotifyContext,
+  { notifications, env, version }: NotifyContext,
 ): Promise<void> {
+  const { email, webhook } = notifications
   const content = parsed(message) as Message
   const to = parsed(recipients) as string[] | null
   if (channel === 'webhook') {
-    // That of an export is signed with the same secret.
-    const url = to?.[0] ?? webhook?.url
-    if (url) return postWebhook({ url, secret: webhook?.secret }, content, { env, version })
-    throw new Error('the configuration has no "notifications.webhook" any more')
+    // An export names one of the configuration; an address in its place is none.
+    const name = to?.[0]
+    const target = name === undefined ? webhook : webhookNamed(name, notifications)
+    if (target) return postWebhook(target, content, { env, version })
+    throw new Error(
+      name === undefined
+        ? 'the configuration has no "notifications.webhook" any more'
+        : `the configuration has no webhook ${JSON.stringify(name)} in "notifications.webhooks"`,
+    )
   }
-  if (email) return sendMail(email, to ?? email.to, content)
+  if (email) {
+    const known = (to ?? email.to).filter((one) => isKnown(one, notifications))
+    if (known.length > 0) return sendMail(email, known, content)
+    throw new Error('none of its recipients is within "notifications.allowed_recipients" any more')
+  }
   throw new Error(
     'the configuration has no "notifications.email": add it, or take "notify" out of the export',
   )
 }
+
+/** The configuration may have changed since the message was written. */
+const isKnown = (one: string, notifications: NotificationsConfig): boolean =>
+  notifications.email?.to.includes(one) === true || isAllowedRecipient(one, notifications)
 
 async function recordAttempt(db: Db, row: Row, error: string | null, now: Date): Promise<void> {
   const pauseMs = pausesMs[Number(row.attempts) - 1]

@@ -1,10 +1,9 @@
 /** Read-only queries: one statement that selects, in a transaction that cannot write. */
 import { TransformStream } from 'node:stream/web'
-import { type Kysely, sql } from 'kysely'
+import { sql } from 'kysely'
 import { ConfigError, InterruptedError, messageOf, UserError } from '../errors.ts'
-import type { StateDatabase } from '../state/tables.ts'
 import type { Engine } from '../warehouse/engine.ts'
-import type { Warehouse } from '../warehouse/session.ts'
+import type { Session, Warehouse } from '../warehouse/session.ts'
 import { literal } from '../warehouse/sql.ts'
 
 /** A row of a result: names and values as JavaScript has them (whole numbers beyond 2^53 are text). */
@@ -23,7 +22,7 @@ export async function* queryRows(
   const { readable, writable } = new TransformStream<readonly ResultRow[], readonly ResultRow[]>()
   const writer = writable.getWriter()
   const reading = warehouse
-    .use(({ db }) => readInto(db, text, (rows) => writer.write(rows)), { signal })
+    .use((session) => readInto(session, text, (rows) => writer.write(rows)), { signal, isGuarded: true })
     .then(
       () => writer.close(),
       (error: unknown) => writer.abort(signal?.aborted ? new InterruptedError() : explained(error)),
@@ -40,13 +39,14 @@ export async function* queryRows(
 const batchRows = 1000
 
 async function readInto(
-  db: Kysely<StateDatabase>,
+  { db, admit }: Session,
   text: string,
   write: (rows: readonly ResultRow[]) => Promise<void>,
 ): Promise<void> {
   await db.connection().execute(async (connection) => {
     await sql.raw('begin transaction read only').execute(connection)
     try {
+      await admit(withoutExplain(text))
       const query = sql.raw<ResultRow>(text).compile(connection)
       for await (const { rows } of connection.getExecutor().stream(query, batchRows)) {
         await write(rows.map(plainRow))
@@ -62,24 +62,48 @@ async function readInto(
  * warehouse: a DuckDB refuses it for the same reason, and Postgres takes one statement in a read-only transaction.
  */
 async function refuseAllButOneSelect(engine: Engine, text: string): Promise<void> {
-  const query = text.replace(/^\s*explain\s+(\([^)]*\)\s*)?(analyze\s+|verbose\s+)*/i, '')
+  const query = withoutExplain(text)
+  const [word] = /^(\w+|\()/.exec(withoutComments(query)) ?? ['']
+  if (!readingWords.has(word.toLowerCase())) throw notReadOnly()
   const [row] = await engine.rows(`select json_serialize_sql(${literal(query)})`)
   const parsed = JSON.parse(String(row?.[0])) as {
     readonly error_type?: string
     readonly statements?: readonly unknown[]
   }
-  if (parsed.error_type === 'not implemented') {
-    throw new ConfigError(
-      'only a query that reads can be run here (select, with, from, values, describe …)',
-      {
-        code: 'not_read_only',
-      },
-    )
-  }
+  if (parsed.error_type === 'not implemented') throw notReadOnly()
   if (parsed.statements && parsed.statements.length !== 1) {
     throw new ConfigError(`one query is expected here, and there are ${parsed.statements.length}`, {
       code: 'not_one_query',
     })
+  }
+}
+
+/** How a query may begin; what DuckDB's parser cannot read (`copy … to program`) is judged by this alone. */
+const readingWords = new Set([
+  ...['select', 'with', 'from', 'values', 'table', '('],
+  ...['describe', 'desc', 'show', 'summarize'],
+])
+
+const notReadOnly = () =>
+  new ConfigError('only a query that reads can be run here (select, with, from, values, describe …)', {
+    code: 'not_read_only',
+  })
+
+const withoutExplain = (text: string): string =>
+  withoutComments(text).replace(/^explain\b\s*(\([^)]*\)\s*)?(analyze\s+|verbose\s+)*/i, '')
+
+/** Without the comments (block comments nest in both databases) and blanks that a statement begins with. */
+function withoutComments(text: string): string {
+  const mark = /\s+|--[^\n]*(?:\n|$)|\/\*|\*\/|[\s\S]/y
+  for (let depth = 0; ; ) {
+    const from = mark.lastIndex
+    const [found] = mark.exec(text) ?? ['']
+    if (found === '') return ''
+    if (found === '/*') depth += 1
+    else if (found === '*/' && depth > 0) depth -= 1
+    else if (depth === 0 && !/^(\s|--)/.test(found)) return text.slice(from)
+    // A line comment is none inside of a block.
+    if (depth > 0 && found.startsWith('--')) mark.lastIndex = from + 2
   }
 }
 

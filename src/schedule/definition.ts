@@ -2,6 +2,7 @@
 import { createHash } from 'node:crypto'
 import type { Selectable } from 'kysely'
 import { ConfigError } from '../errors.ts'
+import { isInstant } from '../state/sound.ts'
 import type { SchedulesTable } from '../state/tables.ts'
 import { type CronExpression, type Dialect, parseCron } from './cron/expression.ts'
 import { nextOccurrence, occurrencesBetween } from './cron/occurrences.ts'
@@ -27,23 +28,54 @@ export interface Schedule {
   readonly catchup: (typeof catchups)[number]
   /** Missed runs older than this are not made up for. */
   readonly catchupWindowMs: number
+  /** A run that takes longer is stopped. */
+  readonly timeoutMs: number | null
 }
 
-/** @throws ConfigError naming the column, the value met and the values expected. */
+/** A century, as in the configuration. */
+const longestSeconds = 36_500 * 86_400
+const longestText = { name: 200, cron: 1_000, timezone: 100 } as const
+
+/** Anybody may have inserted the row. @throws ConfigError naming the column, the value met and the values expected. */
 export function readSchedule(row: ScheduleRow): Schedule {
+  for (const [column, most] of Object.entries(longestText)) {
+    const { length } = row[column as keyof typeof longestText]
+    if (length > most) throw wrongValue(row, column, `${length} characters long`, `at most ${most}`)
+  }
   const dialect = oneOf(row.name, 'dialect', row.dialect, ['treasuredata', 'standard'] as const)
   return {
     job: row.name,
     cron: parsedCron(row.cron, dialect),
     timezone: knownTimezone(row.timezone),
-    offsetMs: Number(row.delay_seconds) * 1000 + jitterShareMs(row.name, Number(row.jitter_seconds) * 1000),
-    start: row.start_at,
-    end: row.end_at,
+    offsetMs:
+      readMs(row, 'delay_seconds', -longestSeconds) + jitterShareMs(row.name, readMs(row, 'jitter_seconds')),
+    start: readInstant(row, 'start_at'),
+    end: readInstant(row, 'end_at'),
     overlap: oneOf(row.name, 'overlap', row.overlap, overlaps),
     catchup: oneOf(row.name, 'catchup', row.catchup, catchups),
-    catchupWindowMs: Number(row.catchup_window_seconds) * 1000,
+    catchupWindowMs: readMs(row, 'catchup_window_seconds'),
+    timeoutMs: row.timeout_seconds === null ? null : readMs(row, 'timeout_seconds'),
   }
 }
+
+function readMs(
+  row: ScheduleRow,
+  column: 'delay_seconds' | 'jitter_seconds' | 'catchup_window_seconds' | 'timeout_seconds',
+  least = 0,
+): number {
+  const seconds = Number(row[column])
+  if (seconds >= least && seconds <= longestSeconds) return seconds * 1000
+  throw wrongValue(row, column, String(row[column]), `${least} to ${longestSeconds}`)
+}
+
+function readInstant(row: ScheduleRow, column: 'start_at' | 'end_at'): Date | null {
+  const value = row[column]
+  if (value === null || isInstant(value)) return value
+  throw wrongValue(row, column, String(value), 'a time in the years 1 to 9999, or null')
+}
+
+const wrongValue = ({ name }: ScheduleRow, column: string, met: string, expected: string) =>
+  new ConfigError(`schedule "${name.slice(0, 200)}": ${column} is ${met}; expected ${expected}`)
 
 /** Changes with everything that decides about the coming run times. */
 export function fingerprint(row: ScheduleRow): string {
@@ -56,10 +88,13 @@ export const dueAt = ({ offsetMs }: Schedule, nominalAt: Date): Date =>
   new Date(nominalAt.getTime() + offsetMs)
 
 /** The first nominal time whose run is due after `now`; null when there is none any more. */
-export function nextTick({ cron, timezone, offsetMs, start, end }: Schedule, now: Date): Date | null {
+export function nextTick(schedule: Schedule, now: Date): Date | null {
+  const { cron, timezone, offsetMs, start, end } = schedule
   const after = Math.max(now.getTime() - offsetMs, start ? start.getTime() - 1 : Number.NEGATIVE_INFINITY)
   const at = nextOccurrence(cron, timezone, new Date(after))
-  return at && end && at >= end ? null : at
+  // After the year 9999 it is never.
+  if (!at || !isInstant(at) || !isInstant(dueAt(schedule, at))) return null
+  return end && at >= end ? null : at
 }
 
 /** Nominal times from `from` on (inclusive) whose runs are due by `now`, in order. */

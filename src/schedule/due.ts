@@ -3,8 +3,10 @@ import { randomUUID } from 'node:crypto'
 import type { Kysely } from 'kysely'
 import { openRequests, takeRequest } from '../state/run-requests.ts'
 import { advanceSchedule } from '../state/schedules.ts'
+import { isInstant } from '../state/sound.ts'
 import type { StateDatabase } from '../state/tables.ts'
 import { dueAt } from './definition.ts'
+import { longestRetryMs } from './failures.ts'
 import { type Plan, planTicks, skipTexts } from './plan.ts'
 import { activities, enqueue, idle, recordSkipped } from './queue.ts'
 import type { KnownSchedule } from './register.ts'
@@ -25,15 +27,19 @@ export async function claimDue(db: Db, known: readonly KnownSchedule[], now: Dat
 }
 
 function nextDue({ row }: KnownSchedule, now: Date): Date | null {
-  return row.retry_at && row.retry_at > now ? row.retry_at : row.next_due_at
+  return isBackingOff(row, now) ? row.retry_at : row.next_due_at
 }
 
 function isDue({ row, schedule }: KnownSchedule, now: Date): boolean {
   if (!schedule) return false
   // After a transient failure nothing is begun before its time; what falls due meanwhile is caught up with.
-  if (row.retry_at && row.paused_at === null) return row.retry_at <= now
+  if (row.retry_at && row.paused_at === null) return !isBackingOff(row, now)
   return row.next_due_at !== null && row.next_due_at <= now
 }
+
+/** Nothing waits longer than the longest pause: a time beyond it was set when the clock was ahead. */
+const isBackingOff = ({ retry_at }: KnownSchedule['row'], now: Date): boolean =>
+  retry_at !== null && retry_at > now && retry_at.getTime() - now.getTime() <= longestRetryMs + 60_000
 
 /** Claims the due ticks of one schedule. Resolves to when it is due next; null also when another worker was quicker. */
 async function claim(db: Db, { row, schedule }: KnownSchedule, now: Date): Promise<Date | null> {
@@ -95,11 +101,17 @@ async function retry(db: Db, job: string, runId: string, now: Date): Promise<voi
 export async function acceptRequests(db: Db, isKnown: (job: string) => boolean, now: Date): Promise<void> {
   for (const { request_id, job, nominal_at } of await openRequests(db)) {
     await db.transaction().execute(async (trx) => {
-      const runId = isKnown(job) ? randomUUID() : null
-      const error = runId ? null : `there is no job "${job}"; jobs are called sync and export:NAME`
+      const error = whyNot(job, nominal_at, isKnown)
+      const runId = error === null ? randomUUID() : null
       if (!(await takeRequest(trx, request_id, { now, runId, error })) || !runId) return
       const details = { request_id }
       await enqueue(trx, { runId, job, trigger: 'request', nominalAt: nominal_at, dueAt: now, details })
     })
   }
+}
+
+function whyNot(job: string, nominalAt: unknown, isKnown: (job: string) => boolean): string | null {
+  if (!isKnown(job)) return `there is no job "${job.slice(0, 200)}"; jobs are called sync and export:NAME`
+  if (nominalAt === null || isInstant(nominalAt)) return null
+  return `nominal_at is ${nominalAt}; expected a time in the years 1 to 9999, or null`
 }

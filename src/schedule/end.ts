@@ -1,6 +1,7 @@
 /** How a run ends: its row, its lease, its schedule and what there is to tell, in one transaction. */
 import type { Kysely } from 'kysely'
 import { findSchedule, type Happening, updateSchedule } from '../state/schedules.ts'
+import { storable } from '../state/sound.ts'
 import type { StateDatabase } from '../state/tables.ts'
 import { afterRun, isSuccess } from './failures.ts'
 import { closeIncidents, openIncident } from './incidents.ts'
@@ -36,7 +37,7 @@ export async function endRun(
         state: result.state,
         finished_at: now,
         error_code: result.error?.code ?? null,
-        error_text: result.error?.text ?? null,
+        error_text: result.error ? storable(result.error.text) : null,
       })
       .where('run_id', '=', runId)
       .execute()

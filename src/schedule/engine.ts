@@ -10,7 +10,7 @@ import type { Warehouse } from '../warehouse/session.ts'
 import { acceptRequests, claimDue } from './due.ts'
 import { type Announce, endRun, giveUp, putBack } from './end.ts'
 import type { JobDefinition, Jobs } from './job.ts'
-import { breakLeases, renewLeases } from './leases.ts'
+import { breakLeases, renewLeases, shortenLeases } from './leases.ts'
 import { nextRetry } from './queue.ts'
 import { currentSchedules, type KnownSchedule, registerSchedules } from './register.ts'
 import { type Outcome, RunAtWork } from './run.ts'
@@ -82,6 +82,7 @@ export class Engine {
       const until = new Date(now.getTime() + this.#input.leaseMs)
       await this.#heartbeat(db, now, until)
       await this.#breakLeases(db, now, false)
+      await shortenLeases(db, now, this.#input.leaseMs)
       const known = await currentSchedules(db, now, this.#input.announce)
       const due = await claimDue(db, known, now)
       await acceptRequests(db, (job) => this.#isKnown(job, known), now)
@@ -166,7 +167,10 @@ export class Engine {
     db: Kysely<StateDatabase>,
     options: { now: Date; until: Date; known: readonly KnownSchedule[]; slots: number; runId?: string },
   ): Promise<void> {
-    await takeRuns(db, { owner: this.#input.workerId, ...options }, (taken) => {
+    // A run that was taken away (a worker that slept) is stopped by the heartbeat; nothing of its job begins here before
+    // it has ended, or two attempts of one run would work side by side.
+    const busy = new Set(this.atWork.map(({ taken }) => taken.job))
+    await takeRuns(db, { owner: this.#input.workerId, busy, ...options }, (taken) => {
       const run = new RunAtWork(taken)
       this.#atWork.set(taken.runId, run)
       this.#fresh.push(run)

@@ -6,7 +6,7 @@ import type { Progress, ScheduleRow } from '../state/schedules.ts'
 import type { JobResult } from './job.ts'
 
 const firstRetryMs = 60_000
-const longestRetryMs = 3_600_000
+export const longestRetryMs = 3_600_000
 
 export const isSuccess = ({ state }: Pick<JobResult, 'state'>): boolean =>
   state === 'succeeded' || state === 'succeeded_with_rejects'

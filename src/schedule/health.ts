@@ -7,6 +7,7 @@ import type { WorkerEvent } from './worker.ts'
 
 export interface Health extends AsyncDisposable {
   readonly port: number
+  readonly host: string
   /** Everything that the worker tells. */
   hear(event: WorkerEvent): void
 }
@@ -15,10 +16,14 @@ export interface Health extends AsyncDisposable {
 const patienceMs = 60_000
 
 /**
- * Serves `/healthz` (200 while the worker looks for work, else 503) and `/metrics`. Port 0 takes a free one.
+ * Serves `/healthz` (200 while the worker looks for work, else 503) and `/metrics`. Port 0 takes a free one. Only this
+ * machine can ask, unless `host` says otherwise (`0.0.0.0`): metrics name jobs.
  * @throws UserError when the port cannot be had.
  */
-export async function serveHealth(port: number, { pollMs }: { readonly pollMs: number }): Promise<Health> {
+export async function serveHealth(
+  port: number,
+  { pollMs, host = '127.0.0.1' }: { readonly pollMs: number; readonly host?: string | undefined },
+): Promise<Health> {
   // Loaded only where it is used.
   const { collectDefaultMetrics, Counter, Gauge, Histogram, Registry } = await import('prom-client')
   const registers = [new Registry()]
@@ -73,19 +78,20 @@ export async function serveHealth(port: number, { pollMs }: { readonly pollMs: n
       response.end(isAlive() ? 'ok\n' : 'the worker cannot look for work\n')
     } else response.writeHead(404, { 'content-type': 'text/plain' }).end('see /healthz and /metrics\n')
   })
-  server.listen(port)
+  server.listen(port, host)
   await Promise.race([
     once(server, 'listening'),
     once(server, 'error').then(([error]) => Promise.reject(error)),
   ]).catch((error: Error) => {
     throw new UserError(
       'port',
-      `cannot serve on port ${port}: ${error.message}; choose another --health-port`,
+      `cannot serve on ${host}, port ${port}: ${error.message}; choose another --health-port or --health-host`,
     )
   })
 
   return {
     port: (server.address() as AddressInfo).port,
+    host,
     hear(event) {
       switch (event.type) {
         case 'looked':

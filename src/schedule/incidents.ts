@@ -1,6 +1,7 @@
 /** A job that fails: opened once for each kind of error, closed when it works again. */
 import { randomUUID } from 'node:crypto'
 import type { Kysely, Selectable } from 'kysely'
+import { storable } from '../state/sound.ts'
 import type { IncidentsTable, StateDatabase } from '../state/tables.ts'
 
 type Db = Kysely<StateDatabase>
@@ -27,7 +28,15 @@ export async function openIncident(db: Db, { job, code, text, runId, now }: Fail
   if (known.length > 0) return false
   await db
     .insertInto('incidents')
-    .values({ incident_id: randomUUID(), job, code, text, run_id: runId, failures: 1, opened_at: now })
+    .values({
+      incident_id: randomUUID(),
+      job,
+      code,
+      text: text && storable(text),
+      run_id: runId,
+      failures: 1,
+      opened_at: now,
+    })
     .execute()
   return true
 }

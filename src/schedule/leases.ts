@@ -68,6 +68,19 @@ export async function releaseLease(db: Db, { job, runId, owner, token }: Lease):
   return released.length === 1
 }
 
+/**
+ * Shortens leases that reach further than any could: they were taken when the clock was ahead, and their workers may be
+ * dead. One that lives renews its own in time.
+ */
+export async function shortenLeases(db: Db, now: Date, leaseMs: number): Promise<void> {
+  await db
+    .updateTable('leases')
+    .set({ until: new Date(now.getTime() + leaseMs) })
+    .where('run_id', 'is not', null)
+    .where('until', '>', new Date(now.getTime() + 2 * leaseMs))
+    .execute()
+}
+
 /** Takes leases away from workers that are gone; their runs can be begun again. Resolves to the jobs. */
 export async function breakLeases(
   db: Db,

@@ -107,6 +107,9 @@ export const idle: Activity = { active: 0, waiting: 0, isCatchingUp: false }
 
 export type QueueEntry = Selectable<QueueTable>
 
+/** Longer than any run that was put back waits. */
+const longestWaitMs = 60_000
+
 /** Runs that could be begun, oldest first: one of each job that nobody works on. */
 export async function startable(db: Db, now: Date): Promise<QueueEntry[]> {
   const rows = await db
@@ -114,7 +117,14 @@ export async function startable(db: Db, now: Date): Promise<QueueEntry[]> {
     .leftJoin('leases', 'leases.job', 'waiting.job')
     .selectAll('waiting')
     .where('leases.run_id', 'is', null)
-    .where((where) => where.or([where('not_before', 'is', null), where('not_before', '<=', now)]))
+    .where((where) =>
+      where.or([
+        where('not_before', 'is', null),
+        where('not_before', '<=', now),
+        // Nobody waits for so long: it was set when the clock was ahead.
+        where('not_before', '>', new Date(now.getTime() + longestWaitMs)),
+      ]),
+    )
     .orderBy((row) => row.case().when('trigger', '=', 'backfill').then(1).else(0).end())
     .orderBy('due_at')
     .orderBy('waiting.run_id')

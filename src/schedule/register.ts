@@ -10,8 +10,9 @@ import {
   type ScheduleDefinition,
   type ScheduleRow,
 } from '../state/schedules.ts'
+import { isInstant } from '../state/sound.ts'
 import type { StateDatabase } from '../state/tables.ts'
-import { dueAt, fingerprint, nextTick, readSchedule, type Schedule } from './definition.ts'
+import { dueAt, fingerprint, nextTick, previousTick, readSchedule, type Schedule } from './definition.ts'
 import type { Announce } from './end.ts'
 import { closeIncidents, openIncident } from './incidents.ts'
 import type { JobDefinition } from './job.ts'
@@ -55,9 +56,11 @@ export async function currentSchedules(
   announce: Announce,
 ): Promise<KnownSchedule[]> {
   const known: KnownSchedule[] = []
-  for (const row of await readSchedules(db)) {
+  for (const found of await readSchedules(db)) {
+    const row = await repaired(db, found, now)
     const { schedule, problem } = understood(row)
-    if (row.planned_for === fingerprint(row) && row.problem === problem) {
+    const isBack = schedule !== null && hasSteppedBack(row, schedule, now)
+    if (row.planned_for === fingerprint(row) && row.problem === problem && !isBack) {
       known.push({ row, schedule })
       continue
     }
@@ -67,14 +70,41 @@ export async function currentSchedules(
       problem,
       next_nominal_at: next,
       next_due_at: next && schedule ? dueAt(schedule, next) : null,
+      ...(isBack && { last_nominal_at: next && previousTick(schedule, next) }),
     }
     // Another worker may have done the same in between; then this one sees it the next time.
-    if (await advanceSchedule(db, row, progress)) {
+    const isOurs = await db.transaction().execute(async (trx) => {
+      if (!(await advanceSchedule(trx, row, progress))) return false
+      if (isBack && next) await forgetSkipped(trx, row.name, next, now)
+      return true
+    })
+    if (isOurs) {
       known.push({ row: { ...row, ...progress, revision: Number(row.revision) + 1 }, schedule })
       if (problem !== row.problem) await tellProblem(db, row.name, problem, now, announce)
     }
   }
   return known
+}
+
+/** Workers that ask at the same moment may see times this far apart. */
+const toleranceMs = 60_000
+
+/**
+ * True when a tick was decided that is not due yet: the clock was ahead then, and has been set back. The schedule would
+ * be silent until that time comes again. Ticks that have run keep their rows, so none of them runs twice.
+ */
+const hasSteppedBack = (row: ScheduleRow, schedule: Schedule, now: Date): boolean =>
+  row.last_nominal_at !== null && dueAt(schedule, row.last_nominal_at).getTime() > now.getTime() + toleranceMs
+
+/** Ticks that a clock ahead of its time has called missed are still to come. */
+async function forgetSkipped(db: Kysely<StateDatabase>, job: string, from: Date, now: Date): Promise<void> {
+  await db
+    .deleteFrom('runs')
+    .where('job', '=', job)
+    .where('state', '=', 'skipped')
+    .where('slot', '>=', from)
+    .where('finished_at', '>', now)
+    .execute()
 }
 
 /** A schedule that cannot be read never runs, so this is told at once. */
@@ -94,6 +124,30 @@ async function tellProblem(
   if (!isNew) return
   const unknown = { runId: null, state: null, nominalAt: null }
   await announce(db, { event: 'failure', job, ...unknown, code, text: problem, at, since: at, failures: 1 })
+}
+
+/** A number that can still go up by one, and is exact in JavaScript. */
+const mostCounted = 2 ** 52
+
+/**
+ * What the product itself keeps in a row, as far as it can be true: anybody may have inserted the row whole. What cannot
+ * be is forgotten, and the next run worked out anew; a pause stays a pause.
+ */
+async function repaired(db: Kysely<StateDatabase>, row: ScheduleRow, now: Date): Promise<ScheduleRow> {
+  const instants = ['last_nominal_at', 'next_nominal_at', 'next_due_at', 'retry_at'] as const
+  const counters = ['revision', 'consecutive_failures', 'transient_failures'] as const
+  const isCount = (value: unknown) => Number(value) >= 0 && Number(value) <= mostCounted
+  const wrong: Partial<ScheduleRow> = {
+    ...Object.fromEntries(
+      instants.filter((at) => row[at] !== null && !isInstant(row[at])).map((at) => [at, null]),
+    ),
+    ...(row.paused_at !== null && !isInstant(row.paused_at) && { paused_at: now }),
+    ...Object.fromEntries(counters.filter((one) => !isCount(row[one])).map((one) => [one, 0])),
+  }
+  if (Object.keys(wrong).length === 0) return row
+  const repair = { ...wrong, planned_for: null }
+  await db.updateTable('schedules').set(repair).where('name', '=', row.name).execute()
+  return { ...row, ...repair }
 }
 
 function understood(row: ScheduleRow): { schedule: Schedule | null; problem: string | null } {

@@ -36,6 +36,8 @@ export interface WorkerRequest {
   readonly concurrency?: number
   /** Serves `/healthz` and `/metrics` there. */
   readonly healthPort?: number
+  /** On this address; that of loopback by default. */
+  readonly healthHost?: string
   readonly graceMs?: number
   readonly onEvent?: (event: WorkerEvent) => void
 }
@@ -196,11 +198,17 @@ export function createScheduler(context: SchedulerContext): Scheduler {
 
   return {
     async worker(request = {}) {
-      const { signal = new AbortController().signal, onEvent = () => {}, healthPort } = request
+      const { signal = new AbortController().signal, onEvent = () => {}, healthPort, healthHost } = request
       await using _lock = isSingle ? await warehouse.lock('worker') : undefined
       await using health =
-        healthPort === undefined ? undefined : await serveHealth(healthPort, { pollMs: timing.pollMs })
-      if (health) onEvent({ type: 'notice', message: `/healthz and /metrics are on port ${health.port}` })
+        healthPort === undefined
+          ? undefined
+          : await serveHealth(healthPort, { pollMs: timing.pollMs, host: healthHost })
+      if (health)
+        onEvent({
+          type: 'notice',
+          message: `/healthz and /metrics are on ${health.host}, port ${health.port}`,
+        })
       await runWorker({
         ...engineInput('worker'),
         ...timing,

@@ -29,6 +29,8 @@ export interface TakeOptions {
   readonly now: Date
   readonly until: Date
   readonly known: readonly KnownSchedule[]
+  /** Jobs that this process still works on, also in an attempt that is another worker's by now: they wait for its end. */
+  readonly busy: ReadonlySet<string>
   /** How many at most. */
   readonly slots: number
   /** Only this run. */
@@ -43,6 +45,7 @@ export async function takeRuns(db: Db, options: TakeOptions, onTaken: (taken: Ta
   const entries = await startable(db, options.now)
   for (const entry of entries.filter(({ run_id }) => !options.runId || run_id === options.runId)) {
     if (slots < 1) return
+    if (options.busy.has(entry.job)) continue
     const schedule = schedules.get(entry.job)
     const run = await db.transaction().execute((trx) => take(trx, entry, schedule, options))
     if (!run) continue
@@ -84,7 +87,6 @@ async function take(
     .set({ attempts: attempt, not_before: null })
     .where('run_id', '=', runId)
     .execute()
-  const timeoutSeconds = known?.row.timeout_seconds ?? null
   return {
     lease,
     job,
@@ -96,7 +98,7 @@ async function take(
     dueAt,
     attempt,
     takenAt: now,
-    timeoutMs: timeoutSeconds === null ? null : Number(timeoutSeconds) * 1000,
+    timeoutMs: known?.schedule?.timeoutMs ?? null,
   }
 }
 

@@ -1,5 +1,6 @@
 /** Definitions of exports, and what their runs know of themselves. */
 import type { Kysely, Selectable } from 'kysely'
+import { storable } from './sound.ts'
 import type { ExportPhase, ExportRunsTable, ExportsTable, RunState, StateDatabase } from './tables.ts'
 
 export type ExportRow = Selectable<ExportsTable>
@@ -9,7 +10,16 @@ type Db = Kysely<StateDatabase>
 /** All definitions, by name. JSON may come as text from DuckDB. */
 export async function readExports(db: Db): Promise<readonly ExportRow[]> {
   const rows = await db.selectFrom('exports').selectAll().orderBy('name').execute()
-  return rows.map((row) => ({ ...row, settings: parsed(row.settings) as ExportRow['settings'] }))
+  return rows.map((row) => ({ ...row, settings: settingsOf(row.settings) as ExportRow['settings'] }))
+}
+
+/** What is JSON to DuckDB (NaN, a comma too many) may be none to others: it stays the text that it is. */
+function settingsOf(settings: unknown): unknown {
+  try {
+    return parsed(settings)
+  } catch {
+    return settings
+  }
 }
 
 export interface SavedDefinition {
@@ -27,7 +37,13 @@ export async function saveExport(
   db: Db,
   { name, query, settings, definedIn, error, now }: SavedDefinition,
 ): Promise<void> {
-  const values = { query, settings, defined_in: definedIn, error_text: error, updated_at: now }
+  const values = {
+    query: storable(query),
+    settings,
+    defined_in: definedIn,
+    error_text: error && storable(error),
+    updated_at: now,
+  }
   await db
     .insertInto('exports')
     .values({ name, ...values, created_at: now })
@@ -36,7 +52,11 @@ export async function saveExport(
 }
 
 export async function setExportError(db: Db, name: string, error: string | null): Promise<void> {
-  await db.updateTable('exports').set({ error_text: error }).where('name', '=', name).execute()
+  await db
+    .updateTable('exports')
+    .set({ error_text: error && storable(error) })
+    .where('name', '=', name)
+    .execute()
 }
 
 export async function deleteExports(db: Db, names: readonly string[]): Promise<void> {

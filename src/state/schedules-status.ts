@@ -1,6 +1,7 @@
 /** Schedules and workers as people see them. */
 import type { Kysely } from 'kysely'
 import type { ScheduleRow } from './schedules.ts'
+import { isInstant } from './sound.ts'
 import type { StateDatabase } from './tables.ts'
 
 type Db = Kysely<StateDatabase>
@@ -38,7 +39,7 @@ export interface WorkerStatus {
 }
 
 export function statusOf(row: ScheduleRow): ScheduleStatus {
-  const iso = (at: Date | null) => at?.toISOString() ?? null
+  const iso = (at: Date | null) => (isInstant(at) ? at.toISOString() : null)
   const { name, cron, dialect, timezone, overlap, catchup, defined_in, paused_reason, problem } = row
   return {
     ...{ name, cron, dialect, timezone },

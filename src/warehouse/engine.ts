@@ -23,7 +23,8 @@ export interface EngineOptions {
 export class Engine implements AsyncDisposable {
   readonly instance: DuckDBInstance
   readonly #parser: DuckDBConnection
-  readonly #mayGrow: boolean
+  /** Set by the user: it stays. */
+  readonly #memoryLimit: string | undefined
   #memoryMb = baseMemoryMb
   #queue: Promise<unknown> = Promise.resolve()
 
@@ -39,13 +40,18 @@ export class Engine implements AsyncDisposable {
       autoinstall_known_extensions: 'false',
       autoload_known_extensions: 'false',
     })
-    return new Engine(instance, await connect(instance), memoryLimit === undefined)
+    return new Engine(instance, await connect(instance), memoryLimit)
   }
 
-  private constructor(instance: DuckDBInstance, parser: DuckDBConnection, mayGrow: boolean) {
+  private constructor(instance: DuckDBInstance, parser: DuckDBConnection, memoryLimit: string | undefined) {
     this.instance = instance
     this.#parser = parser
-    this.#mayGrow = mayGrow
+    this.#memoryLimit = memoryLimit
+  }
+
+  /** DuckDB's `memory_limit` at present. */
+  get memoryLimit(): string {
+    return this.#memoryLimit ?? `${this.#memoryMb}MB`
   }
 
   /** A connection of its own (to a host's instance, if given), with our macros and UTC as its zone. */
@@ -83,7 +89,7 @@ export class Engine implements AsyncDisposable {
   async growAfter(error: unknown): Promise<boolean> {
     if (!isOutOfMemory(error)) return false
     const ceilingMb = Math.floor(totalmem() / 2 ** 21)
-    if (!this.#mayGrow || this.#memoryMb >= ceilingMb) {
+    if (this.#memoryLimit !== undefined || this.#memoryMb >= ceilingMb) {
       throw new ConfigError(
         `DuckDB needs more memory than its limit allows; raise "warehouse.memory_limit" in the configuration`,
         { code: 'out_of_memory', cause: error },
@@ -94,7 +100,7 @@ export class Engine implements AsyncDisposable {
   }
 
   async #setMemory(megabytes: number): Promise<void> {
-    if (!this.#mayGrow) return
+    if (this.#memoryLimit !== undefined) return
     this.#memoryMb = megabytes
     // On a connection of its own: the parser's may be in the middle of the statement that needs the room.
     const connection = await this.instance.connect()

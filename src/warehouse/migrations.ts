@@ -13,7 +13,7 @@ import { quoted } from './sql.ts'
 export async function migrate(session: Session): Promise<void> {
   const { names, db } = session
   await createSchemas(session)
-  const migrations = await readMigrations(names.sync)
+  const migrations = await readMigrations(session)
   const migrator = new Migrator({
     db: db.withoutPlugins() as Kysely<unknown>,
     provider: { getMigrations: async () => migrations },
@@ -46,16 +46,19 @@ async function createSchemas({ db, names }: Session): Promise<void> {
   }
 }
 
-async function readMigrations(schema: string): Promise<Record<string, Migration>> {
+const addsConstraint = /^\s*alter table \S+\s+add constraint/i
+
+async function readMigrations({ names, dialect }: Session): Promise<Record<string, Migration>> {
   const directory = packageFile('migrations')
   const files = (await readdir(directory)).filter((name) => name.endsWith('.sql')).sort()
   const entries = files.map(async (file): Promise<[string, Migration]> => {
     const text = await readFile(`${directory}/${file}`, 'utf8')
     const statements = text
-      .replaceAll('{sync}', quoted(schema))
+      .replaceAll('{sync}', quoted(names.sync))
       .replaceAll(/^--.*$/gm, '')
       .split(/;\s*$/m)
       .filter((statement) => statement.trim() !== '')
+      .filter((statement) => dialect.addsConstraints || !addsConstraint.test(statement))
     return [
       file.replace(/\.sql$/, ''),
       {

@@ -36,6 +36,8 @@ export interface Dialect extends NameRules {
   readonly rowBytes?: number
   /** True where an altered table keeps readers out until the transaction ends: `prepareTable` goes before the load. */
   readonly altersFirst: boolean
+  /** True where a constraint can be added to a table that exists. */
+  readonly addsConstraints: boolean
   /** An expression that turns a column into a wider type. */
   readonly widen: (column: string, from: ColumnType, to: ColumnType) => string
 }
@@ -76,7 +78,7 @@ export interface Session {
   /** Makes an empty temporary table of these columns, gone with the transaction. Returns its quoted name. */
   createStaging(trx: Transaction<StateDatabase>, columns: readonly TableColumn[]): Promise<string>
   /**
-   * Runs a query that a person wrote, once, in a transaction that can only read; rows stream while it is not disposed,
+   * Runs a query that a person wrote (in a guarded session), once, in a transaction that can only read; rows stream while it is not disposed,
    * and nothing else goes through the session meanwhile.
    * @throws ConfigError `not_a_select` for anything but one SELECT, `query_invalid` when it does not compile.
    */
@@ -88,6 +90,11 @@ export interface Session {
   forBulk(trx: Transaction<StateDatabase>): Promise<void>
   /** Counts what was just filled, where the warehouse plans by statistics. */
   analyze(trx: Transaction<StateDatabase>, table: string): Promise<void>
+  /**
+   * Makes the transaction that was just begun one for a statement that a person wrote.
+   * @throws ConfigError for a statement whose text shows that it does more than read the warehouse.
+   */
+  admit(query: string): Promise<void>
   /** Gives one of our own tables an index where the warehouse keeps them (DuckDB scans faster than it updates one). */
   ensureIndex(table: keyof StateDatabase, columns: readonly string[]): Promise<void>
 }
@@ -159,6 +166,8 @@ export interface UseOptions {
   readonly signal?: AbortSignal | undefined
   /** The work may be begun anew when the connection to the server breaks: nothing of it counts before its transaction ends. */
   readonly isRepeatable?: boolean | undefined
+  /** The session is for a statement that a person wrote: it can read the warehouse, and nothing else. */
+  readonly isGuarded?: boolean | undefined
   /** Hears once when the warehouse is held by another program and must be waited for. */
   readonly onWait?: ((message: string) => void) | undefined
 }

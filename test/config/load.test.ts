@@ -45,8 +45,8 @@ describe('a configuration file', () => {
         streams: ['core'],
         max_reject_percent: 5,
       },
-      exports: { directory: join(directory, 'sql/exports') },
-      notifications: {},
+      exports: { directory: join(directory, 'sql/exports'), allow_external_access: false },
+      notifications: { webhooks: {} },
       worker: { concurrency: 4, disable_after_failures: 5 },
       spool_directory: undefined,
     })

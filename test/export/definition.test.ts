@@ -19,6 +19,7 @@ notify: { email: ["crm@example.com"], on: [failure] }
 select 1 as email`,
       'vip.sql',
     ),
+    { webhooks: {}, allowed_recipients: ['example.com'] },
   )
   expect(query).toBe('select 1 as email')
   expect(settings).toMatchObject({

@@ -5,6 +5,7 @@ import type { AddressInfo } from 'node:net'
 import { SMTPServer } from 'smtp-server'
 import { expect, test } from 'vitest'
 import { configSchema, type NotificationsConfig } from '../../src/config/schema.ts'
+import { open } from '../../src/index.ts'
 import { withoutPeople } from '../../src/notify/message.ts'
 import {
   deliverMessages,
@@ -16,7 +17,7 @@ import type { Happening } from '../../src/state/schedules.ts'
 import { migrate } from '../../src/warehouse/migrations.ts'
 import type { Warehouse } from '../../src/warehouse/session.ts'
 import { openWarehouse } from '../schedule/simulation.ts'
-import { eachWarehouse } from '../support/warehouse.ts'
+import { eachWarehouse, type Row } from '../support/warehouse.ts'
 
 interface Mail {
   readonly to: readonly string[]
@@ -256,4 +257,116 @@ test('rows and values of people are left out of what is told', () => {
     'Could not convert string \'…\' to INT32; column "email" is missing',
   )
   expect(withoutPeople('x'.repeat(5000))).toHaveLength(1001)
+})
+
+eachWarehouse('an export tells nobody that the configuration does not know', async (test) => {
+  await using elt = await open(
+    {
+      warehouse: test.config,
+      exports: { directory: test.tempDir },
+      notifications: {
+        email: { smtp_url: 'smtp://127.0.0.1:9', from: 'elt@example.com', to: ['ops@Example.com'] },
+        webhook: { url: 'https://hooks.example.com/x', secret: `\${SECRET}` },
+        webhooks: { crm: { url: 'https://hooks.example.com/crm' } },
+      },
+    },
+    { env: { SECRET: 'shared' } },
+  )
+  await elt.exports()
+  const allowed = [{ email: 'crm@example.com' }, { email: ['a@EXAMPLE.com'] }, { webhook: 'crm' }]
+  const attacks: readonly object[] = [
+    { email: 'evil@evil.example' },
+    { email: ['crm@example.com', 'evil@evil.example'] },
+    { email: 'crm@example.com, evil@evil.example' },
+    { email: 'evil@evil.example <crm@example.com>' },
+    { email: '<evil@evil.example> crm@example.com' },
+    { email: 'crm@example.com\nBcc: evil@evil.example' },
+    { email: 'evil@sub.example.com' },
+    { email: 'evil@evil.example@example.com' },
+    { email: '"evil@evil.example"@example.com' },
+    { email: 'all:evil@evil.example;@example.com' },
+    { email: 'evil@example.com.evil.example' },
+    { email: '' },
+    { webhook: 'https://evil.example/hook' },
+    { webhook: 'http://169.254.169.254/latest/meta-data' },
+    { webhook: '../crm' },
+    { webhook: 'crm/../x' },
+    { webhook: `\${SECRET}` },
+    { webhook: `\${file:/etc/passwd}` },
+    { webhook: 'constructor' },
+    { webhook: '__proto__' },
+    { webhook: '' },
+  ]
+  const settings: Row[] = [...allowed, ...attacks].map((notify) => ({ notify }))
+  for (const other of [
+    { base_url: 'https://evil.example' },
+    { api_key: `\${SECRET}` },
+    { notify: { webhook: 'crm', secret: 'x' } },
+    { notify: { webhook: 'crm', url: 'https://evil.example' } },
+  ]) {
+    settings.push(other)
+  }
+  await elt.warehouse.use(async ({ db }) => {
+    const rows = settings.map((one, index) => ({
+      name: `e${index + 100}`,
+      query: 'select 1',
+      settings: JSON.stringify({ action: 'add', list_id: 1, ...one }),
+    }))
+    await db.insertInto('exports').values(rows).execute()
+  })
+  const exports = await elt.exports()
+  expect(exports.filter(({ error }) => error === null)).toHaveLength(allowed.length)
+  for (const { error } of exports.slice(allowed.length)) {
+    expect.soft(error).toMatch(/allowed_recipients|there is no webhook|unknown setting/)
+    expect.soft(error).not.toContain('shared')
+  }
+})
+
+eachWarehouse('what was recorded for a stranger goes to nobody', async (test) => {
+  await using mail = await startMailServer()
+  await using receiver = await startReceiver()
+  await using warehouse = await openWarehouse(test)
+  const context = contextOf({
+    email: { smtp_url: mail.url, from: 'elt@example.com', to: ['ops@example.com'], on: ['held'] },
+    webhook: { url: 'http://127.0.0.1:9/', secret: 'shared', on: ['held'] },
+    allowed_recipients: ['partner@other.example'],
+  })
+  const strangers = { email: ['evil@evil.example', 'ops@example.com'], webhook: receiver.url }
+  await record(warehouse, context, failure, { ...strangers, on: ['failure'] })
+  await record(
+    warehouse,
+    context,
+    { ...failure, job: 'export:x\r\nBcc: evil@evil.example' },
+    {
+      email: ['partner@other.example'],
+      on: ['failure'],
+    },
+  )
+  // A message of before: its recipients were allowed then.
+  await warehouse.use(({ db }) =>
+    db
+      .updateTable('notifications')
+      .set({ recipients: JSON.stringify(['evil@evil.example', 'partner@other.example']) })
+      .where('channel', '=', 'email')
+      .execute(),
+  )
+  await deliverMessages({ ...context, warehouse, time: async () => at })
+  expect(receiver.posts).toEqual([])
+  expect(mail.mails.map(({ to }) => to)).toEqual([['partner@other.example']])
+  const [headers = ''] = (mail.mails[0]?.text ?? '').split('\r\n\r\n')
+  expect(headers).not.toMatch(/^Bcc:/m)
+  expect(
+    await test.query("select error_text from iterable_sync.notifications where channel = 'webhook'"),
+  ).toEqual([{ error_text: expect.stringContaining('has no webhook') }])
+})
+
+eachWarehouse("an export reaches a webhook by its name, signed with that one's own secret", async (test) => {
+  await using receiver = await startReceiver()
+  await using warehouse = await openWarehouse(test)
+  const context = contextOf({ webhooks: { crm: { url: receiver.url, secret: 'of crm' } } })
+  await record(warehouse, context, failure, { webhook: 'crm', on: ['failure'] })
+  await deliverMessages({ ...context, warehouse, time: async () => at })
+  const [post] = receiver.posts as [Post]
+  const signature = createHmac('sha256', 'of crm').update(post.body).digest('hex')
+  expect(post.headers['x-iterable-elt-signature']).toBe(`sha256=${signature}`)
 })

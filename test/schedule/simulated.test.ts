@@ -277,3 +277,106 @@ eachWarehouse(
     expect(simulation.told.map(({ event }) => event)).toEqual(['success'])
   },
 )
+
+eachWarehouse(
+  'a worker that lost its run begins it again only when its old attempt has ended',
+  async (test) => {
+    let end: (() => void) | undefined
+    let atOnce = 0
+    let most = 0
+    await using simulation = await Simulation.start(test, {
+      start: '2026-03-01T00:30:00Z',
+      definitions: [scheduled('sync', { cron: '@hourly' }), scheduled('export:vip', { cron: '30 5 * * *' })],
+      async work({ signal, attempt }) {
+        atOnce += 1
+        most = Math.max(most, atOnce)
+        // Stopped, and yet not over: a request is on its way.
+        if (attempt === 1) {
+          await new Promise((resolve) => signal.addEventListener('abort', resolve))
+          await new Promise<void>((resolve) => {
+            end = resolve
+          })
+        }
+        atOnce -= 1
+        return succeeded
+      },
+    })
+    const { engine: slow, jobs } = simulation
+    const other = simulation.newWorker()
+    const stopping = new AbortController().signal
+    const look = async (engine: typeof slow, time: string) => {
+      simulation.now = new Date(`2026-03-01T${time}Z`)
+      return (await engine.look({ canBegin: true })).begun
+    }
+    const [first] = await look(slow, '01:00:00')
+    const working = first!.work(jobs, stopping)
+    // It sleeps for longer than its lease; the other one takes the run away and puts it back.
+    const [taken] = await look(other, '01:00:11')
+    expect(taken?.taken).toMatchObject({ runId: first?.taken.runId, attempt: 2 })
+    await other.conclude(taken!, { kind: 'again' })
+    expect(await look(slow, '01:00:12')).toEqual([])
+    await expect.poll(() => end).toBeDefined()
+    expect(await look(slow, '01:00:13')).toEqual([])
+    // What is left of the old attempt is waited for; its result counts for nothing.
+    end?.()
+    expect(await slow.conclude(first!, await working)).toBe(false)
+    const [again] = await look(slow, '01:00:14')
+    expect(again?.taken).toMatchObject({ runId: first?.taken.runId, attempt: 3 })
+    expect(slow.atWork).toHaveLength(1)
+    expect(await slow.conclude(again!, await again!.work(jobs, stopping))).toBe(true)
+    expect(most).toBe(1)
+    expect(await brief(test)).toEqual(['03-01 01:00 succeeded'])
+  },
+)
+
+eachWarehouse('a clock that was ahead and is set back: no tick is lost, none runs twice', async (test) => {
+  await using simulation = await Simulation.start(test, {
+    start: '2026-03-01T00:30:00Z',
+    definitions: [
+      scheduled('sync', { cron: '@hourly' }),
+      scheduled('export:vip', { cron: '@hourly', catchup: 'all' }),
+    ],
+  })
+  await simulation.goTo('2026-03-01T01:30:00Z')
+  // Half a day ahead for a moment, then right again, and an hour back on top.
+  await simulation.awayUntil('2026-03-01T13:30:00Z')
+  await simulation.awayUntil('2026-03-01T01:31:00Z')
+  await simulation.goTo('2026-03-01T03:30:00Z')
+  await simulation.awayUntil('2026-03-01T02:30:00Z')
+  await simulation.goTo('2026-03-01T05:30:00Z')
+  const hoursOf = (wanted: string) =>
+    simulation.ran.filter(({ job }) => job === wanted).map(({ nominalAt }) => nominalAt?.getUTCHours() ?? -1)
+  expect(hoursOf('sync').sort((a, b) => a - b)).toEqual([1, 2, 3, 4, 5, 13])
+  expect(hoursOf('export:vip').sort((a, b) => a - b)).toEqual([1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13])
+})
+
+eachWarehouse(
+  'a clock set back keeps neither a lease of the dead nor a back-off nor a wait',
+  async (test) => {
+    let isDown = false
+    await using simulation = await Simulation.start(test, {
+      start: '2026-03-01T00:30:00Z',
+      definitions: [scheduled('sync', { cron: '@hourly' }), scheduled('export:vip', { cron: '@hourly' })],
+      work: () => (isDown ? failed('server_error', 'transient') : succeeded),
+    })
+    // A day ahead: one run is left behind by a worker that dies, one fails and waits to be tried again.
+    simulation.now = new Date('2026-03-02T00:30:00Z')
+    const [vip, sync] = [...(await simulation.engine.look({ canBegin: true })).begun].sort((a, b) =>
+      a.taken.job < b.taken.job ? -1 : 1,
+    )
+    isDown = true
+    await simulation.engine.conclude(sync!, await sync!.work(simulation.jobs, new AbortController().signal))
+    isDown = false
+    simulation.engine = simulation.newWorker()
+    simulation.now = new Date('2026-03-01T00:40:00Z')
+    await simulation.settle()
+    // The dead worker's lease is over when a living one would have renewed it.
+    simulation.now = new Date('2026-03-01T00:40:11Z')
+    await simulation.settle()
+    expect(simulation.ran.map(({ job, attempt }) => `${job} ${attempt}`)).toContain(`${vip!.taken.job} 2`)
+    await simulation.goTo('2026-03-01T02:30:00Z')
+    const states = await test.query("select distinct state from iterable_sync.runs where slot < '2026-03-02'")
+    expect(states).toEqual([{ state: 'succeeded' }])
+    expect(await test.query('select count(*) as n from iterable_sync.queue')).toEqual([{ n: 0 }])
+  },
+)

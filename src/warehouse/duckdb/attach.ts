@@ -14,12 +14,12 @@ const pollMs = 200
 export async function attachFile(
   connection: DuckDBConnection,
   path: string,
-  { signal, onWait }: UseOptions,
+  { signal, onWait, isReadOnly = false }: UseOptions & { readonly isReadOnly?: boolean },
 ): Promise<void> {
   for (let waitedMs = 0; ; waitedMs += pollMs) {
     if (signal?.aborted) throw new InterruptedError()
     try {
-      await attach(connection, path, 'warehouse')
+      await attach(connection, path, isReadOnly ? 'warehouse (read_only)' : 'warehouse')
       await connection.run('use warehouse')
       return
     } catch (error) {
@@ -42,10 +42,10 @@ export async function attachFile(
  * connection that looks through all databases, a transaction that has not ended, a result that waits for the garbage
  * collector. All of that passes in a moment.
  */
-async function attach(connection: DuckDBConnection, path: string, name: string): Promise<void> {
+async function attach(connection: DuckDBConnection, path: string, as: string): Promise<void> {
   for (let waitedMs = 0; ; waitedMs += lingerMs) {
     try {
-      await connection.run(`attach ${literal(path)} as ${name}`)
+      await connection.run(`attach ${literal(path)} as ${as}`)
       return
     } catch (error) {
       if (!/Unique file handle conflict/i.test(messageOf(error)) || waitedMs >= patienceMs) throw error

@@ -6,14 +6,14 @@
 
 import { createHash } from 'node:crypto'
 import { realpathSync } from 'node:fs'
-import { readdir } from 'node:fs/promises'
+import { chmod } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { basename, dirname, join, resolve } from 'node:path'
 import type { DuckDBInstance } from '@duckdb/node-api'
 import { ConfigError, messageOf } from '../../errors.ts'
 import { makeFolder } from '../../folders.ts'
+import { ownName, removeLeftovers, removeOwn } from '../leftovers.ts'
 import { removeSpool } from '../load/spool.ts'
-import { isAlive } from '../processes.ts'
 import { Turns } from '../turns.ts'
 
 export interface Home extends AsyncDisposable {
@@ -36,7 +36,6 @@ interface Shared {
 
 const sharedHomes = new Map<string | DuckDBInstance, Shared>()
 let homes = 0
-let opened = 0
 
 /**
  * Makes the home of a warehouse, or joins it.
@@ -55,28 +54,31 @@ export async function openHome(
     typeof source === 'string'
       ? `${source}.work`
       : join(tmpdir(), `iterable-elt-${process.pid}-${shared.number}.work`)
-  const tempDirectory = join(workDirectory, `tmp-${process.pid}-${++opened}`)
-  await makeDirectory(workDirectory)
-  await removeLeftovers(workDirectory)
+  // Two warehouses may be given one folder: their downloads must not meet.
+  const spoolParent = spoolDirectory ? join(spoolDirectory, nameOf(workDirectory)) : workDirectory
+  const [temp, spool] = [ownName('tmp-'), ownName('spool-')]
   const home: Home = {
     source,
     turns: shared.turns,
     workDirectory,
-    // Two warehouses may be given one folder: their downloads must not meet.
-    spoolDirectory: join(
-      spoolDirectory ? join(spoolDirectory, nameOf(workDirectory)) : workDirectory,
-      'spool',
-    ),
-    tempDirectory,
+    spoolDirectory: join(spoolParent, spool),
+    tempDirectory: join(workDirectory, temp),
     async [Symbol.asyncDispose]() {
-      await removeSpool(tempDirectory)
+      await removeOwn(workDirectory, temp)
+      await removeOwn(spoolParent, spool)
       shared.users -= 1
       if (shared.users > 0) return
       sharedHomes.delete(source)
       if (typeof source !== 'string') await removeSpool(workDirectory)
     },
   }
+  await makeDirectory(workDirectory)
+  // One of an older version was open to all.
+  await chmod(workDirectory, 0o700).catch(() => {})
   await makeDirectory(home.spoolDirectory)
+  await makeDirectory(home.tempDirectory)
+  await removeLeftovers(workDirectory, 'tmp-')
+  await removeLeftovers(spoolParent, 'spool-')
   return home
 }
 
@@ -91,14 +93,6 @@ function truePath(path: string): string {
 
 const nameOf = (workDirectory: string): string =>
   `iterable-elt-${createHash('sha256').update(workDirectory).digest('hex').slice(0, 12)}`
-
-/** What dead processes had spilled. */
-async function removeLeftovers(workDirectory: string): Promise<void> {
-  for (const name of await readdir(workDirectory)) {
-    const pid = /^tmp-(\d+)-/.exec(name)?.[1]
-    if (pid && !isAlive(Number(pid))) await removeSpool(join(workDirectory, name)).catch(() => {})
-  }
-}
 
 async function makeDirectory(path: string): Promise<void> {
   try {

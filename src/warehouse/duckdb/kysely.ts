@@ -2,7 +2,14 @@
  * Kysely on `@duckdb/node-api`: Postgres' query compiler serves DuckDB. The dialect is bound to one connection, since
  * the warehouse file is attached to (and let go by) exactly that one.
  */
-import { type DuckDBConnection, DuckDBTimestampTZValue, type DuckDBValue } from '@duckdb/node-api'
+import {
+  type DuckDBConnection,
+  DuckDBTimestampTZValue,
+  type DuckDBValue,
+  type DuckDBValueConverter,
+  type JS,
+  JSDuckDBValueConverter,
+} from '@duckdb/node-api'
 import {
   CompiledQuery,
   type DatabaseConnection,
@@ -19,6 +26,7 @@ import {
   type TableMetadata,
 } from 'kysely'
 import type { Interrupter } from './interrupter.ts'
+import { wholeStream } from './stream.ts'
 
 /** A Kysely dialect that runs everything on `connection`, and begins nothing once it was interrupted. */
 export function duckdbDialect(connection: DuckDBConnection, interrupter: Interrupter): Dialect {
@@ -96,17 +104,24 @@ class DuckDbConnection implements DatabaseConnection {
     const run = () => this.#connection.run(query.sql, parameters.length > 0 ? parameters : undefined)
     // Whatever was interrupted must be taken back.
     const result = await (query.sql === 'rollback' ? run() : this.#interrupter.run(run))
-    const rows = (await result.getRowObjectsJS()).map((row) =>
+    const rows = (await result.convertRowObjects(jsValue)).map((row) =>
       Object.fromEntries(Object.entries(row).map(([name, value]) => [name, fromDuckDb(value)])),
     )
     return { rows: rows as R[], numAffectedRows: BigInt(result.rowsChanged) }
   }
 
   async *streamQuery<R>(query: CompiledQuery): AsyncIterableIterator<QueryResult<R>> {
+    const parameters = query.parameters.map(toDuckDb)
     const end = this.#interrupter.begin()
     try {
-      const result = await this.#connection.stream(query.sql, query.parameters.map(toDuckDb))
-      for await (const rows of result.yieldRowObjectJs()) yield { rows: rows as R[] }
+      const result = await this.#connection.stream(query.sql, parameters)
+      const portions = wholeStream(
+        this.#connection,
+        query.sql,
+        result.yieldConvertedRowObjects(jsValue),
+        parameters,
+      )
+      for await (const rows of portions) yield { rows: rows as R[] }
     } finally {
       end()
     }
@@ -138,6 +153,16 @@ class DuckDbIntrospector implements DatabaseIntrospector {
 
   async getMetadata(): Promise<{ tables: TableMetadata[] }> {
     return { tables: await this.getTables() }
+  }
+}
+
+/** Values of JavaScript; a time that it does not have (infinity, the year 290000) is text. */
+const jsValue: DuckDBValueConverter<JS> = (value, type, converter) => {
+  try {
+    return JSDuckDBValueConverter(value, type, converter)
+  } catch (error) {
+    if (!(error instanceof Error) || !/out of range for JS Date/.test(error.message)) throw error
+    return String(value)
   }
 }
 

@@ -1,7 +1,7 @@
 /**
  * Queries of people on DuckDB. The statement must be one SELECT by DuckDB's own parser, and runs in a transaction that
- * was begun read-only, so that nothing it calls (nextval, a macro) can write to the warehouse. Reading other files
- * (`read_parquet`, `read_csv`) is allowed: it is how people use DuckDB, and the query is theirs.
+ * was begun read-only, so that nothing it calls (nextval, a macro) can write to the warehouse. What it could reach
+ * beside the warehouse is the matter of guard.ts.
  */
 import {
   type DuckDBArrayType,
@@ -20,12 +20,18 @@ import {
 } from '@duckdb/node-api'
 import { ConfigError, messageOf } from '../../errors.ts'
 import { refusedQuery, type Selection, type ValueType, wrongQuery } from '../select.ts'
+import { isAccessRefusal, refusedAccess } from './guard.ts'
+import { wholeStream } from './stream.ts'
 
 /** Begins a query; see `Session.select`. */
-export async function selectFromDuckdb(connection: DuckDBConnection, query: string): Promise<Selection> {
+export async function selectFromDuckdb(
+  connection: DuckDBConnection,
+  query: string,
+  admit: (query: string) => Promise<void>,
+): Promise<Selection> {
   await connection.run('begin transaction read only')
   try {
-    const result = await start(connection, query)
+    const result = await start(connection, query, admit)
     const types = result.columnTypes()
     const readers = types.map(readerOf)
     const read = (row: readonly unknown[]) =>
@@ -36,7 +42,7 @@ export async function selectFromDuckdb(connection: DuckDBConnection, query: stri
         .map((name, index) => ({ name, type: typeOf(types[index] as DuckDBType) })),
       rows: (async function* () {
         try {
-          for await (const rows of result.yieldRows()) yield rows.map(read)
+          for await (const rows of wholeStream(connection, query, result.yieldRows())) yield rows.map(read)
         } catch (error) {
           throw explained(error)
         }
@@ -49,9 +55,11 @@ export async function selectFromDuckdb(connection: DuckDBConnection, query: stri
   }
 }
 
-async function start(connection: DuckDBConnection, query: string) {
+async function start(connection: DuckDBConnection, query: string, admit: (query: string) => Promise<void>) {
   const statements = await connection.extractStatements(query)
   if (statements.count !== 1) throw refusedQuery(`it holds ${statements.count} statements`)
+  // Before it is bound: some functions act then.
+  await admit(query)
   const prepared = await statements.prepare(0)
   if (prepared.statementType !== StatementType.SELECT) {
     throw refusedQuery(`it is a statement of the kind ${StatementType[prepared.statementType]}`)
@@ -62,7 +70,10 @@ async function start(connection: DuckDBConnection, query: string) {
 function explained(error: unknown): unknown {
   if (error instanceof ConfigError) return error
   const message = messageOf(error)
-  if (/launched in read-only mode/.test(message)) return refusedQuery('it writes', error)
+  if (/launched in read-only mode|attached in read-only mode/.test(message)) {
+    return refusedQuery('it writes', error)
+  }
+  if (isAccessRefusal(error)) return refusedAccess('it reads files', error)
   return /(Parser|Binder|Catalog|Conversion|Invalid Input|Permission) Error/.test(message)
     ? wrongQuery(error)
     : error

@@ -1,4 +1,6 @@
 /** A DuckDB file (or a host's live instance) as warehouse. */
+import { existsSync } from 'node:fs'
+import { chmod } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { DuckDBConnection, DuckDBInstance } from '@duckdb/node-api'
 import { Kysely, sql } from 'kysely'
@@ -9,6 +11,7 @@ import { type Dialect, type Session, schemaNames, type Warehouse } from '../sess
 import { quoted } from '../sql.ts'
 import { alterations } from '../tables.ts'
 import { holdFile } from './attach.ts'
+import { holdGuarded, refuseWrongFunctions } from './guard.ts'
 import { Connections, holdWarehouse } from './hold.ts'
 import { openHome } from './home.ts'
 import { Interrupter } from './interrupter.ts'
@@ -24,6 +27,8 @@ export interface DuckdbOptions {
   readonly threads?: number | undefined
   /** Where the spool goes instead of beside the file. */
   readonly spoolDirectory?: string | undefined
+  /** Queries of people may read files and addresses. */
+  readonly allowsExternalAccess?: boolean | undefined
 }
 
 /** Opens a DuckDB warehouse. The file itself is touched only by `use`. */
@@ -37,6 +42,13 @@ export async function openDuckdb(options: DuckdbOptions): Promise<Warehouse> {
   })
   const names = schemaNames(options.schema)
   const connections = new Connections(engine)
+  const guard = {
+    engine,
+    threads: options.threads ?? 1,
+    directory: join(tempDirectory, 'guard'),
+    allowsExternalAccess: options.allowsExternalAccess ?? false,
+    isLive: typeof source !== 'string',
+  }
 
   return {
     engine,
@@ -46,9 +58,15 @@ export async function openDuckdb(options: DuckdbOptions): Promise<Warehouse> {
     use: (work, useOptions = {}) =>
       turns
         .take(async () => {
-          await using held = await holdWarehouse(source, engine, connections, useOptions)
+          const isNew = typeof source === 'string' && !existsSync(source)
+          await using held =
+            useOptions.isGuarded && typeof source === 'string'
+              ? await holdGuarded({ ...guard, ...useOptions, path: source })
+              : await holdWarehouse(source, engine, connections, useOptions)
+          if (isNew && existsSync(source)) await chmod(source, 0o600)
           using interrupter = new Interrupter(held.connection, useOptions.signal)
-          return await work(session(held.connection, names, interrupter))
+          const admit = (query: string) => refuseWrongFunctions(held.connection, query, guard)
+          return await work(session({ connection: held.connection, names, interrupter, admit }))
         })
         .catch((error: unknown) => {
           // Letting go of the file may fail for the same reason, and hides nothing.
@@ -75,6 +93,7 @@ const dialect: Dialect = {
   },
   refusesNul: false,
   altersFirst: false,
+  addsConstraints: false,
   maxCustomColumns: 1000,
   hiddenColumns: ['rowid'],
   widen(column, from, to) {
@@ -87,7 +106,12 @@ const dialect: Dialect = {
   },
 }
 
-function session(connection: DuckDBConnection, names: Session['names'], interrupter: Interrupter): Session {
+interface SessionParts extends Pick<Session, 'names' | 'admit'> {
+  readonly connection: DuckDBConnection
+  readonly interrupter: Interrupter
+}
+
+function session({ connection, names, interrupter, admit }: SessionParts): Session {
   const db = new Kysely<StateDatabase>({ dialect: duckdbDialect(connection, interrupter) }).withSchema(
     names.sync,
   )
@@ -123,10 +147,11 @@ function session(connection: DuckDBConnection, names: Session['names'], interrup
       await sql.raw(`create or replace temp table staging (${list})`).execute(trx)
       return 'temp.staging'
     },
+    admit,
     async select(query) {
       const end = interrupter.begin()
       try {
-        const selection = await selectFromDuckdb(connection, query)
+        const selection = await selectFromDuckdb(connection, query, admit)
         return {
           ...selection,
           async [Symbol.asyncDispose]() {

@@ -108,7 +108,7 @@ export class ChunkWriter {
     scanner.scan(bytes)
     const path = join(this.#directory, `${String(nextNumber()).padStart(6, '0')}.ndjson`)
     await makeFolder(this.#directory)
-    await writeFile(path, bytes)
+    await writeFile(path, bytes, { mode: 0o600 })
     this.#chunks.push({
       path,
       bytes: end,

@@ -1,20 +1,26 @@
 /**
  * Queries of people on Postgres. The statement stands as a subquery, where only a SELECT may stand (data-modifying CTEs
  * and SELECT INTO are refused there by Postgres itself), is sent by the extended protocol, which takes one statement at
- * a time, and runs in a read-only transaction. What such a transaction lets pass (set_config, advisory locks, functions
- * that speak to other servers) is what the role of the connection may do.
+ * a time, and runs in a read-only transaction. What such a transaction lets pass (advisory locks, functions that speak
+ * to other servers, ending other sessions) is what the rights of the role allow: see docs/postgres-roles.md.
  */
 import pg from 'pg'
 import Cursor from 'pg-cursor'
 import { ConfigError, messageOf } from '../../errors.ts'
 import { refusedQuery, type SelectedColumn, type Selection, type ValueType, wrongQuery } from '../select.ts'
+import { quoted } from '../sql.ts'
 
 const rowsAtOnce = 1_000
 
 /** Begins a query; see `Session.select`. */
-export async function selectFromPostgres(client: pg.ClientBase, query: string): Promise<Selection> {
+export async function selectFromPostgres(
+  client: pg.ClientBase,
+  query: string,
+  role: string | undefined,
+): Promise<Selection> {
   await client.query('begin transaction isolation level repeatable read, read only')
   try {
+    await takeRole(client, role)
     const columns = await describe(client, query)
     const names = columns.map((_, index) => `c${index}`)
     const values = columns.map(({ asJson }, index) => (asJson ? `to_json(c${index})` : `c${index}`))
@@ -54,6 +60,19 @@ export async function selectFromPostgres(client: pg.ClientBase, query: string): 
   } catch (error) {
     await client.query('rollback').catch(() => {})
     throw explained(error)
+  }
+}
+
+/** Lowers the rights of the transaction at work to those of `exports.role`, where there is one. */
+export async function takeRole(client: pg.ClientBase, role: string | undefined): Promise<void> {
+  if (role === undefined) return
+  try {
+    await client.query(`set local role ${quoted(role)}`)
+  } catch (error) {
+    throw new ConfigError(
+      `the role of "exports.role" cannot be taken: ${messageOf(error)}; make it (docs/postgres-roles.md), and grant it to the role that connects`,
+      { code: 'role', cause: error },
+    )
   }
 }
 

@@ -16,7 +16,7 @@ import { CsvWriter, csvExpression } from './csv.ts'
 import { explained, isConnectionLost, isLockTimeout, isRefusedValue } from './errors.ts'
 import { type JobLock, tableLock, takeLock } from './lock.ts'
 import { paceBook } from './pace.ts'
-import { selectFromPostgres } from './select.ts'
+import { selectFromPostgres, takeRole } from './select.ts'
 import { type Environment, type PostgresConfig, PostgresServer } from './server.ts'
 import { makeWorkDirectory } from './spool.ts'
 import { indexed, isColumn, upsertIntoPostgres } from './upsert.ts'
@@ -31,6 +31,8 @@ export interface PostgresOptions {
   readonly threads?: number | undefined
   /** Where the spool goes instead of the temporary folder of the system. */
   readonly spoolDirectory?: string | undefined
+  /** Queries of people run with the rights of this role. */
+  readonly queryRole?: string | undefined
   /** For PGHOST, PGPASSWORD, PGSSLMODE … where the address leaves them open. */
   readonly environment?: Environment | undefined
 }
@@ -47,7 +49,7 @@ export async function openPostgres(options: PostgresOptions): Promise<Warehouse>
   const server = new PostgresServer(options.source, options.schema, options.environment)
   const workDirectory = await makeWorkDirectory(options.spoolDirectory, server.target)
   const spoolDirectory = join(workDirectory, 'spool')
-  await mkdir(spoolDirectory)
+  await mkdir(spoolDirectory, { mode: 0o700 })
   const engine = await Engine.create({
     directory: join(workDirectory, 'tmp'),
     memoryLimit: options.memoryLimit,
@@ -57,10 +59,15 @@ export async function openPostgres(options: PostgresOptions): Promise<Warehouse>
   const settings = sessionSettings(options.source)
   const locks = new Set<JobLock>()
 
-  async function useOnce<T>(work: (session: Session) => Promise<T>, signal: AbortSignal | undefined) {
+  async function useOnce<T>(work: (session: Session) => Promise<T>, { signal, isGuarded }: UseOptions) {
     await using held = await holdClient(server, settings, signal)
     for (const lock of locks) await lock.ensureHeld()
-    return await work(session({ held, writer, server, signal }))
+    try {
+      return await work(session({ held, writer, server, signal, queryRole: options.queryRole }))
+    } finally {
+      // A query may take advisory locks of the session, which outlive its transaction.
+      if (isGuarded) await held.client.query('select pg_advisory_unlock_all()').catch(() => {})
+    }
   }
 
   return {
@@ -68,10 +75,11 @@ export async function openPostgres(options: PostgresOptions): Promise<Warehouse>
     dialect,
     names: schemaNames(options.schema),
     spoolDirectory,
-    async use(work, { signal, isRepeatable }: UseOptions = {}) {
+    async use(work, useOptions: UseOptions = {}) {
+      const { signal, isRepeatable } = useOptions
       for (let attempt = 1; ; attempt += 1) {
         try {
-          return await useOnce(work, signal)
+          return await useOnce(work, useOptions)
         } catch (caught) {
           const error = firstOf(caught)
           if (signal?.aborted) throw new InterruptedError(undefined, { cause: error })
@@ -114,6 +122,7 @@ const dialect: Dialect = {
   },
   refusesNul: true,
   altersFirst: true,
+  addsConstraints: true,
   // 1,600 is Postgres's own limit. A row in which nearly all of a thousand are filled may not fit its page of 8,160
   // bytes: COPY refuses it then, and the careful path puts what finds no room into `_extra`.
   maxCustomColumns: 1000,
@@ -169,9 +178,10 @@ interface SessionContext {
   readonly writer: CsvWriter
   readonly server: PostgresServer
   readonly signal: AbortSignal | undefined
+  readonly queryRole: string | undefined
 }
 
-function session({ held, writer, server, signal }: SessionContext): Session {
+function session({ held, writer, server, signal, queryRole }: SessionContext): Session {
   const names = schemaNames(server.target.schema)
   const db = held.db.withSchema(names.sync)
 
@@ -258,7 +268,8 @@ function session({ held, writer, server, signal }: SessionContext): Session {
       await sql.raw(tableLock(table)).execute(trx)
     },
     createStaging,
-    select: (query) => selectFromPostgres(held.client, query),
+    admit: () => takeRole(held.client, queryRole),
+    select: (query) => selectFromPostgres(held.client, query, queryRole),
     async forBulk(trx) {
       // Without statistics a table counts as nearly empty, and a nested loop over two of a hundred thousand rows as cheap.
       await sql.raw(`set local enable_nestloop = off`).execute(trx)
