@@ -78,6 +78,7 @@ function prepare(
     stream,
     shape,
     chunks: download.chunks,
+    refused: download.refused,
     declared: stream.hasProfileFields ? declared : new Map(),
     directory: download.directory,
     ...how,

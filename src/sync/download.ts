@@ -6,13 +6,16 @@ import { MalformedResponseError, TransferError } from '../iterable/errors.ts'
 import { isErrorObject, shown } from '../iterable/forms.ts'
 import type { Chunk } from '../warehouse/load/chunk.ts'
 import { recordMarks } from '../warehouse/load/prepare.ts'
+import type { Rejects } from '../warehouse/load/rejects.ts'
 import { badLines, goodLines } from '../warehouse/load/rewrite.ts'
-import { ChunkWriter, removeSpool } from '../warehouse/load/spool.ts'
+import { ChunkWriter, EndlessLine, removeSpool } from '../warehouse/load/spool.ts'
 
 /** Everything that one read brought; disposing removes its files. */
 export interface Download extends AsyncDisposable {
   readonly directory: string
   readonly chunks: readonly Chunk[]
+  /** Lines beyond the limits; none of the chunks has them. */
+  readonly refused: Rejects
   readonly bytes: number
   /** It is the second answer to one question: what is bad in it is bad for good. */
   readonly isSecondRead: boolean
@@ -44,7 +47,7 @@ export async function download(
   read: (sink: LineSink) => Promise<void>,
 ): Promise<Download> {
   const directory = join(spoolDirectory, `${stream.name}-${nextNumber()}`)
-  const writer = new ChunkWriter(directory, recordMarks(stream))
+  const writer = new ChunkWriter(directory, { marks: recordMarks(stream) })
   try {
     await read({
       async write(block) {
@@ -52,18 +55,20 @@ export async function download(
         onBytes?.(writer.bytesWritten)
       },
     })
-    const chunks = await writer.end()
+    const { chunks, refused } = await writer.end()
     await refuseCutEnd(chunks, stream)
     await refuseForeignAnswer(chunks, stream)
     return {
       directory,
       chunks,
+      refused,
       bytes: writer.bytesWritten,
       isSecondRead,
       [Symbol.asyncDispose]: () => removeSpool(directory),
     }
   } catch (error) {
     await removeSpool(directory)
+    if (error instanceof EndlessLine) throw new TransferError('export', error.message, writer.bytesWritten)
     throw error
   }
 }
@@ -138,10 +143,11 @@ function isUnfinished(text: string): boolean {
 
 /** True when a download has lines that are no records of its stream: reason to read once more. */
 export async function hasBadLines(
-  { chunks }: Download,
+  { chunks, refused }: Download,
   stream: Stream,
   { everywhere = false }: { readonly everywhere?: boolean } = {},
 ): Promise<boolean> {
+  if (refused.length > 0) return true
   for (const chunk of chunks) {
     if (chunk.suspects === 0 && !everywhere) continue
     if (await badLines(chunk, recordMarks(stream))) return true

@@ -12,6 +12,9 @@ const baseMemoryMb = 100
 /** What a column more costs while a wide table is staged (1,200 columns failed at 150 MB, measured). */
 const memoryPerColumnMb = 0.5
 
+/** The reader holds a line twice, its values once, and the table once more. */
+const memoryPerLineByte = 4
+
 export interface EngineOptions {
   /** Where DuckDB may spill. */
   readonly directory: string
@@ -76,9 +79,10 @@ export class Engine implements AsyncDisposable {
     }
   }
 
-  /** Gives the engine the memory that a table of so many columns needs. */
-  async makeRoomFor(columnCount: number): Promise<void> {
-    const needed = Math.ceil(baseMemoryMb + Math.max(0, columnCount - 24) * memoryPerColumnMb)
+  /** Gives the engine the memory that a table of so many columns needs, and a line of so many bytes. */
+  async makeRoomFor(columnCount: number, lineBytes: number): Promise<void> {
+    const ofColumns = Math.max(0, columnCount - 24) * memoryPerColumnMb
+    const needed = Math.ceil(baseMemoryMb + ofColumns + (lineBytes / 2 ** 20) * memoryPerLineByte)
     if (needed > this.#memoryMb) await this.#setMemory(needed)
   }
 

@@ -75,7 +75,7 @@ test('a library makes private folders and files too, whatever the umask; the fil
   {
     await using elt = await open({ warehouse: warehouse.config, exports: { directory: warehouse.tempDir } })
     await elt.exports()
-    const chunks = new ChunkWriter(join(elt.warehouse.spoolDirectory, 'email_open-1'), [])
+    const chunks = new ChunkWriter(join(elt.warehouse.spoolDirectory, 'email_open-1'), { marks: [] })
     await chunks.write(Buffer.from('{}\n'))
     await chunks.end()
     await using _lock = await elt.warehouse.lock('sync')

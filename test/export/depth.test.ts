@@ -4,6 +4,7 @@ import { BadValue } from '../../src/export/bad-value.ts'
 import { parseExportFile } from '../../src/export/definition.ts'
 import { parseLooseObject } from '../../src/export/loose-json.ts'
 import { parseJson } from '../../src/export/values.ts'
+import { isTooDeep, mostLevels } from '../../src/json-depth.ts'
 import { exportTest } from './support.ts'
 
 const nested = (levels: number) => '['.repeat(levels) + ']'.repeat(levels)
@@ -35,3 +36,15 @@ exportTest(
     ])
   },
 )
+
+test.each([
+  ['[]', false],
+  [nested(mostLevels), false],
+  [nested(mostLevels + 1), true],
+  [`${'{"a":'.repeat(mostLevels + 1)}1${'}'.repeat(mostLevels + 1)}`, true],
+  [JSON.stringify(nested(5_000)), false],
+  [`"\\"${'['.repeat(5_000)}`, false],
+  [`[${'[],'.repeat(5_000)}1]`, false],
+])('the depth of %s is seen', (text, expected) => {
+  expect(isTooDeep(text)).toBe(expected)
+})

@@ -112,7 +112,7 @@ test('settings of a role or a database change nothing of what is sent', async ()
       TimeZone: 'Asia/Kolkata',
     },
     ...{ bytea_output: 'escape', standard_conforming_strings: 'off', client_encoding: 'LATIN1' },
-    ...{ default_transaction_read_only: 'on', default_transaction_isolation: 'serializable' },
+    ...{ default_transaction_isolation: 'serializable' },
     ...{ default_transaction_deferrable: 'on', transform_null_equals: 'on', array_nulls: 'off' },
     ...{ search_path: 'odd, pg_catalog', quote_all_identifiers: 'on' },
   }

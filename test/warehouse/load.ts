@@ -49,15 +49,15 @@ export async function startLoading(warehouse: TestWarehouse, options: LoadOption
   }
 }
 
-/** Syncs one stream from a server that answers every export with exactly these bytes. */
+/** Syncs one stream from a server that answers every export, or what else its `path` says, with exactly these bytes. */
 export async function loadBytes(
   warehouse: TestWarehouse,
   stream: string,
   bytes: Buffer | readonly Buffer[],
-  options: LoadOptions = {},
+  { path = '/api/export/', ...options }: LoadOptions & { readonly path?: string } = {},
 ): Promise<StreamReport> {
   const server = createServer((request, response) => {
-    if (!request.url?.startsWith('/api/export/')) return response.end('{"fields":{}}')
+    if (!request.url?.startsWith(path)) return response.end('{"fields":{}}')
     for (const block of Array.isArray(bytes) ? bytes : [bytes]) response.write(block)
     return response.end()
   }).listen(0, '127.0.0.1')

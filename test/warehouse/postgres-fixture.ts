@@ -5,6 +5,7 @@ import pg from 'pg'
 import { catalogue, type Stream } from '../../src/catalog/index.ts'
 import { DriftError, type Loaded, load, type Scope } from '../../src/warehouse/load/commit.ts'
 import { prepareLoad, recordMarks } from '../../src/warehouse/load/prepare.ts'
+import { Rejects } from '../../src/warehouse/load/rejects.ts'
 import { ChunkWriter } from '../../src/warehouse/load/spool.ts'
 import { migrate } from '../../src/warehouse/migrations.ts'
 import { openPostgres, type PostgresOptions } from '../../src/warehouse/postgres/warehouse.ts'
@@ -72,9 +73,9 @@ export async function loadLines(
   const directory = join(warehouse.spoolDirectory, randomUUID())
   const chunks = []
   for (let at = 0; at < lines.length; at += chunkLines) {
-    const writer = new ChunkWriter(directory, recordMarks(stream))
+    const writer = new ChunkWriter(directory, { marks: recordMarks(stream) })
     await writer.write(Buffer.from(`${lines.slice(at, at + chunkLines).join('\n')}\n`))
-    for (const chunk of await writer.end()) chunks.push(chunk)
+    chunks.push(...(await writer.end()).chunks)
   }
   const scope = options.scope ?? (stream.replication === 'append' ? allTime : { kind: 'keys' })
   for (const careful of [false, true]) {
@@ -82,6 +83,7 @@ export async function loadLines(
       stream,
       shape,
       chunks,
+      refused: new Rejects(join(directory, 'refused.json')),
       declared: new Map(),
       directory,
       careful,

@@ -7,6 +7,7 @@ import { Kysely, sql } from 'kysely'
 import { firstOf } from '../../errors.ts'
 import type { StateDatabase } from '../../state/tables.ts'
 import { Engine } from '../engine.ts'
+import { type Chunk, hasLongLines } from '../load/chunk.ts'
 import { type Dialect, type Session, schemaNames, type Warehouse } from '../session.ts'
 import { quoted } from '../sql.ts'
 import { alterations } from '../tables.ts'
@@ -106,6 +107,19 @@ const dialect: Dialect = {
   },
 }
 
+/** One statement reads all chunks, but long lines apart: 2,048 rows of a statement are in memory at a time. */
+function statements(chunks: readonly Chunk[]): readonly (readonly Chunk[])[] {
+  // In their order: of rows of one key the last counts.
+  const groups: Chunk[][] = []
+  for (const [index, chunk] of chunks.entries()) {
+    const before = chunks[index - 1]
+    const last = groups.at(-1)
+    if (last && before && !hasLongLines(before) && !hasLongLines(chunk)) last.push(chunk)
+    else groups.push([chunk])
+  }
+  return groups
+}
+
 interface SessionParts extends Pick<Session, 'names' | 'admit'> {
   readonly connection: DuckDBConnection
   readonly interrupter: Interrupter
@@ -117,9 +131,12 @@ function session({ connection, names, interrupter, admit }: SessionParts): Sessi
   )
   const append: Session['append'] = async (trx, table, rows, onRows) => {
     if (rows.chunks.length === 0) return 0
-    const result = await sql.raw(`insert into ${table} by name ${rows.select(rows.chunks)}`).execute(trx)
-    const count = Number(result.numAffectedRows ?? 0n)
-    onRows?.(count)
+    let count = 0
+    for (const chunks of statements(rows.chunks)) {
+      const result = await sql.raw(`insert into ${table} by name ${rows.select(chunks)}`).execute(trx)
+      count += Number(result.numAffectedRows ?? 0n)
+      onRows?.(Number(result.numAffectedRows ?? 0n))
+    }
     return count
   }
   return {

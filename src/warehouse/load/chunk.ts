@@ -13,20 +13,12 @@ export interface Chunk {
   readonly fields: ReadonlyMap<string, FieldUse>
   /** Length of its longest line in bytes; decides the reader's buffer. */
   readonly maxLineBytes: number
+  /** Numbers that no double holds: they are handed on as text. */
+  readonly inexact: number
   /** The escape of U+0000 stands in it somewhere. */
   readonly mayHaveNul: boolean
   /** Its last line is complete. */
   readonly endsWithNewline: boolean
-  /** Lines that were too long to be kept, somewhere behind its first one. */
-  readonly tooLong: readonly Reject[]
-}
-
-/** A line that cannot be loaded, or a row that may not be. */
-export interface Reject {
-  readonly code: string
-  readonly reason: string
-  /** The line as it came. */
-  readonly raw: string
 }
 
 /** DuckDB's reader refuses objects over 16 MB unless told; its buffers grow with the number, so it is given only where needed. */
@@ -34,3 +26,6 @@ export function objectSizeOption(chunks: readonly Chunk[]): string {
   const longest = Math.max(0, ...chunks.map(({ maxLineBytes }) => maxLineBytes))
   return longest > 15 * 2 ** 20 ? `, maximum_object_size = ${longest + 1024}` : ''
 }
+
+/** It has lines so long that a few of them fill the engine's memory. */
+export const hasLongLines = ({ maxLineBytes }: Chunk): boolean => maxLineBytes > 2 ** 20

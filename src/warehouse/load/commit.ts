@@ -8,11 +8,11 @@ import type { Session } from '../session.ts'
 import type { Shape } from '../shape.ts'
 import { instant, literal, literals, quoted } from '../sql.ts'
 import { changeTable, keyExpressions, tableOf } from '../tables.ts'
-import { type Chunk, objectSizeOption, type Reject } from './chunk.ts'
+import { type Chunk, objectSizeOption } from './chunk.ts'
 import { isRefusedInput } from './inspect.ts'
-import { keptAsText } from './limits.ts'
 import { type Parsed, type ParseOptions, parsed, type Stamps } from './parse.ts'
 import type { Prepared } from './prepare.ts'
+import type { Rejects } from './rejects.ts'
 import { optionalTimes } from './unread.ts'
 
 /** Which rows of the table a load replaces. */
@@ -251,7 +251,13 @@ function reading(
   shape: Shape,
   rows: Pick<ParseOptions, 'where' | 'within'>,
 ): Parsed {
-  return parsed(shape, prepared.chunks, { stamps, key: stream.key, precise: prepared.precise, ...rows })
+  return parsed(shape, prepared.chunks, {
+    stamps,
+    key: stream.key,
+    precise: prepared.precise,
+    verbatim: prepared.verbatim,
+    ...rows,
+  })
 }
 
 interface RejectRule {
@@ -284,23 +290,20 @@ const objects = (chunks: readonly Chunk[]): string =>
 async function insertRejects(
   trx: Transaction<StateDatabase>,
   stream: Stream,
-  rejects: readonly Reject[],
+  rejects: Rejects,
   { runId, loadedAt }: Stamps,
 ): Promise<void> {
-  const rows = rejects.map(({ code, reason, raw }) => ({
-    run_id: runId,
-    source: `stream:${stream.name}`,
-    code,
-    reason: reason.replaceAll('\0', '␀'),
-    row: keptAsText.has(code) ? null : raw,
-    raw: keptAsText.has(code) ? raw.replaceAll('\0', '␀') : null,
-    rejected_at: loadedAt,
-  }))
-  for (let at = 0; at < rows.length; at += 500) {
-    await trx
-      .insertInto('rejected_rows')
-      .values(rows.slice(at, at + 500))
-      .execute()
+  for await (const batch of rejects.batches()) {
+    const rows = batch.map(({ code, reason, raw, isJson }) => ({
+      run_id: runId,
+      source: `stream:${stream.name}`,
+      code,
+      reason: reason.replaceAll('\0', '␀'),
+      row: isJson ? raw : null,
+      raw: isJson ? null : raw.replaceAll('\0', '␀'),
+      rejected_at: loadedAt,
+    }))
+    await trx.insertInto('rejected_rows').values(rows).execute()
   }
 }
 

@@ -4,6 +4,8 @@ import type { Engine } from '../engine.ts'
 import type { Kind } from '../shape.ts'
 import { literal, quoted } from '../sql.ts'
 import { type Chunk, objectSizeOption } from './chunk.ts'
+import { isExact } from './numbers.ts'
+import { faultOf, linesOf, membersOf } from './rewrite.ts'
 
 /** The chunk has a line that DuckDB cannot read: it must be rewritten before it can be loaded. */
 export class UnreadableChunk extends Error {
@@ -20,7 +22,7 @@ export async function kindsOf(
   fields: Iterable<string>,
 ): Promise<Map<string, ReadonlySet<Kind>>> {
   const wanted = [...fields]
-  if (wanted.length > fewFields) return kindsOfMany(engine, chunk, wanted)
+  if (wanted.length > fewFields) return kindsOfMany(chunk, wanted)
   const kinds = new Map<string, ReadonlySet<Kind>>()
   for (const batch of withoutCaseTwins(wanted)) {
     const columns = batch.map((field) => `${literal(field)}: 'JSON'`).join(', ')
@@ -40,24 +42,41 @@ export async function kindsOf(
 
 /**
  * Up to here a column for each field is quicker; each costs 2 MB and a look at a large expression, so that 1,000 fields
- * took 20 seconds and a gigabyte, where one row for each value takes none (measured).
+ * took 20 seconds and a gigabyte (measured). `json_each` copies the whole line for each of its members: a line of 1 MB
+ * with 10,000 fields took two minutes and ten gigabytes.
  */
 const fewFields = 50
 
-async function kindsOfMany(
-  engine: Engine,
-  chunk: Chunk,
-  fields: readonly string[],
-): Promise<Map<string, ReadonlySet<Kind>>> {
-  const rows = await readable(
-    engine.rows(
-      `select '.' || key, list(distinct json_kind(value))
-       from ${objects(chunk)} as lines, json_each(lines.json) as members
-       where type <> 'NULL' and key in (${fields.map(literal).join(', ')}) group by key`,
-    ),
-  )
-  return new Map(rows.map(([field, kinds]) => [(field as string).slice(1), new Set(kinds as Kind[])]))
+/** Line by line, which costs the same for any number of fields. */
+async function kindsOfMany(chunk: Chunk, fields: readonly string[]): Promise<Map<string, ReadonlySet<Kind>>> {
+  const kinds = new Map(fields.map((field) => [field, new Set<Kind>()]))
+  for await (const { line } of linesOf(chunk.path)) {
+    if (line.trim() === '') continue
+    const fault = faultOf(line, { marks: [], missingCode: '' })
+    if (fault) throw new UnreadableChunk(fault.reason)
+    for (const { key, value } of membersOf(line)) {
+      const kind = kindOf(value)
+      if (kind) kinds.get(key)?.add(kind)
+    }
+  }
+  return new Map([...kinds].filter(([, seen]) => seen.size > 0))
 }
+
+/** What a JSON value asks of its column, as `json_kind` of the engine says it; undefined for null. */
+function kindOf(json: string): Kind | undefined {
+  const first = json.charAt(0)
+  if (first === 'n') return undefined
+  if (first === '"') return 'text'
+  if (first === '{' || first === '[') return 'json'
+  if (first === 't' || first === 'f') return 'boolean'
+  if (/[.eE]/.test(json)) return isExact(json) ? 'double' : 'text'
+  const whole = BigInt(json)
+  if (whole > largestBigint || whole < -largestBigint - 1n) return 'text'
+  return whole > largestSafe || whole < -largestSafe ? 'big' : 'bigint'
+}
+
+const largestBigint = 2n ** 63n - 1n
+const largestSafe = 2n ** 53n - 1n
 
 /** The kinds of values that one member of an object field has in a chunk. */
 export async function kindsInside(
@@ -72,9 +91,6 @@ export async function kindsInside(
   )
   return new Set(rows.map(([kind]) => kind as Kind | null).filter((kind) => kind !== null))
 }
-
-const objects = (chunk: Chunk): string =>
-  `read_ndjson_objects(${literal(chunk.path)}${objectSizeOption([chunk])})`
 
 async function readable<T>(result: Promise<T>): Promise<T> {
   try {

@@ -1,22 +1,46 @@
-/** What a line may be at most. Whatever is beyond becomes a rejected row; the lines around it load. */
+/** What one line of NDJSON may be. Beyond it a line is a rejected row before anything but the scanner has seen it. */
 
-/** Bytes of a line. One that does not end is given up here. */
-export const mostLineBytes = 64 * 2 ** 20
-/** Fields of a record. */
-export const mostFields = 10_000
-/** Bytes that are kept of a line that is refused. */
-const keptBytes = 64 * 2 ** 10
-
-/** The beginning of a line that is kept with its rejected row. */
-export function beginningOf(line: Buffer | string): string {
-  const text = typeof line === 'string' ? line.slice(0, keptBytes) : line.toString('utf8', 0, keptBytes)
-  return Buffer.byteLength(text) <= keptBytes ? text : Buffer.from(text).toString('utf8', 0, keptBytes)
+export interface LineLimits {
+  readonly bytes: number
+  /** Brackets within brackets: DuckDB's reader of JSON, as most, ends the process where its stack ends. */
+  readonly depth: number
+  /** Top-level fields. */
+  readonly fields: number
+  /** What has no newline for so many bytes is no line: nothing behind it could be found any more. */
+  readonly endlessBytes: number
 }
 
-/** Codes of rejected lines that are kept as text: they are no JSON, or JSON that no database should follow. */
-export const keptAsText: ReadonlySet<string> = new Set([
-  'malformed_line',
-  'too_deep',
-  'too_long',
-  'too_many_fields',
-])
+export const lineLimits: LineLimits = {
+  bytes: 64 * 2 ** 20,
+  depth: 1000,
+  fields: 10_000,
+  endlessBytes: 2 ** 30,
+}
+
+/** For lines that we write ourselves: what was let in once is let in again, and a level deeper in `_extra`. */
+export const noLimits: LineLimits = {
+  bytes: Infinity,
+  depth: Infinity,
+  fields: Infinity,
+  endlessBytes: Infinity,
+}
+
+/** So much is kept of a line beyond the limits. */
+export const keptBytes = 2 ** 16
+
+/** What a line has too much of. */
+export type Excess =
+  | { readonly kind: 'bytes'; readonly count: number }
+  | { readonly kind: 'depth'; readonly count: number }
+  | { readonly kind: 'fields'; readonly count: number }
+
+/** Why a line beyond the limits is a rejected row. */
+export function excessReason({ kind, count }: Excess, limits: LineLimits, lineBytes: number) {
+  const [code, what] = {
+    bytes: ['line_too_long', `has ${count} bytes, over the ${limits.bytes} that are supported`],
+    depth: ['too_deep', `is nested ${count} levels deep, over the ${limits.depth} that are supported`],
+    fields: ['too_many_fields', `has ${count} fields, over the ${limits.fields} that are supported`],
+  }[kind] as [string, string]
+  const kept = lineBytes > keptBytes ? `; the first ${keptBytes} of its ${lineBytes} bytes are kept here` : ''
+  return { code, reason: `the line ${what}${kept}` }
+}

@@ -5,6 +5,7 @@ import { fieldColumns, type Shape, type TableColumn } from '../shape.ts'
 import { instant, literal, literals, quoted } from '../sql.ts'
 import type { Chunk } from './chunk.ts'
 import { objectSizeOption } from './chunk.ts'
+import { verbatimMark } from './numbers.ts'
 
 /** What every row of a load carries. */
 export interface Stamps {
@@ -18,6 +19,8 @@ export interface ParseOptions {
   readonly key: readonly string[]
   /** Read text as JSON, so that a string that looks like an object is told apart from an object. Slower. */
   readonly precise: boolean
+  /** Nested values may stand in the chunks as texts behind the `verbatimMark`. */
+  readonly verbatim: boolean
   /** A condition on the typed columns; rows that do not meet it are left out. */
   readonly where?: string | undefined
   /**
@@ -102,12 +105,12 @@ function readType(column: TableColumn, { precise, key }: ParseOptions): 'JSON' |
 }
 
 function expression(column: TableColumn, key: string, shape: Shape, options: ParseOptions): string {
-  const value = valueExpression(column, key, shape)
+  const value = valueExpression(column, key, shape, options)
   const drift = `drift(${literal(column.name)})`
   switch (column.type) {
     case 'text':
       if (options.key.includes(column.name)) {
-        return `case when not is_nested(${value}) then json_text(${value}) end`
+        return `case when not ${isNested(value, options)} then json_text(${value}) end`
       }
       return readType(column, options) === 'JSON' ? `json_text(${value})` : value
     case 'bigint':
@@ -120,18 +123,36 @@ function expression(column: TableColumn, key: string, shape: Shape, options: Par
       return `case when json_time(${value}) >= ${instant(from)} and json_time(${value}) < ${instant(to)} then json_time(${value}) else ${drift} end`
     }
     case 'json':
-      return column.embedded ? `json_embedded(${value})` : value
+      return column.embedded ? `json_embedded(${bareText(value, options)})` : nestedValue(value, options)
   }
 }
 
 /** The value of a field as it was read. */
-function valueExpression({ source }: TableColumn, key: string, shape: Shape): string {
+function valueExpression({ source }: TableColumn, key: string, shape: Shape, options: ParseOptions): string {
   if (shape.stream !== 'users' || source !== introApr.source) return quoted(key)
   const parent = shape.columns.find(({ source, type }) => source === introApr.parent && type === 'json')
   if (!parent) return quoted(key)
-  const inside = `json_extract(${quoted(introApr.parent)}, '$."${introApr.member}"')`
+  const inside = `json_extract(${nestedValue(quoted(introApr.parent), options)}, '$."${introApr.member}"')`
   return `coalesce(${quoted(key)}, nullif(${inside}, 'null'::json))`
 }
+
+/** A value of JSON, read as JSON: what is behind the mark keeps its digits, for a cast leaves a text as it is. */
+const nestedValue = (value: string, { verbatim }: ParseOptions): string =>
+  verbatim
+    ? `(case when starts_with(${value}::varchar, ${literal(`"${verbatimMark}`)}) then (${value} ->> '$')[${verbatimMark.length + 1}:]::json else ${value} end)`
+    : value
+
+/** The same, read as VARCHAR. */
+const bareText = (value: string, { verbatim }: ParseOptions): string =>
+  verbatim
+    ? `case when starts_with(${value}, ${literal(verbatimMark)}) then ${value}[${verbatimMark.length + 1}:] else ${value} end`
+    : value
+
+/** An object or an array, whichever way it was read. */
+const isNested = (value: string, { verbatim }: ParseOptions): string =>
+  verbatim
+    ? `(is_nested(${value}) or contains(${value}::varchar, ${literal(verbatimMark)}))`
+    : `is_nested(${value})`
 
 /**
  * The run's id, and beside it the look for objects in text columns: one expression for all of them, so that the columns
@@ -140,13 +161,14 @@ function valueExpression({ source }: TableColumn, key: string, shape: Shape): st
 function runIdExpression(
   fields: readonly { column: TableColumn; key: string }[],
   shape: Shape,
-  { stamps, key: primaryKey }: ParseOptions,
+  options: ParseOptions,
 ): string {
+  const { stamps, key: primaryKey } = options
   const checks = fields
     .filter(({ column }) => column.type === 'text' && !primaryKey.includes(column.name))
     .map(
       ({ column, key }) =>
-        `when is_nested(${valueExpression(column, key, shape)}) then drift(${literal(column.name)})`,
+        `when ${isNested(valueExpression(column, key, shape, options), options)} then drift(${literal(column.name)})`,
     )
   return checks.length === 0
     ? literal(stamps.runId)
@@ -156,9 +178,10 @@ function runIdExpression(
 /** `_extra`: what a rewritten line put there, and the text of times that cannot be read. */
 function extraExpression(
   fields: readonly { column: TableColumn; key: string }[],
-  { within }: ParseOptions,
+  options: ParseOptions,
 ): string {
-  const extra = quoted(extraKey)
+  const { within } = options
+  const extra = nestedValue(quoted(extraKey), options)
   const times = fields.filter(({ column }) => column.type === 'timestamptz' && column.name !== within?.column)
   if (times.length === 0) return extra
   const unreadable = times

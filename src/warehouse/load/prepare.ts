@@ -8,11 +8,12 @@ import type { Engine } from '../engine.ts'
 import { extraKey } from '../names.ts'
 import type { Dialect, Warehouse } from '../session.ts'
 import { columnOf, fieldColumns, type Kind, type Shape, typeFor, withNewFields, withTypes } from '../shape.ts'
-import type { Chunk, Reject } from './chunk.ts'
+import type { Chunk } from './chunk.ts'
 import { kindsInside, kindsOf } from './inspect.ts'
 import { introApr, readKeys } from './parse.ts'
+import { Rejects } from './rejects.ts'
 import { renamedChunk } from './rename.ts'
-import { rewriteChunk } from './rewrite.ts'
+import { type RewriteRules, rewriteChunk } from './rewrite.ts'
 
 /** Chunks that can be loaded into a table of this shape, and the lines that cannot. */
 export interface Prepared {
@@ -22,17 +23,21 @@ export interface Prepared {
   readonly records: readonly Chunk[]
   /** Lines that came, bad ones included. */
   readonly lines: number
-  readonly rejects: readonly Reject[]
+  readonly rejects: Rejects
   readonly replacedSurrogates: number
   readonly replacedNuls: number
   /** Text columns are read the exact way: a first try met a value that may be an object. */
   readonly precise: boolean
+  /** Numbers that no double holds stand in the chunks as texts. */
+  readonly verbatim: boolean
 }
 
 export interface PrepareOptions {
   readonly stream: Stream
   readonly shape: Shape
   readonly chunks: readonly Chunk[]
+  /** Lines that came and stand in none of the chunks. */
+  readonly refused: Rejects
   /** Types that `users/getFields` declares. */
   readonly declared: ReadonlyMap<string, ColumnType>
   readonly directory: string
@@ -58,8 +63,8 @@ export async function prepareLoad(warehouse: Warehouse, options: PrepareOptions)
     careful || doubtful?.size
       ? await widenedShape(engine, stream, shape, clean.chunks, careful ? undefined : doubtful)
       : shape
-  const keyed = await rekeyedChunks(dialect, options, widest, overflow, clean.chunks)
-  await engine.makeRoomFor(widest.columns.length)
+  const keyed = await rekeyedChunks(dialect, options, widest, overflow, clean)
+  await engine.makeRoomFor(widest.columns.length, Math.max(0, ...keyed.chunks.map((c) => c.maxLineBytes)))
   return {
     shape: widest,
     chunks: keyed.chunks,
@@ -69,13 +74,14 @@ export async function prepareLoad(warehouse: Warehouse, options: PrepareOptions)
     replacedSurrogates: clean.replacedSurrogates,
     replacedNuls: clean.replacedNuls + keyed.replacedNuls,
     precise: careful,
+    verbatim: clean.chunks.some(({ inexact }) => inexact > 0),
   }
 }
 
 interface Clean {
   readonly chunks: readonly Chunk[]
   readonly lines: number
-  readonly rejects: readonly Reject[]
+  readonly rejects: Rejects
   readonly replacedSurrogates: number
   readonly replacedNuls: number
 }
@@ -83,14 +89,10 @@ interface Clean {
 /** Chunks that DuckDB reads; lines that are no records of the stream are set aside. */
 async function cleanChunks(dialect: Dialect, options: PrepareOptions): Promise<Clean> {
   const chunks: Chunk[] = []
-  const rejects: Reject[] = []
+  const rejects = new Rejects(join(options.directory, `rejects-${nextNumber()}.json`), options.refused)
   let [lines, replacedSurrogates, replacedNuls] = [0, 0, 0]
   const marks = recordMarks(options.stream)
   for (const chunk of options.chunks) {
-    rejects.push(...chunk.tooLong)
-    lines += chunk.tooLong.length
-    // All that it had was too long.
-    if (chunk.lines === 0) continue
     const isClean =
       chunk.suspects === 0 &&
       !chunk.fields.has(extraKey) &&
@@ -101,24 +103,25 @@ async function cleanChunks(dialect: Dialect, options: PrepareOptions): Promise<C
       lines += chunk.lines
       continue
     }
-    const rewritten = await rewriteChunk(chunk, join(options.directory, 'clean'), {
+    const rules: RewriteRules = {
       marks,
       missingCode: options.stream.replication === 'append' ? 'missing_created_at' : 'missing_key',
       readKey: (field) => (isName(field) && field !== extraKey ? field : undefined),
       replaceNul: dialect.refusesNul,
       isOurs: false,
+      verbatim: undefined,
       page:
         options.careful && dialect.rowBytes !== undefined
           ? { bytes: dialect.rowBytes, kept: new Set(Object.keys(options.stream.columns)) }
           : undefined,
-    })
+    }
+    const rewritten = await rewriteChunk(chunk, join(options.directory, 'clean'), rules, rejects)
     chunks.push(...rewritten.chunks)
-    lines += rewritten.chunks.reduce((sum, part) => sum + part.lines, rewritten.rejects.length)
-    rejects.push(...rewritten.rejects)
+    lines += rewritten.chunks.reduce((sum, part) => sum + part.lines, 0)
     replacedSurrogates += rewritten.replacedSurrogates
     replacedNuls += rewritten.replacedNuls
   }
-  return { chunks, lines, rejects, replacedSurrogates, replacedNuls }
+  return { chunks, lines: lines + rejects.length, rejects, replacedSurrogates, replacedNuls }
 }
 
 /** The shape with a column for each new field that has a value, and the fields that found no place. */
@@ -144,6 +147,7 @@ async function shapeFor(
       for (const field of unknown) {
         const met = isName(field) ? seen.get(field) : new Set<Kind>(['text'])
         if (met) meet(field, met)
+        if (isInexact(chunk, field)) meet(field, new Set(['text']))
       }
     }
     if (
@@ -152,7 +156,7 @@ async function shapeFor(
       !kinds.has(introApr.source) &&
       chunk.fields.has(introApr.parent)
     ) {
-      const inside = await kindsInside(engine, chunk, introApr.parent, introApr.member)
+      const inside = await kindsLifted(engine, chunk)
       if (inside.size > 0) meet(introApr.source, inside)
     }
   }
@@ -167,6 +171,16 @@ async function shapeFor(
   const overflow = fields.map(({ source }) => source).filter((source) => !columnOf(extended, source))
   return { shape: extended, overflow: new Set(overflow) }
 }
+
+/** The kinds of values that the special column of `users` takes from inside of an object. */
+async function kindsLifted(engine: Engine, chunk: Chunk): Promise<ReadonlySet<Kind>> {
+  const kinds = await kindsInside(engine, chunk, introApr.parent, introApr.member)
+  // Whether it is one of the numbers that no double holds shows only when it is taken out.
+  return kinds.has('double') && chunk.inexact > 0 ? new Set([...kinds, 'text']) : kinds
+}
+
+/** A number that no double holds is kept as text. */
+const isInexact = ({ fields }: Chunk, field: string): boolean => fields.get(field)?.isInexact ?? false
 
 const isName = (field: string): boolean => field !== '' && !field.includes('\0')
 
@@ -194,13 +208,14 @@ async function widenedShape(
       present.map(({ source }) => source),
     )
     if (stream.name === 'users' && chunk.fields.has(introApr.parent) && columnOf(shape, introApr.source)) {
-      const inside = await kindsInside(engine, chunk, introApr.parent, introApr.member)
+      const inside = await kindsLifted(engine, chunk)
       kinds.set(introApr.source, new Set([...(kinds.get(introApr.source) ?? []), ...inside]))
     }
     for (const { source, name } of columns) {
       const isKey = stream.key.includes(name)
       const seen = [...(kinds.get(source) ?? [])].filter((kind) => !(isKey && kind === 'json'))
       for (const kind of seen) asked.get(name)?.add(kind)
+      if (isInexact(chunk, source)) asked.get(name)?.add('text')
     }
   }
   // All chunks first: whether a double may be, the largest whole number of any of them decides.
@@ -210,34 +225,53 @@ async function widenedShape(
 /** Chunks under the keys that the reader asks for: only those that hold an odd name are rewritten. */
 async function rekeyedChunks(
   dialect: Dialect,
-  { directory }: PrepareOptions,
+  { directory, stream }: PrepareOptions,
   shape: Shape,
   overflow: ReadonlySet<string>,
-  chunks: readonly Chunk[],
+  { chunks, rejects }: Clean,
 ): Promise<{ chunks: readonly Chunk[]; replacedNuls: number }> {
   const keys = readKeys(shape)
   const isOdd = (field: string) => overflow.has(field) || (keys.get(field) ?? field) !== field
+  const verbatim = new Set([
+    extraKey,
+    ...fieldColumns(shape).flatMap(({ type, source }) =>
+      type === 'json' ? [keys.get(source) ?? source] : [],
+    ),
+  ])
   const keyed: Chunk[] = []
   let replacedNuls = 0
   for (const chunk of chunks) {
-    if (![...chunk.fields.keys()].some(isOdd)) {
+    if (chunk.inexact === 0 && ![...chunk.fields.keys()].some(isOdd)) {
       keyed.push(chunk)
       continue
     }
-    const renamed = overflow.size === 0 ? renamedChunk(chunk, join(directory, 'keyed'), keys) : undefined
+    const isRenamed = overflow.size === 0 && chunk.inexact === 0
+    const renamed = isRenamed ? renamedChunk(chunk, join(directory, 'keyed'), keys) : undefined
     if (renamed) {
       keyed.push(renamed)
       continue
     }
-    const rewritten = await rewriteChunk(chunk, join(directory, 'keyed'), {
+    const rules: RewriteRules = {
       marks: [],
       missingCode: 'missing_key',
       readKey: (field) => (overflow.has(field) ? undefined : (keys.get(field) ?? field)),
       replaceNul: dialect.refusesNul,
       isOurs: true,
-    })
+      verbatim,
+      lifted:
+        stream.name === 'users' && !overflow.has(introApr.source)
+          ? { ...introApr, key: keys.get(introApr.source) ?? introApr.source }
+          : undefined,
+    }
+    const rewritten = await rewriteChunk(chunk, join(directory, 'keyed'), rules, rejects)
     keyed.push(...rewritten.chunks)
     replacedNuls += rewritten.replacedNuls
   }
   return { chunks: keyed, replacedNuls }
+}
+
+let preparations = 0
+const nextNumber = (): number => {
+  preparations += 1
+  return preparations
 }

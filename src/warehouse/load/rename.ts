@@ -2,6 +2,7 @@
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { basename, join } from 'node:path'
 import type { Chunk } from './chunk.ts'
+import { noLimits } from './limits.ts'
 import { LineScanner } from './scan.ts'
 
 interface Change {
@@ -56,11 +57,12 @@ function replaceAll(bytes: Buffer, { from, to, count }: Change): boolean {
 }
 
 function replaceTopLevel(bytes: Buffer, changes: readonly Change[]): void {
-  new LineScanner([], (line, start, end) => {
+  const onName = (line: Buffer, start: number, end: number) => {
     for (const { from, to } of changes) {
       if (from.length === end - start && from.compare(line, start, end) === 0) to.copy(line, start)
     }
-  }).scan(bytes)
+  }
+  new LineScanner([], { limits: noLimits, onName }).scan(bytes)
 }
 
 const quote = Buffer.from('"')

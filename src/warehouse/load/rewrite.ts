@@ -5,11 +5,13 @@
  */
 import { isUtf8 } from 'node:buffer'
 import { createReadStream } from 'node:fs'
-import { isTooDeep, mostLevels } from '../../json-depth.ts'
 import { extraKey } from '../names.ts'
-import type { Chunk, Reject } from './chunk.ts'
-import { beginningOf, keptAsText, mostFields } from './limits.ts'
+import type { Chunk } from './chunk.ts'
+import { noLimits } from './limits.ts'
+import { isExact, verbatimMark } from './numbers.ts'
 import { fieldsBeyond, type Page } from './page.ts'
+import type { Reject, Rejects } from './rejects.ts'
+import { LineScanner } from './scan.ts'
 import { ChunkWriter } from './spool.ts'
 
 export interface RewriteRules {
@@ -23,22 +25,32 @@ export interface RewriteRules {
   readonly replaceNul: boolean
   /** True where we wrote the chunk ourselves: its `extraKey` is ours, and no field of Iterable. */
   readonly isOurs: boolean
+  /**
+   * Numbers that no double holds become texts, and what is JSON and has such numbers a text behind the `verbatimMark`;
+   * here are the keys whose columns hold JSON. Undefined leaves all values as they stand.
+   */
+  readonly verbatim: ReadonlySet<string> | undefined
+  /** A member of an object field that has a column of its own, unless the record has a field for it. */
+  readonly lifted?: { readonly parent: string; readonly member: string; readonly key: string } | undefined
   /** Fields that a row has no room for go to `_extra`. */
   readonly page?: Page | undefined
 }
 
 export interface Rewritten {
   readonly chunks: readonly Chunk[]
-  readonly rejects: readonly Reject[]
   /** Lines that had half of a surrogate pair, or bytes that are no UTF-8: they have U+FFFD now. */
   readonly replacedSurrogates: number
   readonly replacedNuls: number
 }
 
-/** Writes the chunk anew into `directory`; the old file stays. */
-export async function rewriteChunk(chunk: Chunk, directory: string, rules: RewriteRules): Promise<Rewritten> {
-  const writer = new ChunkWriter(directory, rules.marks)
-  const rejects: Reject[] = []
+/** Writes the chunk anew into `directory`; the old file stays. Bad lines go to `rejects`. */
+export async function rewriteChunk(
+  chunk: Chunk,
+  directory: string,
+  rules: RewriteRules,
+  rejects: Rejects,
+): Promise<Rewritten> {
+  const writer = new ChunkWriter(directory, { marks: rules.marks, limits: noLimits })
   let replacedSurrogates = 0
   let replacedNuls = 0
   for await (const { line, isBroken } of linesOf(chunk.path)) {
@@ -46,8 +58,7 @@ export async function rewriteChunk(chunk: Chunk, directory: string, rules: Rewri
     const fault = faultOf(line, rules)
     if (fault) {
       // What is JSON is kept as JSON, and that of DuckDB has no half pairs.
-      const raw = keptAsText.has(fault.code) ? beginningOf(line) : withoutHalfPairs(line).text
-      rejects.push({ ...fault, raw })
+      await rejects.add({ ...fault, raw: fault.isJson ? withoutHalfPairs(line).text : line })
       continue
     }
     const { text, replaced } = withoutHalfPairs(line)
@@ -56,18 +67,15 @@ export async function rewriteChunk(chunk: Chunk, directory: string, rules: Rewri
     if (hadNul) replacedNuls += 1
     await writer.write(Buffer.from(`${json}\n`))
   }
-  return { chunks: await writer.end(), rejects, replacedSurrogates, replacedNuls }
+  const { chunks } = await writer.end()
+  return { chunks, replacedSurrogates, replacedNuls }
 }
 
 /** Why a line cannot be loaded, or undefined. */
-function faultOf(
+export function faultOf(
   line: string,
   { marks, missingCode }: Pick<RewriteRules, 'marks' | 'missingCode'>,
 ): Omit<Reject, 'raw'> | undefined {
-  // Before anything that follows it.
-  if (isTooDeep(line)) {
-    return { code: 'too_deep', reason: `the line is nested deeper than ${mostLevels} levels` }
-  }
   let value: unknown
   try {
     value = JSON.parse(line)
@@ -75,23 +83,20 @@ function faultOf(
     return {
       code: 'malformed_line',
       reason: `the line is no JSON: ${(error as Error).message.slice(0, 200)}`,
+      isJson: false,
     }
   }
   if (value === null || typeof value !== 'object' || Array.isArray(value)) {
-    return { code: 'not_an_object', reason: 'the line is JSON, but no object' }
-  }
-  const fields = Object.keys(value).length
-  if (fields > mostFields) {
-    return { code: 'too_many_fields', reason: `the record has ${fields} fields, more than ${mostFields}` }
+    return { code: 'not_an_object', reason: 'the line is JSON, but no object', isJson: true }
   }
   if (marks.length === 0 || marks.some((mark) => Object.hasOwn(value, mark))) return undefined
-  return { code: missingCode, reason: `the record has no ${marks.join(', ')}` }
+  return { code: missingCode, reason: `the record has no ${marks.join(', ')}`, isJson: true }
 }
 
 /** One line under the keys that the reader asks for; what has no key of its own goes into `_extra`. */
 function rewriteLine(
   line: string,
-  { readKey, replaceNul, isOurs, page }: RewriteRules,
+  { readKey, replaceNul, isOurs, verbatim, lifted, page }: RewriteRules,
 ): { json: string; hadNul: boolean } {
   const members = new Map<string, string>()
   const extra = new Map<string, string>()
@@ -118,7 +123,30 @@ function rewriteLine(
     members.delete(key)
   }
   if (extra.size > 0) members.set(extraKey, objectText(extra, replaceNul))
+  if (lifted && !members.has(lifted.key)) {
+    const inside = memberOf(members.get(lifted.parent), lifted.member)
+    // Any other value is as good when the engine takes it out.
+    if (inside !== undefined && exactText(inside, false) !== inside) members.set(lifted.key, inside)
+  }
+  if (verbatim) for (const [key, value] of members) members.set(key, exactText(value, verbatim.has(key)))
   return { json: objectText(members, replaceNul), hadNul }
+}
+
+function memberOf(json: string | undefined, name: string): string | undefined {
+  if (!json?.startsWith('{')) return undefined
+  for (const { key, value } of membersOf(json)) if (key === name) return value
+  return undefined
+}
+
+/** The value itself, or a JSON text that keeps the digits of its numbers. */
+function exactText(json: string, isJson: boolean): string {
+  if (json.startsWith('{') || json.startsWith('[')) {
+    const scanner = new LineScanner([], { limits: noLimits })
+    scanner.scan(Buffer.from(json))
+    return scanner.inexact > 0 ? JSON.stringify(verbatimMark + json) : json
+  }
+  if (!/^[-\d].*[.eE]/.test(json) || isExact(json)) return json
+  return JSON.stringify(isJson ? verbatimMark + json : json)
 }
 
 /** `field`, or `field#1`, `field#2` … where it is taken. */
@@ -210,7 +238,7 @@ const withoutNul = (json: string): string =>
   json.replace(escapes, (found, code: string | undefined) => (code === '0000' ? '\\u2400' : found))
 
 /** The lines of a file, split at `\n` alone (U+2028 may stand inside of strings). */
-async function* linesOf(path: string): AsyncGenerator<Line> {
+export async function* linesOf(path: string): AsyncGenerator<Line> {
   let rest: Buffer[] = []
   for await (const block of createReadStream(path, { highWaterMark: 2 ** 20 }) as AsyncIterable<Buffer>) {
     let from = 0

@@ -1,11 +1,11 @@
 /** The spool: what a response brought, as chunk files of complete lines, on disk until its window is committed. */
-
 import { rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { makeFolder } from '../../folders.ts'
-import { sweepYoung } from '../sweep.ts'
-import type { Chunk, Reject } from './chunk.ts'
-import { beginningOf, mostLineBytes } from './limits.ts'
+import { sweepAll, sweepYoung } from '../sweep.ts'
+import type { Chunk } from './chunk.ts'
+import { type Excess, excessReason, keptBytes, type LineLimits, lineLimits } from './limits.ts'
+import { Rejects } from './rejects.ts'
 import { LineScanner } from './scan.ts'
 
 /** Bytes of a chunk: larger ones cost memory at the reader, smaller ones time (measured). */
@@ -16,28 +16,45 @@ const firstBytes = 2 ** 18
 const newline = 10
 const escapedNul = Buffer.from('\\u0000')
 
+/** What a writer has written. */
+export interface Spooled {
+  readonly chunks: readonly Chunk[]
+  /** Lines beyond the limits: they stand in none of the chunks. */
+  readonly refused: Rejects
+}
+
+export interface ChunkWriterOptions {
+  /** Each record has one of these fields, where there are any. */
+  readonly marks: readonly string[]
+  readonly limits?: LineLimits
+}
+
 /**
  * Gathers bytes into chunk files, cut at the last newline that fits, and looks through each as it is written. A line
- * longer than a chunk makes its chunk longer. The same bytes give the same chunks, however they arrive.
+ * longer than a chunk makes its chunk longer; one beyond the limits is set aside, and no more of it is held than is
+ * kept. The same bytes give the same chunks, however they arrive.
  */
 export class ChunkWriter {
   readonly #directory: string
   readonly #marks: readonly string[]
+  readonly #limits: LineLimits
   readonly #chunks: Chunk[] = []
+  readonly #refused: Rejects
   #buffer = Buffer.allocUnsafeSlow(firstBytes)
   #length = 0
   #unswept = 0
-  /** A line that is too long to be kept, until it ends. */
-  #skipped: { readonly beginning: string; bytes: number } | undefined
-  #tooLong: Reject[] = []
+  /** The line that is passing, once it is too long to be held. */
+  #passing: PassingLine | undefined
   bytesWritten = 0
 
-  /** Each record has one of the fields `marks`, where there are any. */
-  constructor(directory: string, marks: readonly string[]) {
+  constructor(directory: string, { marks, limits = lineLimits }: ChunkWriterOptions) {
     this.#directory = directory
     this.#marks = marks
+    this.#limits = limits
+    this.#refused = new Rejects(join(directory, 'refused.json'))
   }
 
+  /** @throws EndlessLine where a line does not end within a gigabyte. */
   async write(block: Buffer): Promise<void> {
     this.bytesWritten += block.length
     this.#unswept += block.length
@@ -45,39 +62,21 @@ export class ChunkWriter {
       sweepYoung()
       this.#unswept = 0
     }
-    for (let from = this.#skip(block, 0); from < block.length; ) {
-      if (this.#length === this.#buffer.length) await this.#makeRoom()
-      if (this.#skipped) from = this.#skip(block, from)
-      else from += this.#fill(block, from)
+    for (let from = 0; from < block.length; ) {
+      if (this.#passing) from = await this.#pass(this.#passing, block, from)
+      else if (this.#length < this.#buffer.length) from += this.#fill(block, from)
+      else await this.#makeRoom()
     }
   }
 
-  /** Passes over the rest of a line that is too long; returns where the next one begins. */
-  #skip(block: Buffer, from: number): number {
-    if (!this.#skipped) return from
-    const end = block.indexOf(newline, from)
-    this.#skipped.bytes += (end < 0 ? block.length : end) - from
-    if (end < 0) return block.length
-    this.#endSkipped()
-    return end + 1
-  }
-
-  #endSkipped(): void {
-    if (!this.#skipped) return
-    const { beginning, bytes } = this.#skipped
-    this.#tooLong.push({
-      code: 'too_long',
-      reason: `the line has ${bytes} bytes, more than ${mostLineBytes}; its beginning is kept`,
-      raw: beginning,
-    })
-    this.#skipped = undefined
-  }
-
   /** Closes the last chunk; a last line without a newline is a line all the same. */
-  async end(): Promise<readonly Chunk[]> {
-    this.#endSkipped()
+  async end(): Promise<Spooled> {
+    if (this.#passing) await this.#endPassing(this.#passing)
     await this.#writeChunk(this.#length)
-    return this.#chunks
+    const wasLarge = this.#buffer.length > chunkBytes
+    this.#buffer = Buffer.alloc(0)
+    if (wasLarge) sweepAll()
+    return { chunks: this.#chunks, refused: this.#refused }
   }
 
   #fill(block: Buffer, from: number): number {
@@ -86,49 +85,118 @@ export class ChunkWriter {
     return copied
   }
 
-  /** The buffer is full: what is complete becomes a chunk, or the buffer grows. */
+  /** The buffer is full: what is complete becomes a chunk, or the buffer grows, or its line is too long to be held. */
   async #makeRoom(): Promise<void> {
-    const end = this.#buffer.length < chunkBytes ? 0 : this.#buffer.lastIndexOf(newline) + 1
+    const { length } = this.#buffer
+    const end = length < chunkBytes ? 0 : this.#buffer.lastIndexOf(newline) + 1
     if (end > 0) return this.#writeChunk(end)
-    if (this.#length >= mostLineBytes) {
-      this.#skipped = { beginning: beginningOf(this.#buffer), bytes: this.#length }
-      this.#buffer = Buffer.allocUnsafeSlow(chunkBytes)
+    if (length > this.#limits.bytes) {
+      this.#passing = { head: Buffer.from(this.#buffer.subarray(0, keptBytes)), bytes: length }
       this.#length = 0
+      this.#shrink()
       return
     }
-    const larger = Buffer.allocUnsafeSlow(Math.max(chunkBytes, this.#buffer.length * 2))
+    const larger = Buffer.allocUnsafeSlow(Math.min(Math.max(chunkBytes, length * 2), this.#limits.bytes + 1))
     this.#buffer.copy(larger, 0, 0, this.#length)
     this.#buffer = larger
+    if (length >= chunkBytes) sweepAll()
+  }
+
+  /** Lets a line pass that is too long; returns where the next one begins. */
+  async #pass(passing: PassingLine, block: Buffer, from: number): Promise<number> {
+    const newlineAt = block.indexOf(newline, from)
+    passing.bytes += (newlineAt < 0 ? block.length : newlineAt) - from
+    if (passing.bytes > this.#limits.endlessBytes) throw new EndlessLine(this.#limits.endlessBytes)
+    if (newlineAt < 0) return block.length
+    await this.#endPassing(passing)
+    return newlineAt + 1
+  }
+
+  async #endPassing({ head, bytes }: PassingLine): Promise<void> {
+    await this.#refuse(head, bytes, { kind: 'bytes', count: bytes })
+    this.#passing = undefined
+  }
+
+  async #refuse(line: Buffer, lineBytes: number, excess: Excess): Promise<void> {
+    const raw = beginningOf(line)
+    await this.#refused.add({ ...excessReason(excess, this.#limits, lineBytes), raw, isJson: false })
   }
 
   async #writeChunk(end: number): Promise<void> {
-    if (end === 0 && this.#tooLong.length === 0) return
-    const bytes = this.#buffer.subarray(0, end)
-    const scanner = new LineScanner(this.#marks)
+    if (end === 0) return
+    const { scanner, bytes } = await this.#looked(this.#buffer.subarray(0, end))
+    if (bytes.length > 0) {
+      const path = join(this.#directory, `${String(nextNumber()).padStart(6, '0')}.ndjson`)
+      await makeFolder(this.#directory)
+      await writeFile(path, bytes, { mode: 0o600 })
+      this.#chunks.push({
+        path,
+        bytes: bytes.length,
+        lines: scanner.lines,
+        suspects: scanner.suspects,
+        fields: scanner.fields,
+        maxLineBytes: scanner.longestLineBytes,
+        inexact: scanner.inexact,
+        mayHaveNul: bytes.includes(escapedNul),
+        endsWithNewline: bytes[bytes.length - 1] === newline,
+      })
+    }
+    this.#buffer.copyWithin(0, end, this.#length)
+    this.#length -= end
+    if (this.#buffer.length > chunkBytes && this.#length < chunkBytes) this.#shrink()
+  }
+
+  /** Looks through lines; those beyond the limits are set aside, and the others close up. */
+  async #looked(bytes: Buffer): Promise<{ scanner: LineScanner; bytes: Buffer }> {
+    const scanner = new LineScanner(this.#marks, { limits: this.#limits })
     scanner.scan(bytes)
-    const path = join(this.#directory, `${String(nextNumber()).padStart(6, '0')}.ndjson`)
-    await makeFolder(this.#directory)
-    await writeFile(path, bytes, { mode: 0o600 })
-    this.#chunks.push({
-      path,
-      bytes: end,
-      lines: scanner.lines,
-      suspects: scanner.suspects,
-      fields: scanner.fields,
-      maxLineBytes: scanner.longestLineBytes,
-      mayHaveNul: bytes.includes(escapedNul),
-      endsWithNewline: end === 0 || bytes[end - 1] === newline,
-      tooLong: this.#tooLong,
-    })
-    this.#tooLong = []
-    const rest = this.#length - end
-    const isOversized = this.#buffer.length > chunkBytes && rest < chunkBytes
-    const next = isOversized ? Buffer.allocUnsafeSlow(chunkBytes) : this.#buffer
-    this.#buffer.copy(next, 0, end, this.#length)
-    this.#buffer = next
-    this.#length = rest
+    if (scanner.refused.length === 0) return { scanner, bytes }
+    let [kept, at] = [0, 0]
+    for (const { from, to, excess } of scanner.refused) {
+      await this.#refuse(bytes.subarray(from, to), to - from, excess)
+      bytes.copyWithin(kept, at, from)
+      kept += from - at
+      at = to + 1
+    }
+    if (at < bytes.length) {
+      bytes.copyWithin(kept, at)
+      kept += bytes.length - at
+    }
+    const rest = bytes.subarray(0, kept)
+    const again = new LineScanner(this.#marks, { limits: this.#limits })
+    again.scan(rest)
+    return { scanner: again, bytes: rest }
+  }
+
+  /** A buffer of the usual size in place of one that a long line has made large; that one is gone at once. */
+  #shrink(): void {
+    const usual = Buffer.allocUnsafeSlow(chunkBytes)
+    this.#buffer.copy(usual, 0, 0, this.#length)
+    this.#buffer = usual
+    sweepAll()
   }
 }
+
+interface PassingLine {
+  /** What is kept of it. */
+  readonly head: Buffer
+  bytes: number
+}
+
+/** A line without an end: nothing that may stand behind it can be found. */
+export class EndlessLine extends Error {
+  override readonly name = 'EndlessLine'
+
+  constructor(bytes: number) {
+    super(`a line does not end within ${bytes} bytes`)
+  }
+}
+
+/** The beginning of a line as text, cut between characters. */
+const beginningOf = (line: Buffer): string =>
+  new TextDecoder('utf-8', { ignoreBOM: true }).decode(line.subarray(0, keptBytes), {
+    stream: line.length >= keptBytes,
+  })
 
 let lastNumber = 0
 const nextNumber = (): number => {

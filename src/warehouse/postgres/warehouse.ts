@@ -159,7 +159,6 @@ const pinnedSettings: Settings = {
   transform_null_equals: 'off',
   quote_all_identifiers: 'off',
   default_transaction_isolation: 'read committed',
-  default_transaction_read_only: 'off',
   default_transaction_deferrable: 'off',
 }
 
