@@ -122,10 +122,9 @@ async function takeTurn(lane: Lane, turn: Turn): Promise<void> {
 
 /** While others wait for their turn somebody may be told to wait. */
 async function untilOpen(lane: Lane, turn: Turn): Promise<void> {
-  for (;;) {
-    const closedMs = Math.min(lane.closedUntilMs - turn.clock.now().getTime(), longestHoldMs)
-    if (closedMs <= 0) return
-    await pause(closedMs, turn, 'rate_limit')
+  for (let waitedFor = 0; waitedFor < lane.closedUntilMs; ) {
+    waitedFor = lane.closedUntilMs
+    await pause(Math.min(waitedFor - turn.clock.now().getTime(), longestHoldMs), turn, 'rate_limit')
   }
 }
 

@@ -4,7 +4,7 @@ import { chmod } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { DuckDBConnection, DuckDBInstance } from '@duckdb/node-api'
 import { Kysely, sql } from 'kysely'
-import { firstOf } from '../../errors.ts'
+import { firstOf, InterruptedError } from '../../errors.ts'
 import type { StateDatabase } from '../../state/tables.ts'
 import { Engine } from '../engine.ts'
 import { type Chunk, hasLongLines } from '../load/chunk.ts'
@@ -69,9 +69,11 @@ export async function openDuckdb(options: DuckdbOptions): Promise<Warehouse> {
           const admit = (query: string) => refuseWrongFunctions(held.connection, query, guard)
           return await work(session({ connection: held.connection, names, interrupter, admit }))
         })
-        .catch((error: unknown) => {
+        .catch((caught: unknown) => {
           // Letting go of the file may fail for the same reason, and hides nothing.
-          throw firstOf(error)
+          const error = firstOf(caught)
+          if (useOptions.signal?.aborted) throw new InterruptedError(undefined, { cause: error })
+          throw error
         }),
     lock: (job) => holdFile(engine.instance, join(workDirectory, `${job}.lock`), job),
     watch: async () => ({ async [Symbol.asyncDispose]() {} }),
