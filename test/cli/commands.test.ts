@@ -198,7 +198,7 @@ describe('the commands, on one warehouse', () => {
   test('for people an error is one line on stderr, with the stack only on request', async () => {
     const short = remember(await cli('runs', 'nope'))
     expect(short).toMatchObject({ exitCode: 2, stdout: '' })
-    expect(short.stderr).toBe('error: there is no run "nope"; "iterable-elt runs" lists them\n')
+    expect(short.stderr).toBe('error: there is no run "nope"; "runs" lists them\n')
     const long = remember(await cli('runs', 'nope', '--log-level', 'debug'))
     expect(long.stderr).toContain('at findRun')
   })

@@ -16,7 +16,7 @@ test('init writes a configuration that loads, with what belongs to it', async ()
   expect(config).toMatchObject({
     warehouse: { type: 'duckdb', path: join(folder.path, 'warehouse.duckdb') },
     connections: { iterable: { region: 'us', project_type: 'email', api_key: env.ITERABLE_API_KEY } },
-    sync: { streams: ['*'], schedule: { cron: '0 * * * *' } },
+    sync: { streams: ['core'], schedule: { cron: '0 * * * *' } },
   })
   expect(await readFile(join(folder.path, '.gitignore'), 'utf8')).toBe(
     '.env\n*.duckdb\n*.duckdb.wal\n*.duckdb.work/\n',
