@@ -30,7 +30,12 @@ const duckdb = z.strictObject({
     .describe(
       'The most memory DuckDB may take, e.g. "1GB". Absent: chosen so that the whole process stays small.',
     ),
-  threads: z.int().min(1).max(256).optional().describe('Threads of DuckDB. Absent: chosen by DuckDB.'),
+  threads: z
+    .int()
+    .min(1)
+    .max(256)
+    .optional()
+    .describe('Threads of DuckDB. Absent: 1, which takes the least memory; a second one rarely pays.'),
 })
 
 const tls = z.strictObject({
