@@ -9,6 +9,7 @@ import { UnreadableChunk } from '../warehouse/load/inspect.ts'
 import { type Prepared, type PrepareOptions, prepareLoad } from '../warehouse/load/prepare.ts'
 import { countUnreadTimes } from '../warehouse/load/unread.ts'
 import type { Shape } from '../warehouse/shape.ts'
+import { sweepAll } from '../warehouse/sweep.ts'
 import { prepareTable } from '../warehouse/tables.ts'
 import type { SyncContext } from './context.ts'
 import { BadAnswer, type Download, hasBadLines } from './download.ts'
@@ -45,6 +46,8 @@ export async function commitPart(context: SyncContext, input: CommitInput): Prom
       // Where altering is a transaction of its own, the table keeps what it became, also when the load fails.
       shape = await alterTable(context, shape, prepared)
       const loaded = await transact(context, { ...input, shape, leavesOutStrays, isCounted }, prepared)
+      // What is left of a large load is in nobody's way any more when the next one comes.
+      if (input.download.bytes > sweptBytes) sweepAll()
       const notes = notesOf(input.shape, loaded.shape, prepared)
       return { ...loaded, notes: [...notes, ...(await noteOfTimes(context, input, loaded, prepared))] }
     } catch (error) {
@@ -61,6 +64,9 @@ export async function commitPart(context: SyncContext, input: CommitInput): Prom
     }
   }
 }
+
+/** A download of so many bytes leaves garbage that counts. */
+const sweptBytes = 8 * 2 ** 20
 
 /** Lines that are no JSON show when they are loaded: before they are taken for bad, the question is asked again. */
 async function refuseFirstBadAnswer({ download, stream }: CommitInput): Promise<void> {

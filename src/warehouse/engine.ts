@@ -9,8 +9,13 @@ import { macros } from './macros.ts'
 
 /** Memory of the smallest engine that loads event tables; peak RSS is about 180 MB more (measured). */
 const baseMemoryMb = 100
-/** What a column more costs while a wide table is staged (1,200 columns failed at 150 MB, measured). */
-const memoryPerColumnMb = 0.5
+/**
+ * What a column more costs: little in tables of usual width (80 columns load at 105 MB), more in very wide ones (1,200
+ * columns failed at 150 MB). What is not needed is not given: the process takes what it may (all measured).
+ */
+const memoryPerColumnMb = 0.2
+const wideColumns = 200
+const memoryPerWideColumnMb = 0.5
 
 /** The reader holds a line twice, its values once, and the table once more. */
 const memoryPerLineByte = 4
@@ -81,7 +86,9 @@ export class Engine implements AsyncDisposable {
 
   /** Gives the engine the memory that a table of so many columns needs, and a line of so many bytes. */
   async makeRoomFor(columnCount: number, lineBytes: number): Promise<void> {
-    const ofColumns = Math.max(0, columnCount - 24) * memoryPerColumnMb
+    const ofColumns =
+      Math.max(0, columnCount - 24) * memoryPerColumnMb +
+      Math.max(0, columnCount - wideColumns) * (memoryPerWideColumnMb - memoryPerColumnMb)
     const needed = Math.ceil(baseMemoryMb + ofColumns + (lineBytes / 2 ** 20) * memoryPerLineByte)
     if (needed > this.#memoryMb) await this.#setMemory(needed)
   }

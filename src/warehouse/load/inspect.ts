@@ -3,6 +3,7 @@
 import type { Engine } from '../engine.ts'
 import type { Kind } from '../shape.ts'
 import { literal, quoted } from '../sql.ts'
+import { sweepYoung } from '../sweep.ts'
 import { type Chunk, objectSizeOption } from './chunk.ts'
 import { isExact } from './numbers.ts'
 import { faultOf, linesOf, membersOf } from './rewrite.ts'
@@ -50,8 +51,14 @@ const fewFields = 50
 /** Line by line, which costs the same for any number of fields. */
 async function kindsOfMany(chunk: Chunk, fields: readonly string[]): Promise<Map<string, ReadonlySet<Kind>>> {
   const kinds = new Map(fields.map((field) => [field, new Set<Kind>()]))
+  let unswept = 0
   for await (const { line } of linesOf(chunk.path)) {
     if (line.trim() === '') continue
+    unswept += line.length
+    if (unswept > sweepCharacters) {
+      sweepYoung()
+      unswept = 0
+    }
     const fault = faultOf(line, { marks: [], missingCode: '' })
     if (fault) throw new UnreadableChunk(fault.reason)
     for (const { key, value } of membersOf(line)) {
@@ -61,6 +68,9 @@ async function kindsOfMany(chunk: Chunk, fields: readonly string[]): Promise<Map
   }
   return new Map([...kinds].filter(([, seen]) => seen.size > 0))
 }
+
+/** Texts of so many characters are swept away before more are read. */
+const sweepCharacters = 2 ** 20
 
 /** What a JSON value asks of its column, as `json_kind` of the engine says it; undefined for null. */
 function kindOf(json: string): Kind | undefined {
