@@ -45,12 +45,17 @@ interface Result {
 }
 
 /** Loads the events of January since a day in one window, into a schema of its own, in a process of its own. */
-async function loadApart(warehouse: TestWarehouse, day: string, turn = 1): Promise<Result> {
+async function loadApart(
+  warehouse: TestWarehouse,
+  day: string,
+  turn = 1,
+  stream = 'email_send',
+): Promise<Result> {
   const config = {
     warehouse: warehouse.config,
-    schema: `since_${day.replaceAll('-', '')}_${turn}`,
+    schema: `${stream}_${day.replaceAll('-', '')}_${turn}`,
     connections: { iterable: { api_key: sandbox.keys.server, base_url: sandbox.url, rate_limits: 'off' } },
-    sync: { start_date: day, window_in_days: 366, settle: '0s', streams: ['email_send'] },
+    sync: { start_date: day, window_in_days: 366, settle: '0s', streams: [stream] },
   }
   const args = ['--input-type=module', '-e', program, join(compiled, 'index.js'), JSON.stringify(config)]
   const { stdout } = await run(process.execPath, args)
@@ -75,6 +80,21 @@ eachWarehouse(
     expect(half.peakMb).toBeLessThan(300)
     expect(whole.peakMb).toBeLessThan(300)
     expect(whole.peakMb).toBeLessThan(half.peakMb * 1.2)
+  },
+  120_000,
+)
+
+eachWarehouse(
+  'a text of 60 MB takes no more than twice its size beyond the usual',
+  async (warehouse) => {
+    const megabytes = 60
+    const shelf = sandbox.data.events('emailOpen')
+    shelf.clear()
+    const text = 'some text of it '.repeat(megabytes * 2 ** 16)
+    shelf.push(JSON.stringify({ createdAt: '2026-01-20 00:00:00 +00:00', messageId: 'long', text }))
+    const long = await loadApart(warehouse, '2026-01-01', 1, 'email_open')
+    expect([long.error, long.rows]).toEqual([null, 1])
+    expect(long.peakMb).toBeLessThan(300 + 2 * megabytes)
   },
   120_000,
 )

@@ -1,12 +1,13 @@
 /** A look at the values of a chunk before it is loaded: which kinds of them its fields have. */
 
+import { readFile } from 'node:fs/promises'
 import type { Engine } from '../engine.ts'
 import type { Kind } from '../shape.ts'
 import { literal, quoted } from '../sql.ts'
-import { sweepYoung } from '../sweep.ts'
-import { type Chunk, objectSizeOption } from './chunk.ts'
+import { type Chunk, hasLongLines, objectSizeOption } from './chunk.ts'
+import { noLimits } from './limits.ts'
 import { isExact } from './numbers.ts'
-import { faultOf, linesOf, membersOf } from './rewrite.ts'
+import { LineScanner } from './scan.ts'
 
 /** The chunk has a line that DuckDB cannot read: it must be rewritten before it can be loaded. */
 export class UnreadableChunk extends Error {
@@ -23,7 +24,7 @@ export async function kindsOf(
   fields: Iterable<string>,
 ): Promise<Map<string, ReadonlySet<Kind>>> {
   const wanted = [...fields]
-  if (wanted.length > fewFields) return kindsOfMany(chunk, wanted)
+  if (wanted.length > fewFields || hasLongLines(chunk)) return kindsOfMany(chunk, wanted)
   const kinds = new Map<string, ReadonlySet<Kind>>()
   for (const batch of withoutCaseTwins(wanted)) {
     const columns = batch.map((field) => `${literal(field)}: 'JSON'`).join(', ')
@@ -48,29 +49,43 @@ export async function kindsOf(
  */
 const fewFields = 50
 
-/** Line by line, which costs the same for any number of fields. */
+/** By the bytes where values begin, which costs the same for any number of fields and any length of a value. */
 async function kindsOfMany(chunk: Chunk, fields: readonly string[]): Promise<Map<string, ReadonlySet<Kind>>> {
   const kinds = new Map(fields.map((field) => [field, new Set<Kind>()]))
-  let unswept = 0
-  for await (const { line } of linesOf(chunk.path)) {
-    if (line.trim() === '') continue
-    unswept += line.length
-    if (unswept > sweepCharacters) {
-      sweepYoung()
-      unswept = 0
-    }
-    const fault = faultOf(line, { marks: [], missingCode: '' })
-    if (fault) throw new UnreadableChunk(fault.reason)
-    for (const { key, value } of membersOf(line)) {
-      const kind = kindOf(value)
-      if (kind) kinds.get(key)?.add(kind)
-    }
+  const onName = (bytes: Buffer, from: number, to: number) => {
+    const seen = kinds.get(nameAt(bytes, from, to))
+    const kind = seen && kindOf(beginningOfValue(bytes, to + 1))
+    if (kind) seen.add(kind)
   }
+  new LineScanner([], { limits: noLimits, onName }).scan(await readFile(chunk.path))
   return new Map([...kinds].filter(([, seen]) => seen.size > 0))
 }
 
-/** Texts of so many characters are swept away before more are read. */
-const sweepCharacters = 2 ** 20
+/** A name of the top level; what is no JSON is found when it is loaded. */
+function nameAt(bytes: Buffer, from: number, to: number): string {
+  const text = bytes.toString('utf8', from, to)
+  if (!text.includes('\\')) return text
+  try {
+    return JSON.parse(`"${text}"`) as string
+  } catch {
+    return ''
+  }
+}
+
+/** The first character of the value behind a name; of a number and of `null` all of it. */
+function beginningOfValue(bytes: Buffer, behindName: number): string {
+  let from = behindName
+  while (bytes[from] === colon || bytes[from] === space || bytes[from] === tab) from += 1
+  let to = from + 1
+  while (to < bytes.length && isPartOfNumber(bytes[to] as number)) to += 1
+  return bytes.toString('latin1', from, to)
+}
+
+const colon = 0x3a
+const space = 0x20
+const tab = 0x09
+const isPartOfNumber = (byte: number): boolean =>
+  (byte >= 0x30 && byte <= 0x39) || byte === 0x2b || byte === 0x2d || byte === 0x2e || (byte | 0x20) === 0x65
 
 /** What a JSON value asks of its column, as `json_kind` of the engine says it; undefined for null. */
 function kindOf(json: string): Kind | undefined {
@@ -80,6 +95,7 @@ function kindOf(json: string): Kind | undefined {
   if (first === '{' || first === '[') return 'json'
   if (first === 't' || first === 'f') return 'boolean'
   if (/[.eE]/.test(json)) return isExact(json) ? 'double' : 'text'
+  if (!/^-?\d+$/.test(json)) return 'text'
   const whole = BigInt(json)
   if (whole > largestBigint || whole < -largestBigint - 1n) return 'text'
   return whole > largestSafe || whole < -largestSafe ? 'big' : 'bigint'

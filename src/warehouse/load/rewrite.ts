@@ -72,7 +72,7 @@ export async function rewriteChunk(
 }
 
 /** Why a line cannot be loaded, or undefined. */
-export function faultOf(
+function faultOf(
   line: string,
   { marks, missingCode }: Pick<RewriteRules, 'marks' | 'missingCode'>,
 ): Omit<Reject, 'raw'> | undefined {
@@ -238,7 +238,7 @@ const withoutNul = (json: string): string =>
   json.replace(escapes, (found, code: string | undefined) => (code === '0000' ? '\\u2400' : found))
 
 /** The lines of a file, split at `\n` alone (U+2028 may stand inside of strings). */
-export async function* linesOf(path: string): AsyncGenerator<Line> {
+async function* linesOf(path: string): AsyncGenerator<Line> {
   let rest: Buffer[] = []
   for await (const block of createReadStream(path, { highWaterMark: 2 ** 20 }) as AsyncIterable<Buffer>) {
     let from = 0
