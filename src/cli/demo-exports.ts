@@ -1,5 +1,4 @@
 /** The demo's way out: SQL rows into lists of the sandbox, read back to prove it. */
-
 import { writeFile } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import { UserError } from '../errors.ts'

@@ -1,5 +1,4 @@
 /** What the demo works with: a sandbox, a clock that can be moved on, and a folder with a configuration. */
-
 import { readFile, rm, writeFile } from 'node:fs/promises'
 import { join, relative, resolve } from 'node:path'
 import { sql } from 'kysely'

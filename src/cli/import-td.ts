@@ -1,5 +1,4 @@
 /** `import-td`: Treasure Data's settings and workflows → export files. */
-
 import { access, readFile, writeFile } from 'node:fs/promises'
 import { basename, dirname, join, resolve } from 'node:path'
 import type { Command } from 'commander'

@@ -1,5 +1,4 @@
 /** `init`: a commented starting set beside the configuration; what is there already is left alone. */
-
 import { existsSync } from 'node:fs'
 import { appendFile, readFile, writeFile } from 'node:fs/promises'
 import { dirname, join, relative } from 'node:path'

@@ -1,5 +1,4 @@
 /** The present members of a list, read from Iterable into a file, since a list may have millions. */
-
 import { createWriteStream } from 'node:fs'
 import { rm } from 'node:fs/promises'
 import { join } from 'node:path'

@@ -3,6 +3,7 @@
  * fraction with more digits (1.0/3 has twenty in Postgres) goes out with all of them; a whole number, or a number with a
  * whole part, that a double would change is refused: who reads it as a double would read another one.
  */
+import { type Decimal, decimalOf, isSameNumber } from '../decimal.ts'
 import { BadValue } from './bad-value.ts'
 
 /** A number whose digits a double does not keep; it is written as it stands. */
@@ -21,7 +22,7 @@ export function numberOf(text: string): number | ExactNumber {
   if (text === String(number)) return number === 0 ? 0 : number
   const given = decimalOf(text)
   if (!Number.isFinite(number) || (number === 0 && given.digits !== '')) throw inexact(text)
-  if (isSame(given, decimalOf(String(number)))) return number === 0 ? 0 : number
+  if (isSameNumber(given, decimalOf(String(number)))) return number === 0 ? 0 : number
   const isWhole = given.exponent >= 0
   if (isWhole && BigInt(number) === wholeOf(given)) return new ExactNumber(String(BigInt(number)))
   if (isWhole || Math.abs(number) >= 2 ** 53) throw inexact(text)
@@ -33,26 +34,6 @@ const inexact = (text: string) =>
     'inexact_number',
     `${text.length > 60 ? `${text.slice(0, 57)}…` : text} has more digits than a JSON number keeps exactly; cast it to text in the query`,
   )
-
-/** sign × digits × 10^exponent, with no zero at either end of the digits; zero has none. */
-interface Decimal {
-  readonly isNegative: boolean
-  readonly digits: string
-  readonly exponent: number
-}
-
-function decimalOf(text: string): Decimal {
-  const [, sign = '', whole = '', fraction = '', exponent = '0'] =
-    /^([+-]?)(\d*)(?:\.(\d*))?(?:[eE]([+-]?\d+))?$/.exec(text) ?? []
-  const all = `${whole}${fraction}`
-  const digits = all.replace(/^0+/, '').replace(/0+$/, '')
-  const zeros = all.length - all.replace(/0+$/, '').length
-  if (digits === '') return { isNegative: false, digits, exponent: 0 }
-  return { isNegative: sign === '-', digits, exponent: Number(exponent) - fraction.length + zeros }
-}
-
-const isSame = (a: Decimal, b: Decimal): boolean =>
-  a.digits === b.digits && a.exponent === b.exponent && a.isNegative === b.isNegative
 
 /** A double has 309 digits before the point at most. */
 const wholeOf = ({ isNegative, digits, exponent }: Decimal): bigint =>

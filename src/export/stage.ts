@@ -1,5 +1,4 @@
 /** Runs the query of an export once and writes what it returned, row by row as it will be sent, into a spool file. */
-
 import { type FileHandle, open, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { ProjectType } from '../catalog/index.ts'

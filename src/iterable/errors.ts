@@ -144,21 +144,14 @@ function diagnose(refusal: Refusal): Diagnosis {
   }
   if (iterableCode === 'RequestFieldsTypesMismatched') {
     const fields = mismatches(refusal.params)
-    return {
-      code: 'field_type_mismatch',
-      cure: `: cast ${fields || 'the fields'} in the query`,
-    }
+    return { code: 'field_type_mismatch', cure: `: cast ${fields || 'the fields'} in the query` }
   }
   if (status === 429)
-    return {
-      code: 'rate_limited',
-      cure: ': the project has used up its rate limit for now',
-    }
+    return { code: 'rate_limited', cure: ': the project has used up its rate limit for now' }
   if (status === 408 || status >= 500) return { code: 'server_error', cure: ': try again later' }
   if (status >= 400) return { code: 'bad_request', cure: '' }
   return {
     code: 'unexpected_answer',
-
     cure: ': a plain success was expected; check base_url and any proxy on the way',
   }
 }

@@ -2,7 +2,6 @@
  * The forms of Iterable's answers. What comes under another form is no answer, whatever its status says: the page of a
  * proxy, a captive portal, a maintenance notice. It is told by its content type, by its encoding, or by its content.
  */
-
 import type { Readable, Transform } from 'node:stream'
 import { createBrotliDecompress, createGunzip, createInflate } from 'node:zlib'
 import { z } from 'zod'

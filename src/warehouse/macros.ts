@@ -1,11 +1,12 @@
-import { lineLimits } from './load/limits.ts'
-
 /**
  * DuckDB macros that turn the text of a JSON value into a typed one. `v` is a value as `read_json` gives it: with a
  * column of type JSON its JSON text (a string keeps its quotes), with VARCHAR the bare text of a scalar.
  *
  * `drift(c)` stops the statement: the value fits the column's type no longer, and the careful path widens the column.
  */
+import { lineLimits } from './load/limits.ts'
+
+/** The statements that make them, for each connection. */
 export const macros: readonly string[] = [
   `create or replace temp macro drift(c) as error('drift:' || c)`,
 

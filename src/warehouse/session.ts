@@ -78,8 +78,8 @@ export interface Session {
   /** Makes an empty temporary table of these columns, gone with the transaction. Returns its quoted name. */
   createStaging(trx: Transaction<StateDatabase>, columns: readonly TableColumn[]): Promise<string>
   /**
-   * Runs a query that a person wrote (in a guarded session), once, in a transaction that can only read; rows stream while it is not disposed,
-   * and nothing else goes through the session meanwhile.
+   * Runs a query that a person wrote (in a guarded session), once, in a transaction that can only read; rows stream
+   * while it is not disposed, and nothing else goes through the session meanwhile.
    * @throws ConfigError `not_a_select` for anything but one SELECT, `query_invalid` when it does not compile.
    */
   select(query: string): Promise<Selection>

@@ -4,10 +4,10 @@
  * reading any file of the machine (`read_text`, `glob`), nor from writing some (`enable_logging`).
  */
 import { existsSync } from 'node:fs'
-import { type DuckDBConnection, DuckDBInstance } from '@duckdb/node-api'
+import type { DuckDBConnection } from '@duckdb/node-api'
 import { messageOf } from '../../errors.ts'
 import { makeFolder } from '../../folders.ts'
-import type { Engine } from '../engine.ts'
+import { type Engine, makeInstance } from '../engine.ts'
 import { refusedQuery } from '../select.ts'
 import type { UseOptions } from '../session.ts'
 import { literal } from '../sql.ts'
@@ -39,15 +39,7 @@ export async function holdGuarded({
   onWait,
 }: GuardOptions): Promise<AsyncDisposable & { readonly connection: DuckDBConnection }> {
   await makeFolder(directory)
-  const instance = await DuckDBInstance.create(':memory:', {
-    threads: String(threads),
-    memory_limit: engine.memoryLimit,
-    temp_directory: directory,
-    allocator_flush_threshold: '1MB',
-    allocator_bulk_deallocation_flush_threshold: '1MB',
-    autoinstall_known_extensions: 'false',
-    autoload_known_extensions: 'false',
-  })
+  const instance = await makeInstance({ directory, memoryLimit: engine.memoryLimit, threads })
   const connection = await instance.connect()
   const close = () => {
     connection.closeSync()
@@ -85,13 +77,8 @@ const reading = new Set([
   ...['duckdb_columns', 'duckdb_constraints', 'duckdb_databases', 'duckdb_dependencies', 'duckdb_functions'],
   ...['duckdb_indexes', 'duckdb_keywords', 'duckdb_memory', 'duckdb_optimizers', 'duckdb_schemas'],
   ...['duckdb_sequences', 'duckdb_settings', 'duckdb_table_sample', 'duckdb_tables', 'duckdb_types'],
-  ...[
-    'duckdb_temporary_files',
-    'duckdb_variables',
-    'duckdb_views',
-    'icu_calendar_names',
-    'pg_timezone_names',
-  ],
+  ...['duckdb_temporary_files', 'duckdb_variables', 'duckdb_views', 'icu_calendar_names'],
+  ...['pg_timezone_names'],
   ...['pragma_collations', 'pragma_database_size', 'pragma_metadata_info', 'pragma_platform', 'pragma_show'],
   ...['pragma_storage_info', 'pragma_table_info', 'pragma_user_agent', 'pragma_version'],
 ])

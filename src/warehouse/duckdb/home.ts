@@ -3,7 +3,6 @@
  * whatever name) or the same live instance open shares one home: the system's locks do not exclude a process from
  * itself, and a file attached twice in one process is destroyed (measured).
  */
-
 import { createHash } from 'node:crypto'
 import { realpathSync } from 'node:fs'
 import { chmod } from 'node:fs/promises'

@@ -7,7 +7,7 @@ import { literal, quoted } from '../sql.ts'
 import { type Chunk, hasLongLines, objectSizeOption } from './chunk.ts'
 import { noLimits } from './limits.ts'
 import { isExact } from './numbers.ts'
-import { LineScanner } from './scan.ts'
+import { LineScanner, nameAt } from './scan.ts'
 
 /** The chunk has a line that DuckDB cannot read: it must be rewritten before it can be loaded. */
 export class UnreadableChunk extends Error {
@@ -53,23 +53,12 @@ const fewFields = 50
 async function kindsOfMany(chunk: Chunk, fields: readonly string[]): Promise<Map<string, ReadonlySet<Kind>>> {
   const kinds = new Map(fields.map((field) => [field, new Set<Kind>()]))
   const onName = (bytes: Buffer, from: number, to: number) => {
-    const seen = kinds.get(nameAt(bytes, from, to))
+    const seen = kinds.get(nameAt(bytes, from, to) ?? '')
     const kind = seen && kindOf(beginningOfValue(bytes, to + 1))
     if (kind) seen.add(kind)
   }
   new LineScanner([], { limits: noLimits, onName }).scan(await readFile(chunk.path))
   return new Map([...kinds].filter(([, seen]) => seen.size > 0))
-}
-
-/** A name of the top level; what is no JSON is found when it is loaded. */
-function nameAt(bytes: Buffer, from: number, to: number): string {
-  const text = bytes.toString('utf8', from, to)
-  if (!text.includes('\\')) return text
-  try {
-    return JSON.parse(`"${text}"`) as string
-  } catch {
-    return ''
-  }
 }
 
 /** The first character of the value behind a name; of a number and of `null` all of it. */

@@ -1,4 +1,5 @@
 /** What one line of NDJSON may be. Beyond it a line is a rejected row before anything but the scanner has seen it. */
+import { mostLevels } from '../../json-depth.ts'
 
 export interface LineLimits {
   readonly bytes: number
@@ -12,7 +13,7 @@ export interface LineLimits {
 
 export const lineLimits: LineLimits = {
   bytes: 64 * 2 ** 20,
-  depth: 1000,
+  depth: mostLevels,
   fields: 10_000,
   endlessBytes: 2 ** 30,
 }
@@ -29,10 +30,10 @@ export const noLimits: LineLimits = {
 export const keptBytes = 2 ** 16
 
 /** What a line has too much of. */
-export type Excess =
-  | { readonly kind: 'bytes'; readonly count: number }
-  | { readonly kind: 'depth'; readonly count: number }
-  | { readonly kind: 'fields'; readonly count: number }
+export interface Excess {
+  readonly kind: 'bytes' | 'depth' | 'fields'
+  readonly count: number
+}
 
 /** Why a line beyond the limits is a rejected row. */
 export function excessReason({ kind, count }: Excess, limits: LineLimits, lineBytes: number) {

@@ -194,7 +194,7 @@ export class LineScanner {
     for (let name = this.#names[hash]; name; name = name.other) {
       if (isAt(name.bytes, bytes, from, to)) return name
     }
-    const field = decoded(bytes, from, to)
+    const field = nameAt(bytes, from, to)
     const use = this.fields.get(field ?? '') ?? { count: 0, isEscaped: false, isInexact: false }
     if (bytes.subarray(from, to).includes(backslash)) use.isEscaped = true
     if (field !== undefined) this.fields.set(field, use)
@@ -285,7 +285,7 @@ function isAt(name: Buffer, bytes: Buffer, from: number, to: number): boolean {
 }
 
 /** The name itself; undefined where it is no JSON string (the reader will refuse the line). */
-function decoded(bytes: Buffer, from: number, to: number): string | undefined {
+export function nameAt(bytes: Buffer, from: number, to: number): string | undefined {
   const text = bytes.toString('utf8', from, to)
   if (!text.includes('\\')) return text
   try {

@@ -177,10 +177,7 @@ function serverFault(error: unknown, { host, port, database, user, schema }: Tar
   const place = `${host}:${port}`
   switch (codeOf(error)) {
     case '42501':
-      return {
-        code: 'warehouse_permission',
-        message: permissionMessage(said, { database, user, schema }),
-      }
+      return { code: 'warehouse_permission', message: permissionMessage(said, { database, user, schema }) }
     case '25006':
       return {
         code: 'warehouse_read_only',
@@ -192,10 +189,7 @@ function serverFault(error: unknown, { host, port, database, user, schema }: Tar
         message: `the disk of Postgres at ${place} is full (${said}); nothing of this load was published. Make room, then run again`,
       }
     case '53200':
-      return {
-        code: 'warehouse_memory',
-        message: `Postgres at ${place} is out of memory (${said})`,
-      }
+      return { code: 'warehouse_memory', message: `Postgres at ${place} is out of memory (${said})` }
     case '57014':
       return {
         code: 'warehouse_timeout',
@@ -219,10 +213,7 @@ function serverFault(error: unknown, { host, port, database, user, schema }: Tar
       }
   }
   if (isRefusedValue(error)) {
-    return {
-      code: 'refused_value',
-      message: `Postgres refuses a value: ${said}${detailOf(error)}`,
-    }
+    return { code: 'refused_value', message: `Postgres refuses a value: ${said}${detailOf(error)}` }
   }
   if (isConnectionLost(error)) {
     return {

@@ -1,5 +1,4 @@
 /** A private directory for what is on its way into a Postgres warehouse. */
-
 import { createHash } from 'node:crypto'
 import { mkdtemp } from 'node:fs/promises'
 import { tmpdir } from 'node:os'

@@ -1,10 +1,10 @@
 /** A Postgres database (or the pool of a host application) as warehouse. */
-import { mkdir } from 'node:fs/promises'
 import { join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
 import { sql } from 'kysely'
 import type { Pool } from 'pg'
 import { firstOf, InterruptedError } from '../../errors.ts'
+import { makeFolder } from '../../folders.ts'
 import { Engine } from '../engine.ts'
 import { removeSpool } from '../load/spool.ts'
 import { type Dialect, type Session, schemaNames, type UseOptions, type Warehouse } from '../session.ts'
@@ -49,7 +49,7 @@ export async function openPostgres(options: PostgresOptions): Promise<Warehouse>
   const server = new PostgresServer(options.source, options.schema, options.environment)
   const workDirectory = await makeWorkDirectory(options.spoolDirectory, server.target)
   const spoolDirectory = join(workDirectory, 'spool')
-  await mkdir(spoolDirectory, { mode: 0o700 })
+  await makeFolder(spoolDirectory)
   const engine = await Engine.create({
     directory: join(workDirectory, 'tmp'),
     memoryLimit: options.memoryLimit,
