@@ -3,9 +3,11 @@
  * than DuckDB parsing and storing (measured 146 against 570 MB/s a core), and one reader gives one set of type rules.
  */
 import { totalmem } from 'node:os'
+import { setTimeout as delay } from 'node:timers/promises'
 import { type DuckDBConnection, DuckDBInstance, type Json } from '@duckdb/node-api'
 import { ConfigError } from '../errors.ts'
 import { macros } from './macros.ts'
+import { Turns } from './turns.ts'
 
 /** Memory of the smallest engine that loads event tables; peak RSS is about 180 MB more (measured). */
 const baseMemoryMb = 100
@@ -34,6 +36,8 @@ export class Engine implements AsyncDisposable {
   /** Set by the user: it stays. */
   readonly #memoryLimit: string | undefined
   #memoryMb = baseMemoryMb
+  #reserve: DuckDBConnection
+  readonly #growths = new Turns()
   #queue: Promise<unknown> = Promise.resolve()
 
   static async create({ directory, memoryLimit, threads = 1 }: EngineOptions): Promise<Engine> {
@@ -42,12 +46,18 @@ export class Engine implements AsyncDisposable {
       memoryLimit: memoryLimit ?? `${baseMemoryMb}MB`,
       threads,
     })
-    return new Engine(instance, await connect(instance), memoryLimit)
+    const reserve = await holdReserve(instance)
+    return new Engine(instance, { parser: await connect(instance), reserve }, memoryLimit)
   }
 
-  private constructor(instance: DuckDBInstance, parser: DuckDBConnection, memoryLimit: string | undefined) {
+  private constructor(
+    instance: DuckDBInstance,
+    own: { readonly parser: DuckDBConnection; readonly reserve: DuckDBConnection },
+    memoryLimit: string | undefined,
+  ) {
     this.instance = instance
-    this.#parser = parser
+    this.#parser = own.parser
+    this.#reserve = own.reserve
     this.#memoryLimit = memoryLimit
   }
 
@@ -107,14 +117,23 @@ export class Engine implements AsyncDisposable {
   async #setMemory(megabytes: number): Promise<void> {
     if (this.#memoryLimit !== undefined) return
     this.#memoryMb = megabytes
-    // On a connection of its own: the parser's may be in the middle of the statement that needs the room.
-    const connection = await this.instance.connect()
-    await connection.run(`set memory_limit = '${megabytes}MB'`)
-    connection.closeSync()
+    await this.#growths.take(async () => {
+      // The statement that raises the limit needs 2 kB itself, and whoever calls may have found all of it taken.
+      this.#reserve.closeSync()
+      // On a connection of its own: the parser's may be in the middle of the statement that needs the room.
+      const connection = await this.instance.connect()
+      try {
+        await withPatience(() => connection.run(`set memory_limit = '${megabytes}MB'`))
+        this.#reserve = await withPatience(() => holdReserve(this.instance))
+      } finally {
+        connection.closeSync()
+      }
+    })
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
     await this.#queue
+    await this.#growths.take(async () => this.#reserve.closeSync())
     this.#parser.closeSync()
     this.instance.closeSync()
   }
@@ -142,6 +161,28 @@ export function makeInstance({
     autoload_known_extensions: 'false',
   })
 }
+
+/** A connection whose unread result holds half a megabyte; closing it gives that back at once. */
+async function holdReserve(instance: DuckDBInstance): Promise<DuckDBConnection> {
+  const connection = await instance.connect()
+  await connection.stream('select list(number) from range(16384) numbers(number)')
+  return connection
+}
+
+/** Tries again while others take the room first: what they do ends, or fails, soon. */
+async function withPatience<T>(work: () => Promise<T>): Promise<T> {
+  for (let tries = 1; ; tries += 1) {
+    try {
+      return await work()
+    } catch (error) {
+      if (!isOutOfMemory(error) || tries === growthTries) throw error
+      await delay(growthPauseMs)
+    }
+  }
+}
+
+const growthTries = 100
+const growthPauseMs = 50
 
 /** DuckDB says so in several ways: a statement, a commit and a checkpoint each have their own. */
 const isOutOfMemory = (error: unknown): boolean =>
