@@ -36,7 +36,7 @@ export class Engine implements AsyncDisposable {
   /** Set by the user: it stays. */
   readonly #memoryLimit: string | undefined
   #memoryMb = baseMemoryMb
-  #reserve: DuckDBConnection
+  #reserve: Reserve
   readonly #growths = new Turns()
   #queue: Promise<unknown> = Promise.resolve()
 
@@ -52,7 +52,7 @@ export class Engine implements AsyncDisposable {
 
   private constructor(
     instance: DuckDBInstance,
-    own: { readonly parser: DuckDBConnection; readonly reserve: DuckDBConnection },
+    own: { readonly parser: DuckDBConnection; readonly reserve: Reserve },
     memoryLimit: string | undefined,
   ) {
     this.instance = instance
@@ -119,7 +119,7 @@ export class Engine implements AsyncDisposable {
     this.#memoryMb = megabytes
     await this.#growths.take(async () => {
       // The statement that raises the limit needs 2 kB itself, and whoever calls may have found all of it taken.
-      this.#reserve.closeSync()
+      await this.#reserve.free()
       // On a connection of its own: the parser's may be in the middle of the statement that needs the room.
       const connection = await this.instance.connect()
       try {
@@ -133,7 +133,7 @@ export class Engine implements AsyncDisposable {
 
   async [Symbol.asyncDispose](): Promise<void> {
     await this.#queue
-    await this.#growths.take(async () => this.#reserve.closeSync())
+    await this.#growths.take(() => this.#reserve.free())
     this.#parser.closeSync()
     this.instance.closeSync()
   }
@@ -162,11 +162,26 @@ export function makeInstance({
   })
 }
 
-/** A connection whose unread result holds half a megabyte; closing it gives that back at once. */
-async function holdReserve(instance: DuckDBInstance): Promise<DuckDBConnection> {
+/** Memory that is taken only to be given back. */
+interface Reserve {
+  free(): Promise<void>
+}
+
+/** A query that is half read holds a megabyte. Closing its connection would leave that to the garbage collector. */
+async function holdReserve(instance: DuckDBInstance): Promise<Reserve> {
   const connection = await instance.connect()
-  await connection.stream('select list(number) from range(16384) numbers(number)')
-  return connection
+  const result = await connection.stream(
+    'select unnest(numbers) from (select list(number) as numbers from range(32768) as r(number))',
+  )
+  // The list is made when its first part comes, and kept for the others.
+  await result.fetchChunk()
+  return {
+    async free() {
+      connection.interrupt()
+      await result.fetchChunk().catch(() => {})
+      connection.closeSync()
+    },
+  }
 }
 
 /** Tries again while others take the room first: what they do ends, or fails, soon. */

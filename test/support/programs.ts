@@ -3,11 +3,13 @@
  * anew for each, which takes two CPU seconds (measured).
  */
 import { type ChildProcess, type SpawnOptions, spawn } from 'node:child_process'
+import { createHash } from 'node:crypto'
 import { join } from 'node:path'
 import { build } from 'esbuild'
 
 const root = join(import.meta.dirname, '../..')
-const bundles = join(root, 'node_modules/.cache/iterable-elt')
+/** Work trees that share one `node_modules` have bundles of their own. */
+const bundles = join(root, 'node_modules/.cache/iterable-elt', createHash('sha1').update(root).digest('hex'))
 
 const programs = [
   'src/cli/main.ts',
