@@ -12,8 +12,9 @@ import { quoted } from './sql.ts'
  */
 export async function migrate(session: Session): Promise<void> {
   const { names, db } = session
-  await createSchemas(session)
   const migrations = await readMigrations(session)
+  if (await isUpToDate(session, Object.keys(migrations))) return
+  await createSchemas(session)
   const migrator = new Migrator({
     db: db.withoutPlugins() as Kysely<unknown>,
     provider: { getMigrations: async () => migrations },
@@ -30,6 +31,15 @@ export async function migrate(session: Session): Promise<void> {
     )
   }
   throw error
+}
+
+/** One short question, where the migrator asks twenty. */
+async function isUpToDate({ db, names }: Session, ours: readonly string[]): Promise<boolean> {
+  const seen = await sql<{ name: string }>`select name from ${sql.table(`${names.sync}.migrations`)}`
+    .execute(db.withoutPlugins())
+    .catch(() => undefined)
+  const applied = new Set(seen?.rows.map(({ name }) => name))
+  return applied.size === ours.length && ours.every((name) => applied.has(name))
 }
 
 /** A schema that exists is left alone: `if not exists` too asks for the right to create one. */

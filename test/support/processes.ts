@@ -12,6 +12,8 @@ export interface SyncProcess extends AsyncDisposable {
   go(): void
   /** Resolves with the first line (also one said already) for which the test holds; rejects when it ends without. */
   until(test: (line: SyncLine) => boolean): Promise<SyncLine>
+  readonly pid: number | undefined
+  signal(name: NodeJS.Signals): void
   /** Ends it as a power cut would, and waits until it is gone. */
   kill(): Promise<void>
   /** Waits for its end; the report, or the error. */
@@ -64,6 +66,8 @@ export async function startSync(job: SyncJob): Promise<SyncProcess> {
     lines,
     go: () => child.stdin?.write('go\n'),
     until,
+    pid: child.pid,
+    signal: (name) => child.kill(name),
     kill,
     async result() {
       await closed

@@ -1,15 +1,50 @@
 /** One connection for the time of a session: its settings, its types, its end when the user asks to stop. */
 import { setTimeout as delay } from 'node:timers/promises'
-import { Kysely, PostgresDialect } from 'kysely'
+import { Kysely, PostgresAdapter, PostgresDialect, sql } from 'kysely'
 import pg from 'pg'
 import Cursor from 'pg-cursor'
 import { InterruptedError } from '../../errors.ts'
 import type { StateDatabase } from '../../state/tables.ts'
 import type { PostgresServer } from './server.ts'
+import { Transactions } from './transactions.ts'
 
 export interface HeldClient extends AsyncDisposable {
   readonly client: pg.PoolClient
   readonly db: Kysely<StateDatabase>
+  /** Begins a transaction by a statement of one's own. */
+  begin(statement: string): Promise<void>
+  /** Ends it by `commit` or `rollback`. */
+  end(statement: string): Promise<unknown>
+}
+
+export interface HoldOptions {
+  readonly settings: Settings
+  readonly signal: AbortSignal | undefined
+  /** The session is for a statement that a person wrote, who may have left more behind than a transaction takes along. */
+  readonly isGuarded: boolean
+  /** Runs before anything else does: once on the connection, or, behind a pooler, in each transaction that may write. */
+  readonly onBegin: (client: pg.ClientBase) => Promise<void>
+}
+
+/**
+ * Kysely's lock around migrations is one of the session, which a pooler would leave with a backend for ever. Ours belongs
+ * to the transaction of the migrations, which begins with it.
+ */
+class OurAdapter extends PostgresAdapter {
+  override async acquireMigrationLock(db: Kysely<unknown>): Promise<void> {
+    await sql.raw('begin').execute(db)
+    await sql.raw(`select pg_advisory_xact_lock(hashtext('iterable-elt migrations'))`).execute(db)
+  }
+  /** Their commit has released it; where they failed, nothing stays. */
+  override async releaseMigrationLock(db: Kysely<unknown>): Promise<void> {
+    await sql.raw('rollback').execute(db)
+  }
+}
+
+class OurDialect extends PostgresDialect {
+  override createAdapter(): PostgresAdapter {
+    return new OurAdapter()
+  }
 }
 
 /** How soon a statement that goes on is cancelled again. */
@@ -19,15 +54,13 @@ const cancelAgainMs = 100
 export type Settings = Readonly<Record<string, string>>
 
 /** Takes a connection out of the pool; disposing gives it back as it was. */
-export async function holdClient(
-  server: PostgresServer,
-  settings: Settings,
-  signal: AbortSignal | undefined,
-): Promise<HeldClient> {
+export async function holdClient(server: PostgresServer, options: HoldOptions): Promise<HeldClient> {
+  const { settings, signal, onBegin } = options
   let before: Settings = {}
   const client = await server.checkOut(async (fresh) => {
-    before = await applySettings(fresh, settings)
+    if (!server.isPooled) before = await applySettings(fresh, settings)
   }, signal)
+  const transactions = new Transactions(client, options, server.isPooled)
   let isBroken = false
   const breaks = () => {
     isBroken = true
@@ -38,27 +71,41 @@ export async function holdClient(
   // A cancellation does nothing to a statement that has not reached the server yet: it is repeated until the work ends.
   const interrupt = async () => {
     while (!isOver && !busy.isRollingBack) {
-      await server.cancel((client as { processID?: number }).processID).catch(() => {})
+      const { backend } = transactions
+      if (backend) await server.cancel(backend).catch(() => {})
       await delay(cancelAgainMs)
     }
   }
   signal?.addEventListener('abort', interrupt, { once: true })
   // Asked while the connection was made: nobody would tell again.
   if (signal?.aborted) interrupt()
-  return {
+  const held: HeldClient = {
     client,
+    begin: (statement) => transactions.begin(statement),
+    end: (statement) => transactions.end(statement),
     db: new Kysely<StateDatabase>({
-      dialect: new PostgresDialect({ pool: poolOf(client, signal, busy), cursor: TypedCursor }),
+      dialect: new OurDialect({
+        pool: poolOf({ client, transactions, signal, busy }),
+        cursor: TypedCursor,
+      }),
     }),
     async [Symbol.asyncDispose]() {
       isOver = true
       signal?.removeEventListener('abort', interrupt)
       // A cancel that is still on its way would hit whoever has the connection next.
       if (signal?.aborted) isBroken = true
-      if (!isBroken && server.isShared) await applySettings(client, before).catch(breaks)
+      if (!isBroken && server.isShared && !server.isPooled) await applySettings(client, before).catch(breaks)
       client.off('error', breaks)
       server.giveBack(client, isBroken)
     },
+  }
+  if (server.isPooled) return held
+  try {
+    await onBegin(client)
+    return held
+  } catch (error) {
+    await held[Symbol.asyncDispose]()
+    throw error
   }
 }
 
@@ -76,7 +123,17 @@ async function applySettings(client: pg.ClientBase, settings: Settings): Promise
  * A pool of this one connection, as Kysely wants it. Who asks while a transaction has it waits, as with any pool; after
  * the user asked to stop, nothing but the end of the transaction is sent.
  */
-function poolOf(client: pg.PoolClient, signal: AbortSignal | undefined, busy: { isRollingBack: boolean }) {
+function poolOf({
+  client,
+  transactions,
+  signal,
+  busy,
+}: {
+  readonly client: pg.PoolClient
+  readonly transactions: Transactions
+  readonly signal: AbortSignal | undefined
+  readonly busy: { isRollingBack: boolean }
+}) {
   let free: Promise<void> = Promise.resolve()
   return {
     async connect() {
@@ -91,10 +148,10 @@ function poolOf(client: pg.PoolClient, signal: AbortSignal | undefined, busy: { 
           if (typeof query !== 'string') return client.query(query as pg.Submittable)
           if (query === 'rollback') {
             busy.isRollingBack = true
-            return client.query(query).catch(afterLoss)
+            return transactions.run({ text: query }).catch(afterLoss)
           }
           if (signal?.aborted) return Promise.reject(new InterruptedError())
-          return client.query({ text: query, values: values ?? [], types })
+          return transactions.run({ text: query, values: values ?? [], types })
           // biome-ignore lint/suspicious/noExplicitAny: one function for the two overloads of Kysely's PostgresPoolClient.
         }) as any,
         release: () => release(),

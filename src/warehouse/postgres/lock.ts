@@ -11,12 +11,15 @@ import type { PostgresServer } from './server.ts'
 
 /** A lock that is taken again when the server has restarted in between. */
 export interface JobLock extends AsyncDisposable {
-  /** @throws UserError with code `locked` when the lock was lost and another has it now. */
-  ensureHeld(): Promise<void>
+  /**
+   * Asked before work with the warehouse begins, on the connection that will do it.
+   * @throws UserError with code `locked` when the lock was lost and another has it now.
+   */
+  ensureHeld(client: pg.ClientBase): Promise<void>
 }
 
 /** @throws UserError with code `locked` that names the holder. */
-export async function takeLock(server: PostgresServer, schema: string, job: string): Promise<JobLock> {
+export async function takeSessionLock(server: PostgresServer, schema: string, job: string): Promise<JobLock> {
   const key = lockKey(`${schema}:${job}`)
   let client = await lockOn(server, key, job)
   const ensureHeld = async () => {
@@ -39,9 +42,7 @@ export const tableLock = (table: string): string =>
   `select pg_advisory_xact_lock(${lockKey(`table:${table}`)})`
 
 async function lockOn(server: PostgresServer, key: string, job: string): Promise<pg.Client> {
-  const client = await server.connectAlone(
-    `iterable-elt ${job}, process ${process.pid} on ${hostname()}`.slice(0, 63),
-  )
+  const client = await server.connectAlone(holderName(job))
   try {
     // The server notices within seconds that a machine is gone, and lets an idle holder live.
     await client.query(`select set_config(name, value, false)
@@ -50,15 +51,22 @@ async function lockOn(server: PostgresServer, key: string, job: string): Promise
       where current_setting(name, true) is not null`)
     const { rows } = await client.query(`select pg_try_advisory_lock(${key}) as taken`)
     if (rows[0]?.taken) return client
-    throw new TransientError(
-      'locked',
-      `another ${job} of this warehouse is running (${await holderOf(client, key)}); wait until it ends, or stop it`,
-    )
+    throw lockedBy(job, await holderOf(client, key))
   } catch (error) {
     await client.end().catch(() => {})
     throw error
   }
 }
+
+/** What others are told of who holds a lock; names of applications end at 63 bytes. */
+export const holderName = (job: string): string =>
+  `iterable-elt ${job}, process ${process.pid} on ${hostname()}`.slice(0, 63)
+
+export const lockedBy = (job: string, holder: string): TransientError =>
+  new TransientError(
+    'locked',
+    `another ${job} of this warehouse is running (${holder}); wait until it ends, or stop it`,
+  )
 
 async function holderOf(client: pg.Client, key: string): Promise<string> {
   const { rows } = await client.query(`

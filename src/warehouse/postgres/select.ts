@@ -9,16 +9,18 @@ import Cursor from 'pg-cursor'
 import { ConfigError, messageOf } from '../../errors.ts'
 import { refusedQuery, type SelectedColumn, type Selection, type ValueType, wrongQuery } from '../select.ts'
 import { quoted } from '../sql.ts'
+import type { HeldClient } from './client.ts'
 
 const rowsAtOnce = 1_000
 
 /** Begins a query; see `Session.select`. */
 export async function selectFromPostgres(
-  client: pg.ClientBase,
+  held: HeldClient,
   query: string,
   role: string | undefined,
 ): Promise<Selection> {
-  await client.query('begin transaction isolation level repeatable read, read only')
+  const { client } = held
+  await held.begin('begin transaction isolation level repeatable read, read only')
   try {
     await takeRole(client, role)
     const columns = await describe(client, query)
@@ -54,11 +56,11 @@ export async function selectFromPostgres(
       })(),
       async [Symbol.asyncDispose]() {
         if (isOpen) await cursor.close().catch(() => {})
-        await client.query('rollback').catch(() => {})
+        await held.end('rollback').catch(() => {})
       },
     }
   } catch (error) {
-    await client.query('rollback').catch(() => {})
+    await held.end('rollback').catch(() => {})
     throw explained(error)
   }
 }

@@ -34,6 +34,7 @@ export class PostgresServer implements AsyncDisposable {
   /** Other ways to connect, for `sslmode=prefer` and `allow`. */
   readonly #alternatives: pg.PoolConfig[]
   #wasReached = false
+  #isPooled: boolean | undefined
 
   constructor(source: PostgresConfig | pg.Pool, schema: string, environment: Environment = {}) {
     this.#isOurs = !isPool(source)
@@ -49,6 +50,19 @@ export class PostgresServer implements AsyncDisposable {
   }
 
   /**
+   * True behind a pooler (PgBouncer, Supavisor …), where a session may keep nothing from one transaction to the next:
+   * no settings, no advisory lock, no LISTEN. Known once a connection was made.
+   */
+  get isPooled(): boolean {
+    return this.#isPooled ?? false
+  }
+
+  /** Makes a first connection, where there was none: what it shows of the server is known then. */
+  async meet(): Promise<void> {
+    if (this.#isPooled === undefined) this.giveBack(await this.checkOut(async () => {}), false)
+  }
+
+  /**
    * A connection of the pool, readied by `prepare`. A server that answered before is waited for.
    * @throws UserError that says what to change.
    */
@@ -58,6 +72,7 @@ export class PostgresServer implements AsyncDisposable {
       // Without a listener, a connection that breaks between two statements would end the process.
       client.on('error', ignore)
       try {
+        this.#isPooled ??= await isPooled(client)
         await prepare(client)
         return client
       } catch (error) {
@@ -95,12 +110,15 @@ export class PostgresServer implements AsyncDisposable {
     })
   }
 
-  /** Ends the statement that a connection is busy with. */
-  async cancel(processId: number | undefined): Promise<void> {
-    if (processId === undefined) return
+  /** Ends the statement that a backend is busy with, as long as it is the one that was meant. */
+  async cancel({ pid, since }: Backend): Promise<void> {
     const client = await this.connectAlone()
     try {
-      await client.query('select pg_cancel_backend($1)', [processId])
+      await client.query(
+        `select pg_cancel_backend(pid) from pg_stat_activity
+         where pid = $1 and ($2::text is null or ${microseconds('xact_start')} = $2)`,
+        [pid, since ?? null],
+      )
     } finally {
       await client.end()
     }
@@ -140,6 +158,23 @@ export class PostgresServer implements AsyncDisposable {
 }
 
 const ignore = () => {}
+
+/** A process of the server. */
+export interface Backend {
+  readonly pid: number
+  /** When the transaction that is meant began; undefined where the process is ours alone. */
+  readonly since?: string | undefined
+}
+
+/** A time of Postgres as a text that says all of it, whatever the settings of a session are. */
+export const microseconds = (expression: string): string =>
+  `(extract(epoch from ${expression}) * 1000000)::int8::text`
+
+/** A pooler gives its clients numbers of its own in place of those of the processes that serve them. */
+async function isPooled(client: pg.PoolClient): Promise<boolean> {
+  const { rows } = await client.query<{ pid: number }>('select pg_backend_pid() as pid')
+  return rows[0]?.pid !== (client as { processID?: number }).processID
+}
 
 const isPool = (source: PostgresConfig | pg.Pool): source is pg.Pool => 'connect' in source
 

@@ -2,11 +2,12 @@
 import { join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
 import { sql } from 'kysely'
-import type { Pool } from 'pg'
+import type { ClientBase, Pool } from 'pg'
 import { firstOf, InterruptedError } from '../../errors.ts'
 import { makeFolder } from '../../folders.ts'
 import { Engine } from '../engine.ts'
 import { removeSpool } from '../load/spool.ts'
+import { migrate } from '../migrations.ts'
 import { type Dialect, type Session, schemaNames, type UseOptions, type Warehouse } from '../session.ts'
 import { quoted } from '../sql.ts'
 import { alterations, keyExpressions } from '../tables.ts'
@@ -14,8 +15,9 @@ import { type HeldClient, holdClient, type Settings } from './client.ts'
 import { copyRows } from './copy.ts'
 import { CsvWriter, csvExpression } from './csv.ts'
 import { explained, isConnectionLost, isLockTimeout, isRefusedValue } from './errors.ts'
-import { type JobLock, tableLock, takeLock } from './lock.ts'
+import { type JobLock, tableLock, takeSessionLock } from './lock.ts'
 import { paceBook } from './pace.ts'
+import { takeRowLock } from './row-lock.ts'
 import { selectFromPostgres, takeRole } from './select.ts'
 import { type Environment, type PostgresConfig, PostgresServer } from './server.ts'
 import { makeWorkDirectory } from './spool.ts'
@@ -57,39 +59,52 @@ export async function openPostgres(options: PostgresOptions): Promise<Warehouse>
   })
   const writer = new CsvWriter(engine, workDirectory)
   const settings = sessionSettings(options.source)
+  const names = schemaNames(options.schema)
   const locks = new Set<JobLock>()
 
   async function useOnce<T>(work: (session: Session) => Promise<T>, { signal, isGuarded }: UseOptions) {
-    await using held = await holdClient(server, settings, signal)
-    for (const lock of locks) await lock.ensureHeld()
-    try {
-      return await work(session({ held, writer, server, signal, queryRole: options.queryRole }))
-    } finally {
-      // A query may take advisory locks of the session, which outlive its transaction.
-      if (isGuarded) await held.client.query('select pg_advisory_unlock_all()').catch(() => {})
+    const onBegin = async (client: ClientBase) => {
+      for (const lock of locks) await lock.ensureHeld(client)
     }
+    await using held = await holdClient(server, {
+      settings,
+      signal,
+      isGuarded: isGuarded ?? false,
+      onBegin,
+    })
+    return await work(session({ held, writer, server, signal, queryRole: options.queryRole }))
+  }
+
+  async function use<T>(work: (session: Session) => Promise<T>, useOptions: UseOptions = {}): Promise<T> {
+    const { signal, isRepeatable } = useOptions
+    for (let attempt = 1; ; attempt += 1) {
+      try {
+        return await useOnce(work, useOptions)
+      } catch (caught) {
+        const error = firstOf(caught)
+        if (signal?.aborted) throw new InterruptedError(undefined, { cause: error })
+        const again = isRepeatable && attempt < attempts && isConnectionLost(error)
+        if (!again) throw explained(error, server.target)
+      }
+    }
+  }
+
+  async function takeLock(job: string): Promise<JobLock> {
+    await server.meet()
+    if (!server.isPooled) return takeSessionLock(server, options.schema, job)
+    // The row needs its table.
+    await use(migrate)
+    return takeRowLock(server, names.sync, job)
   }
 
   return {
     engine,
     dialect,
-    names: schemaNames(options.schema),
+    names,
     spoolDirectory,
-    async use(work, useOptions: UseOptions = {}) {
-      const { signal, isRepeatable } = useOptions
-      for (let attempt = 1; ; attempt += 1) {
-        try {
-          return await useOnce(work, useOptions)
-        } catch (caught) {
-          const error = firstOf(caught)
-          if (signal?.aborted) throw new InterruptedError(undefined, { cause: error })
-          const again = isRepeatable && attempt < attempts && isConnectionLost(error)
-          if (!again) throw explained(error, server.target)
-        }
-      }
-    },
+    use,
     async lock(job) {
-      const lock = await takeLock(server, options.schema, job)
+      const lock = await takeLock(job)
       locks.add(lock)
       return {
         async [Symbol.asyncDispose]() {
@@ -98,8 +113,13 @@ export async function openPostgres(options: PostgresOptions): Promise<Warehouse>
         },
       }
     },
-    paceBook: paceBook(server, schemaNames(options.schema).sync),
-    watch: (tables, onChange) => watchTables(server, schemaNames(options.schema).sync, tables, onChange),
+    paceBook: paceBook(server, names.sync),
+    async watch(tables, onChange) {
+      await server.meet()
+      // A pooler hears no NOTIFY for its clients.
+      if (server.isPooled) return { async [Symbol.asyncDispose]() {} }
+      return watchTables(server, names.sync, tables, onChange)
+    },
     async [Symbol.asyncDispose]() {
       await writer[Symbol.asyncDispose]()
       await engine[Symbol.asyncDispose]()
@@ -268,7 +288,7 @@ function session({ held, writer, server, signal, queryRole }: SessionContext): S
     },
     createStaging,
     admit: () => takeRole(held.client, queryRole),
-    select: (query) => selectFromPostgres(held.client, query, queryRole),
+    select: (query) => selectFromPostgres(held, query, queryRole),
     async forBulk(trx) {
       // Without statistics a table counts as nearly empty, and a nested loop over two of a hundred thousand rows as cheap.
       await sql.raw(`set local enable_nestloop = off`).execute(trx)

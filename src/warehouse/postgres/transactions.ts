@@ -1,0 +1,88 @@
+/**
+ * Transactions of one connection. Behind a pooler each of them may reach another backend, which keeps nothing of us from
+ * the one before: so each begins with the settings of the session, and no statement is sent outside of one.
+ */
+import type pg from 'pg'
+import { literal } from '../sql.ts'
+import type { HoldOptions } from './client.ts'
+import { type Backend, microseconds } from './server.ts'
+
+export class Transactions {
+  readonly #client: pg.PoolClient
+  readonly #options: HoldOptions
+  readonly #isPooled: boolean
+  #isOpen = false
+  #backend: Backend | undefined
+
+  constructor(client: pg.PoolClient, options: HoldOptions, isPooled: boolean) {
+    this.#client = client
+    this.#options = options
+    this.#isPooled = isPooled
+  }
+
+  /** Who works for us at this moment; behind a pooler nobody does outside of transactions. */
+  get backend(): Backend | undefined {
+    if (this.#isPooled) return this.#backend
+    const { processID: pid } = this.#client as { processID?: number }
+    return pid === undefined ? undefined : { pid }
+  }
+
+  /** Begins one by a statement that says how, e.g. `begin transaction read only`. */
+  async begin(statement: string): Promise<void> {
+    this.#isOpen = true
+    if (!this.#isPooled) {
+      await this.#client.query(statement)
+      return
+    }
+    const { settings, onBegin } = this.#options
+    const applied = Object.entries(settings).map(
+      ([name, value]) => `set_config(${literal(name)}, ${literal(value)}, true)`,
+    )
+    try {
+      // Several statements in one text: one round trip, and a result for each.
+      const results = (await this.#client.query(
+        `${statement}; select pg_backend_pid() as pid, ${microseconds('now()')} as since, ${applied.join(', ')}`,
+      )) as unknown as pg.QueryResult<{ pid: number; since: string }>[]
+      this.#backend = results[1]?.rows[0]
+      if (!/read only/.test(statement)) await onBegin(this.#client)
+    } catch (error) {
+      await this.end('rollback').catch(() => {})
+      throw error
+    }
+  }
+
+  /** Sends `commit` or `rollback`; advisory locks that a person's query took go with it. */
+  async end(statement: string): Promise<pg.QueryResult> {
+    this.#isOpen = false
+    this.#backend = undefined
+    if (!this.#options.isGuarded) return this.#client.query(statement)
+    await this.#client.query(`${statement}; select pg_advisory_unlock_all()`)
+    return ended
+  }
+
+  /**
+   * Runs a statement of the session, which may begin or end a transaction. What begins within one is part of it, and
+   * what ends without one has ended already: so Kysely's migrator runs within the transaction of its lock.
+   */
+  async run(query: pg.QueryConfig): Promise<pg.QueryResult> {
+    if (/^(begin|start transaction)\b/.test(query.text)) {
+      if (!this.#isOpen) await this.begin(query.text)
+      return begun
+    }
+    if (/^(commit|rollback)$/.test(query.text)) return this.#isOpen ? this.end(query.text) : ended
+    if (this.#isOpen || !this.#isPooled) return this.#client.query(query)
+    await this.begin('begin')
+    try {
+      const result = await this.#client.query(query)
+      await this.end('commit')
+      return result
+    } catch (error) {
+      await this.end('rollback').catch(() => {})
+      throw error
+    }
+  }
+}
+
+const nothing = { rowCount: 0, oid: 0, rows: [], fields: [] }
+const begun: pg.QueryResult = { command: 'BEGIN', ...nothing }
+const ended: pg.QueryResult = { command: 'ROLLBACK', ...nothing }
