@@ -18,7 +18,7 @@ import { clientsOf } from './iterable/clients.ts'
 import { systemClock } from './iterable/clock.ts'
 import { deliverMessages, type NotifyContext, recordHappening } from './notify/outbox.ts'
 import { version } from './package-files.ts'
-import { queryRows, type ResultRow } from './report/query.ts'
+import { type PrintedRows, printRows, queryRows, type ResultRow } from './report/query.ts'
 import { readState } from './report/read.ts'
 import {
   type RejectPage,
@@ -48,7 +48,7 @@ export type { Config, ConfigInput } from './config/schema.ts'
 export { ConfigError, InterruptedError, UserError } from './errors.ts'
 export type { AdhocExport, ExportRequest, ExportStatus } from './export/exporter.ts'
 export type { ExportEvent, ExportPlan, ExportReport } from './export/progress.ts'
-export type { ResultRow } from './report/query.ts'
+export type { PrintedRows, ResultRow } from './report/query.ts'
 export type { Reject, RejectPage, RejectQuery, RunDetail, RunSummary } from './report/runs.ts'
 export type { Status } from './report/status.ts'
 export type { StreamStatus } from './report/streams.ts'
@@ -98,6 +98,8 @@ export interface Elt extends AsyncDisposable, Exporter, Scheduler {
   status(): Promise<Status>
   /** Runs one statement that reads; the rows come as they are read. The warehouse is held until the last one. */
   query(sql: string, options?: { readonly signal?: AbortSignal }): AsyncIterable<ResultRow>
+  /** The same, each value as the database writes it: for showing. */
+  print(sql: string, options?: { readonly signal?: AbortSignal }): AsyncIterable<PrintedRows>
   /** A client of the connection that the sync uses. */
   client(): IterableClient
 }
@@ -183,6 +185,7 @@ export async function openParsed(
     rejects: (query = {}) => readRejects({ warehouse, config }, { limit: 50, ...query }),
     status: () => readStatus({ warehouse, config }),
     query: (sql, options) => queryRows(warehouse, sql, options),
+    print: (sql, options) => printRows(warehouse, sql, options),
     ...schedulerOf(work, { config, warehouse, env, clock }),
     [Symbol.asyncDispose]: () => warehouse[Symbol.asyncDispose](),
   }

@@ -82,11 +82,11 @@ async function askQuestions(demo: Demo): Promise<unknown> {
   return answers
 }
 
-/** Runs a query and shows its rows. */
+/** Runs a query and shows its rows, or gathers them for the JSON document. */
 async function showRows({ elt, terminal, signal }: Demo, query: string): Promise<readonly ResultRow[]> {
   const rows: ResultRow[] = []
-  for await (const row of elt.query(query, { signal })) rows.push(row)
-  if (!terminal.isJson) await writeRows(rows, 'table', terminal)
+  if (!terminal.isJson) await writeRows(elt.print(query, { signal }), 'table', terminal)
+  else for await (const row of elt.query(query, { signal })) rows.push(row)
   return rows
 }
 

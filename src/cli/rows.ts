@@ -1,10 +1,14 @@
-/** Rows of a query as table, CSV, JSON, lines of JSON or Markdown. */
-import type { ResultRow } from '../index.ts'
+/** Rows of a query as table, fields one a line, CSV, JSON, lines of JSON or Markdown. */
+import type { PrintedRows } from '../index.ts'
+import { jsonOf, type PrintedColumn } from '../warehouse/printed.ts'
 import type { Terminal } from './terminal.ts'
-import { counted, table } from './text.ts'
+import { counted, cut, table } from './text.ts'
 
-export const formats = ['table', 'csv', 'json', 'ndjson', 'md'] as const
+export const formats = ['table', 'expanded', 'csv', 'json', 'ndjson', 'md'] as const
 export type Format = (typeof formats)[number]
+
+type Columns = readonly PrintedColumn[]
+type Row = readonly (string | null)[]
 
 /** Rows that a table holds: its columns are as wide as their widest value, so it is made in one go. */
 const tableRows = 1000
@@ -13,42 +17,44 @@ const blockCharacters = 65_536
 
 /** Writes rows to stdout as they come; only a table waits for the last one. */
 export async function writeRows(
-  rows: AsyncIterable<ResultRow> | Iterable<ResultRow>,
+  portions: AsyncIterable<PrintedRows>,
   format: Format,
   terminal: Terminal,
 ): Promise<void> {
-  if (format === 'table') return writeTable(rows, terminal)
+  if (format === 'table') return writeTable(portions, terminal)
   const { head, row: text, end } = forms[format]
   let block = ''
   let index = 0
-  for await (const row of rows) {
-    if (index === 0) block += head(Object.keys(row))
-    block += text(row, index)
-    index += 1
-    if (block.length < blockCharacters) continue
-    await terminal.write(block)
-    block = ''
+  for await (const { columns, rows } of portions) {
+    if (index === 0) block += head(columns)
+    for (const row of rows) {
+      block += text(row, columns, index)
+      index += 1
+      if (block.length < blockCharacters) continue
+      await terminal.write(block)
+      block = ''
+    }
   }
   await terminal.write(block + end(index))
 }
 
-async function writeTable(
-  rows: AsyncIterable<ResultRow> | Iterable<ResultRow>,
-  terminal: Terminal,
-): Promise<void> {
-  const held: ResultRow[] = []
+async function writeTable(portions: AsyncIterable<PrintedRows>, terminal: Terminal): Promise<void> {
+  const held: Row[] = []
+  let columns: Columns = []
   let hasMore = false
-  for await (const row of rows) {
-    hasMore = held.length === tableRows
+  for await (const portion of portions) {
+    columns = portion.columns
+    hasMore = held.length + portion.rows.length > tableRows
+    held.push(...portion.rows.slice(0, tableRows - held.length))
     if (hasMore) break
-    held.push(row)
   }
   if (held.length === 0) return terminal.note('no rows')
-  const names = Object.keys(held[0] as ResultRow)
-  const isNumeric = (name: string) => held.every((row) => row[name] === null || typeof row[name] === 'number')
-  const align = names.map((name) => (isNumeric(name) ? 'r' : 'l')).join('')
-  const cells = held.map((row) => names.map((name) => cellText(row[name])))
-  await terminal.write(`${table(names, cells, align)}\n`)
+  const cells = held.map((row) => row.map(cellText))
+  const names = columns.map(({ name }) => cellText(name))
+  const widths = fittingWidths([names, ...cells], terminal.tableWidth)
+  const inWidth = (line: readonly string[]) => line.map((cell, index) => cut(cell, widths[index] as number))
+  const align = columns.map(({ kind }) => (kind === 'number' ? 'r' : 'l')).join('')
+  await terminal.write(`${table(inWidth(names), cells.map(inWidth), align)}\n`)
   terminal.note(
     hasMore
       ? `the first ${counted(tableRows, 'row')}; --format csv or ndjson gives all of them`
@@ -56,30 +62,61 @@ async function writeTable(
   )
 }
 
-/** A form in which rows are written one after another; without rows there is no head, for there are no names. */
+/** Blanks between two columns. */
+const gap = 2
+/** No column is made narrower than this: names and numbers would say nothing. */
+const leastWidth = 12
+
+/** How wide each column may be so that the lines fit: the widest ones give way first. */
+function fittingWidths(lines: readonly (readonly string[])[], total = Number.POSITIVE_INFINITY): number[] {
+  const widths = (lines[0] ?? []).map((_, index) =>
+    Math.max(...lines.map((line) => (line[index] as string).length)),
+  )
+  for (;;) {
+    const widest = Math.max(...widths)
+    const needed = widths.reduce((sum, width) => sum + width + gap, -gap)
+    if (needed <= total || widest <= leastWidth) return widths
+    widths[widths.indexOf(widest)] = Math.max(
+      leastWidth,
+      widest - Math.max(1, Math.floor((needed - total) / 4)),
+    )
+  }
+}
+
+/** A form in which rows are written one after another. */
 interface Form {
-  readonly head: (names: readonly string[]) => string
-  readonly row: (row: ResultRow, index: number) => string
+  readonly head: (columns: Columns) => string
+  readonly row: (row: Row, columns: Columns, index: number) => string
   readonly end: (rows: number) => string
 }
 
 const nothing = () => ''
 
 const forms: Readonly<Record<Exclude<Format, 'table'>, Form>> = {
+  expanded: {
+    head: nothing,
+    row(row, columns, index) {
+      const width = Math.max(...columns.map(({ name }) => name.length))
+      const lines = columns.map(({ name }, at) => `${name.padEnd(width)}  ${cellText(row[at] ?? null)}`)
+      return `${[`-- ${index + 1}`, ...lines].map((line) => line.trimEnd()).join('\n')}\n`
+    },
+    end: nothing,
+  },
   csv: {
-    head: (names) => `${names.map(csvField).join(',')}\r\n`,
-    row: (row) => `${Object.values(row).map(csvField).join(',')}\r\n`,
+    head: (columns) => `${columns.map(({ name }) => csvField(name)).join(',')}\r\n`,
+    row: (row) => `${row.map(csvField).join(',')}\r\n`,
     end: nothing,
   },
   json: {
     head: () => '[',
-    row: (row, index) => `${index === 0 ? '' : ','}\n  ${jsonText(row)}`,
-    end: (rows) => (rows === 0 ? '[]\n' : '\n]\n'),
+    row: (row, columns, index) => `${index === 0 ? '' : ','}\n  ${jsonText(row, columns)}`,
+    end: (rows) => (rows === 0 ? ']\n' : '\n]\n'),
   },
-  ndjson: { head: nothing, row: (row) => `${jsonText(row)}\n`, end: nothing },
+  ndjson: { head: nothing, row: (row, columns) => `${jsonText(row, columns)}\n`, end: nothing },
   md: {
-    head: (names) => `${markdownLine(names)}${markdownLine(names.map(() => '---'))}`,
-    row: (row) => markdownLine(Object.values(row).map(cellText)),
+    head: (columns) =>
+      `${markdownLine(columns.map(({ name }) => name))}${markdownLine(columns.map(() => '---'))}`,
+    row: (row) => markdownLine(row.map(cellText)),
     end: nothing,
   },
 }
@@ -88,30 +125,15 @@ const markdownLine = (cells: readonly string[]): string =>
   `| ${cells.map((cell) => cell.replaceAll('\\', '\\\\').replaceAll('|', '\\|').replace(/\r?\n/g, '<br>')).join(' | ')} |\n`
 
 /** RFC 4180; NULL is an empty field, empty text a quoted one. */
-function csvField(value: unknown): string {
-  if (value === null || value === undefined) return ''
-  const text = plainText(value)
+function csvField(text: string | null): string {
+  if (text === null) return ''
   return text === '' || /[",\r\n]|^\s|\s$/.test(text) ? `"${text.replaceAll('"', '""')}"` : text
 }
 
 /** A value within a table: one line, control characters made visible. */
-function cellText(value: unknown): string {
-  if (value === null || value === undefined) return ''
-  return plainText(value).replace(/\p{Cc}/gu, (character) => JSON.stringify(character).slice(1, -1))
+function cellText(text: string | null): string {
+  return text === null ? '' : text.replace(/\p{Cc}/gu, (character) => JSON.stringify(character).slice(1, -1))
 }
 
-function plainText(value: unknown): string {
-  if (value instanceof Date) return dateText(value)
-  if (value instanceof Uint8Array) return `\\x${Buffer.from(value).toString('hex')}`
-  return typeof value === 'object' ? jsonText(value) : String(value)
-}
-
-const jsonText = (value: unknown): string => JSON.stringify(value, jsonMember)
-
-function jsonMember(_: string, value: unknown): unknown {
-  if (typeof value === 'bigint') return value.toString()
-  return value instanceof Uint8Array ? `\\x${Buffer.from(value).toString('hex')}` : value
-}
-
-/** A time that is no time of the calendar (infinity) is written as it is. */
-const dateText = (at: Date): string => (Number.isNaN(at.getTime()) ? String(at) : at.toISOString())
+const jsonText = (row: Row, columns: Columns): string =>
+  `{${columns.map(({ name, kind }, index) => `${JSON.stringify(name)}:${jsonOf(row[index] ?? null, kind)}`).join(',')}}`

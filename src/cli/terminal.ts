@@ -43,6 +43,12 @@ export class Terminal {
     return this.#streams.stderr.columns ?? 80
   }
 
+  /** How many characters a line of stdout holds; undefined where it is no terminal, and lines may be of any length. */
+  get tableWidth(): number | undefined {
+    const { stdout } = this.#streams
+    return stdout.isTTY ? stdout.columns : undefined
+  }
+
   /** From now on these are never shown. */
   hide(secrets: readonly string[]): void {
     this.#secrets.push(...secrets)

@@ -1,25 +1,42 @@
 /** Read-only queries: one statement that selects, in a transaction that cannot write. */
 import { TransformStream } from 'node:stream/web'
-import { sql } from 'kysely'
 import { ConfigError, InterruptedError, messageOf, UserError } from '../errors.ts'
 import type { Engine } from '../warehouse/engine.ts'
+import { isExact, type Printed, type PrintedKind } from '../warehouse/printed.ts'
 import type { Session, Warehouse } from '../warehouse/session.ts'
 import { literal } from '../warehouse/sql.ts'
 
-/** A row of a result: names and values as JavaScript has them (whole numbers beyond 2^53 are text). */
+/** A row of a result: names and values as JavaScript has them (numbers that no double holds, and dates, are text). */
 export type ResultRow = Readonly<Record<string, unknown>>
 
+/** Rows as the database writes their values, under the columns that each portion has alike. */
+export interface PrintedRows extends Pick<Printed, 'columns'> {
+  readonly rows: readonly (readonly (string | null)[])[]
+}
+
+/** Runs one SELECT-like statement, as `printRows` does; its rows as objects. */
+export async function* queryRows(...query: Parameters<typeof printRows>): AsyncGenerator<ResultRow> {
+  for await (const { columns, rows } of printRows(...query)) {
+    for (const row of rows) {
+      yield Object.fromEntries(
+        columns.map(({ name, kind }, index) => [name, javascriptValue(row[index] as string | null, kind)]),
+      )
+    }
+  }
+}
+
 /**
- * Runs one SELECT-like statement; its rows come as they are read, and the warehouse is held until the last.
+ * Runs one SELECT-like statement; its rows come in portions as they are read (one without rows, where there are none),
+ * and the warehouse is held until the last.
  * @throws ConfigError for anything but one statement that selects; UserError with what the database says.
  */
-export async function* queryRows(
+export async function* printRows(
   warehouse: Warehouse,
   text: string,
   { signal }: { readonly signal?: AbortSignal | undefined } = {},
-): AsyncGenerator<ResultRow> {
+): AsyncGenerator<PrintedRows> {
   await refuseAllButOneSelect(warehouse.engine, text)
-  const { readable, writable } = new TransformStream<readonly ResultRow[], readonly ResultRow[]>()
+  const { readable, writable } = new TransformStream<PrintedRows, PrintedRows>()
   const writer = writable.getWriter()
   const reading = warehouse
     .use((session) => readInto(session, text, (rows) => writer.write(rows)), { signal, isGuarded: true })
@@ -30,31 +47,25 @@ export async function* queryRows(
     // The error reaches the reader of the rows; one who left early wants to hear of nothing.
     .catch(() => {})
   try {
-    for await (const rows of readable) yield* rows
+    yield* readable
   } finally {
     await reading
   }
 }
 
-const batchRows = 1000
-
 async function readInto(
-  { db, admit }: Session,
+  session: Session,
   text: string,
-  write: (rows: readonly ResultRow[]) => Promise<void>,
+  write: (rows: PrintedRows) => Promise<void>,
 ): Promise<void> {
-  await db.connection().execute(async (connection) => {
-    await sql.raw('begin transaction read only').execute(connection)
-    try {
-      await admit(withoutExplain(text))
-      const query = sql.raw<ResultRow>(text).compile(connection)
-      for await (const { rows } of connection.getExecutor().stream(query, batchRows)) {
-        await write(rows.map(plainRow))
-      }
-    } finally {
-      await sql.raw('rollback').execute(connection)
-    }
-  })
+  await using printed = await session.print(text, withoutExplain(text))
+  const { columns } = printed
+  let isEmpty = true
+  for await (const rows of printed.rows) {
+    isEmpty = false
+    await write({ columns, rows })
+  }
+  if (isEmpty) await write({ columns, rows: [] })
 }
 
 /**
@@ -112,12 +123,20 @@ function explained(error: unknown): unknown {
   return new UserError('query_failed', `the query failed: ${messageOf(error)}`, { cause: error })
 }
 
-const plainRow = (row: ResultRow): ResultRow =>
-  Object.fromEntries(Object.entries(row).map(([name, value]) => [name, plain(value)]))
-
-/** Whole numbers are numbers as long as they are exact. */
-function plain(value: unknown): unknown {
-  if (typeof value === 'bigint') return Number.isSafeInteger(Number(value)) ? Number(value) : value.toString()
-  if (Array.isArray(value)) return value.map(plain)
-  return value
+function javascriptValue(text: string | null, kind: PrintedKind): unknown {
+  if (text === null) return null
+  switch (kind) {
+    case 'number':
+      return /\d/.test(text) && !isExact(text) ? text : Number(text)
+    case 'boolean':
+      return text === 'true'
+    case 'json':
+      return JSON.parse(text)
+    case 'time': {
+      const at = new Date(text)
+      return Number.isNaN(at.getTime()) ? text : at
+    }
+    case 'text':
+      return text
+  }
 }

@@ -5,6 +5,7 @@ import type { StateDatabase } from '../state/tables.ts'
 import type { Engine } from './engine.ts'
 import type { Parsed } from './load/parse.ts'
 import type { NameRules } from './names.ts'
+import type { Printed } from './printed.ts'
 import type { Selection } from './select.ts'
 import type { TableColumn } from './shape.ts'
 
@@ -91,10 +92,11 @@ export interface Session {
   /** Counts what was just filled, where the warehouse plans by statistics. */
   analyze(trx: Transaction<StateDatabase>, table: string): Promise<void>
   /**
-   * Makes the transaction that was just begun one for a statement that a person wrote.
-   * @throws ConfigError for a statement whose text shows that it does more than read the warehouse.
+   * The same for a statement whose rows are shown: also `explain`, `describe` and the like. `judged` is the part of it
+   * that is run, without `explain`.
+   * @throws what the database says; ConfigError for a statement whose text shows that it does more than read.
    */
-  admit(query: string): Promise<void>
+  print(statement: string, judged: string): Promise<Printed>
   /** Gives one of our own tables an index where the warehouse keeps them (DuckDB scans faster than it updates one). */
   ensureIndex(table: keyof StateDatabase, columns: readonly string[]): Promise<void>
 }

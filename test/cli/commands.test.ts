@@ -162,7 +162,32 @@ describe('the commands, on one warehouse', () => {
     )
   })
 
+  test('sql reads its query from a file, or from standard input, and cuts nothing that no terminal reads', async () => {
+    const wide = 'x'.repeat(300)
+    await writeFile(join(folder.path, 'wide.sql'), `select '${wide}' as w, 1 as n`)
+    const file = join(folder.path, 'wide.sql')
+    expect((await cli('sql', '--file', file)).stdout).toBe(`w${' '.repeat(299)}  n\n${wide}  1\n`)
+    expect((await cli('sql', '--file', file, '--expanded')).stdout).toBe(`-- 1\nw  ${wide}\nn  1\n`)
+    const typed = await run(['sql', '-'], { cwd: folder.path, input: 'select 1.10 as price' })
+    expect(typed.stdout).toBe('price\n 1.10\n')
+    expect((await cliJson('sql', "select 1.10 as price, json '[1]' as list")).stdout).toBe(
+      '[\n  {"price":1.10,"list":[1]}\n]\n',
+    )
+  })
+
+  test('on a terminal the widest columns give way, until a line fits', async () => {
+    const query = `select '${'x'.repeat(300)}' as wide, '${'y'.repeat(40)}' as narrower, 12345 as n`
+    const { stdout } = await run(['sql', query], { cwd: folder.path, columns: 80 })
+    const lines = stdout.trimEnd().split('\n')
+    expect(lines).toHaveLength(2)
+    for (const line of lines) expect(line.length).toBeLessThanOrEqual(80)
+    expect(lines[1]).toMatch(/^x+… {2}y+…? {2}12345$/)
+  })
+
   test.each([
+    ['sql without a query', ['sql'], 2, 'a query is expected'],
+    ['a query that stands twice', ['sql', 'select 1', '--file', 'q.sql'], 2, 'choose one'],
+    ['a query of a file that is not there', ['sql', '--file', 'nowhere.sql'], 2, 'nowhere.sql'],
     ['a command that is none', ['snyc'], 2, 'unknown command'],
     ['no command', [], 2, 'a command is expected'],
     ['a stream that is none', ['sync', 'email_opens'], 2, 'email_open'],

@@ -20,6 +20,10 @@ export interface RunOptions {
   readonly env?: Record<string, string>
   /** What is typed at each question, in a process whose input is a terminal. */
   readonly answers?: readonly string[]
+  /** What stands on standard input. */
+  readonly input?: string
+  /** The width of a terminal that stdout is. */
+  readonly columns?: number
   /** File descriptors in place of pipes. */
   readonly stdout?: number
   readonly stderr?: number
@@ -56,10 +60,15 @@ export function printed(stream: NodeJS.ReadableStream | null, what: RegExp): Pro
 const textOf = (stream: Readable | null) => (stream ? text(stream) : '')
 
 /** Runs the program in this process, with the configuration of `cwd` unless another is named. */
-export async function run(args: readonly string[], { cwd, env = {}, answers }: RunOptions): Promise<Ended> {
+export async function run(
+  args: readonly string[],
+  { cwd, env = {}, answers, input, columns }: RunOptions,
+): Promise<Ended> {
   const stdin = Object.assign(new PassThrough(), { isTTY: answers !== undefined })
   const typed = [...(answers ?? [])]
+  if (input !== undefined) stdin.end(input)
   const stdout = collector()
+  if (columns !== undefined) Object.assign(stdout.stream, { isTTY: true, columns })
   const stderr = collector((text) => {
     if (text.endsWith(']: ')) stdin.write(`${typed.shift()}\n`)
   })

@@ -79,7 +79,7 @@ function explained(error: unknown): unknown {
     : error
 }
 
-async function rollBack(connection: DuckDBConnection): Promise<void> {
+export async function rollBack(connection: DuckDBConnection): Promise<void> {
   try {
     await connection.run('rollback')
   } catch (error) {
@@ -212,7 +212,7 @@ function dateMs(days: number): number {
 }
 
 /** 0.1 for the single-precision value that JavaScript shows as 0.10000000149011612. */
-function shortestSingle(value: number): number {
+export function shortestSingle(value: number): number {
   for (let digits = 6; digits < 9; digits += 1) {
     const short = Number(value.toPrecision(digits))
     if (Math.fround(short) === value) return short

@@ -8,7 +8,7 @@ import { firstOf, InterruptedError } from '../../errors.ts'
 import type { StateDatabase } from '../../state/tables.ts'
 import { Engine } from '../engine.ts'
 import { type Chunk, hasLongLines } from '../load/chunk.ts'
-import { type Dialect, type Session, schemaNames, type Warehouse } from '../session.ts'
+import { type Dialect, type SchemaNames, type Session, schemaNames, type Warehouse } from '../session.ts'
 import { quoted } from '../sql.ts'
 import { alterations } from '../tables.ts'
 import { holdFile } from './attach.ts'
@@ -17,6 +17,7 @@ import { Connections, holdWarehouse } from './hold.ts'
 import { openHome } from './home.ts'
 import { Interrupter } from './interrupter.ts'
 import { duckdbDialect } from './kysely.ts'
+import { printFromDuckdb } from './print.ts'
 import { selectFromDuckdb } from './select.ts'
 import { upsertIntoDuckdb } from './upsert.ts'
 
@@ -122,9 +123,12 @@ function statements(chunks: readonly Chunk[]): readonly (readonly Chunk[])[] {
   return groups
 }
 
-interface SessionParts extends Pick<Session, 'names' | 'admit'> {
+interface SessionParts {
   readonly connection: DuckDBConnection
+  readonly names: SchemaNames
   readonly interrupter: Interrupter
+  /** Refuses a statement of a person whose functions do more than read the warehouse. */
+  readonly admit: (statement: string) => Promise<void>
 }
 
 function session({ connection, names, interrupter, admit }: SessionParts): Session {
@@ -166,25 +170,35 @@ function session({ connection, names, interrupter, admit }: SessionParts): Sessi
       await sql.raw(`create or replace temp table staging (${list})`).execute(trx)
       return 'temp.staging'
     },
-    admit,
-    async select(query) {
-      const end = interrupter.begin()
-      try {
-        const selection = await selectFromDuckdb(connection, query, admit)
-        return {
-          ...selection,
-          async [Symbol.asyncDispose]() {
-            end()
-            await selection[Symbol.asyncDispose]()
-          },
-        }
-      } catch (error) {
-        end()
-        throw error
-      }
-    },
+    select: (query) => whileHeard(interrupter, () => selectFromDuckdb(connection, query, admit)),
+    print: (statement, judged) =>
+      whileHeard(interrupter, async () => {
+        await admit(judged)
+        return printFromDuckdb(connection, statement)
+      }),
     async forBulk() {},
     async analyze() {},
     async ensureIndex() {},
+  }
+}
+
+/** A result that ends when the user asks to stop, until it is disposed. */
+async function whileHeard<Result extends AsyncDisposable>(
+  interrupter: Interrupter,
+  begin: () => Promise<Result>,
+): Promise<Result> {
+  const end = interrupter.begin()
+  try {
+    const result = await begin()
+    return {
+      ...result,
+      async [Symbol.asyncDispose]() {
+        end()
+        await result[Symbol.asyncDispose]()
+      },
+    }
+  } catch (error) {
+    end()
+    throw error
   }
 }

@@ -182,7 +182,7 @@ const readInstant = pg.types.getTypeParser(pg.types.builtins.TIMESTAMPTZ, 'text'
   text: string,
 ) => Date | number
 // text[]: the elements as texts, for any type of element.
-const readArray = pg.types.getTypeParser(1009 as never, 'text') as (text: string) => unknown[]
+export const readArray = pg.types.getTypeParser(1009 as never, 'text') as (text: string) => unknown[]
 
 function readerOf(type: ValueType): (text: string) => unknown {
   switch (type.kind) {
@@ -212,7 +212,7 @@ function readerOf(type: ValueType): (text: string) => unknown {
 const withZone = (text: string): string => (/infinity/.test(text) ? text : text.replace(/( BC)?$/, '+00$1'))
 
 /** Values as the server writes them. */
-const asText: pg.CustomTypesConfig = { getTypeParser: () => (text: unknown) => text as string }
+export const asText: pg.CustomTypesConfig = { getTypeParser: () => (text: unknown) => text as string }
 
 function explained(error: unknown): unknown {
   if (error instanceof ConfigError) return error

@@ -17,8 +17,9 @@ import { CsvWriter, csvExpression } from './csv.ts'
 import { explained, isConnectionLost, isLockTimeout, isRefusedValue } from './errors.ts'
 import { type JobLock, tableLock, takeSessionLock } from './lock.ts'
 import { paceBook } from './pace.ts'
+import { printFromPostgres } from './print.ts'
 import { takeRowLock } from './row-lock.ts'
-import { selectFromPostgres, takeRole } from './select.ts'
+import { selectFromPostgres } from './select.ts'
 import { type Environment, type PostgresConfig, PostgresServer } from './server.ts'
 import { makeWorkDirectory } from './spool.ts'
 import { indexed, isColumn, upsertIntoPostgres } from './upsert.ts'
@@ -287,7 +288,7 @@ function session({ held, writer, server, signal, queryRole }: SessionContext): S
       await sql.raw(tableLock(table)).execute(trx)
     },
     createStaging,
-    admit: () => takeRole(held.client, queryRole),
+    print: (statement) => printFromPostgres(held, statement, queryRole),
     select: (query) => selectFromPostgres(held, query, queryRole),
     async forBulk(trx) {
       // Without statistics a table counts as nearly empty, and a nested loop over two of a hundred thousand rows as cheap.
