@@ -112,6 +112,8 @@ export interface OpenOptions {
   readonly env?: Readonly<Record<string, string | undefined>>
   readonly clock?: typeof systemClock
   readonly logger?: ClientContext['logger']
+  /** Hears once, in words, when another program holds the warehouse and must be waited for. */
+  readonly onWait?: ((message: string) => void) | undefined
 }
 
 /**
@@ -122,15 +124,15 @@ export interface OpenOptions {
 export async function open(input: ConfigInput, options: OpenOptions = {}): Promise<Elt> {
   const { env = {}, clock = systemClock, baseDirectory = '.' } = options
   const config = parseConfig(input, { baseDirectory, env })
-  return openParsed(config, { env, clock, logger: options.logger })
+  return openParsed(config, { env, clock, logger: options.logger, onWait: options.onWait })
 }
 
 /** Opens a configuration that has been parsed already. */
 export async function openParsed(
   config: Config,
-  { env = {}, clock = systemClock, logger }: Omit<OpenOptions, 'baseDirectory'> = {},
+  { env = {}, clock = systemClock, logger, onWait }: Omit<OpenOptions, 'baseDirectory'> = {},
 ): Promise<Elt> {
-  const warehouse = await openWarehouse(config, env)
+  const warehouse = await openWarehouse(config, { env, onWait })
   const connection = () => connectionOf(config, config.sync.connection, 'sync.connection')
   const clientContext = { clock, proxyEnv: env, logger, version: version() }
   const clientFor = clientsOf(clientContext, warehouse.paceBook)
@@ -274,9 +276,9 @@ async function runJob(
 
 async function openWarehouse(
   { warehouse, schema, spool_directory, exports }: Config,
-  environment: OpenOptions['env'],
+  { env: environment, onWait }: Pick<OpenOptions, 'env' | 'onWait'>,
 ): Promise<Warehouse> {
-  const shared = { schema, spoolDirectory: spool_directory }
+  const shared = { schema, spoolDirectory: spool_directory, onWait }
   if (isDuckdb(warehouse)) {
     const allowsExternalAccess = exports.allow_external_access
     if ('instance' in warehouse)

@@ -89,7 +89,8 @@ function createContext(runtime: Runtime, options: GlobalOptions): Context {
       // file included.
       process.umask(0o077)
       const logger = await createLogger(terminal, options.logLevel)
-      return openParsed(config, { env: completeEnv, logger, ...openOptions })
+      const onWait = (message: string) => terminal.note(message)
+      return openParsed(config, { env: completeEnv, logger, onWait, ...openOptions })
     },
   }
 }

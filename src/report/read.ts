@@ -28,7 +28,7 @@ export async function readState<T>(
       const tables = await existingTables(session)
       return tables.has(`${session.names.sync}.runs`) ? read(session, tables) : undefined
     },
-    { isRepeatable: true, ...options },
+    { isRepeatable: true, isReading: true, ...options },
   )
 }
 

@@ -107,19 +107,27 @@ export async function readRejects(source: ReportSource, query: RejectQuery): Pro
     const { total } = await selected
       .select(({ fn }) => fn.countAll<number>().as('total'))
       .executeTakeFirstOrThrow()
-    if (total === 0 && query.source !== undefined) await refuseUnknownSource(session, query.source)
+    if (total === 0 && query.source !== undefined) {
+      refuseUnknownSource(query.source, await knownSources(session))
+    }
     const rows = await selected.selectAll().orderBy('rejected_at', 'desc').limit(query.limit).execute()
     return { rejects: rows.map(rejectOf), total }
   })
-  return page ?? { rejects: [], total: 0 }
+  if (page) return page
+  if (query.source?.startsWith('stream:')) refuseUnknownSource(query.source, streamSources)
+  return { rejects: [], total: 0 }
+}
+
+const streamSources: readonly string[] = catalogue('email').map(({ name }) => `stream:${name}`)
+
+async function knownSources({ db }: Session): Promise<readonly string[]> {
+  const exports = await db.selectFrom('exports').select('name').execute()
+  const met = await db.selectFrom('rejected_rows').select('source').distinct().execute()
+  return [...streamSources, ...exports.map(({ name }) => `export:${name}`), ...met.map((row) => row.source)]
 }
 
 /** Nothing is rejected of a name that nobody knows: that is a slip of the hand. @throws ConfigError */
-async function refuseUnknownSource({ db }: Session, source: string): Promise<void> {
-  const streams = catalogue('email').map(({ name }) => `stream:${name}`)
-  const exports = await db.selectFrom('exports').select('name').execute()
-  const met = await db.selectFrom('rejected_rows').select('source').distinct().execute()
-  const known = [...streams, ...exports.map(({ name }) => `export:${name}`), ...met.map((row) => row.source)]
+function refuseUnknownSource(source: string, known: readonly string[]): void {
   if (known.includes(source)) return
   const [kind = '', name = ''] = source.split(/:(.*)/s)
   const names = known.filter((one) => one.startsWith(`${kind}:`)).map((one) => one.slice(kind.length + 1))

@@ -45,6 +45,8 @@ class StreamWork {
   #rowsWritten = 0
   #rowsRejected = 0
   #done = 0
+  /** Parts that were taken from the queue, but for those that went back to it in halves or were left out. */
+  #begun = 0
   #callsRecorded = 0
 
   constructor(context: SyncContext, start: StreamStart) {
@@ -110,6 +112,7 @@ class StreamWork {
   #begin(): { result: Promise<{ part: Part; download: Download | undefined }> } | undefined {
     const part = this.#queue.shift()
     if (!part) return undefined
+    this.#begun += 1
     const result = this.#read(part)
     result.catch(() => {})
     return { result }
@@ -124,12 +127,14 @@ class StreamWork {
       if (context.signal.aborted) throw error
       const parts = isUndelivered(error) ? this.#halvesOf(part) : undefined
       if (parts) {
+        this.#begun -= 1
         this.#queue.unshift(...parts)
         this.#say(`${part.label} does not arrive whole (${messageOf(error)}); reading it in halves`)
         return { part, download: undefined }
       }
       if (part.list && isUnreadable(error)) {
         await rejectList(context, stream, part.list, error)
+        this.#begun -= 1
         this.#rowsRejected += 1
         this.#say(`list ${part.list.id} cannot be read and keeps its rows: ${messageOf(error)}`)
         return { part, download: undefined }
@@ -172,13 +177,13 @@ class StreamWork {
   }
 
   #readOnce(part: Part, isSecondRead: boolean): Promise<Download> {
-    this.#progress(part, 'downloading', 0, 0)
+    this.#progress(part, 'downloading', 0)
     return download(
       {
         stream: this.#start.stream,
         spoolDirectory: this.#context.warehouse.spoolDirectory,
         isSecondRead,
-        onBytes: (bytes) => this.#progress(part, 'downloading', bytes, 0),
+        onBytes: (bytes) => this.#progress(part, 'downloading', bytes),
       },
       (sink) => part.read(this.#client, sink),
     )
@@ -186,7 +191,7 @@ class StreamWork {
 
   /** Commits a part; an answer that turns out bad, or brings fewer rows than are held, is asked for once more. */
   async #commit(part: Part, download: Download): Promise<void> {
-    this.#progress(part, 'loading', download.bytes, 0)
+    this.#progress(part, 'loading', download.bytes)
     try {
       this.#account(part, await this.#commitOnce(part, download))
     } catch (error) {
@@ -207,6 +212,7 @@ class StreamWork {
       const halves = this.#halvesOf(part)
       if (!halves) throw error
       this.#say(`${part.label} does not arrive whole (${messageOf(error)}); reading it in halves`)
+      this.#begun += halves.length - 1
       // In order, before anything later: the bookmark follows what is committed.
       for (const half of halves) await this.#readAgain(half)
     }
@@ -259,19 +265,19 @@ class StreamWork {
     if (part.bookmark) this.#bookmark = part.bookmark
     this.#done += 1
     for (const note of committed.notes) this.#notes.add(note)
-    this.#progress(part, 'loading', 0, committed.rowsWritten)
+    this.#progress(part, 'loading', 0)
   }
 
-  #progress(part: Part, phase: 'downloading' | 'loading', bytes: number, rows: number): void {
+  #progress(part: Part, phase: 'downloading' | 'loading', bytes: number): void {
     this.#context.emit({
       type: 'progress',
       stream: this.#start.stream.name,
       phase,
       label: part.label,
       bytes,
-      rows: this.#rowsWritten + rows,
+      rows: this.#rowsWritten,
       done: this.#done,
-      total: this.#done + this.#queue.length + 1,
+      total: this.#begun + this.#queue.length,
     })
   }
 

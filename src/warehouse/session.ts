@@ -168,6 +168,8 @@ export interface UseOptions {
   readonly signal?: AbortSignal | undefined
   /** The work may be begun anew when the connection to the server breaks: nothing of it counts before its transaction ends. */
   readonly isRepeatable?: boolean | undefined
+  /** The session only reads: others may read at the same time, and who may not write can use it. */
+  readonly isReading?: boolean | undefined
   /** The session is for a statement that a person wrote: it can read the warehouse, and nothing else. */
   readonly isGuarded?: boolean | undefined
   /** Hears once when the warehouse is held by another program and must be waited for. */

@@ -28,6 +28,7 @@ eachWarehouse('an empty warehouse reports that nothing was synced', async ({ con
   expect({ runs, rejects }).toEqual({ runs: [], rejects: [] })
   expect(await elt.runs()).toEqual([])
   expect(await elt.rejects()).toEqual({ rejects: [], total: 0 })
+  await expect(elt.rejects({ source: 'stream:emial_open' })).rejects.toThrow('did you mean "email_open"?')
   await expect(elt.run('x')).rejects.toThrow('nothing has run')
   if (config.type === 'duckdb') expect(existsSync(config.path)).toBe(false)
 })

@@ -20,6 +20,8 @@ export interface RunOptions {
   readonly env?: Record<string, string>
   /** What is typed at each question, in a process whose input is a terminal. */
   readonly answers?: readonly string[]
+  /** Hears what is written to stderr. */
+  readonly onNote?: (text: string) => void
   /** What stands on standard input. */
   readonly input?: string
   /** The width of a terminal that stdout is. */
@@ -62,7 +64,7 @@ const textOf = (stream: Readable | null) => (stream ? text(stream) : '')
 /** Runs the program in this process, with the configuration of `cwd` unless another is named. */
 export async function run(
   args: readonly string[],
-  { cwd, env = {}, answers, input, columns }: RunOptions,
+  { cwd, env = {}, answers, input, columns, onNote }: RunOptions,
 ): Promise<Ended> {
   const stdin = Object.assign(new PassThrough(), { isTTY: answers !== undefined })
   const typed = [...(answers ?? [])]
@@ -70,6 +72,7 @@ export async function run(
   const stdout = collector()
   if (columns !== undefined) Object.assign(stdout.stream, { isTTY: true, columns })
   const stderr = collector((text) => {
+    onNote?.(text)
     if (text.endsWith(']: ')) stdin.write(`${typed.shift()}\n`)
   })
   const { ended } = runProgram({

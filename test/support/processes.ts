@@ -81,14 +81,26 @@ export async function startSync(job: SyncJob): Promise<SyncProcess> {
   }
 }
 
-/** Opens a DuckDB file in another program, writes a row into it, and holds it until disposed. */
-export async function holdFile(path: string): Promise<AsyncDisposable> {
-  const child = startProgram('test/support/hold-file.ts', [path], { stdio: 'pipe' })
+/** Another program that holds a DuckDB file until disposed. */
+export interface Holder extends AsyncDisposable {
+  readonly pid: number | undefined
+  /** Ends it as a power cut would. */
+  kill(): Promise<void>
+}
+
+/** Opens a DuckDB file in another program, and writes a row into it unless it only reads. */
+export async function holdFile(path: string, mode: 'read' | 'write' = 'write'): Promise<Holder> {
+  const child = startProgram('test/support/hold-file.ts', [path, mode], { stdio: 'pipe' })
   const said = new Promise<string>((resolve) => child.stdout?.once('data', (text) => resolve(String(text))))
   const closed = once(child, 'close')
   const answer = await Promise.race([said, closed.then(() => 'it ended')])
   if (!answer.startsWith('holding')) throw new Error(`the file could not be held: ${answer}`)
   return {
+    pid: child.pid,
+    async kill() {
+      child.kill('SIGKILL')
+      await closed
+    },
     async [Symbol.asyncDispose]() {
       child.stdin?.end()
       await closed

@@ -20,6 +20,34 @@ import {
 } from '../support/sync.ts'
 import { eachWarehouse } from '../support/warehouse.ts'
 
+eachWarehouse(
+  'progress ends with the rows and parts that the report tells, also after halves',
+  async (warehouse) => {
+    await using sandbox = await startProject()
+    // Each window breaks off until it has been halved once.
+    sandbox.faults.next({ fault: { status: 500, body: {} }, times: 4, query: { dataTypeName: 'emailSend' } })
+    const last = new Map<string, Extract<SyncEvent, { type: 'progress' }>>()
+    const onProgress = (event: SyncEvent) => {
+      if (event.type !== 'progress') return
+      const before = last.get(event.stream)
+      expect(event.rows, event.label).toBeGreaterThanOrEqual(before?.rows ?? 0)
+      expect(event.done).toBeLessThanOrEqual(event.total)
+      last.set(event.stream, event)
+    }
+    const sync = { streams: ['email_send', 'email_open', 'list_users', 'users'] }
+    const report = await syncOnce(sandbox, warehouse, {
+      sync,
+      connection: { max_retries: 0 },
+      request: { onProgress },
+    })
+    expect(outcome(report)).toEqual({ state: 'succeeded', wrong: [] })
+    expect(of(report, 'email_send').notes.join()).toContain('in halves')
+    for (const { stream, rows_written, windows } of report.streams) {
+      expect(last.get(stream), stream).toMatchObject({ rows: rows_written, done: windows, total: windows })
+    }
+  },
+)
+
 describe('a stream that fails', () => {
   for (const [status, code] of [
     [400, 'BadParams'],

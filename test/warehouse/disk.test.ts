@@ -91,6 +91,25 @@ test('a file system that is read-only is called so', async () => {
   }
 })
 
+test('a file on a read-only disk can be read, and says so when it is to be written', async () => {
+  await using disk = await smallDisk(40)
+  if (!disk) return
+  await using sandbox = await startProject()
+  const path = join(disk.path, 'w.duckdb')
+  expect(await syncTo(sandbox, path)).toMatchObject({ state: 'succeeded' })
+  disk.change('ro')
+  {
+    await using elt = await open(configFor(sandbox, { config: { type: 'duckdb', path } }))
+    const read = (await elt.streams()).filter(({ rows }) => rows !== null)
+    expect(read.map(({ stream }) => stream)).toEqual(streams.toSorted())
+    expect(await elt.runs()).toHaveLength(1)
+    for await (const row of elt.query('select count(*) > 0 as any from iterable.email_send')) {
+      expect(row).toEqual({ any: true })
+    }
+  }
+  await expect(syncTo(sandbox, path)).rejects.toMatchObject({ code: 'warehouse_not_writable' })
+})
+
 test('a path in which nothing can be made is refused at once', async () => {
   await using sandbox = await startProject()
   for (const path of ['/proc/x/y/w.duckdb', '/dev/null/w.duckdb']) {

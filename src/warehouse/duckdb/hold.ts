@@ -1,4 +1,5 @@
 /** The warehouse file for the time of a session: attached, and let go with all that was committed in it. */
+import { existsSync } from 'node:fs'
 import type { DuckDBConnection, DuckDBInstance } from '@duckdb/node-api'
 import type { Engine } from '../engine.ts'
 import type { UseOptions } from '../session.ts'
@@ -39,11 +40,17 @@ export async function holdWarehouse(
   source: string | DuckDBInstance,
   engine: Engine,
   connections: Connections,
-  { signal, onWait }: UseOptions,
+  { signal, onWait, isReading }: UseOptions,
 ): Promise<AsyncDisposable & { readonly connection: DuckDBConnection }> {
   const connection = await connections.take(source)
   try {
-    if (typeof source === 'string') await attachFile(connection, source, { signal, onWait })
+    if (typeof source === 'string') {
+      await attachFile(connection, source, {
+        signal,
+        onWait,
+        isReadOnly: isReading === true && existsSync(source),
+      })
+    }
   } catch (error) {
     connections.giveBack(connection, source)
     throw error

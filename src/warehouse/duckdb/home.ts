@@ -4,8 +4,8 @@
  * itself, and a file attached twice in one process is destroyed (measured).
  */
 import { createHash } from 'node:crypto'
-import { realpathSync } from 'node:fs'
-import { chmod } from 'node:fs/promises'
+import { existsSync, realpathSync } from 'node:fs'
+import { access, chmod, constants } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { basename, dirname, join, resolve } from 'node:path'
 import type { DuckDBInstance } from '@duckdb/node-api'
@@ -49,10 +49,10 @@ export async function openHome(
   const shared = sharedHomes.get(source) ?? { turns: new Turns(), number: ++homes, users: 0 }
   shared.users += 1
   sharedHomes.set(source, shared)
-  const workDirectory =
-    typeof source === 'string'
-      ? `${source}.work`
-      : join(tmpdir(), `iterable-elt-${process.pid}-${shared.number}.work`)
+  const isBeside = typeof source === 'string' && !(await isForReaders(source))
+  const workDirectory = isBeside
+    ? `${source}.work`
+    : join(tmpdir(), `iterable-elt-${process.pid}-${shared.number}.work`)
   // Two warehouses may be given one folder: their downloads must not meet.
   const spoolParent = spoolDirectory ? join(spoolDirectory, nameOf(workDirectory)) : workDirectory
   const [temp, spool] = [ownName('tmp-'), ownName('spool-')]
@@ -68,7 +68,7 @@ export async function openHome(
       shared.users -= 1
       if (shared.users > 0) return
       sharedHomes.delete(source)
-      if (typeof source !== 'string') await removeSpool(workDirectory)
+      if (!isBeside) await removeSpool(workDirectory)
     },
   }
   await makeDirectory(workDirectory)
@@ -79,6 +79,15 @@ export async function openHome(
   await removeLeftovers(workDirectory, 'tmp-')
   await removeLeftovers(spoolParent, 'spool-')
   return home
+}
+
+/** True for a file in a folder that we may not write to: it can be read, and needs no locks of ours for that. */
+async function isForReaders(path: string): Promise<boolean> {
+  if (!existsSync(path)) return false
+  return access(dirname(path), constants.W_OK).then(
+    () => false,
+    () => true,
+  )
 }
 
 /** One name for one file, through whatever links it is reached and whether or not it is there yet. */

@@ -31,6 +31,8 @@ export interface DuckdbOptions {
   readonly spoolDirectory?: string | undefined
   /** Queries of people may read files and addresses. */
   readonly allowsExternalAccess?: boolean | undefined
+  /** Hears of waits that whoever waits does not ask to hear of. */
+  readonly onWait?: ((message: string) => void) | undefined
 }
 
 /** Opens a DuckDB warehouse. The file itself is touched only by `use`. */
@@ -57,8 +59,9 @@ export async function openDuckdb(options: DuckdbOptions): Promise<Warehouse> {
     dialect,
     names,
     spoolDirectory,
-    use: (work, useOptions = {}) =>
-      turns
+    use: (work, given = {}) => {
+      const useOptions = { ...given, onWait: given.onWait ?? options.onWait }
+      return turns
         .take(async () => {
           const isNew = typeof source === 'string' && !existsSync(source)
           await using held =
@@ -75,7 +78,8 @@ export async function openDuckdb(options: DuckdbOptions): Promise<Warehouse> {
           const error = firstOf(caught)
           if (useOptions.signal?.aborted) throw new InterruptedError(undefined, { cause: error })
           throw error
-        }),
+        })
+    },
     lock: (job) => holdFile(engine.instance, join(workDirectory, `${job}.lock`), job),
     watch: async () => ({ async [Symbol.asyncDispose]() {} }),
     async [Symbol.asyncDispose]() {
