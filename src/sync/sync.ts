@@ -108,6 +108,7 @@ async function begin(
   const onWait = (message: string) => emit({ type: 'notice', stream: undefined, message })
   const prepare = async (session: Session) => {
     await migrate(session)
+    for (const message of await session.modernize()) onWait(message)
     return session.db.transaction().execute(async (trx) => {
       await failAbandonedRuns(trx, { job: 'sync', runId, now })
       const details = { reach: reach.kind, streams: streams.map(({ name }) => name) }

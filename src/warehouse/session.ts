@@ -31,6 +31,8 @@ export interface Dialect extends NameRules {
   readonly typeName: Readonly<Record<ColumnType, string>>
   /** True where U+0000 cannot be stored. */
   readonly refusesNul: boolean
+  /** True for a number of JSON, by its digits, that a json column cannot hold; undefined where it holds all. */
+  readonly refusesNumber?: (digits: string) => boolean
   /** What a value of a primary key may take of its index; undefined where keys may be of any length. */
   readonly keyBytes?: number
   /** What the values of a row may take of its page; undefined where rows may be of any size. */
@@ -68,6 +70,8 @@ export interface Session {
   ): Promise<number>
   /** Inserts the parsed rows so that the last one of each key is the only one of its key in the table. */
   upsert(trx: Transaction<StateDatabase>, table: string, upsert: Upsert): Promise<Upserted>
+  /** Brings stream tables that an older version made to what this one would make. Returns what people should know. */
+  modernize(): Promise<readonly string[]>
   /** Gives an entity table its primary key, where the warehouse keeps one. */
   createKey(trx: Transaction<StateDatabase>, table: string, stream: Stream): Promise<void>
   /** Changes a table in place. Views upon it are left as they were. */

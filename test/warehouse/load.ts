@@ -189,11 +189,19 @@ export function exact(json: string): unknown {
   return JSON.parse(marked)
 }
 
-/** `1.0`, `1` and `1e0` are one number; so are -0 and 0. */
-export function exactNumber(text: string): string {
-  if (/^-?\d+$/.test(text)) return numberMark + BigInt(text)
-  const number = Number(text)
-  return numberMark + (Number.isSafeInteger(number) ? BigInt(number) : number)
+/** `1.0`, `1` and `1e0` are one number; so are -0 and 0, and 1e400 and all of its digits. */
+export const exactNumber = (text: string): string => numberMark + numberOf(text)
+
+/** The number itself, whatever its spelling: whole ones with all digits, others as digits and a power of ten. */
+export function numberOf(text: string): string {
+  const found = /^(-?)(\d+)(?:\.(\d*))?(?:[eE]([-+]?\d+))?$/.exec(text)
+  if (!found) return `no number: ${text}`
+  const [, sign = '', before = '', after = '', power = '0'] = found
+  const all = (before + after).replace(/^0+/, '')
+  const kept = all.replace(/0+$/, '')
+  if (kept === '') return '0'
+  const exponent = Number(power) - after.length + all.length - kept.length
+  return exponent < 0 ? `${sign}${kept}e${exponent}` : `${sign}${kept}${'0'.repeat(exponent)}`
 }
 
 export const numberMark = '#number:'

@@ -4,7 +4,17 @@ import { expect, test } from 'vitest'
 import { isExact } from '../../src/warehouse/load/numbers.ts'
 import { LineScanner } from '../../src/warehouse/load/scan.ts'
 import { eachWarehouse, type TestWarehouse } from '../support/warehouse.ts'
-import { columnsOf, event, line, loadBytes, rejectsOf, startLoading, succeeded } from './load.ts'
+import {
+  columnsOf,
+  event,
+  exact,
+  line,
+  loadBytes,
+  numberOf,
+  rejectsOf,
+  startLoading,
+  succeeded,
+} from './load.ts'
 
 const digits = (max: number) => fc.stringMatching(new RegExp(`^[0-9]{1,${max}}$`))
 const whole = digits(25).map((text) => text.replace(/^0+(?=.)/, ''))
@@ -30,16 +40,6 @@ const edges = [
   ...['0.10000000000000001', '123456789012345678901.5', '123456789012345678901234567890', '1e16', '1e15'],
   ...['9223372036854775807', '9223372036854775808', '-9223372036854775809', '2.2250738585072011e-308'],
 ]
-
-/** The number itself, whatever its spelling: its digits without zeros at the ends, and their power of ten. */
-function numberOf(text: string): string {
-  const found = /^(-?)(\d+)(?:\.(\d*))?(?:[eE]([-+]?\d+))?$/.exec(text)
-  if (!found) return `no number: ${text}`
-  const [, sign = '', before = '', after = '', power = '0'] = found
-  const all = (before + after).replace(/^0+/, '')
-  const kept = all.replace(/0+$/, '')
-  return kept === '' ? '0' : `${sign}${kept}e${Number(power) - after.length + all.length - kept.length}`
-}
 
 /** Columns as text, those of json as they are stored. */
 async function texts(warehouse: TestWarehouse, table: string, names: readonly string[]): Promise<string[][]> {
@@ -78,12 +78,12 @@ eachWarehouse(
       const value = numberOf(json)
       expect([json, numberOf(mixed?.[index] ?? '')]).toEqual([json, value])
       const inner = nested?.[index]
-      expect([json, numberOf(pick(inner, /"a":\[([^,]*),/))]).toEqual([json, value])
+      expect([json, numberOf(pick(inner, /"a":\s*\[([^,]*),/))]).toEqual([json, value])
       expect([json, numberOf(pick(inner, /"b":\s*([^ }]*)/))]).toEqual([json, value])
-      expect(pick(inner, /"text":"([^"]*)"/)).toBe(json)
+      expect(pick(inner, /"text":\s*"([^"]*)"/)).toBe(json)
       if (index % 2 === 1) expect([json, numberOf(text?.[index] ?? '')]).toEqual([json, value])
       if (index % 2 === 1) expect([json, numberOf(sometimes?.[index] ?? '')]).toEqual([json, value])
-      expect([json, numberOf(pick(data?.[index], /"price":([^}]*)/))]).toEqual([json, value])
+      expect([json, numberOf(pick(data?.[index], /"price":\s*([^}]*)/))]).toEqual([json, value])
       expect([json, numberOf(pick(extra?.[index], /"":\s*([^,}]*)/))]).toEqual([json, value])
     })
   },
@@ -105,7 +105,7 @@ eachWarehouse('a column stays a number as long as each of its numbers is exact',
   const [price, numbers, nested] = await texts(warehouse, 'email_open', ['price', 'whole', 'nested'])
   expect(price?.at(-1)).toBe('12345678901234567.89')
   expect(numbers?.at(-1)).toBe('9007199254740993.0')
-  expect(nested?.at(-1)).toBe('{"x":1e400}')
+  expect(exact(nested?.at(-1) ?? '')).toEqual(exact('{"x":1e400}'))
 })
 
 eachWarehouse('the special column of users keeps the digits as well', async (warehouse) => {
@@ -117,11 +117,11 @@ eachWarehouse('the special column of users keeps the digits as well', async (war
   })
   succeeded(await loadBytes(warehouse, 'users', Buffer.from(`${user}\n`)))
   const type = warehouse.kind === 'duckdb' ? 'varchar' : 'text'
-  expect(
-    await warehouse.query(
-      `select offers::${type} as o, "_offers.intro APR"::${type} as i from iterable.users`,
-    ),
-  ).toEqual([{ o: '{"Intro APR":12345678901234567.89,"other":1.5}', i: '12345678901234567.89' }])
+  const [found] = await warehouse.query(
+    `select offers::${type} as o, "_offers.intro APR"::${type} as i from iterable.users`,
+  )
+  expect(exact(String(found?.o))).toEqual(exact('{"Intro APR":12345678901234567.89,"other":1.5}'))
+  expect(found?.i).toBe('12345678901234567.89')
 })
 
 test('a number is exact where a double prints the same number', () => {

@@ -41,7 +41,8 @@ async function leftBehind(url: string): Promise<unknown[]> {
     }),
   )
   const ask = `select current_setting('extra_float_digits') as digits, current_setting('DateStyle') as style,
-    (select count(*)::int from pg_locks where locktype = 'advisory') as locks, pg_backend_pid() as pid`
+    (select count(*)::int from pg_locks where locktype = 'advisory'
+      and database = (select oid from pg_database where datname = current_database())) as locks, pg_backend_pid() as pid`
   const rows = []
   for (const client of clients) rows.push((await client.query(ask)).rows[0])
   for (const client of clients) await client.end()

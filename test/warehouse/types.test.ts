@@ -234,7 +234,7 @@ eachWarehouse('transactionalData is stored decoded, what is no JSON as a JSON st
   const expected = Object.entries(transactional).map(([id, [, stored]]) => [id, stored])
   expect(found).toEqual([...expected, ['98 null', null], ['99 absent', null]])
   expect(rows.slice(-2).map((row) => row.has('transactionalData'))).toEqual([false, false])
-  const type = warehouse.kind === 'duckdb' ? 'json_type' : 'json_typeof'
+  const type = warehouse.kind === 'duckdb' ? 'json_type' : 'jsonb_typeof'
   expect(
     await warehouse.query(
       `select lower(${type}("transactionalData")) as t from iterable.email_send where "messageId" = '01 object'`,

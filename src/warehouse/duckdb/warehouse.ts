@@ -161,6 +161,7 @@ function session({ connection, names, interrupter, admit }: SessionParts): Sessi
       return Number(result.numAffectedRows ?? 0n)
     },
     upsert: (trx, table, upsert) => upsertIntoDuckdb(append, trx, table, upsert),
+    modernize: async () => [],
     async createKey() {},
     async alterTable(trx, table, change) {
       for (const alteration of alterations(change, dialect)) {

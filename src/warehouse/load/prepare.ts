@@ -110,6 +110,10 @@ async function cleanChunks(dialect: Dialect, options: PrepareOptions): Promise<C
       replaceNul: dialect.refusesNul,
       isOurs: false,
       verbatim: undefined,
+      refusesNumber: options.careful ? dialect.refusesNumber : undefined,
+      embedded: new Set(
+        fieldColumns(options.shape).flatMap(({ source, embedded }) => (embedded ? [source] : [])),
+      ),
       page:
         options.careful && dialect.rowBytes !== undefined
           ? { bytes: dialect.rowBytes, kept: new Set(Object.keys(options.stream.columns)) }

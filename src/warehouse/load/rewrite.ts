@@ -34,6 +34,10 @@ export interface RewriteRules {
   readonly lifted?: { readonly parent: string; readonly member: string; readonly key: string } | undefined
   /** Fields that a row has no room for go to `_extra`. */
   readonly page?: Page | undefined
+  /** Numbers, by their digits, that the warehouse cannot hold, also inside of JSON: they become texts. */
+  readonly refusesNumber?: ((digits: string) => boolean) | undefined
+  /** Fields whose texts are read as JSON. */
+  readonly embedded?: ReadonlySet<string> | undefined
 }
 
 export interface Rewritten {
@@ -96,12 +100,13 @@ function faultOf(
 /** One line under the keys that the reader asks for; what has no key of its own goes into `_extra`. */
 function rewriteLine(
   line: string,
-  { readKey, replaceNul, isOurs, verbatim, lifted, page }: RewriteRules,
+  { readKey, replaceNul, isOurs, verbatim, lifted, page, refusesNumber, embedded }: RewriteRules,
 ): { json: string; hadNul: boolean } {
   const members = new Map<string, string>()
   const extra = new Map<string, string>()
   let hadNul = false
-  for (const { key, value } of membersOf(line)) {
+  for (const { key, value: given } of membersOf(line)) {
+    const value = refusesNumber ? withTexts(given, refusesNumber, embedded?.has(key) ?? false) : given
     if (isOurs && key === extraKey) {
       for (const member of membersOf(value)) extra.set(freeName(extra, member.key), member.value)
       continue
@@ -147,6 +152,47 @@ function exactText(json: string, isJson: boolean): string {
   }
   if (!/^[-\d].*[.eE]/.test(json) || isExact(json)) return json
   return JSON.stringify(isJson ? verbatimMark + json : json)
+}
+
+/** A value with texts in place of the numbers that are refused, also inside of a text that is read as JSON. */
+function withTexts(json: string, refuses: (digits: string) => boolean, isEmbedded: boolean): string {
+  if (json.startsWith('"') && isEmbedded) {
+    const inside = JSON.parse(json) as string
+    const fitting = isJson(inside) ? withTexts(inside, refuses, false) : inside
+    return fitting === inside ? json : JSON.stringify(fitting)
+  }
+  let text = ''
+  let copied = 0
+  for (let at = 0; at < json.length; ) {
+    const character = json[at] as string
+    if (character === '"') {
+      at = endOfString(json, at)
+      continue
+    }
+    const end = /[-\d]/.test(character) ? endOfNumber(json, at) : at + 1
+    const digits = json.slice(at, end)
+    if (end > at + 1 && refuses(digits)) {
+      text += `${json.slice(copied, at)}"${digits}"`
+      copied = end
+    }
+    at = end
+  }
+  return copied === 0 ? json : text + json.slice(copied)
+}
+
+function isJson(text: string): boolean {
+  try {
+    JSON.parse(text)
+    return true
+  } catch {
+    return false
+  }
+}
+
+function endOfNumber(text: string, from: number): number {
+  let at = from + 1
+  while (at < text.length && /[-+.\deE]/.test(text[at] as string)) at += 1
+  return at
 }
 
 /** `field`, or `field#1`, `field#2` … where it is taken. */

@@ -15,6 +15,7 @@ import { type HeldClient, holdClient, type Settings } from './client.ts'
 import { copyRows } from './copy.ts'
 import { CsvWriter, csvExpression } from './csv.ts'
 import { explained, isConnectionLost, isLockTimeout, isRefusedValue } from './errors.ts'
+import { convertJson, isBeyondNumeric } from './jsonb.ts'
 import { type JobLock, tableLock, takeSessionLock } from './lock.ts'
 import { paceBook } from './pace.ts'
 import { printFromPostgres } from './print.ts'
@@ -137,11 +138,12 @@ const dialect: Dialect = {
     double: 'double precision',
     timestamptz: 'timestamptz',
     text: 'text',
-    // json, not jsonb: it keeps the text as it came (digits, order, members of the same name) as DuckDB does, and loads
-    // a tenth faster. All of `->`, `->>` and json_each work on it; an index wants (column::jsonb).
-    json: 'json',
+    // jsonb, not json: without an operator for equality `select distinct`, `group by` and `union` would fail upon every
+    // view. Digits stay; of members of one name within one object the last stays.
+    json: 'jsonb',
   },
   refusesNul: true,
+  refusesNumber: isBeyondNumeric,
   altersFirst: true,
   addsConstraints: true,
   // 1,600 is Postgres's own limit. A row in which nearly all of a thousand are filled may not fit its page of 8,160
@@ -153,7 +155,7 @@ const dialect: Dialect = {
   maxBytes: 63,
   hiddenColumns: ['ctid', 'xmin', 'xmax', 'cmin', 'cmax', 'tableoid'],
   widen(column, from, to) {
-    if (to === 'json') return `to_json(${column})`
+    if (to === 'json') return `to_jsonb(${column})`
     // A whole number that had become a double is written as it came: 1500000000000000, not 1.5e+15.
     if (to === 'text' && from === 'double') {
       return `case when ${column} = trunc(${column}) and abs(${column}) <= 9007199254740992 then ${column}::bigint::text else ${column}::text end`
@@ -230,6 +232,19 @@ function session({ held, writer, server, signal, queryRole }: SessionContext): S
     )
     return copy(table, names, selects, onRows)
   }
+  const alter: Session['alter'] = async (work) => {
+    for (let waitedMs = 0; ; waitedMs += alterWaitMs + alterPauseMs) {
+      try {
+        return await db.transaction().execute(async (trx) => {
+          await sql.raw(`set local lock_timeout = ${alterWaitMs}`).execute(trx)
+          return await work(trx)
+        })
+      } catch (error) {
+        if (!isLockTimeout(error) || waitedMs >= alterPatienceMs) throw error
+      }
+      await delay(alterPauseMs, undefined, signal && { signal })
+    }
+  }
   const createStaging: Session['createStaging'] = async (trx, columns) => {
     const list = columns.map(({ name, type }) => `${quoted(name)} ${dialect.typeName[type]}`).join(', ')
     await sql.raw('drop table if exists pg_temp.staging').execute(trx)
@@ -245,6 +260,7 @@ function session({ held, writer, server, signal, queryRole }: SessionContext): S
     appendQuery: (_trx, table, columns, select) => copy(table, columns, [select]),
     upsert: (trx, table, upsert) =>
       refusing(() => upsertIntoPostgres({ append, createStaging }, trx, table, upsert)),
+    modernize: () => convertJson(db, { names, alter }),
     async createKey(trx, table, stream) {
       if (stream.replication === 'append') {
         // Windows are deleted by time. Events come nearly in order of time, so this index of a few pages finds them.
@@ -271,19 +287,7 @@ function session({ held, writer, server, signal, queryRole }: SessionContext): S
       if (widened.length === 0) await alter()
       else await withoutViews(trx, table, widened, alter)
     },
-    async alter(work) {
-      for (let waitedMs = 0; ; waitedMs += alterWaitMs + alterPauseMs) {
-        try {
-          return await db.transaction().execute(async (trx) => {
-            await sql.raw(`set local lock_timeout = ${alterWaitMs}`).execute(trx)
-            return await work(trx)
-          })
-        } catch (error) {
-          if (!isLockTimeout(error) || waitedMs >= alterPatienceMs) throw error
-        }
-        await delay(alterPauseMs, undefined, signal && { signal })
-      }
-    },
+    alter,
     async reserve(trx, table) {
       await sql.raw(tableLock(table)).execute(trx)
     },
