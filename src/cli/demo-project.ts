@@ -122,6 +122,7 @@ function configText({ warehouse }: DemoPlace, { url, keys }: Sandbox, startDate:
     connections: { iterable: { api_key: keys.server, base_url: url, rate_limits: 'off' } },
     sync: {
       start_date: startDate.toISOString().slice(0, 10),
+      complete_dimensions: true,
       streams: ['core', 'push', 'purchase', 'custom_event'],
     },
   }

@@ -43,6 +43,8 @@ export function configFile(answers: Answers): string {
     "connection": "iterable",
     // Where the first sync of an incremental stream begins; later changes touch nothing that was replicated.
     "start_date": ${text(answers.startDate)},
+    // Campaigns and templates from before that day are kept, too: events of today may belong to them.
+    "complete_dimensions": true,
     // Days of events asked for in one request.
     "window_in_days": 30,
     // "core" are the sixteen of every project; add the channels that yours uses ("push", "sms", "in_app" …), or take

@@ -182,6 +182,12 @@ const sync = z.strictObject({
     .describe(
       'Re-read this much before the bookmark, for events that came late; or, by stream, e.g. {"default": "1d", "purchase": "7d"}.',
     ),
+  complete_dimensions: z
+    .boolean()
+    .default(false)
+    .describe(
+      'Keep campaigns and templates from before start_date too, so that every event finds its campaign; they are read anyway.',
+    ),
   settle: duration.prefault('5m').describe('The last window ends this long before now: exports lag.'),
   streams: z
     .array(z.string().min(1))

@@ -46,6 +46,14 @@ export interface BookmarksTable {
   updated_at: Instant
 }
 
+export interface LackingStreamsTable {
+  stream: string
+  /** When Iterable last refused its type. */
+  asked_at: Instant
+  /** What it said. */
+  answer: string
+}
+
 export interface ColumnsTable {
   /** Name of the table. */
   stream: string
@@ -294,6 +302,7 @@ export interface NotificationsTable {
 export interface StateDatabase {
   runs: RunsTable
   bookmarks: BookmarksTable
+  lacking_streams: LackingStreamsTable
   columns: ColumnsTable
   rejected_rows: RejectedRowsTable
   exports: ExportsTable

@@ -30,4 +30,6 @@ export interface StreamStart {
   readonly stream: Stream
   readonly shape: Shape
   readonly bookmark: Date | undefined
+  /** When Iterable last said that the project lacks it. */
+  readonly lackingSince: Date | undefined
 }

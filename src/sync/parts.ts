@@ -2,6 +2,7 @@
 import type { Stream } from '../catalog/index.ts'
 import type { Scope } from '../warehouse/load/commit.ts'
 import type { LineSink } from './download.ts'
+import { ExportType } from './export-type.ts'
 import { type List, readDocuments, readExport, readMembers, readMetadata } from './readers.ts'
 import type { CountingClient } from './source.ts'
 import { halves, type Window } from './windows.ts'
@@ -17,6 +18,8 @@ export interface Part {
   readonly bookmarkAt?: BookmarkAt | undefined
   /** Asked for by time: a read that fails is tried again in halves. */
   readonly window?: Window | undefined
+  /** The type that it is a window of. */
+  readonly type?: ExportType | undefined
   /** A list: a read that fails is reported, and the list keeps its rows. */
   readonly list?: List | undefined
   /** Tries of a transfer that breaks off. */
@@ -31,7 +34,11 @@ export type BookmarkAt = (end: Date) => Date | undefined
 export function windowPart(
   stream: Stream & { readonly read: { readonly kind: 'export' } },
   window: Window,
-  { bookmarkAt, isHalf = false }: { readonly bookmarkAt: BookmarkAt; readonly isHalf?: boolean },
+  {
+    type,
+    bookmarkAt,
+    isHalf = false,
+  }: { readonly type: ExportType; readonly bookmarkAt: BookmarkAt; readonly isHalf?: boolean },
 ): Part {
   // A half that may be halved again is asked for once: the server's patience was tried with the whole already.
   const isHurried = isHalf && halves(window) !== undefined
@@ -41,8 +48,9 @@ export function windowPart(
     bookmark: bookmarkAt(window.to),
     bookmarkAt,
     window,
+    type,
     attempts: isHurried ? 2 : 4,
-    read: (client, sink) => readExport(client, stream.read.dataType, window, sink, { isHurried }),
+    read: (client, sink) => readExport(client, type, window, sink, { isHurried }),
   }
 }
 
@@ -52,7 +60,8 @@ export function halvesOf(
   part: Part,
 ): [Part, Part] | undefined {
   const both = part.window && halves(part.window)
-  const options = { bookmarkAt: part.bookmarkAt ?? (() => undefined), isHalf: true }
+  const type = part.type ?? new ExportType(stream.read)
+  const options = { type, bookmarkAt: part.bookmarkAt ?? (() => undefined), isHalf: true }
   return both && [windowPart(stream, both[0], options), windowPart(stream, both[1], options)]
 }
 

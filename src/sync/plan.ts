@@ -1,5 +1,6 @@
 /** What a sync is going to read, before anything is read. */
 import { isIncremental, type Stream } from '../catalog/index.ts'
+import { ExportType } from './export-type.ts'
 import { type BookmarkAt, documentPart, listPart, metadataPart, type Part, windowPart } from './parts.ts'
 import { type List, readLists } from './readers.ts'
 import type { CountingClient } from './source.ts'
@@ -14,6 +15,8 @@ export type Reach =
 export interface PlanOptions extends SyncTimes {
   readonly windowInDays: number
   readonly reach: Reach
+  /** Records of dimensions (campaigns, templates) that are older than the first bookmark are kept, too. */
+  readonly completeDimensions: boolean
 }
 
 type StreamOf<Kind extends Stream['read']['kind']> = Stream & { readonly read: { readonly kind: Kind } }
@@ -32,12 +35,14 @@ function windowsOf(bookmark: Date | undefined, options: PlanOptions): Window[] {
 export function partsOf(stream: Stream, bookmark: Date | undefined, options: PlanOptions): Part[] {
   if (isKind(stream, 'export')) {
     const bookmarkAt = bookmarksOf(bookmark, options.reach)
-    return windowsOf(bookmark, options).map((window) => windowPart(stream, window, { bookmarkAt }))
+    const type = new ExportType(stream.read)
+    return windowsOf(bookmark, options).map((window) => windowPart(stream, window, { type, bookmarkAt }))
   }
   if (isKind(stream, 'documents')) {
     if (!isIncremental(stream)) return [documentPart(stream, {})]
     const { from: since, to } = stretchToRead(options.reach.kind === 'full' ? undefined : bookmark, options)
-    return to > since ? [documentPart(stream, { since, bookmark: to })] : []
+    if (to <= since) return []
+    return [documentPart(stream, { since: options.completeDimensions ? undefined : since, bookmark: to })]
   }
   return isKind(stream, 'metadata') ? [metadataPart] : []
 }

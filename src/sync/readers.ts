@@ -7,6 +7,7 @@ import { splitEnvelope } from '../iterable/lines.ts'
 import { memberLines } from '../iterable/members.ts'
 import { membersOf } from '../warehouse/load/rewrite.ts'
 import type { LineSink } from './download.ts'
+import type { ExportType } from './export-type.ts'
 import type { CountingClient } from './source.ts'
 import { requestTime, type Window } from './windows.ts'
 
@@ -20,13 +21,14 @@ const batchRecords = 50
  */
 export async function readExport(
   client: CountingClient,
-  dataType: string,
+  type: ExportType,
   { from, to }: Window,
   sink: LineSink,
   { isHurried }: { readonly isHurried: boolean },
 ): Promise<void> {
-  const query = { dataTypeName: dataType, startDateTime: requestTime(from), endDateTime: requestTime(to) }
-  const ask = (retry: boolean) => client.request('export', { query, retry })
+  const times = { startDateTime: requestTime(from), endDateTime: requestTime(to) }
+  const ask = (retry: boolean) =>
+    type.ask((dataTypeName) => client.request('export', { query: { dataTypeName, ...times }, retry }))
   const { body } = await ask(!isHurried).catch((error: unknown) => {
     if (!isHurried || !isRetryable(error) || isUndelivered(error)) throw error
     return ask(true)

@@ -13,7 +13,7 @@ import type { StreamReport } from './progress.ts'
 import { isBrokenTransfer, isUndelivered, type List } from './readers.ts'
 import { type CountingClient, countingClient } from './source.ts'
 
-/** Syncs one stream; a failure is part of the report, never thrown. */
+/** Syncs one stream; a failure is part of the report, never thrown. The caller tells that it has ended. */
 export async function syncStream(
   context: SyncContext,
   start: StreamStart,
@@ -26,9 +26,7 @@ export async function syncStream(
   } catch (caught) {
     error = context.signal.aborted ? new InterruptedError() : explainedFault(caught)
   }
-  const report = work.report(error)
-  context.emit({ type: 'finished', report })
-  return report
+  return work.report(error)
 }
 
 type ExportStream = Parameters<typeof halvesOf>[0]

@@ -8,12 +8,14 @@ import type { IterableClient } from '../iterable/client.ts'
 import type { Clock } from '../iterable/clock.ts'
 import { fieldsForm } from '../iterable/forms.ts'
 import { readBookmarks } from '../state/bookmarks.ts'
+import { readLackingStreams } from '../state/lacking-streams.ts'
 import { beginRun, endRun, failAbandonedRuns } from '../state/runs.ts'
 import { removeSpool } from '../warehouse/load/spool.ts'
 import { migrate } from '../warehouse/migrations.ts'
 import type { Session, Warehouse } from '../warehouse/session.ts'
 import { ensureTable } from '../warehouse/tables.ts'
 import type { StreamStart, SyncContext } from './context.ts'
+import { isKnownToLack, judgeLacking, mayLack, unaskedReport } from './lacking.ts'
 import { forgetVanishedLists, readMemberCounts } from './lists.ts'
 import { listParts, type PlanOptions, partsOf, type Reach } from './plan.ts'
 import type { StreamReport, SyncEvent, SyncReport } from './progress.ts'
@@ -73,7 +75,7 @@ export async function sync(input: SyncInput): Promise<SyncReport> {
         return work()
       }),
   }
-  const reports = await Promise.all(starts.map((start) => syncOne(context, input, start)))
+  const reports = await syncAll(context, input, starts)
   await removeSpool(warehouse.spoolDirectory)
   // Within the lock: who comes next finds this run ended.
   return await finish(input, reports)
@@ -114,10 +116,12 @@ async function begin(
       const details = { reach: reach.kind, streams: streams.map(({ name }) => name) }
       await beginRun(trx, { runId, job: 'sync', kind: 'sync', trigger, now, details })
       const bookmarks = await readBookmarks(trx)
+      const lacking = await readLackingStreams(trx)
       const starts: StreamStart[] = []
       for (const stream of streams) {
         const shape = await ensureTable(trx, session, stream, now)
-        starts.push({ stream, shape, bookmark: bookmarks.get(stream.name) })
+        const { name } = stream
+        starts.push({ stream, shape, bookmark: bookmarks.get(name), lackingSince: lacking.get(name) })
       }
       const hasLists = streams.some(({ read }) => read.kind === 'members')
       const memberCounts = hasLists ? await readMemberCounts({ ...session, db: trx }) : new Map()
@@ -155,6 +159,24 @@ async function declaredTypes(
   }
 }
 
+/** Syncs all of them; what may be lacking in the project is judged, and told, when the others have ended. */
+async function syncAll(
+  context: SyncContext,
+  input: SyncInput,
+  starts: readonly StreamStart[],
+): Promise<readonly StreamReport[]> {
+  const isAsked = (start: StreamStart) =>
+    input.reach.kind !== 'incremental' ||
+    input.streams?.includes(start.stream.name) === true ||
+    !isKnownToLack(start, context.now)
+  const one = async (start: StreamStart) => {
+    const report = isAsked(start) ? await syncOne(context, input, start) : unaskedReport(start.stream)
+    if (!mayLack(start.stream, report)) context.emit({ type: 'finished', report })
+    return { start, report }
+  }
+  return judgeLacking(context, await Promise.all(starts.map(one)))
+}
+
 async function syncOne(context: SyncContext, input: SyncInput, start: StreamStart): Promise<StreamReport> {
   const { stream, bookmark } = start
   if (stream.read.kind !== 'members') {
@@ -181,6 +203,7 @@ export function planOptions(
     windowInDays: config.window_in_days,
     lookbackMs: lookbackOf(config.lookback, name),
     settleMs: config.settle,
+    completeDimensions: config.complete_dimensions,
     now,
     reach,
   }

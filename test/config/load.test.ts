@@ -40,6 +40,7 @@ describe('a configuration file', () => {
         connection: 'iterable',
         start_date: new Date('2020-01-01T00:00:00Z'),
         window_in_days: 30,
+        complete_dimensions: false,
         lookback: 24 * 3_600_000,
         settle: 5 * 60_000,
         streams: ['core'],
