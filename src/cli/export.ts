@@ -169,8 +169,10 @@ function sayPlan(terminal: Terminal, plan: ExportPlan): void {
     const rows = plan.rejects.map(({ code, reason, rows }) => [code, oneLine(reason, 90), count(rows)])
     terminal.say(`\n${table(['rejected', 'reason', 'rows'], rows, 'llr')}`)
   }
+  for (const { column, field } of fields.mapped) terminal.say(`${column} → ${field}`)
   if (fields.created.length > 0)
     terminal.say(`\nIterable would create the fields: ${fields.created.join(', ')}`)
+  if (!fields.known) terminal.say("the project's fields could not be read: nothing is known of new ones")
   for (const { field, declared, sent } of fields.conflicts) {
     terminal.say(`${field} is ${declared} in Iterable, the query sends ${sent}`)
   }
