@@ -67,8 +67,8 @@ const nothing = () => ''
 
 const forms: Readonly<Record<Exclude<Format, 'table'>, Form>> = {
   csv: {
-    head: (names) => `${names.map(csvField).join(',')}\r\n`,
-    row: (row) => `${Object.values(row).map(csvField).join(',')}\r\n`,
+    head: csvLine,
+    row: (row) => csvLine(Object.values(row)),
     end: nothing,
   },
   json: {
@@ -86,6 +86,11 @@ const forms: Readonly<Record<Exclude<Format, 'table'>, Form>> = {
 
 const markdownLine = (cells: readonly string[]): string =>
   `| ${cells.map((cell) => cell.replaceAll('\\', '\\\\').replaceAll('|', '\\|').replace(/\r?\n/g, '<br>')).join(' | ')} |\n`
+
+/** A line of a CSV file. */
+export function csvLine(values: readonly unknown[]): string {
+  return `${values.map(csvField).join(',')}\r\n`
+}
 
 /** RFC 4180; NULL is an empty field, empty text a quoted one. */
 function csvField(value: unknown): string {

@@ -43,6 +43,11 @@ export class Terminal {
     return this.#streams.stderr.columns ?? 80
   }
 
+  /** Of stdout; a file or a pipe has room for everything. */
+  get width(): number {
+    return this.#streams.stdout.columns ?? Number.POSITIVE_INFINITY
+  }
+
   /** From now on these are never shown. */
   hide(secrets: readonly string[]): void {
     this.#secrets.push(...secrets)

@@ -7,7 +7,7 @@ import type { Clock } from '../iterable/clock.ts'
 import { readExportRuns } from '../state/exports.ts'
 import type { Warehouse } from '../warehouse/session.ts'
 import { approveRun, cancelRun } from './approve.ts'
-import type { ExportInput } from './context.ts'
+import type { ChangeReader, ExportInput } from './context.ts'
 import type { Definition } from './definition.ts'
 import type { ExportEvent, ExportPlan, ExportReport } from './progress.ts'
 import { adhocConnection, adhocDefinition, readResult } from './result.ts'
@@ -38,6 +38,8 @@ export interface ExportRequest {
   readonly previousNominalAt?: Date
   /** Reads the list back after sending. */
   readonly verify?: boolean
+  /** `planExport`: reads every change of the plan, not only samples; anew if planning has to begin anew. */
+  readonly onChanges?: ChangeReader
 }
 
 /** A saved export as `exports` shows it. */
@@ -101,6 +103,7 @@ export function createExporter(context: ExporterContext): Exporter {
         nominalAt: request.nominalAt,
         previousNominalAt: request.previousNominalAt,
         verify: request.verify,
+        onChanges: request.onChanges,
       },
       signal: request.signal ?? new AbortController().signal,
       emit: request.onProgress ?? (() => {}),

@@ -17,6 +17,7 @@ import { giveUp } from './abandon.ts'
 import { adoptMembers, needsBaseline } from './adopt.ts'
 import { type Envelope, envelopeOf } from './body.ts'
 import { type Braking, brakesThatHold } from './brakes.ts'
+import { everyChange, marksOf } from './changes.ts'
 import { type ExportInput, inSession } from './context.ts'
 import type { Definition } from './definition.ts'
 import { type Ended, endOf, finish } from './finish.ts'
@@ -70,6 +71,7 @@ export async function planExport(input: ExportInput): Promise<ExportPlan> {
           adopted: undefined,
         })
         plan = await readPlan(trx, input, { ...planned, destination, notices })
+        await input.onChanges?.(everyChange(trx, input.runId, marksOf(destination.fields)))
         throw new Undone()
       })
       .catch((error: unknown) => {
