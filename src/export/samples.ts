@@ -50,7 +50,11 @@ export async function readPlan(
 }
 
 /** Reads what a frozen plan does. */
-async function viewPlan(db: Kysely<StateDatabase>, runId: string, fields: FieldReport): Promise<PlanView> {
+export async function viewPlan(
+  db: Kysely<StateDatabase>,
+  runId: string,
+  fields: FieldReport,
+): Promise<PlanView> {
   const samples = (['add', 'update', 'remove'] as const).map((op) =>
     db
       .selectFrom('plan')

@@ -93,6 +93,46 @@ exportTest('the file of a plan has everybody, and says when it cannot be written
   expect(sending).toMatchObject({ exitCode: 2, stderr: expect.stringContaining('give --dry-run') })
 })
 
+exportTest('a held run shows its plan, and afterwards who approved it and why', async (f) => {
+  const cli = await prepare(f)
+  const { run_id } = JSON.parse((await cli('export', 'vip', '--json')).stdout) as { run_id: string }
+  const held = (await cli('runs', run_id)).stdout
+  expect(held).toMatch(/plan +add 1, update 1, remove 1, unchanged 0/)
+  expect(held).toContain('brake     new_fields (hold): Iterable would create the field shoe_size')
+  expect(held).toMatch(/update +b@x\.org +firstName +Bob +Robert/)
+  expect(held).toMatch(/shoe_size +1 +new/)
+  expect(JSON.parse((await cli('runs', run_id, '--json')).stdout)).toMatchObject({
+    state: 'held',
+    export: {
+      ...{ planned: { add: 1, update: 1, remove: 1, unchanged: 0 }, approval: null },
+      ...{ brakes: [{ brake: 'new_fields' }], plan: { changes, field_counts: fieldCounts } },
+    },
+  })
+  const approved = await cli('runs', 'approve', run_id, '--note', 'spring cleaning', '--as', 'Zoë')
+  expect(approved.exitCode).toBe(0)
+  expect(f.members()).toEqual(['b@x.org', 'c@x.org'])
+  expect(f.sandbox.data.users.get('b@x.org')).toMatchObject({ firstName: 'Robert, "Bob"' })
+  expect((await cli('runs', run_id)).stdout).toMatch(/approved +by Zoë, 20\S+ \S+Z: spring cleaning/)
+  expect(JSON.parse((await cli('runs', run_id, '--json')).stdout)).toMatchObject({
+    export: {
+      ...{ sent: 2, removed: 1, brakes: [{ brake: 'new_fields' }], plan: null },
+      approval: { by: 'Zoë', note: 'spring cleaning', at: expect.stringMatching(/^20.*Z$/) },
+    },
+  })
+  expect(await f.warehouse.query('select run_id, approved_by, note from iterable_sync.approvals')).toEqual([
+    { run_id, approved_by: 'Zoë', note: 'spring cleaning' },
+  ])
+})
+
+exportTest('without --as it is $USER who approves', async (f) => {
+  const cli = await prepare(f)
+  const { run_id } = JSON.parse((await cli('export', 'vip', '--json')).stdout) as { run_id: string }
+  await cli('runs', 'approve', run_id)
+  expect(JSON.parse((await cli('runs', run_id, '--json')).stdout).export.approval).toMatchObject({
+    ...{ by: 'ann', note: null },
+  })
+})
+
 exportTest('values are whole up to the width of the terminal', async (f) => {
   await f.save(
     'vip',
