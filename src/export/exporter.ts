@@ -57,6 +57,8 @@ export interface ExportStatus {
     readonly state: string
     readonly started_at: Date | null
     readonly sent: number
+    /** People whom a mirror took off the list. */
+    readonly removed: number
     readonly rejected: number
     readonly error: string | null
   } | null
@@ -164,7 +166,11 @@ export function createExporter(context: ExporterContext): Exporter {
                       started_at: run.started_at,
                       error: run.error_text,
                     },
-                    ...{ sent: Number(last.sent), rejected: Number(last.rejected) },
+                    ...{
+                      sent: Number(last.sent),
+                      removed: Number(last.removed),
+                      rejected: Number(last.rejected),
+                    },
                   }
                 : null,
           })
