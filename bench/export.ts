@@ -122,7 +122,7 @@ async function openElt(directory: string, target: string): Promise<Elt> {
 const save = (directory: string, action: string) =>
   writeFile(
     join(directory, 'exports', `${action}.sql`),
-    `/*\naction: ${action}\nlist_id: ${listId}\n*/\n${query}`,
+    `/*\naction: ${action}\nlist_id: ${listId}\nnew_fields: create\nbrakes: { field_names: off }\n*/\n${query}`,
   )
 
 async function run(elt: Elt, statement: string): Promise<void> {

@@ -49,7 +49,7 @@ async function measure(
     const save = (name: string, settings: object) =>
       writeFile(
         join(directory, 'exports', `${name}.sql`),
-        `/*\n${JSON.stringify({ action: 'mirror', list_id: listId, ...settings })}\n*/\n${query}\n`,
+        `/*\n${JSON.stringify({ action: 'mirror', list_id: listId, columns: ['score'], ...settings })}\n*/\n${query}\n`,
       )
     await save('mirror', {})
     await using elt = await open({

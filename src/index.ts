@@ -11,6 +11,7 @@ import { connectionOf } from './config/connections.ts'
 import { parseConfig } from './config/load.ts'
 import type { Config, ConfigInput, WarehouseConfig } from './config/schema.ts'
 import { secretsOf } from './config/secrets.ts'
+import { type ExportDetail, readExportDetail } from './export/detail.ts'
 import { createExporter, type Exporter } from './export/exporter.ts'
 import { loadExports } from './export/saved.ts'
 import type { ClientContext, IterableClient } from './iterable/client.ts'
@@ -46,8 +47,10 @@ import type { Warehouse } from './warehouse/session.ts'
 export type { CheckItem, CheckReport } from './check/item.ts'
 export type { Config, ConfigInput } from './config/schema.ts'
 export { ConfigError, InterruptedError, UserError } from './errors.ts'
+export type { ChangeReader } from './export/context.ts'
+export type { ExportDetail } from './export/detail.ts'
 export type { AdhocExport, ExportRequest, ExportStatus } from './export/exporter.ts'
-export type { ExportEvent, ExportPlan, ExportReport } from './export/progress.ts'
+export type { ExportEvent, ExportPlan, ExportReport, PlanView } from './export/progress.ts'
 export type { PrintedRows, ResultRow } from './report/query.ts'
 export type { Reject, RejectPage, RejectQuery, RunDetail, RunSummary } from './report/runs.ts'
 export type { Status } from './report/status.ts'
@@ -91,7 +94,7 @@ export interface Elt extends AsyncDisposable, Exporter, Scheduler {
   /** The latest runs, newest first (50 unless `limit` says otherwise). */
   runs(query?: { readonly limit?: number }): Promise<readonly RunSummary[]>
   /** One run by its id or the beginning of it. @throws ConfigError when there is none. */
-  run(runId: string): Promise<RunDetail>
+  run(runId: string): Promise<RunDetail & { readonly export: ExportDetail | null }>
   /** Rejected rows, newest first (50 unless `limit` says otherwise). */
   rejects(query?: Partial<RejectQuery>): Promise<RejectPage>
   /** How fresh each stream is, the latest runs, and what they rejected. */
@@ -183,7 +186,15 @@ export async function openParsed(
     check: ({ signal } = {}) => check({ warehouse, config, clock, signal, context: clientContext }),
     streams: () => readStreams({ warehouse, config }),
     runs: ({ limit = 50 } = {}) => readRuns({ warehouse, config }, { limit }),
-    run: (runId) => readRun({ warehouse, config }, runId),
+    async run(runId) {
+      const run = await readRun({ warehouse, config }, runId)
+      const detail = await readState({ warehouse, config }, async ({ db, names }, tables) =>
+        tables.has(`${names.sync}.export_runs`)
+          ? readExportDetail(db, run.run_id, tables.has(`${names.sync}.approvals`))
+          : null,
+      )
+      return { ...run, export: detail ?? null }
+    },
     rejects: (query = {}) => readRejects({ warehouse, config }, { limit: 50, ...query }),
     status: () => readStatus({ warehouse, config }),
     query: (sql, options) => queryRows(warehouse, sql, options),

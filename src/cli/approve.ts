@@ -7,6 +7,7 @@ import { exportExitCode, sayExport, withProgress } from './export.ts'
 
 interface ApproveOptions {
   readonly note?: string
+  readonly as?: string
 }
 
 /** Adds itself to the command `runs`. */
@@ -18,6 +19,7 @@ export function approveCommand(program: Command, runtime: Runtime): void {
     .description('Send exactly the plan that a brake has held.')
     .argument('<run-id>', 'a held run, by its id or the beginning of it')
     .option('--note <text>', 'why; kept with the run')
+    .option('--as <name>', 'who approves; $USER unless said')
   withExamples(approve, 'runs approve 508a1087 --note "spring cleaning"')
   approve.action(action<ApproveOptions, [string]>(runtime, runApprove))
   const cancel = runs
@@ -28,9 +30,9 @@ export function approveCommand(program: Command, runtime: Runtime): void {
   cancel.action(action<object, [string]>(runtime, runCancel))
 }
 
-async function runApprove(context: Context, { note }: ApproveOptions, runId: string): Promise<number> {
+async function runApprove(context: Context, { note, as }: ApproveOptions, runId: string): Promise<number> {
   await using elt = await context.open()
-  const by = userInfo().username
+  const by = as ?? (context.env.USER || userInfo().username)
   const report = await withProgress(context, (request) =>
     elt.approve(runId, { ...request, by, ...(note !== undefined && { note }) }),
   )

@@ -55,7 +55,7 @@ async function save(
   for await (const list of lists) standard.push(list)
   const list = standard[place]
   if (!list) throw new UserError('failed', 'the sandbox of the demo has too few lists')
-  const text = `/*\naction: ${action}\nlist_id: ${list.id}   # ${list.name}\n*/\n${query}\n`
+  const text = `/*\naction: ${action}\nlist_id: ${list.id}   # ${list.name}\nnew_fields: create   # without it, the first run waits for approval\n*/\n${query}\n`
   const path = join(dirname(configPath), 'sql', 'exports', `${name}.sql`)
   await makeFolder(dirname(path))
   await writeFile(path, text)

@@ -3,8 +3,9 @@ import { type Command, Option } from 'commander'
 import { ConfigError, exitCodes } from '../errors.ts'
 import type { AdhocExport, ExportPlan, ExportReport, ExportRequest } from '../index.ts'
 import { action, type Context, type Runtime, withExamples } from './command.ts'
+import { sayPlanView } from './plan.ts'
 import type { Terminal } from './terminal.ts'
-import { count, counted, cut, oneLine, seconds, table } from './text.ts'
+import { count, counted, seconds } from './text.ts'
 
 interface ExportOptions {
   readonly query?: string
@@ -12,6 +13,7 @@ interface ExportOptions {
   readonly result?: string
   readonly connection?: string
   readonly dryRun?: boolean
+  readonly csv?: string
   readonly strict?: boolean
   readonly verify?: boolean
 }
@@ -26,11 +28,13 @@ export function exportCommand(program: Command, runtime: Runtime): void {
     .option('--result <json>', 'where its rows go; @FILE and - read it from a file or standard input')
     .option('--connection <name>', 'connection of the configuration for an ad-hoc query')
     .option('--dry-run', 'show the plan and send nothing')
+    .option('--csv <file>', 'with --dry-run: write every person and changed field of the plan')
     .option('--verify', 'read the list back after sending and compare')
     .option('--strict', 'exit with 1 when rows were rejected')
   withExamples(
     command,
     'export vip --dry-run',
+    'export vip --dry-run --csv plan.csv',
     `export --query 'select email from iterable.users' --connection iterable --result '{"action":"add","list_id":123}'`,
   )
   command.action(action<ExportOptions, [string | undefined]>(runtime, runExport))
@@ -42,11 +46,16 @@ async function runExport(
   name: string | undefined,
 ): Promise<number> {
   const { terminal } = context
+  if (options.csv !== undefined && !options.dryRun) throw usage('--csv writes a plan: give --dry-run with it')
   const what = await whatToExport(context, options, name)
   await using elt = await context.open()
   if (options.dryRun) {
-    const plan = await withProgress(context, (request) => elt.planExport(what, request))
+    const onChanges = options.csv === undefined ? undefined : await csvReader(options.csv)
+    const plan = await withProgress(context, (request) =>
+      elt.planExport(what, { ...request, ...(onChanges && { onChanges }) }),
+    )
     terminal.result(plan, () => sayPlan(terminal, plan))
+    if (options.csv !== undefined) terminal.note(`every change of the plan is in ${options.csv}`)
     return plan.state === 'held'
       ? exitCodes.held
       : plan.state === 'failed'
@@ -58,6 +67,11 @@ async function runExport(
   )
   terminal.result(report, () => sayExport(terminal, report))
   return exportExitCode(report, options.strict)
+}
+
+async function csvReader(path: string) {
+  const { planFile } = await import('./plan-file.ts')
+  return planFile(path)
 }
 
 /** Runs work of an export while showing progress; the batches on their way may come to their end after Ctrl-C. */
@@ -145,7 +159,9 @@ export function sayExport(terminal: Terminal, report: ExportReport): void {
     terminal.say(`${colors.yellow(verdict)} ${brake}: ${message}`)
   if (error !== null) terminal.say(report.state === 'held' ? error : `${colors.red('error:')} ${error}`)
   if (report.state === 'held')
-    terminal.say(`approve it with: iterable-elt runs approve ${report.run_id.slice(0, 8)}`)
+    terminal.say(
+      `"iterable-elt runs ${report.run_id.slice(0, 8)}" shows the plan; approve it with: iterable-elt runs approve ${report.run_id.slice(0, 8)} --note "why"`,
+    )
   if (rejected > 0)
     terminal.say(`"iterable-elt rejects --run ${report.run_id.slice(0, 8)}" shows the rejected rows`)
   if (verified) {
@@ -157,27 +173,13 @@ export function sayExport(terminal: Terminal, report: ExportReport): void {
 }
 
 function sayPlan(terminal: Terminal, plan: ExportPlan): void {
-  const { planned, fields } = plan
+  const { planned } = plan
   terminal.say(
     `${plan.export} → list ${plan.list_name ?? '?'}: ${counted(plan.rows, 'row')} of the query; add ${count(planned.add)}, update ${count(planned.update)}, remove ${count(planned.remove)}, unchanged ${count(planned.unchanged)}, rejected ${count(plan.rejected)}, skipped ${count(plan.skipped)}`,
   )
-  if (plan.samples.length > 0) {
-    const rows = plan.samples.map(({ op, before, after }) => [op, shown(before), shown(after)])
-    terminal.say(`\n${table(['', 'before', 'after'], rows)}`)
-  }
-  if (plan.rejects.length > 0) {
-    const rows = plan.rejects.map(({ code, reason, rows }) => [code, oneLine(reason, 90), count(rows)])
-    terminal.say(`\n${table(['rejected', 'reason', 'rows'], rows, 'llr')}`)
-  }
-  if (fields.created.length > 0)
-    terminal.say(`\nIterable would create the fields: ${fields.created.join(', ')}`)
-  for (const { field, declared, sent } of fields.conflicts) {
-    terminal.say(`${field} is ${declared} in Iterable, the query sends ${sent}`)
-  }
+  sayPlanView(terminal, plan)
   for (const { brake, verdict, message } of plan.brakes) terminal.say(`${verdict} ${brake}: ${message}`)
   terminal.say(
     `\n${counted(plan.requests, 'request')}, about ${seconds(plan.seconds)}; ${{ ready: 'ready', held: 'the run would be held for approval', failed: 'the run would fail', nothing_to_do: 'nothing to do' }[plan.state]}. Nothing was sent.`,
   )
 }
-
-const shown = (value: unknown): string => (value === null ? '–' : cut(JSON.stringify(value), 70))

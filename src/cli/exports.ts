@@ -26,10 +26,22 @@ async function runExports({ open, terminal, signal }: Context): Promise<undefine
       error === null ? (last_run?.state.replaceAll('_', ' ') ?? 'never run') : 'broken',
       time(last_run?.started_at?.toISOString() ?? null),
       last_run ? count(last_run.sent) : '–',
+      last_run ? count(last_run.removed) : '–',
       last_run ? count(last_run.rejected) : '–',
     ])
-    const head = ['export', 'action', 'list', 'schedule', 'from', 'state', 'last run', 'sent', 'rejected']
-    terminal.say(table(head, rows, 'llrllllrr'))
+    const head = [
+      'export',
+      'action',
+      'list',
+      'schedule',
+      'from',
+      'state',
+      'last run',
+      'sent',
+      'removed',
+      'rejected',
+    ]
+    terminal.say(table(head, rows, 'llrllllrrr'))
     for (const { name, error, last_run } of exports) {
       if (error !== null) terminal.say(`${terminal.colors.red('broken:')} ${error}`)
       else if (last_run?.error) terminal.say(`${name}: ${oneLine(last_run.error, 300)}`)

@@ -90,6 +90,7 @@ export const exampleExport = `/*
 # Try it with: iterable-elt export example --dry-run
 action: add                 # add, remove or mirror
 list_id: 1                  # the list, as its address in Iterable ends
+# new_fields: create        # without it, a first run that makes new fields waits for approval
 # schedule: { cron: "0 6 * * *", timezone: UTC }
 */
 select

@@ -51,7 +51,7 @@ async function writeTable(portions: AsyncIterable<PrintedRows>, terminal: Termin
   if (held.length === 0) return terminal.note('no rows')
   const cells = held.map((row) => row.map(cellText))
   const names = columns.map(({ name }) => cellText(name))
-  const widths = fittingWidths([names, ...cells], terminal.tableWidth)
+  const widths = fittingWidths([names, ...cells], terminal.width)
   const inWidth = (line: readonly string[]) => line.map((cell, index) => cut(cell, widths[index] as number))
   const align = columns.map(({ kind }) => (kind === 'number' ? 'r' : 'l')).join('')
   await terminal.write(`${table(inWidth(names), cells.map(inWidth), align)}\n`)
@@ -68,7 +68,7 @@ const gap = 2
 const leastWidth = 12
 
 /** How wide each column may be so that the lines fit: the widest ones give way first. */
-function fittingWidths(lines: readonly (readonly string[])[], total = Number.POSITIVE_INFINITY): number[] {
+function fittingWidths(lines: readonly (readonly string[])[], total: number): number[] {
   const widths = (lines[0] ?? []).map((_, index) =>
     Math.max(...lines.map((line) => (line[index] as string).length)),
   )
@@ -103,8 +103,8 @@ const forms: Readonly<Record<Exclude<Format, 'table'>, Form>> = {
     end: nothing,
   },
   csv: {
-    head: (columns) => `${columns.map(({ name }) => csvField(name)).join(',')}\r\n`,
-    row: (row) => `${row.map(csvField).join(',')}\r\n`,
+    head: (columns) => csvLine(columns.map(({ name }) => name)),
+    row: csvLine,
     end: nothing,
   },
   json: {
@@ -123,6 +123,11 @@ const forms: Readonly<Record<Exclude<Format, 'table'>, Form>> = {
 
 const markdownLine = (cells: readonly string[]): string =>
   `| ${cells.map((cell) => cell.replaceAll('\\', '\\\\').replaceAll('|', '\\|').replace(/\r?\n/g, '<br>')).join(' | ')} |\n`
+
+/** A line of a CSV file. */
+export function csvLine(values: Row): string {
+  return `${values.map(csvField).join(',')}\r\n`
+}
 
 /** RFC 4180; NULL is an empty field, empty text a quoted one. */
 function csvField(text: string | null): string {

@@ -1,7 +1,8 @@
 /** `runs`: the history, and one run in detail. */
 import type { Command } from 'commander'
-import type { RunDetail, RunSummary } from '../index.ts'
+import type { ExportDetail, RunDetail, RunSummary } from '../index.ts'
 import { action, type Context, type Runtime, withExamples } from './command.ts'
+import { sayPlanView } from './plan.ts'
 import type { Terminal } from './terminal.ts'
 import { count, cut, oneLine, seconds, size, table, time } from './text.ts'
 import { wholeNumber } from './values.ts'
@@ -56,7 +57,7 @@ export function sayRuns(terminal: Terminal, runs: readonly RunSummary[]): void {
   terminal.say(table(head, rows, 'lllllrrrl'))
 }
 
-function sayRun(terminal: Terminal, run: RunDetail): void {
+function sayRun(terminal: Terminal, run: RunDetail & { readonly export: ExportDetail | null }): void {
   const facts: readonly (readonly [string, string])[] = [
     ['run', run.run_id],
     ['job', `${run.job} (${run.trigger})`],
@@ -72,6 +73,7 @@ function sayRun(terminal: Terminal, run: RunDetail): void {
   ]
   for (const [name, value] of facts) terminal.say(`${name.padEnd(9)} ${value}`)
   if (run.error_text) terminal.say(`${'error'.padEnd(9)} ${run.error_code}: ${run.error_text}`)
+  if (run.export) sayExportDetail(terminal, run.run_id, run.export)
   const streams = reportsOf(run.details)
   if (streams.length > 0) {
     const rows = streams.map((stream) => [
@@ -88,6 +90,26 @@ function sayRun(terminal: Terminal, run: RunDetail): void {
     const rows = run.rejects.map(({ source, code, rows: rejected }) => [source, code, count(rejected)])
     terminal.say(`\n${table(['rejected by', 'reason', 'rows'], rows, 'llr')}`)
   }
+}
+
+function sayExportDetail(terminal: Terminal, runId: string, detail: ExportDetail): void {
+  const { planned, plan, approval, brakes } = detail
+  const line = (name: string, value: string) => terminal.say(`${name.padEnd(9)} ${value}`)
+  line('list', `${detail.list_name ?? '?'} (${detail.list_id}), ${detail.action}`)
+  line(
+    'plan',
+    `add ${count(planned.add)}, update ${count(planned.update)}, remove ${count(planned.remove)}, unchanged ${count(planned.unchanged)}, rejected ${count(detail.rejected)}, skipped ${count(detail.skipped)}`,
+  )
+  line('done', `${count(detail.sent)} sent, ${count(detail.removed)} taken off the list`)
+  for (const { brake, verdict, message } of brakes) line('brake', `${brake} (${verdict}): ${message}`)
+  if (approval) {
+    const why = approval.note === null ? '' : `: ${approval.note}`
+    line('approved', `by ${approval.by}, ${time(approval.at)}${why}`)
+  }
+  if (!plan) return
+  sayPlanView(terminal, plan)
+  if (!approval)
+    terminal.say(`\napprove it with: iterable-elt runs approve ${runId.slice(0, 8)} --note "why"`)
 }
 
 /** The reports of streams that a finished sync keeps. */

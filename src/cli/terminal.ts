@@ -43,10 +43,10 @@ export class Terminal {
     return this.#streams.stderr.columns ?? 80
   }
 
-  /** How many characters a line of stdout holds; undefined where it is no terminal, and lines may be of any length. */
-  get tableWidth(): number | undefined {
+  /** How many characters a line of stdout holds; a file or a pipe has room for everything. */
+  get width(): number {
     const { stdout } = this.#streams
-    return stdout.isTTY ? stdout.columns : undefined
+    return (stdout.isTTY ? stdout.columns : undefined) ?? Number.POSITIVE_INFINITY
   }
 
   /** From now on these are never shown. */

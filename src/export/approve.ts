@@ -3,6 +3,7 @@ import { ConfigError } from '../errors.ts'
 import type { Clock } from '../iterable/clock.ts'
 import { type ExportRun, readExportRun, takeLease, updateExportRun } from '../state/exports.ts'
 import { endRun, findRun } from '../state/runs.ts'
+import { storable } from '../state/sound.ts'
 import { migrate } from '../warehouse/migrations.ts'
 import type { Session, Warehouse } from '../warehouse/session.ts'
 import { giveUp } from './abandon.ts'
@@ -66,8 +67,21 @@ export async function approveRun(
           throw new ConfigError(`run ${run.run_id} is not held any more`, { code: 'not_held' })
         await updateExportRun(trx, run.run_id, {
           phase: 'sending',
-          ...(!isApproved && { approved_at: now, approved_by: by, approval_note: note ?? null }),
+          ...(!isApproved && {
+            approved_at: now,
+            approved_by: storable(by),
+            approval_note: note === undefined ? null : storable(note),
+          }),
         })
+        if (!isApproved) {
+          await trx
+            .insertInto('approvals')
+            .values({
+              ...{ run_id: run.run_id, export: run.export, approved_at: now },
+              ...{ approved_by: storable(by), note: note === undefined ? null : storable(note) },
+            })
+            .execute()
+        }
         await trx
           .updateTable('runs')
           .set({ state: 'running', finished_at: null, error_code: null, error_text: null })

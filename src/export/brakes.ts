@@ -1,6 +1,7 @@
 /** What stops a dangerous plan before its first byte is sent (reverse-etl.md D.5). */
+import type { FieldReport } from './fields.ts'
 import type { PlanCounts } from './plan.ts'
-import type { Action, Brakes, Verdict } from './settings.ts'
+import type { Action, Brakes, ExportSettings, Verdict } from './settings.ts'
 
 /** A brake that took hold. */
 export interface Braking {
@@ -18,7 +19,12 @@ export interface BrakeFacts {
   /** People added by the last runs that succeeded. */
   readonly previousAdds: readonly number[]
   readonly mappingChanged: boolean
+  /** Fields that Iterable would create, and that no setting names. */
   readonly newFields: readonly string[]
+  /** Columns that resemble fields, and those fields. */
+  readonly doubtful: FieldReport['doubtful']
+  /** Nothing that this export sent to the list has succeeded yet. */
+  readonly isFirst: boolean
   readonly listName: string | undefined
   readonly previousListName: string | undefined
   /** People of the list who were taken over in this run. */
@@ -30,7 +36,10 @@ const invalidRowsIgnored = 100
 const runsForMedian = 3
 
 /** The brakes that take hold, in the order of the settings. */
-export function brakesThatHold(facts: BrakeFacts, brakes: Brakes): readonly Braking[] {
+export function brakesThatHold(
+  facts: BrakeFacts,
+  { brakes, new_fields }: Pick<ExportSettings, 'brakes' | 'new_fields'>,
+): readonly Braking[] {
   const { action, counts } = facts
   const { queried, members, remove, add, update, invalid } = counts
   const found: Braking[] = []
@@ -86,10 +95,21 @@ export function brakesThatHold(facts: BrakeFacts, brakes: Brakes): readonly Brak
 
   brake(
     'new_fields',
-    brakes.new_fields,
+    brakes.new_fields ?? (facts.isFirst && new_fields === 'hold' ? 'hold' : 'warn'),
     facts.newFields.length > 0,
     () =>
-      `Iterable would create ${facts.newFields.length === 1 ? 'the field' : 'the fields'} ${facts.newFields.join(', ')}`,
+      `Iterable would create ${facts.newFields.length === 1 ? 'the field' : 'the fields'} ${facts.newFields.join(', ')}, which cannot be removed again` +
+      (facts.isFirst && new_fields === 'hold' ? '; if that is right, set new_fields: create' : ''),
+  )
+
+  brake('field_names', brakes.field_names, facts.doubtful.length > 0, () =>
+    facts.doubtful
+      .map(
+        ({ column, fields }) =>
+          `column ${JSON.stringify(column)} is no field of the project; did you mean ${fields.map((field) => JSON.stringify(field)).join(' or ')}?`,
+      )
+      .join(' ')
+      .concat(' Rename it in the query, or name it in columns to send it as it is'),
   )
 
   brake(

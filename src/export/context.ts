@@ -4,6 +4,7 @@ import { InterruptedError } from '../errors.ts'
 import type { IterableClient } from '../iterable/client.ts'
 import type { Clock } from '../iterable/clock.ts'
 import type { Session, UseOptions, Warehouse } from '../warehouse/session.ts'
+import type { ChangeText } from './changes.ts'
 import type { Definition } from './definition.ts'
 import type { ExportEvent } from './progress.ts'
 
@@ -22,7 +23,11 @@ export interface ExportInput {
   readonly random: () => number
   readonly signal: AbortSignal
   readonly emit: (event: ExportEvent) => void
+  readonly onChanges?: ChangeReader | undefined
 }
+
+/** Is given every change of a plan that is only looked at; once more from the beginning where planning begins anew. */
+export type ChangeReader = (changes: AsyncIterable<ChangeText>) => Promise<void>
 
 /**
  * Works with the warehouse; tells when it must be waited for. Work that needs more memory than a small engine has is

@@ -13,6 +13,8 @@ export interface Definition {
   readonly name: string
   readonly query: string
   readonly settings: ExportSettings
+  /** Columns go under their own names, as Treasure Data sends them. */
+  readonly keepsNames?: boolean
 }
 
 /** A definition before its settings were checked. */

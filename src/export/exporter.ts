@@ -7,7 +7,7 @@ import type { Clock } from '../iterable/clock.ts'
 import { readExportRuns } from '../state/exports.ts'
 import type { Warehouse } from '../warehouse/session.ts'
 import { approveRun, cancelRun } from './approve.ts'
-import type { ExportInput } from './context.ts'
+import type { ChangeReader, ExportInput } from './context.ts'
 import type { Definition } from './definition.ts'
 import type { ExportEvent, ExportPlan, ExportReport } from './progress.ts'
 import { adhocConnection, adhocDefinition, readResult } from './result.ts'
@@ -38,6 +38,8 @@ export interface ExportRequest {
   readonly previousNominalAt?: Date
   /** Reads the list back after sending. */
   readonly verify?: boolean
+  /** `planExport`: reads every change of the plan, not only samples; anew if planning has to begin anew. */
+  readonly onChanges?: ChangeReader
 }
 
 /** A saved export as `exports` shows it. */
@@ -55,6 +57,8 @@ export interface ExportStatus {
     readonly state: string
     readonly started_at: Date | null
     readonly sent: number
+    /** People whom a mirror took off the list. */
+    readonly removed: number
     readonly rejected: number
     readonly error: string | null
   } | null
@@ -101,6 +105,7 @@ export function createExporter(context: ExporterContext): Exporter {
         nominalAt: request.nominalAt,
         previousNominalAt: request.previousNominalAt,
         verify: request.verify,
+        onChanges: request.onChanges,
       },
       signal: request.signal ?? new AbortController().signal,
       emit: request.onProgress ?? (() => {}),
@@ -161,7 +166,11 @@ export function createExporter(context: ExporterContext): Exporter {
                       started_at: run.started_at,
                       error: run.error_text,
                     },
-                    ...{ sent: Number(last.sent), rejected: Number(last.rejected) },
+                    ...{
+                      sent: Number(last.sent),
+                      removed: Number(last.removed),
+                      rejected: Number(last.rejected),
+                    },
                   }
                 : null,
           })

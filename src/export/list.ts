@@ -1,12 +1,10 @@
 /** What Iterable says of the list and of the fields, before anything is sent. */
 import { ConfigError, messageOf } from '../errors.ts'
 import type { IterableClient } from '../iterable/client.ts'
-import { isRetryable } from '../iterable/errors.ts'
 import { fieldsForm, listsForm } from '../iterable/forms.ts'
 import type { Definition } from './definition.ts'
 import { compareFields, type FieldReport } from './fields.ts'
-import type { ExportEvent } from './progress.ts'
-import type { FieldKind } from './stage.ts'
+import type { Staged } from './stage.ts'
 
 export interface Destination {
   readonly listName: string | undefined
@@ -17,15 +15,33 @@ interface Input {
   readonly client: IterableClient
   readonly definition: Definition
   readonly signal: AbortSignal
-  readonly emit: (event: ExportEvent) => void
+}
+
+/** The project's fields and their types; undefined, and told, where they cannot be read. A removal needs none. */
+export async function readFields(
+  { client, definition, signal }: Input,
+  tell: (message: string) => void,
+): Promise<ReadonlyMap<string, string> | undefined> {
+  if (definition.settings.action === 'remove') return new Map()
+  try {
+    const answer = await client.json('user_fields', { form: fieldsForm, signal })
+    return new Map(Object.entries(answer.fields))
+  } catch (error) {
+    if (signal.aborted) throw error
+    tell(
+      `the project's fields could not be read (${messageOf(error)}): columns go under their own names, and nobody can say which of them are new`,
+    )
+    return undefined
+  }
 }
 
 /** @throws ConfigError for a list that does not exist or cannot be written; what Iterable says to a wrong key. */
 export async function inspectList(
   input: Input,
-  fields: ReadonlyMap<string, ReadonlySet<FieldKind>>,
+  { fields, mapping }: Pick<Staged, 'fields' | 'mapping'>,
+  declared: ReadonlyMap<string, string> | undefined,
 ): Promise<Destination> {
-  return { listName: await listName(input), fields: await fieldReport(input, fields) }
+  return { listName: await listName(input), fields: compareFields(fields, mapping, declared) }
 }
 
 async function listName({ client, definition, signal }: Input): Promise<string | undefined> {
@@ -45,19 +61,4 @@ async function listName({ client, definition, signal }: Input): Promise<string |
     )
   }
   return list.name ?? undefined
-}
-
-async function fieldReport(
-  { client, signal, emit }: Input,
-  fields: ReadonlyMap<string, ReadonlySet<FieldKind>>,
-): Promise<FieldReport> {
-  if (fields.size === 0) return { created: [], conflicts: [] }
-  try {
-    const answer = await client.json('user_fields', { form: fieldsForm, signal })
-    return compareFields(fields, new Map(Object.entries(answer.fields)))
-  } catch (error) {
-    if (signal.aborted || !isRetryable(error)) throw error
-    emit({ type: 'notice', message: `fields could not be compared with Iterable's (${messageOf(error)})` })
-    return { created: [], conflicts: [] }
-  }
 }

@@ -3,6 +3,8 @@ import type { ProjectType } from '../catalog/index.ts'
 import { ConfigError } from '../errors.ts'
 import { suggestion } from '../nearest.ts'
 import type { SelectedColumn, ValueType } from '../warehouse/select.ts'
+import type { FieldReport } from './fields.ts'
+import { matchNames } from './names.ts'
 import type { ExportSettings } from './settings.ts'
 import { type Converter, converterOf, parseJson, timestampText } from './values.ts'
 
@@ -26,16 +28,27 @@ export interface Constant {
 export const reservedNames = ['email', 'user_id', 'prefer_user_id', 'merge_nested_objects'] as const
 export type Reserved = (typeof reservedNames)[number]
 
-export interface Mapping {
+export interface Mapping extends Pick<FieldReport, 'mapped' | 'doubtful'> {
   /** Positions of the reserved columns. */
   readonly reserved: Readonly<Partial<Record<Reserved, number>>>
   readonly columns: readonly SelectedColumn[]
   /** In the order of their names. */
   readonly fields: readonly Field[]
   readonly constants: readonly Constant[]
+  /** Fields that are called as the query says, and not as the settings do. */
+  readonly implied: ReadonlySet<string>
   readonly projectType: ProjectType
   /** Things that the user should know. */
   readonly notices: readonly string[]
+}
+
+export interface MappingContext {
+  readonly projectType: ProjectType
+  readonly now: Date
+  /** The project's fields and their types. */
+  readonly declared?: ReadonlyMap<string, string> | undefined
+  /** Columns go under their own names, whatever they resemble. */
+  readonly keepsNames?: boolean | undefined
 }
 
 /**
@@ -44,7 +57,7 @@ export interface Mapping {
 export function mapColumns(
   columns: readonly SelectedColumn[],
   settings: ExportSettings,
-  { projectType, now }: { readonly projectType: ProjectType; readonly now: Date },
+  { projectType, now, declared, keepsNames = false }: MappingContext,
 ): Mapping {
   const wanted = wantedColumns(columns, settings)
   const reserved = reservedColumns(wanted)
@@ -58,10 +71,14 @@ export function mapColumns(
     const notices =
       ignored.length > 0 ? [`remove sends only email and user_id; ignored: ${ignored.join(', ')}`] : []
     const identifiers = { ...(email !== undefined && { email }), ...(user_id !== undefined && { user_id }) }
-    return { reserved: identifiers, columns, fields: [], constants: [], projectType, notices }
+    const nothing = { fields: [], constants: [], implied: new Set<string>(), mapped: [], doubtful: [] }
+    return { reserved: identifiers, columns, ...nothing, projectType, notices }
   }
+  // What `columns` names is taken as it is.
+  const ownNames = settings.columns === 'all' ? others.map(({ target }) => target) : []
+  const { mapped, doubtful } = matchNames(ownNames, declared?.keys() ?? [], { keepsNames })
   const fields = others.map(({ target, index, json }) =>
-    fieldOf(target, index, json, columns[index] as SelectedColumn),
+    fieldOf(mapped.get(target) ?? target, index, json, columns[index] as SelectedColumn),
   )
   const constants = settings.constants.map((constant) => constantOf(constant, settings, now))
   const sorted = [...fields].sort((a, b) => (a.name < b.name ? -1 : 1))
@@ -72,7 +89,12 @@ export function mapColumns(
           'update_existing_users_only is ignored by Iterable in email-based projects: unknown people are created',
         ]
       : []
-  return { reserved, columns, fields: sorted, constants, projectType, notices }
+  return {
+    ...{ reserved, columns, fields: sorted, constants, projectType, notices },
+    implied: new Set(ownNames),
+    mapped: [...mapped].map(([column, field]) => ({ column, field })),
+    doubtful: [...doubtful].map(([column, fields]) => ({ column, fields })),
+  }
 }
 
 interface Wanted {

@@ -1,6 +1,7 @@
 /** What an export tells while it works, and how it ended. */
 import type { ErrorKind } from '../errors.ts'
 import type { Braking } from './brakes.ts'
+import type { FieldCount, PlanChange } from './changes.ts'
 import type { FieldReport } from './fields.ts'
 
 export type ExportState = 'succeeded' | 'succeeded_with_rejects' | 'held' | 'failed' | 'cancelled'
@@ -45,21 +46,29 @@ export interface Verification {
   readonly examples: readonly string[]
 }
 
+/** What a plan does, and to whom: a few people of each kind, and the counts of all. */
+export interface PlanView {
+  readonly samples: readonly {
+    readonly op: string
+    readonly before: unknown
+    readonly after: unknown
+  }[]
+  /** The samples by person and changed field. */
+  readonly changes: readonly PlanChange[]
+  /** The fields that change, of the whole plan. */
+  readonly field_counts: readonly FieldCount[]
+  readonly rejects: readonly { readonly code: string; readonly reason: string; readonly rows: number }[]
+  readonly fields: FieldReport
+}
+
 /** What an export would do; what `export --dry-run` prints. */
-export interface ExportPlan {
+export interface ExportPlan extends PlanView {
   readonly export: string
   readonly dry_run: true
   readonly rows: number
   readonly planned: ExportReport['planned']
   readonly rejected: number
   readonly skipped: number
-  readonly samples: readonly {
-    readonly op: string
-    readonly before: unknown
-    readonly after: unknown
-  }[]
-  readonly rejects: readonly { readonly code: string; readonly reason: string; readonly rows: number }[]
-  readonly fields: FieldReport
   readonly list_name: string | null
   readonly requests: number
   readonly seconds: number

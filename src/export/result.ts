@@ -84,16 +84,20 @@ const actionWord = (action: string): string =>
     .toLowerCase()
     .replace(/^(add|remove)e?d$/, '$1')
 
-/** The definition of a query with result settings; its name is a function of both, so that a repetition finds its run. */
+/**
+ * The definition of a query with result settings; its name is a function of both, so that a repetition finds its run.
+ * As in Treasure Data, columns go under their own names: new fields and likenesses are told, and hold nothing.
+ */
 export function adhocDefinition(query: string, { settings }: ResultSettings): Definition {
   const hash = createHash('sha256')
     .update(JSON.stringify([query, settings]))
     .digest('hex')
-  return checkDefinition(`adhoc-${hash.slice(0, 8)}`, {
+  const definition = checkDefinition(`adhoc-${hash.slice(0, 8)}`, {
     query: query.trim(),
-    settings,
+    settings: { new_fields: 'create', brakes: { field_names: 'warn' }, ...settings },
     placeOf: () => 'result',
   })
+  return { ...definition, keepsNames: true }
 }
 
 /** The connection that result settings describe, upon the named one of the configuration if there is one. */

@@ -17,10 +17,11 @@ import { giveUp } from './abandon.ts'
 import { adoptMembers, needsBaseline } from './adopt.ts'
 import { type Envelope, envelopeOf } from './body.ts'
 import { type Braking, brakesThatHold } from './brakes.ts'
+import { everyChange, marksOf } from './changes.ts'
 import { type ExportInput, inSession } from './context.ts'
 import type { Definition } from './definition.ts'
 import { type Ended, endOf, finish } from './finish.ts'
-import { type Destination, inspectList } from './list.ts'
+import { type Destination, inspectList, readFields } from './list.ts'
 import { makePlan } from './plan.ts'
 import type { ExportPlan, ExportReport } from './progress.ts'
 import { prepareQuery } from './query.ts'
@@ -54,8 +55,9 @@ export async function planExport(input: ExportInput): Promise<ExportPlan> {
   const notices: string[] = []
   await inSession(input, prepare, { signal: input.signal })
   const now = input.clock.now()
-  await using staged = await stage(input, now)
-  const destination = await inspectList(input, staged.fields)
+  const declared = await readFields(input, (message) => tell(input, notices, message))
+  await using staged = await stage(input, now, declared)
+  const destination = await inspectList(input, staged, declared)
   let plan: ExportPlan | undefined
   const plans = (session: Session) =>
     session.db
@@ -69,6 +71,7 @@ export async function planExport(input: ExportInput): Promise<ExportPlan> {
           adopted: undefined,
         })
         plan = await readPlan(trx, input, { ...planned, destination, notices })
+        await input.onChanges?.(everyChange(trx, input.runId, marksOf(destination.fields)))
         throw new Undone()
       })
       .catch((error: unknown) => {
@@ -180,9 +183,12 @@ async function runAnew(input: ExportInput): Promise<ExportReport> {
   )
   let verdict: Verdict
   try {
-    await using staged = await stage(input, now)
-    for (const notice of staged.mapping.notices) tell(input, notices, notice)
-    const destination = await inspectList(input, staged.fields)
+    const declared = await readFields(input, (message) => tell(input, notices, message))
+    await using staged = await stage(input, now, declared)
+    const { mapping } = staged
+    for (const notice of mapping.notices) tell(input, notices, notice)
+    for (const { column, field } of mapping.mapped) tell(input, notices, `${column} → ${field}`)
+    const destination = await inspectList(input, staged, declared)
     const isFirst = await inSession(input, (session) => needsBaseline(session, definition))
     await using adopted = isFirst ? await adoptMembers(input, now) : undefined
     verdict = await inSession(
@@ -209,7 +215,11 @@ function tell({ emit }: ExportInput, notices: string[], message: string): void {
 }
 
 /** Runs the query. */
-async function stage(input: ExportInput, now: Date): Promise<Staged> {
+async function stage(
+  input: ExportInput,
+  now: Date,
+  declared: ReadonlyMap<string, string> | undefined,
+): Promise<Staged> {
   const { definition, connection, emit } = input
   const nominal = input.nominalAt ?? now
   const { previous, lastSuccess } = await inSession(input, ({ db }) =>
@@ -221,8 +231,12 @@ async function stage(input: ExportInput, now: Date): Promise<Staged> {
     last_success_time: lastSuccess,
   })
   return stageRows({
-    ...{ warehouse: input.warehouse, query, settings: definition.settings, now },
-    ...{ projectType: connection.project_type, runId: input.runId, signal: input.signal },
+    ...{ warehouse: input.warehouse, query, settings: definition.settings },
+    ...{ runId: input.runId, signal: input.signal },
+    naming: {
+      ...{ projectType: connection.project_type, now },
+      ...{ declared, keepsNames: definition.keepsNames },
+    },
     onRows: (rows) => emit({ type: 'progress', phase: 'querying', rows }),
     onWait: (message) => emit({ type: 'notice', message }),
   })
@@ -262,17 +276,22 @@ async function planIn(
     )
   }
   const [last] = good
+  const { created, doubtful } = destination.fields
+  const { mapping } = staged
+  const isDoubtful = new Set(doubtful.map(({ column }) => column))
   const brakes = brakesThatHold(
     {
       ...{ action: settings.action, counts, adopted: adoptedCount },
       previousRows: last && Number(last.rows_queried),
       previousAdds: good.map((run) => Number(run.planned_add)),
       mappingChanged: last !== undefined && last.mapping_hash !== mappingHash(settings),
-      newFields: destination.fields.created,
+      isFirst: last === undefined,
+      newFields: created.filter((field) => mapping.implied.has(field) && !isDoubtful.has(field)),
+      doubtful,
       listName: destination.listName,
       previousListName: last?.list_name ?? undefined,
     },
-    settings.brakes,
+    settings,
   )
   for (const { field, declared, sent } of destination.fields.conflicts) {
     tell(

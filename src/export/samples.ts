@@ -2,9 +2,11 @@
 import type { Kysely } from 'kysely'
 import type { StateDatabase } from '../state/tables.ts'
 import { endpointOf } from './body.ts'
+import { changesOfRow, countFields, marksOf } from './changes.ts'
 import type { ExportInput } from './context.ts'
+import type { FieldReport } from './fields.ts'
 import type { Destination } from './list.ts'
-import type { ExportPlan } from './progress.ts'
+import type { ExportPlan, PlanView } from './progress.ts'
 import { type Planned, verdictOn } from './verdict.ts'
 
 const samplesOfEach = 5
@@ -20,6 +22,39 @@ export async function readPlan(
     notices,
   }: Planned & { destination: Destination; notices: readonly string[] },
 ): Promise<ExportPlan> {
+  const batches = await db
+    .selectFrom('batches')
+    .select(({ fn }) => ['op', fn.countAll<number | string>().as('n')])
+    .where('run_id', '=', runId)
+    .groupBy('op')
+    .execute()
+  const view = await viewPlan(db, runId, destination.fields)
+  const ended = verdictOn(counts, brakes, definition)
+  return {
+    export: definition.name,
+    dry_run: true,
+    rows: counts.queried,
+    planned: { add: counts.add, update: counts.update, remove: counts.remove, unchanged: counts.unchanged },
+    rejected: counts.rejected,
+    skipped: counts.skipped,
+    ...view,
+    list_name: destination.listName ?? null,
+    requests: batches.reduce((sum, { n }) => sum + Number(n), 0),
+    seconds: Math.ceil(
+      batches.reduce((sum, { op, n }) => sum + client.secondsFor(endpointOf(op), Number(n)), 0),
+    ),
+    state: !ended ? 'ready' : ended.state === 'held' ? 'held' : ended.error ? 'failed' : 'nothing_to_do',
+    brakes,
+    notices,
+  }
+}
+
+/** Reads what a frozen plan does. */
+export async function viewPlan(
+  db: Kysely<StateDatabase>,
+  runId: string,
+  fields: FieldReport,
+): Promise<PlanView> {
   const samples = (['add', 'update', 'remove'] as const).map((op) =>
     db
       .selectFrom('plan')
@@ -39,34 +74,16 @@ export async function readPlan(
     .orderBy('n', 'desc')
     .limit(20)
     .execute()
-  const batches = await db
-    .selectFrom('batches')
-    .select(({ fn }) => ['op', fn.countAll<number | string>().as('n')])
-    .where('run_id', '=', runId)
-    .groupBy('op')
-    .execute()
-  const ended = verdictOn(counts, brakes, definition)
+  const marks = marksOf(fields)
   return {
-    export: definition.name,
-    dry_run: true,
-    rows: counts.queried,
-    planned: { add: counts.add, update: counts.update, remove: counts.remove, unchanged: counts.unchanged },
-    rejected: counts.rejected,
-    skipped: counts.skipped,
     samples: rows.map(({ op, payload, before }) => ({
       op,
       before: op === 'remove' ? JSON.parse(payload) : before === null ? null : JSON.parse(before),
       after: op === 'remove' ? null : JSON.parse(payload),
     })),
+    changes: rows.flatMap((row) => changesOfRow(row, marks)),
+    field_counts: await countFields(db, runId, marks),
     rejects: rejects.map(({ code, reason, n }) => ({ code, reason, rows: Number(n) })),
-    fields: destination.fields,
-    list_name: destination.listName ?? null,
-    requests: batches.reduce((sum, { n }) => sum + Number(n), 0),
-    seconds: Math.ceil(
-      batches.reduce((sum, { op, n }) => sum + client.secondsFor(endpointOf(op), Number(n)), 0),
-    ),
-    state: !ended ? 'ready' : ended.state === 'held' ? 'held' : ended.error ? 'failed' : 'nothing_to_do',
-    brakes,
-    notices,
+    fields,
   }
 }

@@ -87,7 +87,14 @@ const brakes = z.strictObject({
   mapping_change: share('hold')
     .prefault({})
     .describe('More than this share of the people (50 %) changes in a run after the mapping was changed.'),
-  new_fields: verdict.default('warn').describe('Iterable does not know a field yet and would create it.'),
+  new_fields: verdict
+    .optional()
+    .describe(
+      'Iterable does not know a field yet and would create it (first run: hold, unless `new_fields: create`; then warn).',
+    ),
+  field_names: verdict
+    .default('hold')
+    .describe('A column is no field of the project, but resembles one or is written as several.'),
   list_name: verdict.default('fail').describe('The list is called otherwise than in the run before.'),
   adopted: verdict.default('hold').describe('Strangers found by `baseline: adopt` would be removed.'),
 })
@@ -124,6 +131,10 @@ export const settingsSchema = z.strictObject({
     .union([z.literal('all'), z.array(column)])
     .default('all')
     .describe('Which columns are sent, and as what.'),
+  new_fields: z
+    .enum(['hold', 'create'])
+    .default('hold')
+    .describe('Whether the first run waits for approval where Iterable would create fields.'),
   constants: z.array(constant).default([]).describe('Fields with the same value in every row.'),
   segment: z
     .strictObject({
@@ -167,7 +178,7 @@ export const isTracked = ({ action, send }: Pick<ExportSettings, 'action' | 'sen
 
 /** Of all that decides what is sent: a plan frozen under another one must not be sent. */
 export function definitionHash(query: string, settings: ExportSettings): string {
-  const { brakes: _, schedule: _s, notify: _n, max_reject_percent: _m, ...rest } = settings
+  const { brakes: _, schedule: _s, notify: _n, max_reject_percent: _m, new_fields: _f, ...rest } = settings
   return hashOf([query, rest])
 }
 

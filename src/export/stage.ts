@@ -1,12 +1,11 @@
 /** Runs the query of an export once and writes what it returned, row by row as it will be sent, into a spool file. */
 import { type FileHandle, open, rm } from 'node:fs/promises'
 import { join } from 'node:path'
-import type { ProjectType } from '../catalog/index.ts'
 import { makeFolder } from '../folders.ts'
 import type { Session, Warehouse } from '../warehouse/session.ts'
 import { literal } from '../warehouse/sql.ts'
 import { sweepAll } from '../warehouse/sweep.ts'
-import { type Mapping, mapColumns } from './mapping.ts'
+import { type Mapping, type MappingContext, mapColumns } from './mapping.ts'
 import { ExactNumber } from './number.ts'
 import { payloadBuilder, rowText } from './payload.ts'
 import type { ExportSettings } from './settings.ts'
@@ -27,8 +26,7 @@ export interface StageInput {
   readonly warehouse: Warehouse
   readonly query: string
   readonly settings: ExportSettings
-  readonly projectType: ProjectType
-  readonly now: Date
+  readonly naming: MappingContext
   readonly runId: string
   readonly signal: AbortSignal
   readonly onRows: (rows: number) => void
@@ -93,10 +91,10 @@ const numbers: ReadonlySet<string> = new Set(['seq', 'bytes'])
 async function writeRows(
   session: Session,
   file: string,
-  { query, settings, projectType, now, signal, onRows }: StageInput,
+  { query, settings, naming, signal, onRows }: StageInput,
 ): Promise<Pick<Staged, 'rows' | 'mapping' | 'fields'>> {
   await using selection = await session.select(query)
-  const mapping = mapColumns(selection.columns, settings, { projectType, now })
+  const mapping = mapColumns(selection.columns, settings, naming)
   const fields = new Map<string, Set<FieldKind>>()
   const isDate = new Set(
     mapping.fields.filter(({ column }) => /timestamp|date/.test(column.type.kind)).map(({ name }) => name),

@@ -27,7 +27,7 @@ export async function settle(
   trx: Transaction<StateDatabase>,
   { definition, runId }: ExportInput,
   { counts, brakes }: Planned,
-  { listName }: Destination,
+  { listName, fields }: Destination,
   now: Date,
 ): Promise<Verdict> {
   const ended = verdictOn(counts, brakes, definition)
@@ -37,6 +37,7 @@ export async function settle(
     ...{ rows_queried: counts.queried, planned_add: counts.add, planned_update: counts.update },
     ...{ planned_remove: counts.remove, planned_unchanged: counts.unchanged, rejected: counts.rejected },
     ...{ skipped: counts.skipped, brakes: JSON.stringify(brakes), planned_at: now },
+    fields: JSON.stringify(fields),
   })
   await trx
     .updateTable('runs')

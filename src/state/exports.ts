@@ -108,6 +108,7 @@ const withJson = <Row extends ExportRun>(row: Row): Row => ({
   ...row,
   envelope: parsed(row.envelope),
   brakes: parsed(row.brakes),
+  fields: parsed(row.fields),
 })
 
 /** DuckDB gives JSON as text, Postgres as a value. */
@@ -199,6 +200,8 @@ export async function updateExportRun(
     readonly rejected?: number
     readonly skipped?: number
     readonly brakes?: string
+    /** JSON text. */
+    readonly fields?: string
     readonly planned_at?: Date
     readonly approved_at?: Date
     readonly approved_by?: string

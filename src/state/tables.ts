@@ -135,6 +135,17 @@ export interface ExportRunsTable {
   approved_at: OptionalInstant
   approved_by: string | null
   approval_note: string | null
+  /** What the plan does to the fields of the project. */
+  fields: JSONColumnType<Record<string, unknown>> | null
+}
+
+/** Who said yes to a held plan. */
+export interface ApprovalsTable {
+  run_id: string
+  export: string
+  approved_at: Instant
+  approved_by: string
+  note: string | null
 }
 
 export interface PlanTable {
@@ -307,6 +318,7 @@ export interface StateDatabase {
   rejected_rows: RejectedRowsTable
   exports: ExportsTable
   export_runs: ExportRunsTable
+  approvals: ApprovalsTable
   plan: PlanTable
   batches: BatchesTable
   members: MembersTable

@@ -81,15 +81,15 @@ exportTest(
   'a dry run shows the plan and leaves nothing behind',
   async ({ elt, save, warehouse, sandbox }) => {
     sandbox.data.fields.score = 'string'
-    await save('vip', { action: 'mirror' }, `select email, score, 1.5 as ltv from (${people(3)}) as p`)
+    await save('vip', { action: 'mirror' }, `select email, score, 1.5 as bonus from (${people(3)}) as p`)
     const plan = await elt.planExport('vip')
     expect(plan).toMatchObject({
       ...{ state: 'ready', rows: 3, planned: { add: 3 }, requests: 1, list_name: 'Test' },
-      fields: { created: ['ltv'], conflicts: [{ field: 'score', declared: 'string', sent: 'long' }] },
+      fields: { created: ['bonus'], conflicts: [{ field: 'score', declared: 'string', sent: 'long' }] },
     })
     expect(plan.samples[0]).toEqual({
       ...{ op: 'add', before: null },
-      after: { email: 'p1@example.com', dataFields: { score: 1, ltv: 1.5 } },
+      after: { email: 'p1@example.com', dataFields: { bonus: 1.5, score: 1 } },
     })
     expect(sandbox.writes).toEqual([])
     for (const table of ['runs', 'plan', 'batches', 'members', 'export_runs']) {

@@ -12,7 +12,7 @@ export interface Fixture extends AsyncDisposable {
   readonly sandbox: Sandbox
   readonly elt: Elt
   readonly listId: number
-  /** Writes sql/exports/NAME.sql. */
+  /** Writes sql/exports/NAME.sql; new fields are welcome unless the settings say otherwise. */
   save(name: string, settings: Row | string, query: string): Promise<void>
   /** Runs statements in the warehouse through a session of the product. */
   run(sql: string): Promise<Row[]>
@@ -38,6 +38,8 @@ export async function makeFixture(warehouse: TestWarehouse, options: FixtureOpti
   const { maxRetries = 3, pool, ...sandboxOptions } = options
   const sandbox = await startSandbox({ rateLimits: 'off', empty: true, ...sandboxOptions })
   const listId = 5_001
+  // A field of these tests, and no misspelt `scores`.
+  sandbox.data.fields.score = 'long'
   sandbox.data.lists.push({ id: listId, name: 'Test', createdAt: 0, listType: 'Standard' })
   const directory = join(warehouse.tempDir, 'exports')
   await mkdir(directory, { recursive: true })
@@ -65,7 +67,10 @@ export async function makeFixture(warehouse: TestWarehouse, options: FixtureOpti
     elt,
     listId,
     async save(name, settings, query) {
-      const block = typeof settings === 'string' ? settings : JSON.stringify({ list_id: listId, ...settings })
+      const block =
+        typeof settings === 'string'
+          ? settings
+          : JSON.stringify({ list_id: listId, new_fields: 'create', ...settings })
       await writeFile(join(directory, `${name}.sql`), `/*\n${block}\n*/\n${query}\n`)
     },
     run: (statement) =>

@@ -118,7 +118,7 @@ eachWarehouse('rows that were bad before the constraints came do not stop the mi
       await run('alter table iterable_sync.schedules drop constraint schedules_sound')
       await run('alter table iterable_sync.run_requests drop constraint run_requests_sound')
     }
-    await run("delete from iterable_sync.migrations where name = '0007_constraints'")
+    await run("delete from iterable_sync.migrations where name >= '0007_constraints'")
     for (const [name, set] of Object.entries(schedules)) {
       await run(`insert into iterable_sync.schedules (name, cron) values ('export:${name}', '@hourly')`)
       await run(`update iterable_sync.schedules set ${set} where name = 'export:${name}'`)
