@@ -36,7 +36,8 @@ export async function migrate(session: Session): Promise<void> {
 async function createSchemas({ db, names }: Session): Promise<void> {
   const existing = async () => new Set((await db.introspection.getSchemas()).map(({ name }) => name))
   const before = await existing()
-  for (const schema of Object.values(names).filter((name) => !before.has(name))) {
+  const needed = [names.streams, names.sync, names.views]
+  for (const schema of needed.filter((name) => !before.has(name))) {
     try {
       await sql.raw(`create schema if not exists ${quoted(schema)}`).execute(db)
     } catch (error) {

@@ -5,16 +5,70 @@
 import { sql, type Transaction } from 'kysely'
 import { ConfigError, messageOf } from '../../errors.ts'
 import type { StateDatabase } from '../../state/tables.ts'
+import type { Session } from '../session.ts'
 import { literal, quoted } from '../sql.ts'
 
 /** A view (or materialized view) that reads one of the columns, itself or through other views. */
 interface Dependent {
   readonly oid: number
   readonly name: string
+  readonly schema: string
   readonly owner: string
   readonly isMaterialized: boolean
   /** Statements that make it again. */
   readonly restore: readonly string[]
+}
+
+/** Which views step aside, and why: the message to whoever owns one that cannot. */
+interface Away {
+  /** Those that read one of these columns; all of the table's views where it is left out. */
+  readonly columns?: readonly string[]
+  /** A schema whose views may stay away when they do not fit what has become: they are made anew afterwards. */
+  readonly mayVanish?: string
+  readonly why?: string
+}
+
+/**
+ * Makes a view, or changes it. A text with other columns than before needs a new view: those upon it come back as they
+ * were, and so do the rights.
+ */
+export async function replaceView(
+  alter: Session['alter'],
+  view: string,
+  select: string,
+  andThen: (trx: Transaction<StateDatabase>) => Promise<void>,
+): Promise<void> {
+  try {
+    return await alter(async (trx) => {
+      await run(trx, `create or replace view ${view} as\n${select}`)
+      await andThen(trx)
+    })
+  } catch (error) {
+    if (!isOfOtherColumns(error)) throw error
+  }
+  const why = `the view ${view} gets other columns`
+  await alter(async (trx) => {
+    await withoutViews(trx, view, { why }, async () => {
+      const rights = await rightsOn(trx, view)
+      await run(trx, `drop view ${view}`)
+      await run(trx, `create view ${view} as\n${select}`)
+      for (const right of rights) await run(trx, right)
+    })
+    await andThen(trx)
+  })
+}
+
+/** `create or replace` may only add columns at the end. */
+const isOfOtherColumns = (error: unknown): boolean => (error as { code?: unknown } | null)?.code === '42P16'
+
+async function rightsOn(trx: Transaction<StateDatabase>, view: string): Promise<readonly string[]> {
+  const { rows } = await sql
+    .raw<{ right: string }>(
+      `with views as (select *, ${literal(view)} as name from pg_class where oid = ${literal(view)}::regclass)
+       select granted.right from views, lateral (${grants}) as granted ("right")`,
+    )
+    .execute(trx)
+  return rows.map(({ right }) => right)
 }
 
 /**
@@ -24,20 +78,33 @@ interface Dependent {
 export async function withoutViews(
   trx: Transaction<StateDatabase>,
   table: string,
-  columns: readonly string[],
+  { columns, mayVanish, why = `columns of ${table} must become wider` }: Away,
   work: () => Promise<void>,
 ): Promise<void> {
   const dependents = await findDependents(trx, table, columns)
   for (const view of dependents.toReversed()) {
-    await explaining(view, table, 'cannot be dropped and made again', () =>
+    await explaining(view, why, 'cannot be dropped and made again', () =>
       run(trx, `drop ${relationOf(view)} ${view.name}`),
     )
   }
   await work()
   for (const view of dependents) {
-    await explaining(view, table, 'cannot be made again upon the new types', async () => {
+    const restore = async () => {
       for (const statement of view.restore) await run(trx, statement)
-    })
+    }
+    if (view.schema === mayVanish) await tryIn(trx, restore)
+    else await explaining(view, why, 'cannot be made again upon what has become', restore)
+  }
+}
+
+/** Does `work`, or leaves everything as it was before it. */
+async function tryIn(trx: Transaction<StateDatabase>, work: () => Promise<void>): Promise<void> {
+  await run(trx, 'savepoint attempt')
+  try {
+    await work()
+    await run(trx, 'release savepoint attempt')
+  } catch {
+    await run(trx, 'rollback to savepoint attempt')
   }
 }
 
@@ -48,7 +115,7 @@ const run = (trx: Transaction<StateDatabase>, statement: string) => sql.raw(stat
 
 async function explaining(
   { name, owner }: Dependent,
-  table: string,
+  why: string,
   what: string,
   work: () => Promise<unknown>,
 ): Promise<void> {
@@ -56,7 +123,7 @@ async function explaining(
     await work()
   } catch (error) {
     throw new ConfigError(
-      `columns of ${table} must become wider, but the view ${name} (owner "${owner}") reads them and ${what}: ${messageOf(error)}; drop or change that view, or make our role a member of its owner, then run again`,
+      `${why}, but the view ${name} (owner "${owner}") reads them and ${what}: ${messageOf(error)}; drop or change that view, or make our role a member of its owner, then run again`,
       { code: 'view_in_the_way', cause: error },
     )
   }
@@ -65,6 +132,7 @@ async function explaining(
 interface ViewRow {
   readonly oid: number
   readonly name: string
+  readonly schema: string
   readonly kind: 'v' | 'm'
   readonly definition: string
   readonly owner: string
@@ -78,8 +146,9 @@ interface ViewRow {
 async function findDependents(
   trx: Transaction<StateDatabase>,
   table: string,
-  columns: readonly string[],
+  columns: readonly string[] | undefined,
 ): Promise<Dependent[]> {
+  const isRead = columns ? `refobjsubid = 0 or attname in (${columns.map(literal).join(', ')})` : 'true'
   const { rows } = await sql
     .raw<ViewRow>(
       `with recursive readers (oid, depth) as (
@@ -88,7 +157,7 @@ async function findDependents(
            left join pg_attribute as attribute on attrelid = refobjid and attnum = refobjsubid
          where link.classid = 'pg_rewrite'::regclass and link.refclassid = 'pg_class'::regclass
            and refobjid = ${literal(table)}::regclass and rule.ev_class <> refobjid
-           and (refobjsubid = 0 or attname in (${columns.map(literal).join(', ')}))
+           and (${isRead})
          union
          select rule.ev_class, depth + 1
          from readers join pg_depend as link on link.refobjid = readers.oid
@@ -97,12 +166,13 @@ async function findDependents(
            and rule.ev_class <> refobjid
        ),
        views as (
-         select view.*, quote_ident(nspname) || '.' || quote_ident(relname) as name, depth
+         select view.*, quote_ident(nspname) || '.' || quote_ident(relname) as name,
+           nspname as schema, depth
          from (select oid, max(depth) as depth from readers group by oid) as found
            join pg_class as view using (oid) join pg_namespace as namespace on namespace.oid = relnamespace
          where relkind in ('v', 'm')
        )
-       select oid::bigint as oid, name, relkind as kind, pg_get_viewdef(oid) as definition,
+       select oid::bigint as oid, name, schema, relkind as kind, pg_get_viewdef(oid) as definition,
          pg_get_userbyid(relowner) as owner, pg_get_userbyid(relowner) = current_user as is_own,
          reloptions as options, relispopulated as populated,
          array(
@@ -114,6 +184,7 @@ async function findDependents(
   return rows.map((row) => ({
     oid: row.oid,
     name: row.name,
+    schema: row.schema,
     owner: row.owner,
     isMaterialized: row.kind === 'm',
     restore: [

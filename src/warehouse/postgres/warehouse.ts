@@ -5,6 +5,7 @@ import { sql } from 'kysely'
 import type { Pool } from 'pg'
 import { firstOf, InterruptedError } from '../../errors.ts'
 import { makeFolder } from '../../folders.ts'
+import { postgresAnalysis } from '../analysis.ts'
 import { Engine } from '../engine.ts'
 import { removeSpool } from '../load/spool.ts'
 import { type Dialect, type Session, schemaNames, type UseOptions, type Warehouse } from '../session.ts'
@@ -20,7 +21,7 @@ import { selectFromPostgres, takeRole } from './select.ts'
 import { type Environment, type PostgresConfig, PostgresServer } from './server.ts'
 import { makeWorkDirectory } from './spool.ts'
 import { indexed, isColumn, upsertIntoPostgres } from './upsert.ts'
-import { withoutViews } from './views.ts'
+import { replaceView, withoutViews } from './views.ts'
 import { watchTables } from './watch.ts'
 
 export interface PostgresOptions {
@@ -130,6 +131,7 @@ const dialect: Dialect = {
   // An entry of an index takes a third of its page at most: 2,704 bytes with what else is in it.
   keyBytes: 2_600,
   maxBytes: 63,
+  analysis: postgresAnalysis,
   hiddenColumns: ['ctid', 'xmin', 'xmax', 'cmin', 'cmax', 'tableoid'],
   widen(column, from, to) {
     if (to === 'json') return `to_json(${column})`
@@ -216,6 +218,20 @@ function session({ held, writer, server, signal, queryRole }: SessionContext): S
     return 'pg_temp.staging'
   }
 
+  const alter: Session['alter'] = async (work) => {
+    for (let waitedMs = 0; ; waitedMs += alterWaitMs + alterPauseMs) {
+      try {
+        return await db.transaction().execute(async (trx) => {
+          await sql.raw(`set local lock_timeout = ${alterWaitMs}`).execute(trx)
+          return await work(trx)
+        })
+      } catch (error) {
+        if (!isLockTimeout(error) || waitedMs >= alterPatienceMs) throw error
+      }
+      await delay(alterPauseMs, undefined, signal && { signal })
+    }
+  }
+
   return {
     db,
     names,
@@ -248,21 +264,10 @@ function session({ held, writer, server, signal, queryRole }: SessionContext): S
       }
       const widened = change.widened.map(({ column }) => column.name)
       if (widened.length === 0) await alter()
-      else await withoutViews(trx, table, widened, alter)
+      else await withoutViews(trx, table, { columns: widened, mayVanish: names.marts }, alter)
     },
-    async alter(work) {
-      for (let waitedMs = 0; ; waitedMs += alterWaitMs + alterPauseMs) {
-        try {
-          return await db.transaction().execute(async (trx) => {
-            await sql.raw(`set local lock_timeout = ${alterWaitMs}`).execute(trx)
-            return await work(trx)
-          })
-        } catch (error) {
-          if (!isLockTimeout(error) || waitedMs >= alterPatienceMs) throw error
-        }
-        await delay(alterPauseMs, undefined, signal && { signal })
-      }
-    },
+    replaceView: (view, select, andThen) => replaceView(alter, view, select, andThen),
+    alter,
     async reserve(trx, table) {
       await sql.raw(tableLock(table)).execute(trx)
     },
