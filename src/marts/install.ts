@@ -25,32 +25,23 @@ export async function installViews(session: Session, now: Date): Promise<readonl
 
 async function install(session: Session, now: Date): Promise<readonly string[]> {
   const { names } = session
-  const files = await readViewFiles()
-  const tables = await readTables(session)
-  const missing = missingStreams(files, (stream) => tables.has(stream))
-  const known = await knownViews(session)
+  const changed = await changedViews(session)
+  if (changed.length === 0) return []
+  await createSchema(session)
   const notices: string[] = []
   const failed = new Set<string>()
-  for (const file of files) {
-    if ((missing.get(file.name) ?? []).length > 0) continue
-    const select = renderView(file, session, tables)
-    const comments = commentsOf(file, session)
-    const hash = createHash('sha256')
-      .update([select, ...comments].join('\n'))
-      .digest('hex')
-    const before = known.get(file.name)
-    if (before?.exists && before.hash === hash && before.problem === null) continue
+  for (const { file, select, comments, hash } of changed) {
+    const row = { view_name: file.name, hash, changed_at: now }
     try {
-      await createSchema(session)
       await createTables(session, file)
       await session.replaceView(`${quoted(names.marts)}.${quoted(file.name)}`, select, async (trx) => {
         for (const comment of comments) await sql.raw(comment).execute(trx)
-        await record(trx, { view_name: file.name, hash, problem: null, changed_at: now })
+        await record(trx, { ...row, problem: null })
       })
     } catch (error) {
       const problem = messageOf(error)
       failed.add(file.name)
-      await record(session.db, { view_name: file.name, hash, problem, changed_at: now })
+      await record(session.db, { ...row, problem })
       // Said of the first: the views upon it fail for the same reason.
       if (!file.views.some((view) => failed.has(view))) {
         notices.push(`the view ${names.marts}.${file.name} could not be made: ${problem}`)
@@ -58,6 +49,35 @@ async function install(session: Session, now: Date): Promise<readonly string[]> 
     }
   }
   return notices
+}
+
+interface ChangedView {
+  readonly file: ViewFile
+  readonly select: string
+  readonly comments: readonly string[]
+  readonly hash: string
+}
+
+/** The views whose streams are there and that are missing, have another text than when they were made, or failed. */
+async function changedViews(session: Session): Promise<readonly ChangedView[]> {
+  const files = await readViewFiles()
+  const tables = await readTables(session)
+  const missing = missingStreams(files, (stream) => tables.has(stream))
+  const known = await knownViews(session)
+  return files
+    .filter(({ name }) => missing.get(name)?.length === 0)
+    .map((file) => {
+      const select = renderView(file, session, tables)
+      const comments = commentsOf(file, session)
+      const hash = createHash('sha256')
+        .update([select, ...comments].join('\n'))
+        .digest('hex')
+      return { file, select, comments, hash }
+    })
+    .filter(({ file, hash }) => {
+      const before = known.get(file.name)
+      return !before?.exists || before.hash !== hash || before.problem !== null
+    })
 }
 
 interface KnownView {
@@ -85,7 +105,13 @@ async function createSchema({ db, names: { marts } }: Session): Promise<void> {
   const { rows } = await sql`
     select 1 from information_schema.schemata
     where catalog_name = current_database() and schema_name = ${marts}`.execute(db)
-  if (rows.length === 0) await sql.raw(`create schema if not exists ${quoted(marts)}`).execute(db)
+  if (rows.length > 0) return
+  try {
+    await sql.raw(`create schema if not exists ${quoted(marts)}`).execute(db)
+  } catch (error) {
+    const cure = `whoever owns the database can make it once: create schema ${quoted(marts)} authorization our role`
+    throw new Error(`the schema cannot be made (${messageOf(error)}); ${cure}`, { cause: error })
+  }
 }
 
 async function createTables({ db, names }: Session, { name: view, tables }: ViewFile): Promise<void> {
