@@ -3,7 +3,7 @@
 -- clicks of machines (bot_rules) do not count. Each purchase is credited once in a model.
 --
 -- Grain: one purchase (its last version; those without an id each by itself)
--- Needs: purchase
+-- Optional: purchase
 -- Columns:
 --   purchase_id: id of the purchase; NULL where the sender set none
 --   purchased_at: when

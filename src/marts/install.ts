@@ -28,6 +28,9 @@ async function install(session: Session, now: Date): Promise<readonly string[]> 
   const changed = await changedViews(session)
   if (changed.length === 0) return []
   await createSchema(session)
+  for (const statement of session.dialect.analysis.functions(quoted(names.marts))) {
+    await sql.raw(statement).execute(session.db)
+  }
   const notices: string[] = []
   const failed = new Set<string>()
   for (const { file, select, comments, hash } of changed) {

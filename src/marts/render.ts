@@ -65,7 +65,7 @@ function relation(
   const list = columns.map(({ source, name, type }) => {
     const column = found?.get(source)
     const value = column
-      ? analysis.narrow(quoted(column.name), column.type, type)
+      ? analysis.narrow(quoted(column.name), column.type, type, quoted(names.marts))
       : `cast(null as ${analysis.typeName[type]})`
     return `${value} as ${name}`
   })

@@ -5,10 +5,12 @@ export interface Analysis {
   /** A subquery of the elements of a json array, as texts in a column `value`; no rows where it is no array. */
   readonly elements: (json: string) => string
   /**
-   * An expression that reads a column, which has become wider, as the type that its stream knows it by: a view keeps its
-   * types. NULL where the value does not fit.
+   * An expression that reads a column, which may have become wider, as the type that its stream knows it by: a view keeps
+   * its types. NULL where the value does not fit. `schema` is that of `functions`.
    */
-  readonly narrow: (column: string, from: ColumnType, to: ColumnType) => string
+  readonly narrow: (column: string, from: ColumnType, to: ColumnType, schema: string) => string
+  /** Statements that make what `narrow` calls. */
+  readonly functions: (schema: string) => readonly string[]
   /** A row, as an instant without zone, for each day from one to the other, both included; in the list of a select. */
   readonly days: (first: string, last: string) => string
   /** The name of a type in a cast. */
@@ -29,38 +31,56 @@ export const duckdbAnalysis: Analysis = {
     `(select unnest(case when json_type(${json}) = 'ARRAY' then from_json(${json}, '["VARCHAR"]') end) as value)`,
   days: (first, last) =>
     `unnest(generate_series(cast(${first} as timestamp), cast(${last} as timestamp), interval '1 day'))`,
+  // Cast in any case: until the end of the sync that widens the column, the view stands upon it as it is.
   narrow(column, from, to) {
-    if (from === to) return column
-    return `try_cast(${from === 'json' ? `${column} ->> '$'` : column} as ${typeName[to]})`
+    const text = from === 'json' && to !== 'json' ? `${column} ->> '$'` : column
+    const cast = `try_cast(${text} as ${typeName[to]})`
+    return from === 'double' && to === 'bigint'
+      ? `case when ${column} = trunc(${column}) then ${cast} end`
+      : cast
   },
+  functions: () => [],
   typeName,
 }
+
+const postgresTypes = { ...typeName, text: 'text' } as const
+
+const narrowing = (to: string): string => `as_${to}`
+
+const textOf = { json: `(value #>> '{}')`, text: 'value' } as const
+const wholeNumber = (text: string) => `case when ${text} ~ '^[+-]?\\d{1,18}$' then (${text})::bigint end`
+const number = (text: string) =>
+  `case when ${text} ~ '^[+-]?\\d{1,18}(\\.\\d+)?([eE][+-]?\\d{1,2})?$' then (${text})::double precision end`
+const truth = (text: string) => `case ${text} when 'true' then true when 'false' then false end`
+
+/** By the type that a column has in the catalogue: what reads it when it has become another. */
+const narrowings = {
+  bigint: {
+    bigint: 'value',
+    double: 'case when value = trunc(value) and abs(value) <= 9007199254740992 then value::bigint end',
+    text: wholeNumber(textOf.text),
+    json: wholeNumber(textOf.json),
+  },
+  double: { double: 'value', text: number(textOf.text), json: number(textOf.json) },
+  boolean: { boolean: 'value', text: truth(textOf.text), json: truth(textOf.json) },
+  text: { text: 'value', json: textOf.json },
+} as const
 
 export const postgresAnalysis: Analysis = {
   elements: (json) =>
     `(select json_array_elements_text(case when json_typeof(${json}) = 'array' then ${json} end) as value)`,
   days: (first, last) =>
     `generate_series(cast(${first} as timestamp), cast(${last} as timestamp), interval '1 day')`,
-  narrow(column, from, to) {
-    if (from === to) return column
-    if (from === 'double' && to === 'bigint') {
-      return `case when ${column} = trunc(${column}) and abs(${column}) <= 9007199254740992 then ${column}::bigint end`
-    }
-    const text = from === 'json' ? `(${column} #>> '{}')` : `${column}::text`
-    switch (to) {
-      case 'bigint':
-        return `case when ${text} ~ '^[+-]?\\d{1,18}$' then (${text})::bigint end`
-      case 'double':
-        return `case when ${text} ~ '^[+-]?\\d{1,18}(\\.\\d+)?([eE][+-]?\\d{1,2})?$' then (${text})::double precision end`
-      case 'boolean':
-        return `case ${text} when 'true' then true when 'false' then false end`
-      case 'json':
-        return `to_json(${column})`
-      case 'text':
-        return text
-      case 'timestamptz':
-        return 'null::timestamptz'
-    }
-  },
-  typeName: { ...typeName, text: 'text' },
+  // By a function for each type that a column may have: a view that steps aside while its column becomes wider, and comes
+  // back with the same text, finds the one for the new type. Postgres writes them out where they are called.
+  narrow: (column, _from, to, schema) =>
+    to === 'timestamptz' || to === 'json' ? column : `${schema}.${narrowing(to)}(${column})`,
+  functions: (schema) =>
+    Object.entries(narrowings).flatMap(([to, bodies]) =>
+      Object.entries(bodies).map(
+        ([from, body]) =>
+          `create or replace function ${schema}.${narrowing(to)}(value ${postgresTypes[from as ColumnType]}) returns ${postgresTypes[to as ColumnType]} language sql immutable parallel safe as $$ select ${body} $$`,
+      ),
+    ),
+  typeName: postgresTypes,
 }

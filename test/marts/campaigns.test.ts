@@ -30,7 +30,7 @@ onWorld('message_facts tells the life of each message', async (world) => {
     return {
       ...{ medium: message.medium, message_id: message.id, person: message.person, email: message.email },
       ...{ email_domain: domain, mailbox_provider: providerOf(domain), campaign_id: message.campaignId },
-      ...{ template_id: message.campaignId + 900, message_type_id: 5, channel_id: 9 },
+      ...{ template_id: message.templateId, message_type_id: 5, channel_id: 9 },
       ...{ sent_at: message.sentAt, copies: message.copies, is_delivered: outcome.isDelivered },
       bounced_at: outcome.bouncedAt ?? null,
       bounce_kind: outcome.kind,

@@ -25,6 +25,7 @@ export interface Message {
   readonly person: string
   readonly email: string | null
   readonly campaignId: number
+  readonly templateId: number
   readonly sentAt: number
   readonly copies: number
   readonly bounces: readonly Row[]
@@ -33,12 +34,12 @@ export interface Message {
   readonly unsubscribedAt: number | undefined
 }
 
-const timeOf = (row: Row): number =>
+export const timeOf = (row: Row): number =>
   Date.parse(String(row.createdAt).replace(' ', 'T').replace(' +00:00', 'Z'))
 export const dayOf = (at: number): string => new Date(at).toISOString().slice(0, 10)
-const personOf = ({ itblUserId, userId, email }: Row): string =>
+export const personOf = ({ itblUserId, userId, email }: Row): string =>
   String(itblUserId ?? userId ?? String(email).toLowerCase())
-const first = (times: readonly number[]): number | undefined =>
+export const first = (times: readonly number[]): number | undefined =>
   times.length > 0 ? Math.min(...times) : undefined
 export const rate = (part: number, whole: number): number | null => (whole === 0 ? null : part / whole)
 export const groupBy = <T, K>(values: readonly T[], keyOf: (value: T) => K): Map<K, T[]> => {
@@ -92,6 +93,7 @@ export function messagesOf({ truth }: Sandbox, rules: Rules): { messages: Messag
         person: personOf(row),
         email: row.email === undefined ? null : String(row.email).toLowerCase(),
         campaignId: Number(row.campaignId),
+        templateId: Number(row.templateId),
         sentAt: Math.min(...rows.map(timeOf)),
         copies: rows.length,
         bounces: bounces.get(key) ?? [],

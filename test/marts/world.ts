@@ -42,12 +42,34 @@ export async function makeWorld(seed: number): Promise<Sandbox> {
   const people = Array.from({ length: 40 }, (_, index): Row => {
     const email = `Person.${index}@${domains[index % domains.length]}`
     if (index % 9 === 0) return { itblUserId: `itbl-${index}`, userId: `u-${index}` }
-    return index % 4 === 0
-      ? { itblUserId: `itbl-${index}`, email }
-      : index % 4 === 1
-        ? { userId: `u-${index}`, email }
-        : { email }
+    if (index % 4 < 2) return { itblUserId: `itbl-${index}`, email }
+    return index % 4 === 2 ? { userId: `u-${index}`, email } : { email }
   })
+  // The profiles of a hybrid project all have an itblUserId; its events may lack it.
+  for (const [index, person] of people.filter(({ itblUserId }) => itblUserId).entries()) {
+    // Ids of channels 1 and 2, of message types 11, 12 and 13.
+    const words = [
+      {},
+      { unsubscribedChannelIds: [1] },
+      { unsubscribedMessageTypeIds: [11, 12] },
+      { subscribedMessageTypeIds: [12], unsubscribedChannelIds: [] },
+    ][index % 4]
+    data.users.put({
+      ...person,
+      ...words,
+      profileUpdatedAt: spelled(worldStart.getTime() + index * 3_600_000),
+      ...(index % 5 === 0 ? {} : { signupDate: spelled(worldStart.getTime() + (index - 10) * 3 * day) }),
+    })
+  }
+  data.channels.push(
+    { id: 1, name: 'News', channelType: 'Marketing', messageMedium: 'Email' },
+    { id: 2, name: 'Orders', channelType: 'Transactional', messageMedium: 'Email' },
+  )
+  data.messageTypes.push(
+    { id: 11, name: 'Weekly', channelId: 1, subscriptionPolicy: 'OptOut' },
+    { id: 12, name: 'Tips', channelId: 2, subscriptionPolicy: 'OptIn' },
+    { id: 13, name: 'Receipts', channelId: 2, subscriptionPolicy: 'OptOut' },
+  )
   const campaigns = Array.from({ length: 7 }, (_, index) => ({
     id: 100 + index,
     templateId: 1000 + index,
@@ -75,17 +97,22 @@ export async function makeWorld(seed: number): Promise<Sandbox> {
   )
 
   for (let index = 0; index < 500; index += 1) {
-    const { id: campaignId, templateId, medium } = campaigns[below(6)] as (typeof campaigns)[number]
+    const { id: campaignId, templateId: usual, medium } = campaigns[below(6)] as (typeof campaigns)[number]
     const types = media.find((one) => one.medium === medium) as (typeof media)[number]
+    // Campaign 103 tries a second template.
+    const templateId = campaignId === 103 && chance(0.4) ? 2000 : usual
     const person = pick(people)
     const sentAt = worldStart.getTime() + 1000 * below(60 * 86_400)
+    // Some never answer, some not any more.
+    const number = people.indexOf(person)
+    const isSilent = number % 7 === 0 || (number % 5 === 0 && sentAt > worldStart.getTime() + 15 * day)
     const message = { ...person, campaignId, templateId, messageId: `m-${index}` }
     const after = (seconds: number) => sentAt + 1000 * seconds
     for (let copy = medium === 'push' ? 1 + below(2) : 1; copy > 0; copy -= 1) {
       push(types.send, after(copy - 1), { ...message, messageTypeId: 5, channelId: 9 })
     }
     const place = () => ({ userAgent: pick(agents), ip: chance(0.1) ? '17.1.2.3' : '203.0.113.9' })
-    if (types.open) {
+    if (types.open && !isSilent) {
       for (let count = chance(0.6) ? 1 + below(3) : 0; count > 0; count -= 1) {
         const proxy = chance(0.3) ? { proxySource: 'Gmail' } : {}
         const bot = chance(0.2) ? { isBot: true } : {}
@@ -98,7 +125,7 @@ export async function makeWorld(seed: number): Promise<Sandbox> {
         })
       }
     }
-    if (types.click) {
+    if (types.click && !isSilent) {
       const burst = chance(0.1)
       for (let count = burst ? 4 : chance(0.3) ? 1 + below(2) : 0; count > 0; count -= 1) {
         const url = `https://example.com/${count}`
@@ -132,7 +159,7 @@ export async function makeWorld(seed: number): Promise<Sandbox> {
       }
       if (chance(0.05)) push('hostedUnsubscribeClick', after(500), { ...message, isBot: chance(0.3) })
     }
-    if (chance(0.15)) {
+    if (!isSilent && chance(0.15)) {
       const bought = { ...person, total: below(400) / 4, ...(chance(0.5) ? { campaignId } : {}) }
       const at = after(pick([70, 50_000, 250_000, 900_000]))
       const id = chance(0.7) ? { id: `order-${index}` } : {}

@@ -12,7 +12,6 @@ import { literal, quoted } from '../sql.ts'
 interface Dependent {
   readonly oid: number
   readonly name: string
-  readonly schema: string
   readonly owner: string
   readonly isMaterialized: boolean
   /** Statements that make it again. */
@@ -23,8 +22,6 @@ interface Dependent {
 interface Away {
   /** Those that read one of these columns; all of the table's views where it is left out. */
   readonly columns?: readonly string[]
-  /** A schema whose views may stay away when they do not fit what has become: they are made anew afterwards. */
-  readonly mayVanish?: string
   readonly why?: string
 }
 
@@ -78,7 +75,7 @@ async function rightsOn(trx: Transaction<StateDatabase>, view: string): Promise<
 export async function withoutViews(
   trx: Transaction<StateDatabase>,
   table: string,
-  { columns, mayVanish, why = `columns of ${table} must become wider` }: Away,
+  { columns, why = `columns of ${table} must become wider` }: Away,
   work: () => Promise<void>,
 ): Promise<void> {
   const dependents = await findDependents(trx, table, columns)
@@ -89,22 +86,9 @@ export async function withoutViews(
   }
   await work()
   for (const view of dependents) {
-    const restore = async () => {
+    await explaining(view, why, 'cannot be made again upon the new types', async () => {
       for (const statement of view.restore) await run(trx, statement)
-    }
-    if (view.schema === mayVanish) await tryIn(trx, restore)
-    else await explaining(view, why, 'cannot be made again upon what has become', restore)
-  }
-}
-
-/** Does `work`, or leaves everything as it was before it. */
-async function tryIn(trx: Transaction<StateDatabase>, work: () => Promise<void>): Promise<void> {
-  await run(trx, 'savepoint attempt')
-  try {
-    await work()
-    await run(trx, 'release savepoint attempt')
-  } catch {
-    await run(trx, 'rollback to savepoint attempt')
+    })
   }
 }
 
@@ -132,7 +116,6 @@ async function explaining(
 interface ViewRow {
   readonly oid: number
   readonly name: string
-  readonly schema: string
   readonly kind: 'v' | 'm'
   readonly definition: string
   readonly owner: string
@@ -166,13 +149,12 @@ async function findDependents(
            and rule.ev_class <> refobjid
        ),
        views as (
-         select view.*, quote_ident(nspname) || '.' || quote_ident(relname) as name,
-           nspname as schema, depth
+         select view.*, quote_ident(nspname) || '.' || quote_ident(relname) as name, depth
          from (select oid, max(depth) as depth from readers group by oid) as found
            join pg_class as view using (oid) join pg_namespace as namespace on namespace.oid = relnamespace
          where relkind in ('v', 'm')
        )
-       select oid::bigint as oid, name, schema, relkind as kind, pg_get_viewdef(oid) as definition,
+       select oid::bigint as oid, name, relkind as kind, pg_get_viewdef(oid) as definition,
          pg_get_userbyid(relowner) as owner, pg_get_userbyid(relowner) = current_user as is_own,
          reloptions as options, relispopulated as populated,
          array(
@@ -184,7 +166,6 @@ async function findDependents(
   return rows.map((row) => ({
     oid: row.oid,
     name: row.name,
-    schema: row.schema,
     owner: row.owner,
     isMaterialized: row.kind === 'm',
     restore: [

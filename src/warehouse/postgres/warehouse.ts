@@ -264,7 +264,7 @@ function session({ held, writer, server, signal, queryRole }: SessionContext): S
       }
       const widened = change.widened.map(({ column }) => column.name)
       if (widened.length === 0) await alter()
-      else await withoutViews(trx, table, { columns: widened, mayVanish: names.marts }, alter)
+      else await withoutViews(trx, table, { columns: widened }, alter)
     },
     replaceView: (view, select, andThen) => replaceView(alter, view, select, andThen),
     alter,
