@@ -1,4 +1,5 @@
 /** The views as people ask for them: what each answers, and whether it is there. */
+import { sql } from 'kysely'
 import { ConfigError } from '../errors.ts'
 import { suggestion } from '../nearest.ts'
 import type { Session } from '../warehouse/session.ts'
@@ -54,8 +55,12 @@ export async function describeViews(session: Session | undefined): Promise<reado
 
 /** The views that were made, with what is in the way of their latest text. A warehouse of an older version has none. */
 async function readMade({ db, names }: Session): Promise<ReadonlyMap<string, string | null>> {
-  const tables = await db.introspection.getTables()
-  if (!tables.some(({ name, schema }) => name === 'marts' && schema === names.sync)) return new Map()
+  const { rows: tables } = await sql`
+    select 1 from information_schema.tables
+    where table_catalog = current_database() and table_schema = ${names.sync} and table_name = 'marts'`.execute(
+    db,
+  )
+  if (tables.length === 0) return new Map()
   const rows = await db.selectFrom('marts').select(['view_name', 'problem']).execute()
   return new Map(rows.map(({ view_name, problem }) => [view_name, problem]))
 }

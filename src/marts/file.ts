@@ -93,7 +93,7 @@ function refuseFaults({ name, about, grain, needs, optional, columns, select }: 
   const told = [...needs, ...optional]
   const fault =
     about === ''
-      ? 'says not what it is'
+      ? 'does not say what it is'
       : grain === ''
         ? 'has no "Grain:"'
         : columns.length === 0

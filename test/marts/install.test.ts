@@ -208,3 +208,30 @@ eachWarehouse('columns that become wider change no type of a view', async (wareh
   const upon = await warehouse.query('select count(*) as rows from mine.upon where campaign_id = 77')
   expect(upon).toEqual([{ rows: 1 }])
 })
+
+test('a role that may not make the schema is told what to run, and its sync succeeds [postgres]', async () => {
+  await using warehouse = await createTestWarehouse('postgres')
+  await using sandbox = await startProject()
+  const role = `narrow_${process.pid}`
+  const url = new URL(warehouse.config.type === 'postgres' ? warehouse.config.url : '')
+  const made = ['iterable', 'iterable_sync', 'iterable_views'].map(
+    (name) => `create schema ${name} authorization ${role};`,
+  )
+  await warehouse.query(`create role ${role} login password 'x'; ${made.join(' ')}`)
+  const config = {
+    type: 'postgres',
+    url: Object.assign(url, { username: role, password: 'x' }).href,
+  } as const
+  {
+    await using elt = await openOn(sandbox, { ...warehouse, config })
+    expect(await sync(elt)).toEqual([
+      expect.stringMatching(
+        /views of iterable_marts are as they were: .*create schema "iterable_marts" authorization/,
+      ),
+    ])
+    await warehouse.query(`create schema iterable_marts authorization ${role}`)
+    expect(await sync(elt)).toEqual([])
+    expect((await viewsOf(warehouse)).length).toBeGreaterThan(10)
+  }
+  await warehouse.query(`drop owned by ${role} cascade; drop role ${role}`)
+})
