@@ -95,15 +95,18 @@ skipped as (
   where campaign_id is not null
   group by campaign_id
 ),
+purchases as (
+  select explicit_campaign_id, click_campaign_id, total from {{marts.purchase_attribution}}
+),
 explicit as (
   select explicit_campaign_id as campaign_id, count(*) as orders, sum(total) as revenue
-  from {{marts.purchase_attribution}}
+  from purchases
   where explicit_campaign_id is not null
   group by explicit_campaign_id
 ),
 by_click as (
   select click_campaign_id as campaign_id, count(*) as orders, sum(total) as revenue
-  from {{marts.purchase_attribution}}
+  from purchases
   where click_campaign_id is not null
   group by click_campaign_id
 ),

@@ -52,13 +52,16 @@ counts as (
   select campaign_id, {{day(unsubscribed_at)}}, 'unsubscribed', count(*)
   from messages where is_delivered and unsubscribed_at is not null group by 1, 2
 ),
+purchases as (
+  select explicit_campaign_id, click_campaign_id, purchased_at, total from {{marts.purchase_attribution}}
+),
 revenues as (
   select explicit_campaign_id as campaign_id, {{day(purchased_at)}} as day, 'explicit' as model, total
-  from {{marts.purchase_attribution}}
+  from purchases
   where explicit_campaign_id is not null
   union all
   select click_campaign_id, {{day(purchased_at)}}, 'click', total
-  from {{marts.purchase_attribution}}
+  from purchases
   where click_campaign_id is not null
 ),
 days as (

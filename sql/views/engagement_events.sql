@@ -91,11 +91,9 @@ links as (
 ),
 bursts as (
   select a.medium, a.message_id, a.person, a.created_at
-  from touches as a
+  from (select * from touches cross join bounds where action = 'click' and burst_rule is not null) as a
     join touches as b on b.medium = a.medium and b.message_id = a.message_id and b.person = a.person
-    cross join bounds
-  where bounds.burst_rule is not null and a.action = 'click' and b.action = 'click'
-    and abs({{seconds(a.created_at, b.created_at)}}) <= bounds.burst_seconds
+  where b.action = 'click' and abs({{seconds(a.created_at, b.created_at)}}) <= a.burst_seconds
   group by a.medium, a.message_id, a.person, a.created_at
   having count(distinct b.url) >= 3
 ),

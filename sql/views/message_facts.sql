@@ -37,8 +37,8 @@
 --   unsubscribed_at: first unsubscribe from a channel or message type that names the message
 --   seconds_to_open: seconds from the send to the first open or click of a person
 --   seconds_to_click: seconds from the send to the first click of a person
---   device: Iterable's word for the device or program of the first open or click of a person that has one
---   country: country of the first open or click of a person that has one
+--   device: Iterable's word for the device or program of a person's open or click; of several, the first in the alphabet
+--   country: country of a person's open or click; of several, the first in the alphabet
 with bounces as (
   select 'email' as medium, message_id, {{person(e)}} as person, created_at, status,
     coalesce(recipient_state = 'HardBounce', false) as is_hard
@@ -69,8 +69,8 @@ touched as (
     min(occurred_at) filter (where action = 'click') as first_click_at,
     count(*) filter (where action = 'click' and not is_machine) as human_clicks,
     min(occurred_at) filter (where action = 'click' and not is_machine) as first_human_click_at,
-    (array_agg(device order by occurred_at, device) filter (where not is_machine and device is not null))[1] as device,
-    (array_agg(country order by occurred_at, country) filter (where not is_machine and country is not null))[1] as country
+    min(device) filter (where not is_machine) as device,
+    min(country) filter (where not is_machine) as country
   from {{marts.engagement_events}}
   where message_id is not null
   group by medium, message_id, person

@@ -279,12 +279,10 @@ function median(values: readonly number[]): number | null {
   return low === undefined || high === undefined ? null : (low + high) / 2
 }
 
-/** Of the first touch of a person that says it; of several at one instant, the first in the alphabet. */
+/** Of the touches of a person; of several words, the first in the alphabet. */
 function firstOf({ touches }: Message, field: string): string | null {
-  const told = touches
-    .filter(({ rule, row }) => rule === null && row[field] !== undefined)
-    .sort((a, b) => a.at - b.at || (String(a.row[field]) < String(b.row[field]) ? -1 : 1))
-  return told[0] ? String(told[0].row[field]) : null
+  const told = touches.filter(({ rule, row }) => rule === null && row[field] !== undefined)
+  return told.map(({ row }) => String(row[field])).sort()[0] ?? null
 }
 
 function providerOf(domain: string | null): string | null {
