@@ -7,6 +7,7 @@ import { readFile, writeFile } from 'node:fs/promises'
 import { catalogue, replicationLabel, type Stream, storedType, streamGroups } from '../src/catalog/index.ts'
 import { configReference } from '../src/config/reference.ts'
 import { type ErrorKind, errorCodes } from '../src/error-codes.ts'
+import { readViewFiles } from '../src/marts/files.ts'
 
 const root = new URL('../', import.meta.url)
 
@@ -17,6 +18,7 @@ export async function renderedDocuments(): Promise<ReadonlyMap<string, string>> 
     ['README.md', renderedReadme(readme)],
     ['docs/errors.md', errorReference()],
     ['docs/tables.md', tableReference()],
+    ['docs/marts.md', await viewReference()],
   ])
 }
 
@@ -98,6 +100,38 @@ function tableReference(): string {
     ...overview,
     '',
     ...streams.map(columnsOf),
+  ].join('\n')
+}
+
+/** Every view with its grain and columns. */
+async function viewReference(): Promise<string> {
+  const files = [...(await readViewFiles())].sort((a, b) => (a.name < b.name ? -1 : 1))
+  const list = (names: readonly string[]) => names.map((name) => `\`${name}\``).join(', ') || 'nothing'
+  return [
+    '# Views for analysts',
+    '',
+    'Generated from `sql/views` by `npm run readme`. The sync makes these views in `iterable_marts` (`<schema>_marts`) at its end',
+    'and keeps them: a text that has changed replaces the old one, views of yours upon them stay. A view whose needed streams',
+    'are not replicated is not made (`iterable-elt status` says so); what it would read besides is NULL or 0 until it is',
+    'replicated. `iterable-elt views` lists them, `views --sql NAME` prints their SQL. Days are UTC days; rates are fractions.',
+    '',
+    '| view | one row is |',
+    '|---|---|',
+    ...files.map(({ name, grain }) => `| [${name}](#${name}) | ${grain} |`),
+    '',
+    ...files.flatMap(({ name, about, grain, needs, optional, columns }) => [
+      `<a id="${name}"></a>`,
+      `## ${name}`,
+      '',
+      about,
+      '',
+      `One row: ${grain}. Needs ${list(needs)}; reads, where replicated: ${list(optional)}.`,
+      '',
+      '| column | meaning |',
+      '|---|---|',
+      ...columns.map((column) => `| \`${column.name}\` | ${column.about} |`),
+      '',
+    ]),
   ].join('\n')
 }
 

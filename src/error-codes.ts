@@ -39,6 +39,11 @@ export const errorCodes = {
     means: 'A stream, or a pattern that fits none, is named',
     cure: '"streams" lists the names',
   },
+  unknown_view: {
+    kind: 'config',
+    means: 'A view that does not exist is named',
+    cure: '"views" lists the names',
+  },
   unknown_job: {
     kind: 'config',
     means: 'No such job or schedule exists',
@@ -280,7 +285,7 @@ export const errorCodes = {
   },
   view_in_the_way: {
     kind: 'config',
-    means: 'Columns must become wider, and a view that we may not change reads them',
+    means: 'Columns of a table or view must change, and a view that we may not change reads them',
     cure: 'Drop or change that view, or make our role a member of its owner',
   },
   refused_value: {

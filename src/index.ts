@@ -32,6 +32,7 @@ import {
 } from './report/runs.ts'
 import { readStatus, type Status } from './report/status.ts'
 import { readStreams, type StreamStatus } from './report/streams.ts'
+import { readViewSql, readViews, type ViewStatus } from './report/views.ts'
 import type { JobDefinition, JobResult, Jobs, RunContext } from './schedule/job.ts'
 import { createScheduler, type Scheduler } from './schedule/scheduler.ts'
 import { readBookmarks } from './state/bookmarks.ts'
@@ -55,6 +56,7 @@ export type { PrintedRows, ResultRow } from './report/query.ts'
 export type { Reject, RejectPage, RejectQuery, RunDetail, RunSummary } from './report/runs.ts'
 export type { Status } from './report/status.ts'
 export type { StreamStatus } from './report/streams.ts'
+export type { ViewStatus } from './report/views.ts'
 export type { Backfill, BackfillRequest, RequestedRun, WorkerRequest } from './schedule/scheduler.ts'
 export type { WorkerEvent } from './schedule/worker.ts'
 export type { ScheduleStatus, WorkerStatus } from './state/schedules-status.ts'
@@ -91,6 +93,10 @@ export interface Elt extends AsyncDisposable, Exporter, Scheduler {
   check(options?: { readonly signal?: AbortSignal }): Promise<CheckReport>
   /** The catalogue with rows, bookmark and last sync of each stream. */
   streams(): Promise<readonly StreamStatus[]>
+  /** The views for analysts: what they answer, their columns, and whether they are made. */
+  views(): Promise<readonly ViewStatus[]>
+  /** The select of a view as it is made in this warehouse. @throws ConfigError when there is none of the name. */
+  viewSql(name: string): Promise<string>
   /** The latest runs, newest first (50 unless `limit` says otherwise). */
   runs(query?: { readonly limit?: number }): Promise<readonly RunSummary[]>
   /** One run by its id or the beginning of it. @throws ConfigError when there is none. */
@@ -185,6 +191,8 @@ export async function openParsed(
     },
     check: ({ signal } = {}) => check({ warehouse, config, clock, signal, context: clientContext }),
     streams: () => readStreams({ warehouse, config }),
+    views: () => readViews({ warehouse, config }),
+    viewSql: (name) => readViewSql({ warehouse, config }, name),
     runs: ({ limit = 50 } = {}) => readRuns({ warehouse, config }, { limit }),
     async run(runId) {
       const run = await readRun({ warehouse, config }, runId)

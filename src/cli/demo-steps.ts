@@ -92,14 +92,13 @@ async function showRows({ elt, terminal, signal }: Demo, query: string): Promise
 
 const questions = (schema: string): readonly (readonly [question: string, sql: string])[] => [
   [
-    'Which campaigns are opened most?',
-    `select c.name as campaign, count(distinct s."messageId") as sent, count(distinct o."messageId") as opened,
-  round(100.0 * count(distinct o."messageId") / count(distinct s."messageId"), 1) as percent
-from ${schema}.campaigns c
-join ${schema}.email_send s on s."campaignId" = c.id
-left join ${schema}.email_open o on o."messageId" = s."messageId"
-group by c.name
-order by percent desc, sent desc
+    'Which campaigns do people (not machines) open most?',
+    `select campaign_name as campaign, sent, delivered, human_opened, human_clicked,
+  round(cast(100 * human_open_rate as numeric), 1) as opened_percent,
+  round(cast(100 * human_click_rate as numeric), 1) as clicked_percent
+from ${schema}_marts.campaign_performance
+where sent > 0
+order by human_open_rate desc, sent desc
 limit 5`,
   ],
   [

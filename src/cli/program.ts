@@ -21,6 +21,7 @@ import { statusCommand } from './status.ts'
 import { streamsCommand } from './streams.ts'
 import { syncCommand } from './sync.ts'
 import { Terminal, type TerminalStreams } from './terminal.ts'
+import { viewsCommand } from './views.ts'
 import { workerCommand } from './worker.ts'
 
 const groups: readonly CommandGroup[] = [
@@ -37,6 +38,7 @@ const groups: readonly CommandGroup[] = [
   workerCommand,
   statusCommand,
   sqlCommand,
+  viewsCommand,
   importTdCommand,
   sandboxCommand,
   demoCommand,

@@ -6,6 +6,7 @@ import { sayRuns } from './runs.ts'
 import { saySchedules } from './schedule.ts'
 import type { Terminal } from './terminal.ts'
 import { age, count, counted, table } from './text.ts'
+import { stateText } from './views.ts'
 
 export function statusCommand(program: Command, runtime: Runtime): void {
   const command = program
@@ -22,7 +23,7 @@ async function runStatus({ open, terminal }: Context): Promise<undefined> {
 }
 
 function sayStatus(terminal: Terminal, status: Status, now: Date): void {
-  const { streams, schedules, workers, runs, rejects, schema } = status
+  const { streams, views, schedules, workers, runs, rejects, schema } = status
   const { colors } = terminal
   if (streams.every(({ last_sync, rows }) => last_sync === null && rows === null)) {
     terminal.say(`schema ${schema}: never synced; "iterable-elt sync" does it`)
@@ -34,6 +35,16 @@ function sayStatus(terminal: Terminal, status: Status, now: Date): void {
       lastSyncText(stream, now),
     ])
     terminal.say(table(['stream', 'rows', 'bookmark', 'last sync'], rows, 'lrll'))
+  }
+  const unmade = views.filter(({ state }) => state !== 'made')
+  if (unmade.length > 0) {
+    terminal.say(`\n${colors.bold('Views for analysts that are not made')}`)
+    terminal.say(
+      table(
+        ['view', 'why'],
+        unmade.map((view) => [view.view, stateText(view)]),
+      ),
+    )
   }
   if (schedules.length > 0) {
     terminal.say(`\n${colors.bold('Schedules')}`)

@@ -45,8 +45,7 @@ export class Terminal {
 
   /** How many characters a line of stdout holds; a file or a pipe has room for everything. */
   get width(): number {
-    const { stdout } = this.#streams
-    return (stdout.isTTY ? stdout.columns : undefined) ?? Number.POSITIVE_INFINITY
+    return this.#streams.stdout.columns ?? Number.POSITIVE_INFINITY
   }
 
   /** From now on these are never shown. */

@@ -254,7 +254,9 @@ export const configSchema = z.strictObject({
     .max(50)
     .regex(/^(?!pg_)[A-Za-z_][A-Za-z0-9_]*$/, 'expected letters, digits and _ (no digit first, not pg_…)')
     .default('iterable')
-    .describe('Schema of the stream tables; `<schema>_sync` and `<schema>_views` are named after it.'),
+    .describe(
+      'Schema of the stream tables; `<schema>_sync`, `<schema>_views` and `<schema>_marts` are named after it.',
+    ),
   connections: z
     .record(z.string().min(1), connection)
     .default({})

@@ -1,4 +1,6 @@
 /** How things stand, on one screen: how fresh each stream is, what ran last, what was rejected. */
+
+import { describeViews, type ViewStatus } from '../marts/describe.ts'
 import { databaseTime, readSchedules } from '../state/schedules.ts'
 import {
   readLiveWorkers,
@@ -16,6 +18,11 @@ export interface Status {
   readonly schema: string
   /** Those that are replicated, or were once. */
   readonly streams: readonly StreamStatus[]
+  /** Views for analysts that are not made, and why; those that lack a stream which they would read, too. */
+  readonly views: readonly Pick<
+    ViewStatus,
+    'view' | 'state' | 'missing_streams' | 'absent_streams' | 'problem'
+  >[]
   /** What runs when; as a worker, or `schedule list`, has last read it. */
   readonly schedules: readonly ScheduleStatus[]
   /** Workers that are alive. */
@@ -41,7 +48,8 @@ export async function readStatus(source: ReportSource): Promise<Status> {
     const hasSchedules = tables.has(`${names.sync}.workers`)
     const schedules = hasSchedules ? (await readSchedules(db)).map(statusOf) : []
     const workers = hasSchedules ? await readLiveWorkers(db, await databaseTime(db)) : []
-    return { streams, schedules, workers, runs, rejects }
+    const views = await describeViews(session)
+    return { streams, views, schedules, workers, runs, rejects }
   })
   return {
     warehouse: source.config.warehouse.type,
@@ -49,6 +57,11 @@ export async function readStatus(source: ReportSource): Promise<Status> {
     streams: describeStreams(source.config, state?.streams).filter(
       ({ selected, rows }) => selected || rows !== null,
     ),
+    views: (state?.views ?? [])
+      .filter((view) => view.state !== 'made' || view.absent_streams.length > 0)
+      .map(({ view, state, missing_streams, absent_streams, problem }) => ({
+        ...{ view, state, missing_streams, absent_streams, problem },
+      })),
     schedules: state?.schedules ?? [],
     workers: state?.workers ?? [],
     runs: state?.runs ?? [],

@@ -310,6 +310,16 @@ export interface NotificationsTable {
 }
 
 /** Our own tables, without their schema: connect them with `db.withSchema(names.sync)`. */
+/** The views for analysts as they were last made. */
+export interface MartsTable {
+  view_name: string
+  /** Of the view's text and comments. */
+  hash: string
+  /** Why the last text could not be made; null where it was. */
+  problem: string | null
+  changed_at: Instant
+}
+
 export interface StateDatabase {
   runs: RunsTable
   bookmarks: BookmarksTable
@@ -330,4 +340,5 @@ export interface StateDatabase {
   workers: WorkersTable
   incidents: IncidentsTable
   notifications: NotificationsTable
+  marts: MartsTable
 }

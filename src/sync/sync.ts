@@ -7,6 +7,7 @@ import { ConfigError, InterruptedError, messageOf } from '../errors.ts'
 import type { IterableClient } from '../iterable/client.ts'
 import type { Clock } from '../iterable/clock.ts'
 import { fieldsForm } from '../iterable/forms.ts'
+import { installViews } from '../marts/install.ts'
 import { readBookmarks } from '../state/bookmarks.ts'
 import { readLackingStreams } from '../state/lacking-streams.ts'
 import { beginRun, endRun, failAbandonedRuns } from '../state/runs.ts'
@@ -234,8 +235,10 @@ async function finish(input: SyncInput, reports: readonly StreamReport[]): Promi
   const failed = reports.filter(({ state }) => state === 'failed')
   const onWait = (message: string) => emit({ type: 'notice', stream: undefined, message })
   await warehouse.use(
-    ({ db }) =>
-      endRun(db, runId, {
+    async (session) => {
+      const notices = input.signal.aborted ? [] : await installViews(session, clock.now())
+      for (const message of notices) emit({ type: 'notice', stream: undefined, message })
+      await endRun(session.db, runId, {
         state: report.state,
         now: clock.now(),
         error:
@@ -246,7 +249,8 @@ async function finish(input: SyncInput, reports: readonly StreamReport[]): Promi
               }
             : undefined,
         details: { reach: input.reach.kind, streams: reports },
-      }),
+      })
+    },
     { onWait, isRepeatable: true },
   )
   return report

@@ -46,7 +46,8 @@ async function isUpToDate({ db, names }: Session, ours: readonly string[]): Prom
 async function createSchemas({ db, names }: Session): Promise<void> {
   const existing = async () => new Set((await db.introspection.getSchemas()).map(({ name }) => name))
   const before = await existing()
-  for (const schema of Object.values(names).filter((name) => !before.has(name))) {
+  const needed = [names.streams, names.sync, names.views]
+  for (const schema of needed.filter((name) => !before.has(name))) {
     try {
       await sql.raw(`create schema if not exists ${quoted(schema)}`).execute(db)
     } catch (error) {

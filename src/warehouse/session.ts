@@ -2,6 +2,7 @@
 import type { Kysely, Transaction } from 'kysely'
 import type { ColumnType, Stream } from '../catalog/index.ts'
 import type { StateDatabase } from '../state/tables.ts'
+import type { Analysis } from './analysis.ts'
 import type { Engine } from './engine.ts'
 import type { Parsed } from './load/parse.ts'
 import type { NameRules } from './names.ts'
@@ -15,14 +16,17 @@ export interface SchemaNames {
   readonly streams: string
   /** Our own tables. */
   readonly sync: string
-  /** Views for analysts. */
+  /** Views of the stream tables with snake_case names. */
   readonly views: string
+  /** Views that answer questions: the files of `sql/views`. */
+  readonly marts: string
 }
 
 export const schemaNames = (schema: string): SchemaNames => ({
   streams: schema,
   sync: `${schema}_sync`,
   views: `${schema}_views`,
+  marts: `${schema}_marts`,
 })
 
 /** Where the two databases differ, in words of SQL. */
@@ -43,6 +47,8 @@ export interface Dialect extends NameRules {
   readonly addsConstraints: boolean
   /** An expression that turns a column into a wider type. */
   readonly widen: (column: string, from: ColumnType, to: ColumnType) => string
+  /** What the views for analysts say differently. */
+  readonly analysis: Analysis
 }
 
 /**
@@ -76,6 +82,16 @@ export interface Session {
   createKey(trx: Transaction<StateDatabase>, table: string, stream: Stream): Promise<void>
   /** Changes a table in place. Views upon it are left as they were. */
   alterTable(trx: Transaction<StateDatabase>, table: string, change: TableChange): Promise<void>
+  /**
+   * Makes a view, or changes it, in a transaction of its own that ends with `andThen`. Views of others upon it stay as
+   * they are, rights included.
+   * @throws UserError `view_in_the_way` when one of them reads what the new text no longer has.
+   */
+  replaceView(
+    view: string,
+    select: string,
+    andThen: (trx: Transaction<StateDatabase>) => Promise<void>,
+  ): Promise<void>
   /** Runs `work`, which alters tables, in a transaction; it is begun anew while readers of the tables must be waited for. */
   alter<T>(work: (trx: Transaction<StateDatabase>) => Promise<T>): Promise<T>
   /** Keeps other loads of a table out until the transaction ends; reading it stays possible. */

@@ -6,6 +6,7 @@ import type { DuckDBConnection, DuckDBInstance } from '@duckdb/node-api'
 import { Kysely, sql } from 'kysely'
 import { firstOf, InterruptedError } from '../../errors.ts'
 import type { StateDatabase } from '../../state/tables.ts'
+import { duckdbAnalysis } from '../analysis.ts'
 import { Engine } from '../engine.ts'
 import { type Chunk, hasLongLines } from '../load/chunk.ts'
 import { type Dialect, type SchemaNames, type Session, schemaNames, type Warehouse } from '../session.ts'
@@ -104,6 +105,7 @@ const dialect: Dialect = {
   addsConstraints: false,
   maxCustomColumns: 1000,
   hiddenColumns: ['rowid'],
+  analysis: duckdbAnalysis,
   widen(column, from, to) {
     if (to === 'json') return `to_json(${column})`
     // A whole number that had become a double is written as it came: 3, not 3.0.
@@ -168,6 +170,11 @@ function session({ connection, names, interrupter, admit }: SessionParts): Sessi
         await sql.raw(`alter table ${table} ${alteration}`).execute(trx)
       }
     },
+    replaceView: (view, select, andThen) =>
+      db.transaction().execute(async (trx) => {
+        await sql.raw(`create or replace view ${view} as\n${select}`).execute(trx)
+        await andThen(trx)
+      }),
     alter: (work) => db.transaction().execute(work),
     async reserve() {},
     async createStaging(trx, columns) {

@@ -54,7 +54,7 @@ export async function convertJson(
 }
 
 const convert = (trx: Transaction<StateDatabase>, table: string, columns: readonly string[]): Promise<void> =>
-  withoutViews(trx, table, columns, async () => {
+  withoutViews(trx, table, { columns }, async () => {
     const changes = columns.map(
       (column) => `alter column ${quoted(column)} type jsonb using ${quoted(column)}::jsonb`,
     )

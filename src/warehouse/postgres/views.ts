@@ -5,6 +5,7 @@
 import { sql, type Transaction } from 'kysely'
 import { ConfigError, messageOf } from '../../errors.ts'
 import type { StateDatabase } from '../../state/tables.ts'
+import type { Session } from '../session.ts'
 import { literal, quoted } from '../sql.ts'
 
 /** A view (or materialized view) that reads one of the columns, itself or through other views. */
@@ -17,6 +18,56 @@ interface Dependent {
   readonly restore: readonly string[]
 }
 
+/** Which views step aside, and why: the message to whoever owns one that cannot. */
+interface Away {
+  /** Those that read one of these columns; all of the table's views where it is left out. */
+  readonly columns?: readonly string[]
+  readonly why?: string
+}
+
+/**
+ * Makes a view, or changes it. A text with other columns than before needs a new view: those upon it come back as they
+ * were, and so do the rights.
+ */
+export async function replaceView(
+  alter: Session['alter'],
+  view: string,
+  select: string,
+  andThen: (trx: Transaction<StateDatabase>) => Promise<void>,
+): Promise<void> {
+  try {
+    return await alter(async (trx) => {
+      await run(trx, `create or replace view ${view} as\n${select}`)
+      await andThen(trx)
+    })
+  } catch (error) {
+    if (!isOfOtherColumns(error)) throw error
+  }
+  const why = `the view ${view} gets other columns`
+  await alter(async (trx) => {
+    await withoutViews(trx, view, { why }, async () => {
+      const rights = await rightsOn(trx, view)
+      await run(trx, `drop view ${view}`)
+      await run(trx, `create view ${view} as\n${select}`)
+      for (const right of rights) await run(trx, right)
+    })
+    await andThen(trx)
+  })
+}
+
+/** `create or replace` may only add columns at the end. */
+const isOfOtherColumns = (error: unknown): boolean => (error as { code?: unknown } | null)?.code === '42P16'
+
+async function rightsOn(trx: Transaction<StateDatabase>, view: string): Promise<readonly string[]> {
+  const { rows } = await sql
+    .raw<{ right: string }>(
+      `with views as (select *, ${literal(view)} as name from pg_class where oid = ${literal(view)}::regclass)
+       select granted.right from views, lateral (${grants}) as granted ("right")`,
+    )
+    .execute(trx)
+  return rows.map(({ right }) => right)
+}
+
 /**
  * Does `work` while the views that read these columns of a table are away.
  * @throws UserError with code `view_in_the_way` when the role may not drop a view, or it does not fit the new types.
@@ -24,18 +75,18 @@ interface Dependent {
 export async function withoutViews(
   trx: Transaction<StateDatabase>,
   table: string,
-  columns: readonly string[],
+  { columns, why = `columns of ${table} must become wider` }: Away,
   work: () => Promise<void>,
 ): Promise<void> {
   const dependents = await findDependents(trx, table, columns)
   for (const view of dependents.toReversed()) {
-    await explaining(view, table, 'cannot be dropped and made again', () =>
+    await explaining(view, why, 'cannot be dropped and made again', () =>
       run(trx, `drop ${relationOf(view)} ${view.name}`),
     )
   }
   await work()
   for (const view of dependents) {
-    await explaining(view, table, 'cannot be made again upon the new types', async () => {
+    await explaining(view, why, 'cannot be made again upon the new types', async () => {
       for (const statement of view.restore) await run(trx, statement)
     })
   }
@@ -48,7 +99,7 @@ const run = (trx: Transaction<StateDatabase>, statement: string) => sql.raw(stat
 
 async function explaining(
   { name, owner }: Dependent,
-  table: string,
+  why: string,
   what: string,
   work: () => Promise<unknown>,
 ): Promise<void> {
@@ -56,7 +107,7 @@ async function explaining(
     await work()
   } catch (error) {
     throw new ConfigError(
-      `columns of ${table} must become wider, but the view ${name} (owner "${owner}") reads them and ${what}: ${messageOf(error)}; drop or change that view, or make our role a member of its owner, then run again`,
+      `${why}, but the view ${name} (owner "${owner}") reads them and ${what}: ${messageOf(error)}; drop or change that view, or make our role a member of its owner, then run again`,
       { code: 'view_in_the_way', cause: error },
     )
   }
@@ -78,8 +129,9 @@ interface ViewRow {
 async function findDependents(
   trx: Transaction<StateDatabase>,
   table: string,
-  columns: readonly string[],
+  columns: readonly string[] | undefined,
 ): Promise<Dependent[]> {
+  const isRead = columns ? `refobjsubid = 0 or attname in (${columns.map(literal).join(', ')})` : 'true'
   const { rows } = await sql
     .raw<ViewRow>(
       `with recursive readers (oid, depth) as (
@@ -88,7 +140,7 @@ async function findDependents(
            left join pg_attribute as attribute on attrelid = refobjid and attnum = refobjsubid
          where link.classid = 'pg_rewrite'::regclass and link.refclassid = 'pg_class'::regclass
            and refobjid = ${literal(table)}::regclass and rule.ev_class <> refobjid
-           and (refobjsubid = 0 or attname in (${columns.map(literal).join(', ')}))
+           and (${isRead})
          union
          select rule.ev_class, depth + 1
          from readers join pg_depend as link on link.refobjid = readers.oid

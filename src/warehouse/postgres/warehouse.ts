@@ -5,6 +5,7 @@ import { sql } from 'kysely'
 import type { ClientBase, Pool } from 'pg'
 import { firstOf, InterruptedError } from '../../errors.ts'
 import { makeFolder } from '../../folders.ts'
+import { postgresAnalysis } from '../analysis.ts'
 import { Engine } from '../engine.ts'
 import { removeSpool } from '../load/spool.ts'
 import { migrate } from '../migrations.ts'
@@ -24,7 +25,7 @@ import { selectFromPostgres } from './select.ts'
 import { type Environment, type PostgresConfig, PostgresServer } from './server.ts'
 import { makeWorkDirectory } from './spool.ts'
 import { indexed, isColumn, upsertIntoPostgres } from './upsert.ts'
-import { withoutViews } from './views.ts'
+import { replaceView, withoutViews } from './views.ts'
 import { watchTables } from './watch.ts'
 
 export interface PostgresOptions {
@@ -153,6 +154,7 @@ const dialect: Dialect = {
   // An entry of an index takes a third of its page at most: 2,704 bytes with what else is in it.
   keyBytes: 2_600,
   maxBytes: 63,
+  analysis: postgresAnalysis,
   hiddenColumns: ['ctid', 'xmin', 'xmax', 'cmin', 'cmax', 'tableoid'],
   widen(column, from, to) {
     if (to === 'json') return `to_jsonb(${column})`
@@ -232,6 +234,12 @@ function session({ held, writer, server, signal, queryRole }: SessionContext): S
     )
     return copy(table, names, selects, onRows)
   }
+  const createStaging: Session['createStaging'] = async (trx, columns) => {
+    const list = columns.map(({ name, type }) => `${quoted(name)} ${dialect.typeName[type]}`).join(', ')
+    await sql.raw('drop table if exists pg_temp.staging').execute(trx)
+    await sql.raw(`create temp table staging (${list}) on commit drop`).execute(trx)
+    return 'pg_temp.staging'
+  }
   const alter: Session['alter'] = async (work) => {
     for (let waitedMs = 0; ; waitedMs += alterWaitMs + alterPauseMs) {
       try {
@@ -244,12 +252,6 @@ function session({ held, writer, server, signal, queryRole }: SessionContext): S
       }
       await delay(alterPauseMs, undefined, signal && { signal })
     }
-  }
-  const createStaging: Session['createStaging'] = async (trx, columns) => {
-    const list = columns.map(({ name, type }) => `${quoted(name)} ${dialect.typeName[type]}`).join(', ')
-    await sql.raw('drop table if exists pg_temp.staging').execute(trx)
-    await sql.raw(`create temp table staging (${list}) on commit drop`).execute(trx)
-    return 'pg_temp.staging'
   }
 
   return {
@@ -285,8 +287,9 @@ function session({ held, writer, server, signal, queryRole }: SessionContext): S
       }
       const widened = change.widened.map(({ column }) => column.name)
       if (widened.length === 0) await alter()
-      else await withoutViews(trx, table, widened, alter)
+      else await withoutViews(trx, table, { columns: widened }, alter)
     },
+    replaceView: (view, select, andThen) => replaceView(alter, view, select, andThen),
     alter,
     async reserve(trx, table) {
       await sql.raw(tableLock(table)).execute(trx)

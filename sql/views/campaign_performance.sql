@@ -1,0 +1,196 @@
+-- How each campaign did: counts of messages, rates, revenue. Counts are of messages, each once, however often it was
+-- opened or clicked; what is counted as opened, clicked, complained and unsubscribed are delivered messages, so that
+-- each rate has its denominator beside it and lies between 0 and 1. Rates are fractions, NULL where the denominator is 0.
+-- Unsubscribes are opt-outs of a channel or message type. Skips for ExperimentHoldOut are the held-out group.
+-- Revenue needs the stream purchase: its columns are NULL where that is not replicated.
+--
+-- Grain: one campaign that is listed, has sent or has skipped
+-- Optional: campaigns, email_send_skip, push_send_skip, in_app_send_skip, sms_send_skip, web_push_send_skip,
+--   whatsapp_send_skip, embedded_send_skip, rcs_send_skip, purchase
+-- Columns:
+--   campaign_id: Iterable's id of the campaign
+--   campaign_name: its name
+--   campaign_type: Blast or Triggered
+--   campaign_state: state, such as Finished or Running
+--   medium: of its messages: email, push, in_app, sms, web_push, whatsapp, embedded or rcs; NULL where it has sent none
+--   workflow_id: journey that it belongs to
+--   recurring_campaign_id: recurring campaign that made it
+--   first_sent_at: its first message
+--   last_sent_at: its last message
+--   sent: messages
+--   delivered: messages that did not bounce
+--   bounced: messages that bounced; delivered + bounced = sent
+--   hard_bounced: messages that bounced hard
+--   soft_bounced: messages that bounced, none of it hard
+--   opened: delivered messages with an open, those of machines included
+--   human_opened: delivered messages that a person opened or clicked
+--   clicked: delivered messages with a click, those of machines included
+--   human_clicked: delivered messages that a person clicked
+--   opened_or_clicked: delivered messages with an open or a click
+--   complained: delivered messages with a complaint
+--   unsubscribed: delivered messages with an unsubscribe from a channel or message type
+--   skipped: sends that were skipped for any reason but a held-out group
+--   held_out: sends that were skipped for the held-out group of an experiment
+--   delivery_rate: delivered ÷ sent
+--   bounce_rate: bounced ÷ sent
+--   hard_bounce_rate: hard_bounced ÷ sent
+--   open_rate: opened ÷ delivered
+--   human_open_rate: human_opened ÷ delivered
+--   click_rate: clicked ÷ delivered
+--   human_click_rate: human_clicked ÷ delivered
+--   click_to_open_rate: clicked ÷ opened_or_clicked, as Iterable defines it
+--   human_click_to_open_rate: human_clicked ÷ human_opened
+--   complaint_rate: complained ÷ delivered; from 0.001 on mailbox providers object, from 0.003 on they block
+--   unsubscribe_rate: unsubscribed ÷ delivered
+--   orders: purchases that name the campaign themselves
+--   revenue: their total, in the currency of the purchases
+--   click_orders: purchases within 5 days after a human click, that of this campaign being the last
+--   click_revenue: their total
+--   click_revenue_per_thousand: click_revenue for each 1,000 delivered messages
+with messages as (
+  select
+    campaign_id,
+    min(medium) as medium,
+    min(sent_at) as first_sent_at,
+    max(sent_at) as last_sent_at,
+    count(*) as sent,
+    count(*) filter (where is_delivered) as delivered,
+    count(*) filter (where not is_delivered) as bounced,
+    count(*) filter (where bounce_kind = 'hard') as hard_bounced,
+    count(*) filter (where bounce_kind = 'soft') as soft_bounced,
+    count(*) filter (where is_delivered and opens > 0) as opened,
+    count(*) filter (where is_delivered and is_human_opened) as human_opened,
+    count(*) filter (where is_delivered and clicks > 0) as clicked,
+    count(*) filter (where is_delivered and human_clicks > 0) as human_clicked,
+    count(*) filter (where is_delivered and opens + clicks > 0) as opened_or_clicked,
+    count(*) filter (where is_delivered and complained_at is not null) as complained,
+    count(*) filter (where is_delivered and unsubscribed_at is not null) as unsubscribed
+  from {{marts.message_facts}}
+  where campaign_id is not null
+  group by campaign_id
+),
+skips as (
+  select campaign_id, reason from {{streams.email_send_skip}} as e
+  union all
+  select campaign_id, reason from {{streams.push_send_skip}} as e
+  union all
+  select campaign_id, reason from {{streams.in_app_send_skip}} as e
+  union all
+  select campaign_id, reason from {{streams.sms_send_skip}} as e
+  union all
+  select campaign_id, reason from {{streams.web_push_send_skip}} as e
+  union all
+  select campaign_id, reason from {{streams.whatsapp_send_skip}} as e
+  union all
+  select campaign_id, reason from {{streams.embedded_send_skip}} as e
+  union all
+  select campaign_id, reason from {{streams.rcs_send_skip}} as e
+),
+skipped as (
+  select
+    campaign_id,
+    count(*) filter (where coalesce(reason, '') <> 'ExperimentHoldOut') as skipped,
+    count(*) filter (where reason = 'ExperimentHoldOut') as held_out
+  from skips
+  where campaign_id is not null
+  group by campaign_id
+),
+purchases as (
+  select explicit_campaign_id, click_campaign_id, total from {{marts.purchase_attribution}}
+),
+explicit as (
+  select explicit_campaign_id as campaign_id, count(*) as orders, sum(total) as revenue
+  from purchases
+  where explicit_campaign_id is not null
+  group by explicit_campaign_id
+),
+by_click as (
+  select click_campaign_id as campaign_id, count(*) as orders, sum(total) as revenue
+  from purchases
+  where click_campaign_id is not null
+  group by click_campaign_id
+),
+ids as (
+  select id as campaign_id from {{streams.campaigns}} as listed
+  union
+  select campaign_id from messages
+  union
+  select campaign_id from skipped
+),
+counted as (
+  select
+    ids.campaign_id,
+    c.name as campaign_name,
+    c.type as campaign_type,
+    c.campaign_state,
+    m.medium,
+    c.workflow_id,
+    c.recurring_campaign_id,
+    m.first_sent_at,
+    m.last_sent_at,
+    coalesce(m.sent, 0) as sent,
+    coalesce(m.delivered, 0) as delivered,
+    coalesce(m.bounced, 0) as bounced,
+    coalesce(m.hard_bounced, 0) as hard_bounced,
+    coalesce(m.soft_bounced, 0) as soft_bounced,
+    coalesce(m.opened, 0) as opened,
+    coalesce(m.human_opened, 0) as human_opened,
+    coalesce(m.clicked, 0) as clicked,
+    coalesce(m.human_clicked, 0) as human_clicked,
+    coalesce(m.opened_or_clicked, 0) as opened_or_clicked,
+    coalesce(m.complained, 0) as complained,
+    coalesce(m.unsubscribed, 0) as unsubscribed,
+    coalesce(s.skipped, 0) as skipped,
+    coalesce(s.held_out, 0) as held_out,
+    case when {{has.purchase}} then coalesce(x.orders, 0) end as orders,
+    case when {{has.purchase}} then coalesce(x.revenue, 0) end as revenue,
+    case when {{has.purchase}} then coalesce(k.orders, 0) end as click_orders,
+    case when {{has.purchase}} then coalesce(k.revenue, 0) end as click_revenue
+  from ids
+    left join {{streams.campaigns}} as c on c.id = ids.campaign_id
+    left join messages as m on m.campaign_id = ids.campaign_id
+    left join skipped as s on s.campaign_id = ids.campaign_id
+    left join explicit as x on x.campaign_id = ids.campaign_id
+    left join by_click as k on k.campaign_id = ids.campaign_id
+)
+select
+  campaign_id,
+  campaign_name,
+  campaign_type,
+  campaign_state,
+  medium,
+  workflow_id,
+  recurring_campaign_id,
+  first_sent_at,
+  last_sent_at,
+  sent,
+  delivered,
+  bounced,
+  hard_bounced,
+  soft_bounced,
+  opened,
+  human_opened,
+  clicked,
+  human_clicked,
+  opened_or_clicked,
+  complained,
+  unsubscribed,
+  skipped,
+  held_out,
+  {{rate(delivered, sent)}} as delivery_rate,
+  {{rate(bounced, sent)}} as bounce_rate,
+  {{rate(hard_bounced, sent)}} as hard_bounce_rate,
+  {{rate(opened, delivered)}} as open_rate,
+  {{rate(human_opened, delivered)}} as human_open_rate,
+  {{rate(clicked, delivered)}} as click_rate,
+  {{rate(human_clicked, delivered)}} as human_click_rate,
+  {{rate(clicked, opened_or_clicked)}} as click_to_open_rate,
+  {{rate(human_clicked, human_opened)}} as human_click_to_open_rate,
+  {{rate(complained, delivered)}} as complaint_rate,
+  {{rate(unsubscribed, delivered)}} as unsubscribe_rate,
+  orders,
+  revenue,
+  click_orders,
+  click_revenue,
+  1000 * {{rate(click_revenue, delivered)}} as click_revenue_per_thousand
+from counted

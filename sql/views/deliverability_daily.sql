@@ -1,0 +1,57 @@
+-- Which mailbox provider takes our mail, and which does not: the e-mail of each day by provider. All counts are of the
+-- messages sent that day, whenever they bounced, so that the rates of a day compare like with like.
+-- Rates are fractions, NULL where the denominator is 0.
+--
+-- Grain: one UTC day of sending and mailbox provider
+-- Columns:
+--   day: UTC day of the send
+--   mailbox_provider: Gmail, Microsoft, Yahoo, Apple, GMX/Web.de or other; unknown where the person has no address
+--   sent: messages
+--   delivered: messages that did not bounce
+--   hard_bounced: messages that bounced hard
+--   soft_bounced: messages that bounced, none of it hard
+--   policy_bounced: messages whose first bounce has a status of class 5.7 or 4.7: refused by policy, such as blocking
+--   full_bounced: messages whose first bounce has the status 5.2.2 or 4.2.2: the mailbox is full
+--   complained: delivered messages with a complaint
+--   human_opened: delivered messages that a person opened or clicked
+--   bounce_rate: bounced ÷ sent
+--   hard_bounce_rate: hard_bounced ÷ sent
+--   complaint_rate: complained ÷ delivered
+--   human_open_rate: human_opened ÷ delivered
+--   complaint_alert: warning from a complaint rate of 0.001 on, critical from 0.003 on; NULL below
+with days as (
+  select
+    {{day(sent_at)}} as day,
+    coalesce(mailbox_provider, 'unknown') as mailbox_provider,
+    count(*) as sent,
+    count(*) filter (where is_delivered) as delivered,
+    count(*) filter (where bounce_kind = 'hard') as hard_bounced,
+    count(*) filter (where bounce_kind = 'soft') as soft_bounced,
+    count(*) filter (where bounce_status like '5.7.%' or bounce_status like '4.7.%') as policy_bounced,
+    count(*) filter (where bounce_status in ('5.2.2', '4.2.2')) as full_bounced,
+    count(*) filter (where is_delivered and complained_at is not null) as complained,
+    count(*) filter (where is_delivered and is_human_opened) as human_opened
+  from {{marts.message_facts}}
+  where medium = 'email'
+  group by 1, 2
+)
+select
+  day,
+  mailbox_provider,
+  sent,
+  delivered,
+  hard_bounced,
+  soft_bounced,
+  policy_bounced,
+  full_bounced,
+  complained,
+  human_opened,
+  {{rate(hard_bounced + soft_bounced, sent)}} as bounce_rate,
+  {{rate(hard_bounced, sent)}} as hard_bounce_rate,
+  {{rate(complained, delivered)}} as complaint_rate,
+  {{rate(human_opened, delivered)}} as human_open_rate,
+  case
+    when {{rate(complained, delivered)}} >= 0.003 then 'critical'
+    when {{rate(complained, delivered)}} >= 0.001 then 'warning'
+  end as complaint_alert
+from days

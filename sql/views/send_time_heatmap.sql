@@ -1,0 +1,41 @@
+-- When it is best to send: messages by the weekday and hour of their send, in UTC, and what became of them. Hours of
+-- few messages swing: compare the rates where delivered is large. Rates are fractions, NULL where delivered is 0.
+--
+-- Grain: one medium, weekday and hour of sending, in UTC
+-- Columns:
+--   medium: email, push, in_app, sms, web_push, whatsapp, embedded or rcs
+--   weekday: 1 Monday to 7 Sunday
+--   hour: 0 to 23
+--   sent: messages
+--   delivered: messages that did not bounce
+--   human_opened: delivered messages that a person opened or clicked
+--   human_clicked: delivered messages that a person clicked
+--   human_open_rate: human_opened ÷ delivered
+--   human_click_rate: human_clicked ÷ delivered
+--   median_seconds_to_open: half of the messages that people opened were opened within so many seconds
+with hours as (
+  select
+    medium,
+    cast(extract(isodow from sent_at at time zone 'UTC') as bigint) as weekday,
+    cast(extract(hour from sent_at at time zone 'UTC') as bigint) as hour,
+    count(*) as sent,
+    count(*) filter (where is_delivered) as delivered,
+    count(*) filter (where is_delivered and is_human_opened) as human_opened,
+    count(*) filter (where is_delivered and human_clicks > 0) as human_clicked,
+    percentile_cont(0.5) within group (order by seconds_to_open)
+      filter (where is_delivered and is_human_opened) as median_seconds_to_open
+  from {{marts.message_facts}}
+  group by 1, 2, 3
+)
+select
+  medium,
+  weekday,
+  hour,
+  sent,
+  delivered,
+  human_opened,
+  human_clicked,
+  {{rate(human_opened, delivered)}} as human_open_rate,
+  {{rate(human_clicked, delivered)}} as human_click_rate,
+  median_seconds_to_open
+from hours

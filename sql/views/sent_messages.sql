@@ -1,0 +1,57 @@
+-- Every message that was sent, in all media in one shape: the base that the other views count on.
+-- A message that was sent to several devices of one person is one message.
+-- Person is itblUserId, else userId, else the lower-case e-mail address.
+--
+-- Grain: one message (message id) to one person
+-- Optional: email_send, push_send, in_app_send, sms_send, web_push_send, whatsapp_send, embedded_send, rcs_send
+-- Columns:
+--   medium: email, push, in_app, sms, web_push, whatsapp, embedded or rcs
+--   message_id: Iterable's id of the message
+--   person: who received it: itblUserId, else userId, else the lower-case e-mail address
+--   email: e-mail address of the person, in lower case; NULL for people who have none
+--   campaign_id: campaign that sent it
+--   template_id: template that it was made from (the variant, in an experiment)
+--   message_type_id: message type
+--   channel_id: channel
+--   sent_at: when it was sent; the first time, where it went to several devices
+--   copies: sends of the message to the person: 1, or the devices it went to
+with sends as (
+  select 'email' as medium, message_id, {{person(s)}} as person, lower(email) as email,
+    campaign_id, template_id, message_type_id, channel_id, created_at
+  from {{streams.email_send}} as s
+  union all
+  select 'push', message_id, {{person(s)}}, lower(email), campaign_id, template_id, message_type_id, channel_id, created_at
+  from {{streams.push_send}} as s
+  union all
+  select 'in_app', message_id, {{person(s)}}, lower(email), campaign_id, template_id, message_type_id, channel_id, created_at
+  from {{streams.in_app_send}} as s
+  union all
+  select 'sms', message_id, {{person(s)}}, lower(email), campaign_id, template_id, message_type_id, channel_id, created_at
+  from {{streams.sms_send}} as s
+  union all
+  select 'web_push', message_id, {{person(s)}}, lower(email), campaign_id, template_id, message_type_id, channel_id, created_at
+  from {{streams.web_push_send}} as s
+  union all
+  select 'whatsapp', message_id, {{person(s)}}, lower(email), campaign_id, template_id, message_type_id, channel_id, created_at
+  from {{streams.whatsapp_send}} as s
+  union all
+  select 'embedded', message_id, {{person(s)}}, lower(email), campaign_id, template_id, message_type_id, channel_id, created_at
+  from {{streams.embedded_send}} as s
+  union all
+  select 'rcs', message_id, {{person(s)}}, lower(email), campaign_id, template_id, message_type_id, channel_id, created_at
+  from {{streams.rcs_send}} as s
+)
+select
+  medium,
+  message_id,
+  person,
+  min(email) as email,
+  min(campaign_id) as campaign_id,
+  min(template_id) as template_id,
+  min(message_type_id) as message_type_id,
+  min(channel_id) as channel_id,
+  min(created_at) as sent_at,
+  count(*) as copies
+from sends
+where message_id is not null
+group by medium, message_id, person

@@ -1,0 +1,87 @@
+/** The views as people ask for them: what each answers, and whether it is there. */
+import { sql } from 'kysely'
+import { ConfigError } from '../errors.ts'
+import { suggestion } from '../nearest.ts'
+import type { Session } from '../warehouse/session.ts'
+import type { ViewFile } from './file.ts'
+import { readViewFiles } from './files.ts'
+import { renderView } from './render.ts'
+import { missingStreams, readTables } from './state.ts'
+
+/** A view; an entry of `views --json`. */
+export interface ViewStatus {
+  readonly view: string
+  /** What it answers, with its definitions. */
+  readonly about: string
+  /** What one row is. */
+  readonly grain: string
+  readonly columns: readonly { readonly name: string; readonly about: string }[]
+  /**
+   * `made`; `missing_streams`, where a stream that it needs is not replicated; `failed`, where the warehouse refused its
+   * text; `waiting` for the next sync.
+   */
+  readonly state: 'made' | 'missing_streams' | 'failed' | 'waiting'
+  /** Streams that are not replicated and without which it is not made. */
+  readonly missing_streams: readonly string[]
+  /** Streams that it would read, too: what they tell is NULL or 0 until they are replicated. */
+  readonly absent_streams: readonly string[]
+  /** Why the warehouse refused it. */
+  readonly problem: string | null
+}
+
+/** Every view of `sql/views`, by name. `session` is undefined where nothing was ever synced. */
+export async function describeViews(session: Session | undefined): Promise<readonly ViewStatus[]> {
+  const files = await readViewFiles()
+  const tables = session ? await readTables(session) : new Map<string, unknown>()
+  const missing = missingStreams(files, (stream) => tables.has(stream))
+  const made = session ? await readMade(session) : new Map<string, string | null>()
+  return files
+    .map(({ name, about, grain, columns, optional }): ViewStatus => {
+      const missing_streams = missing.get(name) ?? []
+      const problem = made.get(name) ?? null
+      const absent_streams = optional.filter((stream) => !tables.has(stream))
+      const state =
+        missing_streams.length > 0
+          ? 'missing_streams'
+          : problem !== null
+            ? 'failed'
+            : made.has(name)
+              ? 'made'
+              : 'waiting'
+      return { view: name, about, grain, columns, state, missing_streams, absent_streams, problem }
+    })
+    .sort((a, b) => (a.view < b.view ? -1 : 1))
+}
+
+/** The views that were made, with what is in the way of their latest text. A warehouse of an older version has none. */
+async function readMade({ db, names }: Session): Promise<ReadonlyMap<string, string | null>> {
+  const { rows: tables } = await sql`
+    select 1 from information_schema.tables
+    where table_catalog = current_database() and table_schema = ${names.sync} and table_name = 'marts'`.execute(
+    db,
+  )
+  if (tables.length === 0) return new Map()
+  const rows = await db.selectFrom('marts').select(['view_name', 'problem']).execute()
+  return new Map(rows.map(({ view_name, problem }) => [view_name, problem]))
+}
+
+/**
+ * The select of a view as it is made in this warehouse; in an empty one as it would be without any stream.
+ * @throws ConfigError `unknown_view` for a name that is none.
+ */
+export async function viewSql(
+  name: string,
+  warehouse: Pick<Session, 'names' | 'dialect'>,
+  session: Session | undefined,
+): Promise<string> {
+  const files = await readViewFiles()
+  const tables = session ? await readTables(session) : new Map()
+  return renderView(fileOf(files, name), warehouse, tables)
+}
+
+function fileOf(files: readonly ViewFile[], name: string): ViewFile {
+  const file = files.find((one) => one.name === name)
+  if (file) return file
+  const known = files.map((one) => one.name)
+  throw new ConfigError(`no view is called "${name}"${suggestion(name, known)}`, { code: 'unknown_view' })
+}

@@ -1,0 +1,73 @@
+/** Short words of `sql/views` for what would be written again and again: `{{rate(clicked, delivered)}}`. */
+import type { Analysis } from '../warehouse/analysis.ts'
+
+type Macro = (analysis: Analysis, ...args: readonly string[]) => string
+
+/** Domains of the large mailbox providers, as patterns of `like`. */
+const providers: readonly (readonly [string, readonly string[]])[] = [
+  ['Gmail', ['gmail.com', 'googlemail.com']],
+  ['Microsoft', ['outlook.%', 'hotmail.%', 'live.%', 'msn.%']],
+  ['Yahoo', ['yahoo.%', 'ymail.%', 'aol.%', 'rocketmail.%']],
+  ['Apple', ['icloud.com', 'me.com', 'mac.com']],
+  ['GMX/Web.de', ['gmx.%', 'web.de']],
+]
+
+const macros: ReadonlyMap<string, Macro> = new Map<string, Macro>([
+  /** A fraction; NULL where the denominator is 0. */
+  ['rate', (_, part, whole) => `(cast(${part} as double precision) / nullif(${whole}, 0))`],
+  /** The UTC day of an instant, whatever the time zone of who asks. */
+  ['day', (_, instant) => `cast((${instant}) at time zone 'UTC' as date)`],
+  /** Who it is, by the best of three identifiers. */
+  ['person', (_, row) => `coalesce(${row}.itbl_user_id, ${row}.user_id, lower(${row}.email))`],
+  /** Seconds from one instant to another. */
+  ['seconds', (_, from, to) => `cast(extract(epoch from (${to}) - (${from})) as double precision)`],
+  /** The elements of a json array: `lateral {{elements(u.ids)}} as element`. */
+  ['elements', (analysis, json) => analysis.elements(json as string)],
+  /** A row for each day, in the list of a select. */
+  ['days', (analysis, first, last) => analysis.days(first as string, last as string)],
+  /**
+   * The two-sided p value of a z, by the formula 26.2.17 of Abramowitz and Stegun (off by 1.5e-7 at most): not every
+   * Postgres has erf. Beyond 37 the exponential is too small for some servers, and the p value 0 in any case.
+   */
+  [
+    'two_sided_p',
+    (_, z) => {
+      const size = `least(abs(${z}), 37)`
+      const t = `(1 / (1 + 0.2316419 * ${size}))`
+      const series = `${t} * (0.31938153 + ${t} * (-0.356563782 + ${t} * (1.781477937 + ${t} * (-1.821255978 + ${t} * 1.330274429))))`
+      return `case when ${z} is not null then 2 * 0.3989422804014327 * exp(-${size} * ${size} / 2) * ${series} end`
+    },
+  ],
+  /** The mailbox provider of a domain. */
+  [
+    'provider',
+    (_, domain) => {
+      const cases = providers.map(([name, patterns]) => {
+        const isOne = patterns.map((pattern) => `${domain} like '${pattern}'`).join(' or ')
+        return `when ${isOne} then '${name}'`
+      })
+      return `case when ${domain} is null then null ${cases.join(' ')} else 'other' end`
+    },
+  ],
+])
+
+/** Replaces the macros of a text. @throws Error for one that does not exist. */
+export const expandMacros = (text: string, analysis: Analysis): string =>
+  text.replaceAll(/\{\{(\w+)\((.*?)\)\}\}/g, (_, name: string, args: string) => {
+    const macro = macros.get(name)
+    if (!macro) throw new Error(`sql/views knows no macro ${name}`)
+    return macro(analysis, ...argumentsOf(args))
+  })
+
+/** Commas within brackets separate nothing. */
+function argumentsOf(text: string): readonly string[] {
+  const parts = ['']
+  let depth = 0
+  for (const character of text) {
+    if (character === '(') depth += 1
+    if (character === ')') depth -= 1
+    if (character === ',' && depth === 0) parts.push('')
+    else parts[parts.length - 1] += character
+  }
+  return parts.map((part) => part.trim())
+}

@@ -1,0 +1,19 @@
+/** The views for analysts, as `views` and `status` tell of them. */
+import { describeViews, type ViewStatus, viewSql } from '../marts/describe.ts'
+import { type ReportSource, readState } from './read.ts'
+
+export type { ViewStatus } from '../marts/describe.ts'
+
+/** All views, also those that were never made. */
+export async function readViews(source: ReportSource): Promise<readonly ViewStatus[]> {
+  return (await readState(source, (session) => describeViews(session))) ?? (await describeViews(undefined))
+}
+
+/** The select of a view. @throws ConfigError `unknown_view` */
+export async function readViewSql(source: ReportSource, name: string): Promise<string> {
+  const { warehouse } = source
+  return (
+    (await readState(source, (session) => viewSql(name, warehouse, session))) ??
+    (await viewSql(name, warehouse, undefined))
+  )
+}

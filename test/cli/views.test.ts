@@ -1,0 +1,48 @@
+/** `views` and what `status` says of views. */
+import { afterAll, beforeAll, expect } from 'vitest'
+import { type Sandbox, startSandbox } from '../../src/sandbox/index.ts'
+import { eachWarehouse } from '../support/warehouse.ts'
+import { configFor, run, runJson, writeConfig } from './run.ts'
+
+let sandbox: Sandbox
+beforeAll(async () => {
+  const until = new Date(Date.now() - 600_000)
+  sandbox = await startSandbox({ until, now: until, days: 2, users: 10, eventsPerDay: 30, rateLimits: false })
+})
+afterAll(() => sandbox.close())
+
+eachWarehouse('views lists the views, tells their columns and prints their SQL', async (warehouse) => {
+  const cwd = warehouse.tempDir
+  await writeConfig(cwd, configFor(sandbox, warehouse.config, { days: 2 }))
+  const before = await run(['views'], { cwd })
+  expect(before.stdout).toMatch(/campaign_performance +one campaign .* +made by the next sync/)
+  expect(before.exitCode).toBe(0)
+
+  const sync = await runJson(['sync', 'email_send', 'email_open', 'campaigns'], { cwd })
+  expect(sync.document).toMatchObject({ state: 'succeeded' })
+  const { document } = await runJson(['views'], { cwd })
+  const performance = document.views.find(({ view }: { view: string }) => view === 'campaign_performance')
+  expect(performance).toMatchObject({
+    state: 'made',
+    missing_streams: [],
+    absent_streams: expect.arrayContaining(['purchase', 'email_send_skip']),
+    grain: 'one campaign that is listed, has sent or has skipped',
+  })
+  expect(performance.columns).toContainEqual({ name: 'open_rate', about: 'opened ÷ delivered' })
+
+  const one = await run(['views', 'bot_rules'], { cwd })
+  expect(one.stdout).toMatch(/bot_rules\n[\s\S]*One row: one rule[\s\S]*is_enabled +false for a rule/)
+  const { stdout } = await run(['views', '--sql', 'campaign_performance'], { cwd })
+  const rows = await warehouse.query(`select count(*) as campaigns from (${stdout}) as printed`)
+  expect(rows).toEqual(
+    await warehouse.query('select count(*) as campaigns from iterable_marts.campaign_performance'),
+  )
+  const unknown = await run(['views', 'campain_performance'], { cwd })
+  expect(unknown.exitCode).toBe(2)
+  expect(unknown.stderr).toContain('did you mean "campaign_performance"?')
+
+  const status = await run(['status'], { cwd })
+  expect(status.stdout).toMatch(
+    /Views for analysts that are not made[\s\S]*user_engagement +needs users, not replicated/,
+  )
+})

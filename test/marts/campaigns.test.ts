@@ -1,0 +1,292 @@
+/** Messages, campaigns, days and purchases: every number against the same worked out without SQL. */
+import { expect } from 'vitest'
+import type { Row } from '../../src/sandbox/index.ts'
+import {
+  dayOf,
+  groupBy,
+  type Message,
+  messagesOf,
+  outcomeOf,
+  type Purchase,
+  purchasesOf,
+  rate,
+} from './oracle.ts'
+import { sorted, type World, worldOf } from './support.ts'
+
+const onWorld = worldOf(7)
+const usual = { burst: false }
+
+const expectedOf = ({ sandbox }: World) => {
+  const { messages, touches } = messagesOf(sandbox, usual)
+  return { messages, touches, purchases: purchasesOf(sandbox, touches) }
+}
+
+onWorld('message_facts tells the life of each message', async (world) => {
+  const { messages } = expectedOf(world)
+  expect(messages.length).toBeGreaterThan(400)
+  const expected = messages.map((message) => {
+    const outcome = outcomeOf(message)
+    const domain = message.email?.split('@')[1] ?? null
+    return {
+      ...{ medium: message.medium, message_id: message.id, person: message.person, email: message.email },
+      ...{ email_domain: domain, mailbox_provider: providerOf(domain), campaign_id: message.campaignId },
+      ...{ template_id: message.templateId, message_type_id: 5, channel_id: 9 },
+      ...{ sent_at: message.sentAt, copies: message.copies, is_delivered: outcome.isDelivered },
+      bounced_at: outcome.bouncedAt ?? null,
+      bounce_kind: outcome.kind,
+      bounce_status: message.bounces.map(({ status }) => status)[0] ?? null,
+      opens: outcome.opens.length,
+      first_open_at: outcome.firstOpen ?? null,
+      human_opens: outcome.humanOpens.length,
+      first_human_open_at: outcome.firstHumanOpen ?? null,
+      is_human_opened: outcome.firstHumanOpen !== undefined,
+      clicks: outcome.clicks.length,
+      first_click_at: outcome.firstClick ?? null,
+      human_clicks: outcome.humanClicks.length,
+      first_human_click_at: outcome.firstHumanClick ?? null,
+      complained_at: message.complainedAt ?? null,
+      unsubscribed_at: message.unsubscribedAt ?? null,
+      seconds_to_open: since(message.sentAt, outcome.firstHumanOpen),
+      seconds_to_click: since(message.sentAt, outcome.firstHumanClick),
+      device: firstOf(message, 'userAgentDevice'),
+      country: firstOf(message, 'country'),
+    }
+  })
+  expect(sorted(await world.rows('message_facts'))).toEqual(sorted(expected))
+})
+
+onWorld('bot_events and engagement_events agree with the rules', async (world) => {
+  const { touches } = expectedOf(world)
+  const told = (rows: readonly Row[]) =>
+    rows.map((row) => JSON.stringify([row.message_id, row.action, row.occurred_at, row.rule])).sort()
+  const expected = touches.map(({ messageId, action, at, rule }) => ({
+    ...{ message_id: messageId, action, occurred_at: at, rule },
+  }))
+  const caught = expected.filter(({ rule }) => rule !== null)
+  expect(new Set(caught.map(({ rule }) => rule)).size).toBe(5)
+  expect(told(await world.rows('engagement_events'))).toEqual(told(expected))
+  expect(told(await world.rows('bot_events'))).toEqual(told(caught))
+})
+
+onWorld('purchase_attribution credits the last version of each purchase', async (world) => {
+  const { purchases } = expectedOf(world)
+  expect(purchases.filter(({ click }) => click).length).toBeGreaterThan(5)
+  expect(purchases.filter(({ open }) => open).length).toBeGreaterThan(5)
+  const expected = purchases.map(({ id, at, person, total, explicit, click, open }) => ({
+    ...{ purchase_id: id, purchased_at: at, person, total, explicit_campaign_id: explicit },
+    ...{ click_campaign_id: click?.campaignId ?? null, clicked_at: click?.at ?? null },
+    ...{ open_campaign_id: open?.campaignId ?? null, opened_at: open?.at ?? null },
+    touch_campaign_id: click?.campaignId ?? open?.campaignId ?? null,
+  }))
+  expect(sorted(await world.rows('purchase_attribution'))).toEqual(sorted(expected))
+})
+
+onWorld('campaign_performance counts and rates each campaign', async (world) => {
+  const { messages, purchases } = expectedOf(world)
+  const { truth, data } = world.sandbox
+  const skips = truth.events('emailSendSkip')
+  const byCampaign = groupBy(messages, ({ campaignId }) => campaignId)
+  const ids = new Set([...data.campaigns.map(({ id }) => Number(id)), ...byCampaign.keys()])
+  const expected = [...ids].map((id) => {
+    const listed = data.campaigns.find((campaign) => campaign.id === id)
+    const sent = byCampaign.get(id) ?? []
+    const counts = countsOf(sent)
+    const reasons = skips.filter(({ campaignId }) => campaignId === id).map(({ reason }) => reason)
+    const explicit = revenueOf(purchases, (purchase) => purchase.explicit === id)
+    const clicked = revenueOf(purchases, ({ click }) => click?.campaignId === id)
+    const times = sent.map(({ sentAt }) => sentAt)
+    return {
+      ...{ campaign_id: id, campaign_name: listed?.name ?? null, campaign_type: listed?.type ?? null },
+      ...{ campaign_state: listed?.campaignState ?? null, medium: sent[0]?.medium ?? null },
+      ...{ workflow_id: listed?.workflowId ?? null, recurring_campaign_id: null },
+      first_sent_at: times.length > 0 ? Math.min(...times) : null,
+      last_sent_at: times.length > 0 ? Math.max(...times) : null,
+      ...counts,
+      skipped: reasons.filter((reason) => reason !== 'ExperimentHoldOut').length,
+      held_out: reasons.filter((reason) => reason === 'ExperimentHoldOut').length,
+      delivery_rate: rate(counts.delivered, counts.sent),
+      bounce_rate: rate(counts.bounced, counts.sent),
+      hard_bounce_rate: rate(counts.hard_bounced, counts.sent),
+      open_rate: rate(counts.opened, counts.delivered),
+      human_open_rate: rate(counts.human_opened, counts.delivered),
+      click_rate: rate(counts.clicked, counts.delivered),
+      human_click_rate: rate(counts.human_clicked, counts.delivered),
+      click_to_open_rate: rate(counts.clicked, counts.opened_or_clicked),
+      human_click_to_open_rate: rate(counts.human_clicked, counts.human_opened),
+      complaint_rate: rate(counts.complained, counts.delivered),
+      unsubscribe_rate: rate(counts.unsubscribed, counts.delivered),
+      ...{ orders: explicit.orders, revenue: explicit.revenue },
+      ...{ click_orders: clicked.orders, click_revenue: clicked.revenue },
+      click_revenue_per_thousand: counts.delivered === 0 ? null : 1000 * (clicked.revenue / counts.delivered),
+    }
+  })
+  const rows = await world.rows('campaign_performance')
+  expect(sorted(rows)).toEqual(sorted(expected))
+  for (const row of rows) {
+    expect(Number(row.delivered) + Number(row.bounced)).toBe(row.sent)
+    for (const [name, value] of Object.entries(row)) {
+      if (!name.endsWith('_rate') || value === null) continue
+      expect(value, name).toBeGreaterThanOrEqual(0)
+      expect(value, name).toBeLessThanOrEqual(1)
+    }
+  }
+  const unsent = rows.find(({ campaign_id }) => campaign_id === 106)
+  expect(unsent).toMatchObject({ sent: 0, open_rate: null, click_to_open_rate: null, delivery_rate: null })
+})
+
+onWorld('the days of campaign_performance_daily add up to campaign_performance', async (world) => {
+  const { messages, purchases } = expectedOf(world)
+  const expected = new Map<string, Row>()
+  const count = (campaignId: number, at: number | undefined, name: string, by = 1) => {
+    if (at === undefined) return
+    const row = expected.get(`${campaignId} ${dayOf(at)}`) ?? {
+      ...zeros,
+      campaign_id: campaignId,
+      day: dayOf(at),
+    }
+    expected.set(`${campaignId} ${dayOf(at)}`, { ...row, [name]: Number(row[name]) + by })
+  }
+  for (const message of messages) {
+    const outcome = outcomeOf(message)
+    count(message.campaignId, message.sentAt, 'sent')
+    count(message.campaignId, outcome.bouncedAt, 'bounced')
+    if (!outcome.isDelivered) continue
+    count(message.campaignId, message.sentAt, 'delivered')
+    count(message.campaignId, outcome.firstOpen, 'opened')
+    count(message.campaignId, outcome.firstHumanOpen, 'human_opened')
+    count(message.campaignId, outcome.firstClick, 'clicked')
+    count(message.campaignId, outcome.firstHumanClick, 'human_clicked')
+    count(message.campaignId, message.complainedAt, 'complained')
+    count(message.campaignId, message.unsubscribedAt, 'unsubscribed')
+  }
+  for (const { explicit, click, at, total } of purchases) {
+    for (const [id, prefix] of [
+      [explicit, ''],
+      [click?.campaignId ?? null, 'click_'],
+    ] as const) {
+      if (id === null) continue
+      count(id, at, `${prefix}orders`)
+      count(id, at, `${prefix}revenue`, total)
+    }
+  }
+  const rows = await world.rows('campaign_performance_daily')
+  expect(sorted(rows)).toEqual(sorted([...expected.values()]))
+  for (const whole of await world.rows('campaign_performance')) {
+    const days = rows.filter(({ campaign_id }) => campaign_id === whole.campaign_id)
+    for (const name of Object.keys(zeros)) {
+      expect(
+        days.reduce((sum, row) => sum + Number(row[name]), 0),
+        `${whole.campaign_id} ${name}`,
+      ).toBe(whole[name])
+    }
+  }
+})
+
+onWorld('deliverability_daily tells the providers apart', async (world) => {
+  const mails = expectedOf(world).messages.filter(({ medium }) => medium === 'email')
+  const keyOf = (message: Message) =>
+    `${dayOf(message.sentAt)} ${providerOf(message.email?.split('@')[1] ?? null) ?? 'unknown'}`
+  const expected = [...groupBy(mails, keyOf)].map(([key, some]) => {
+    const counts = countsOf(some)
+    const firstStatus = some.map(({ bounces }) => String(bounces[0]?.status ?? ''))
+    const complaints = rate(counts.complained, counts.delivered)
+    return {
+      ...{
+        day: key.slice(0, 10),
+        mailbox_provider: key.slice(11),
+        sent: counts.sent,
+        delivered: counts.delivered,
+      },
+      ...{ hard_bounced: counts.hard_bounced, soft_bounced: counts.soft_bounced },
+      policy_bounced: firstStatus.filter((status) => /^[45]\.7\./.test(status)).length,
+      full_bounced: firstStatus.filter((status) => /^[45]\.2\.2$/.test(status)).length,
+      ...{ complained: counts.complained, human_opened: counts.human_opened },
+      bounce_rate: rate(counts.bounced, counts.sent),
+      hard_bounce_rate: rate(counts.hard_bounced, counts.sent),
+      complaint_rate: complaints,
+      human_open_rate: rate(counts.human_opened, counts.delivered),
+      complaint_alert: complaints !== null && complaints > 0 ? 'critical' : null,
+    }
+  })
+  expect(sorted(await world.rows('deliverability_daily'))).toEqual(sorted(expected))
+})
+
+onWorld('send_time_heatmap counts by weekday and hour', async (world) => {
+  const keyOf = ({ medium, sentAt }: Message) =>
+    `${medium} ${new Date(sentAt).getUTCDay() || 7} ${new Date(sentAt).getUTCHours()}`
+  const expected = [...groupBy(expectedOf(world).messages, keyOf)].map(([key, some]) => {
+    const [medium, weekday, hour] = key.split(' ')
+    const { sent, delivered, human_opened, human_clicked } = countsOf(some)
+    const delays = some
+      .filter(({ bounces }) => bounces.length === 0)
+      .map((message) => since(message.sentAt, outcomeOf(message).firstHumanOpen))
+      .filter((delay) => delay !== null)
+    return {
+      ...{
+        medium,
+        weekday: Number(weekday),
+        hour: Number(hour),
+        sent,
+        delivered,
+        human_opened,
+        human_clicked,
+      },
+      human_open_rate: rate(human_opened, delivered),
+      human_click_rate: rate(human_clicked, delivered),
+      median_seconds_to_open: median(delays),
+    }
+  })
+  expect(sorted(await world.rows('send_time_heatmap'))).toEqual(sorted(expected))
+})
+
+const zeros = {
+  ...{ sent: 0, delivered: 0, bounced: 0, opened: 0, human_opened: 0, clicked: 0, human_clicked: 0 },
+  ...{ complained: 0, unsubscribed: 0, orders: 0, revenue: 0, click_orders: 0, click_revenue: 0 },
+}
+
+function countsOf(messages: readonly Message[]) {
+  const all = messages.map((message) => ({ message, outcome: outcomeOf(message) }))
+  const delivered = all.filter(({ outcome }) => outcome.isDelivered)
+  const of = (test: (one: (typeof all)[number]) => boolean) => delivered.filter(test).length
+  return {
+    sent: all.length,
+    delivered: delivered.length,
+    bounced: all.length - delivered.length,
+    hard_bounced: all.filter(({ outcome }) => outcome.kind === 'hard').length,
+    soft_bounced: all.filter(({ outcome }) => outcome.kind === 'soft').length,
+    opened: of(({ outcome }) => outcome.opens.length > 0),
+    human_opened: of(({ outcome }) => outcome.firstHumanOpen !== undefined),
+    clicked: of(({ outcome }) => outcome.clicks.length > 0),
+    human_clicked: of(({ outcome }) => outcome.humanClicks.length > 0),
+    opened_or_clicked: of(({ message }) => message.touches.length > 0),
+    complained: of(({ message }) => message.complainedAt !== undefined),
+    unsubscribed: of(({ message }) => message.unsubscribedAt !== undefined),
+  }
+}
+
+const revenueOf = (purchases: readonly Purchase[], test: (purchase: Purchase) => boolean) => {
+  const credited = purchases.filter(test)
+  return { orders: credited.length, revenue: credited.reduce((sum, { total }) => sum + total, 0) }
+}
+
+const since = (from: number, to: number | undefined): number | null =>
+  to === undefined ? null : (to - from) / 1000
+
+function median(values: readonly number[]): number | null {
+  const ordered = values.toSorted((a, b) => a - b)
+  const middle = (ordered.length - 1) / 2
+  const [low, high] = [ordered[Math.floor(middle)], ordered[Math.ceil(middle)]]
+  return low === undefined || high === undefined ? null : (low + high) / 2
+}
+
+/** Of the touches of a person; of several words, the first in the alphabet. */
+function firstOf({ touches }: Message, field: string): string | null {
+  const told = touches.filter(({ rule, row }) => rule === null && row[field] !== undefined)
+  return told.map(({ row }) => String(row[field])).sort()[0] ?? null
+}
+
+function providerOf(domain: string | null): string | null {
+  if (domain === null) return null
+  const known = { gmail: 'Gmail', googlemail: 'Gmail', outlook: 'Microsoft', yahoo: 'Yahoo', icloud: 'Apple' }
+  return new Map(Object.entries({ ...known, web: 'GMX/Web.de' })).get(domain.split('.')[0] ?? '') ?? 'other'
+}

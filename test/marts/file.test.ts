@@ -1,0 +1,51 @@
+/** The form of the files of sql/views. */
+import { describe, expect, test } from 'vitest'
+import { parseViewFile } from '../../src/marts/file.ts'
+
+const text = `-- What it is,
+-- in two lines.
+--
+-- Grain: one thing
+-- Needs: users
+-- Optional: email_open, email_click,
+--   purchase
+-- Table: mine (a text, b bigint)
+-- Columns:
+--   a: the first
+--     of two
+--   b: the second
+select a, b from {{streams.users}} as u, {{marts.other}} as o where {{has.purchase}}
+`
+
+test('a file says what the view is, what it needs and what its columns mean', () => {
+  expect(parseViewFile('thing', text)).toEqual({
+    name: 'thing',
+    about: 'What it is,\nin two lines.',
+    grain: 'one thing',
+    needs: ['users'],
+    optional: ['email_open', 'email_click', 'purchase'],
+    views: ['other'],
+    tables: [{ name: 'mine', columns: 'a text, b bigint' }],
+    columns: [
+      { name: 'a', about: 'the first of two' },
+      { name: 'b', about: 'the second' },
+    ],
+    select: 'select a, b from {{streams.users}} as u, {{marts.other}} as o where {{has.purchase}}',
+  })
+})
+
+describe('a file is refused that', () => {
+  test.each([
+    [
+      'reads a stream it does not tell of',
+      text.replace('-- Needs: users\n', ''),
+      'reads users, which neither',
+    ],
+    ['asks for one', text.replace('has.purchase', 'has.lists'), 'reads lists, which neither'],
+    ['has no grain', text.replace('-- Grain: one thing\n', ''), 'has no "Grain:"'],
+    ['has no columns', text.replace(/-- Columns:[\s\S]*second\n/, ''), 'has no "Columns:"'],
+    ['says nothing', text.replace(/-- What it is,\n-- in two lines.\n/, ''), 'does not say what it is'],
+  ])('%s', (_name, changed, message) => {
+    expect(() => parseViewFile('thing', changed)).toThrow(`sql/views/thing.sql ${message}`)
+  })
+})

@@ -1,0 +1,198 @@
+/** The numbers of the views, worked out from the truth of the sandbox without SQL. */
+import type { Row, Sandbox } from '../../src/sandbox/index.ts'
+
+export interface Rules {
+  /** Three links of one message within ten seconds are a scanner's. */
+  readonly burst: boolean
+  /** Beginning of addresses that are a machine's. */
+  readonly network?: string
+}
+
+export interface Touch {
+  readonly medium: string
+  readonly action: 'open' | 'click'
+  readonly at: number
+  readonly messageId: string
+  readonly person: string
+  readonly campaignId: number
+  readonly row: Row
+  rule: string | null
+}
+
+export interface Message {
+  readonly medium: string
+  readonly id: string
+  readonly person: string
+  readonly email: string | null
+  readonly campaignId: number
+  readonly templateId: number
+  readonly sentAt: number
+  readonly copies: number
+  readonly bounces: readonly Row[]
+  readonly touches: readonly Touch[]
+  readonly complainedAt: number | undefined
+  readonly unsubscribedAt: number | undefined
+}
+
+export const timeOf = (row: Row): number =>
+  Date.parse(String(row.createdAt).replace(' ', 'T').replace(' +00:00', 'Z'))
+export const dayOf = (at: number): string => new Date(at).toISOString().slice(0, 10)
+export const personOf = ({ itblUserId, userId, email }: Row): string =>
+  String(itblUserId ?? userId ?? String(email).toLowerCase())
+export const first = (times: readonly number[]): number | undefined =>
+  times.length > 0 ? Math.min(...times) : undefined
+export const rate = (part: number, whole: number): number | null => (whole === 0 ? null : part / whole)
+export const groupBy = <T, K>(values: readonly T[], keyOf: (value: T) => K): Map<K, T[]> => {
+  const groups = new Map<K, T[]>()
+  for (const value of values) groups.set(keyOf(value), [...(groups.get(keyOf(value)) ?? []), value])
+  return groups
+}
+
+const media = [
+  { medium: 'email', send: 'emailSend', open: 'emailOpen', click: 'emailClick', bounce: 'emailBounce' },
+  { medium: 'push', send: 'pushSend', open: 'pushOpen', click: undefined, bounce: 'pushBounce' },
+  { medium: 'sms', send: 'smsSend', open: undefined, click: 'smsClick', bounce: 'smsBounce' },
+]
+
+export function messagesOf({ truth }: Sandbox, rules: Rules): { messages: Message[]; touches: Touch[] } {
+  const keyOf = (row: Row) => `${row.messageId} ${personOf(row)}`
+  const ofMessage = (type: string | undefined) => groupBy(type ? truth.events(type) : [], keyOf)
+  const complaints = ofMessage('emailComplaint')
+  const optOuts = groupBy(
+    [
+      ...truth
+        .events('emailUnSubscribe')
+        .filter(({ channelIds, messageTypeIds }) =>
+          [channelIds, messageTypeIds].some((ids) => Array.isArray(ids) && ids.length > 0),
+        ),
+      ...truth.events('hostedUnsubscribeClick').filter(({ isBot }) => isBot !== true),
+    ],
+    keyOf,
+  )
+  const messages: Message[] = []
+  const touches: Touch[] = []
+  for (const { medium, send, open, click, bounce } of media) {
+    const sends = ofMessage(send)
+    const bounces = ofMessage(bounce)
+    const touched: Touch[] = [
+      ...(open ? truth.events(open).map((row) => touch(medium, 'open', row)) : []),
+      ...(click ? truth.events(click).map((row) => touch(medium, 'click', row)) : []),
+    ]
+    const byMessage = groupBy(touched, ({ row }) => keyOf(row))
+    for (const one of touched) {
+      const sent = first((sends.get(keyOf(one.row)) ?? []).map(timeOf))
+      one.rule = ruleOf(one, sent, byMessage.get(keyOf(one.row)) ?? [], rules)
+    }
+    touches.push(...touched)
+    for (const [key, rows] of sends) {
+      const row = rows[0] as Row
+      const isEmail = medium === 'email'
+      messages.push({
+        medium,
+        id: String(row.messageId),
+        person: personOf(row),
+        email: row.email === undefined ? null : String(row.email).toLowerCase(),
+        campaignId: Number(row.campaignId),
+        templateId: Number(row.templateId),
+        sentAt: Math.min(...rows.map(timeOf)),
+        copies: rows.length,
+        bounces: bounces.get(key) ?? [],
+        touches: byMessage.get(key) ?? [],
+        complainedAt: isEmail ? first((complaints.get(key) ?? []).map(timeOf)) : undefined,
+        unsubscribedAt: isEmail ? first((optOuts.get(key) ?? []).map(timeOf)) : undefined,
+      })
+    }
+  }
+  return { messages, touches }
+}
+
+const touch = (medium: string, action: Touch['action'], row: Row): Touch => ({
+  ...{ medium, action, row, rule: null, at: timeOf(row) },
+  ...{ messageId: String(row.messageId), person: personOf(row), campaignId: Number(row.campaignId) },
+})
+
+function ruleOf(
+  one: Touch,
+  sentAt: number | undefined,
+  others: readonly Touch[],
+  rules: Rules,
+): string | null {
+  const { row, action, medium, at } = one
+  const seconds = sentAt === undefined ? Number.POSITIVE_INFINITY : (at - sentAt) / 1000
+  if (row.isBot === true) return 'is_bot'
+  if (action === 'open' && row.proxySource !== undefined && seconds <= 60) return 'proxy_within_60_s'
+  const agent = String(row.userAgent ?? '').toLowerCase()
+  if (agent.includes('barracuda')) return 'agent_barracuda'
+  if (agent.startsWith('python-')) return 'agent_python'
+  if (rules.network !== undefined && String(row.ip).startsWith(rules.network)) return 'our_network'
+  if (medium === 'email' && action === 'open' && seconds <= 1) return 'open_within_1_s'
+  if (rules.burst && action === 'click') {
+    const near = others.filter((other) => other.action === 'click' && Math.abs(other.at - at) <= 10_000)
+    if (new Set(near.map((other) => other.row.url ?? other.row.clickedUrl)).size >= 3)
+      return 'three_links_within_10_s'
+  }
+  return null
+}
+
+/** What is counted of a message. */
+export function outcomeOf(message: Message) {
+  const { bounces, touches } = message
+  const human = touches.filter(({ rule }) => rule === null)
+  const times = (list: readonly Touch[], action?: Touch['action']) =>
+    list.filter((one) => action === undefined || one.action === action).map(({ at }) => at)
+  return {
+    isDelivered: bounces.length === 0,
+    bouncedAt: first(bounces.map(timeOf)),
+    kind:
+      bounces.length === 0
+        ? null
+        : bounces.some(({ recipientState }) => recipientState === 'HardBounce')
+          ? 'hard'
+          : 'soft',
+    opens: times(touches, 'open'),
+    humanOpens: times(human, 'open'),
+    clicks: times(touches, 'click'),
+    humanClicks: times(human, 'click'),
+    firstOpen: first(times(touches, 'open')),
+    firstHumanOpen: first(times(human)),
+    firstClick: first(times(touches, 'click')),
+    firstHumanClick: first(times(human, 'click')),
+  }
+}
+
+export interface Purchase {
+  readonly id: string | null
+  readonly at: number
+  readonly person: string
+  readonly total: number
+  readonly explicit: number | null
+  readonly click: Touch | undefined
+  readonly open: Touch | undefined
+}
+
+/** The last version of each purchase, with the touches that it is credited to. */
+export function purchasesOf({ truth }: Sandbox, touches: readonly Touch[]): Purchase[] {
+  const rows = truth.events('purchase')
+  const last = new Map<unknown, Row>()
+  for (const row of rows) {
+    const before = last.get(row.id)
+    if (row.id !== undefined && (!before || timeOf(row) > timeOf(before))) last.set(row.id, row)
+  }
+  return [...rows.filter(({ id }) => id === undefined), ...last.values()].map((row) => {
+    const at = timeOf(row)
+    const latest = (action: Touch['action'], days: number) =>
+      touches
+        .filter((one) => one.action === action && one.rule === null && one.person === personOf(row))
+        .filter((one) => one.at <= at && one.at >= at - days * 86_400_000)
+        .sort((a, b) => b.at - a.at || a.campaignId - b.campaignId)[0]
+    return {
+      id: row.id === undefined ? null : String(row.id),
+      at,
+      person: personOf(row),
+      total: Number(row.total),
+      explicit: row.campaignId === undefined ? null : Number(row.campaignId),
+      click: latest('click', 5),
+      open: latest('open', 1),
+    }
+  })
+}

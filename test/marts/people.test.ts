@@ -1,0 +1,268 @@
+/** People: engagement, subscriptions, cohorts; days of events, experiments, and rules of one's own. */
+import { sql } from 'kysely'
+import { expect } from 'vitest'
+import type { Row } from '../../src/sandbox/index.ts'
+import {
+  dayOf,
+  first,
+  groupBy,
+  messagesOf,
+  outcomeOf,
+  personOf,
+  purchasesOf,
+  rate,
+  timeOf,
+} from './oracle.ts'
+import { sorted, type World, worldOf } from './support.ts'
+
+const onWorld = worldOf(11)
+const dayMs = 86_400_000
+const last = (times: readonly number[]): number | null => (times.length > 0 ? Math.max(...times) : null)
+
+const expectedOf = ({ sandbox }: World) => {
+  const { messages, touches } = messagesOf(sandbox, { burst: false })
+  return { messages, touches, purchases: purchasesOf(sandbox, touches), users: sandbox.truth.users() }
+}
+
+onWorld('user_engagement tells how each person takes our messages', async (world) => {
+  const { messages, touches, purchases, users } = expectedOf(world)
+  const { truth } = world.sandbox
+  const asOf = Math.max(
+    ...messages.map(({ sentAt }) => sentAt),
+    ...touches.map(({ at }) => at),
+    ...purchases.map(({ at }) => at),
+  )
+  const bounced = new Set(
+    truth
+      .events('emailBounce')
+      .filter(({ recipientState }) => recipientState === 'HardBounce')
+      .map(personOf),
+  )
+  const complained = new Set(truth.events('emailComplaint').map(personOf))
+  const expected = users.map((user) => {
+    const person = personOf(user)
+    const own = messages.filter((message) => message.person === person)
+    const outcomes = own.map((message) => ({ sentAt: message.sentAt, ...outcomeOf(message) }))
+    const opened = outcomes.filter(
+      ({ isDelivered, firstHumanOpen }) => isDelivered && firstHumanOpen !== undefined,
+    )
+    const clicked = outcomes.filter(({ isDelivered, humanClicks }) => isDelivered && humanClicks.length > 0)
+    const within = (some: readonly { readonly sentAt: number }[], days: number) =>
+      some.filter(({ sentAt }) => sentAt > asOf - days * dayMs).length
+    const opens = outcomes.flatMap(({ firstHumanOpen }) => firstHumanOpen ?? [])
+    const clicks = outcomes.flatMap(({ firstHumanClick }) => firstHumanClick ?? [])
+    const orders = purchases.filter((purchase) => purchase.person === person)
+    const lastAnswer = last([...opens, ...orders.map(({ at }) => at)])
+    const reason =
+      user.email === undefined
+        ? 'no address'
+        : complained.has(person)
+          ? 'complaint'
+          : bounced.has(person)
+            ? 'hard bounce'
+            : null
+    return {
+      person,
+      email: user.email === undefined ? null : String(user.email).toLowerCase(),
+      user_id: user.userId ?? null,
+      signup_at: signupOf(user),
+      as_of: asOf,
+      messages: own.length,
+      messages_30_days: within(own, 30),
+      opened: opened.length,
+      opened_7_days: within(opened, 7),
+      opened_30_days: within(opened, 30),
+      opened_90_days: within(opened, 90),
+      clicked: clicked.length,
+      clicked_7_days: within(clicked, 7),
+      clicked_30_days: within(clicked, 30),
+      clicked_90_days: within(clicked, 90),
+      first_message_at: first(own.map(({ sentAt }) => sentAt)) ?? null,
+      last_message_at: last(own.map(({ sentAt }) => sentAt)),
+      first_answer_at: first(opens) ?? null,
+      last_open_at: last(opens),
+      last_click_at: last(clicks),
+      orders: orders.length,
+      revenue: orders.reduce((sum, { total }) => sum + total, 0),
+      last_order_at: last(orders.map(({ at }) => at)),
+      engagement: lastAnswer === null ? 'never' : lastAnswer > asOf - 30 * dayMs ? 'engaged' : 'lapsing',
+      is_email_reachable: reason === null,
+      unreachable_reason: reason,
+    }
+  })
+  expect(new Set(expected.map(({ unreachable_reason }) => unreachable_reason)).size).toBe(4)
+  expect(new Set(expected.map(({ engagement }) => engagement)).size).toBe(3)
+  expect(sorted(await world.rows('user_engagement'))).toEqual(sorted(expected))
+})
+
+onWorld('subscription_state resolves channel, message type and policy', async (world) => {
+  const { data, truth } = world.sandbox
+  const expected = truth.users().flatMap((user) =>
+    data.messageTypes.map((type) => {
+      const has = (field: string, id: unknown) => Array.isArray(user[field]) && user[field].includes(id)
+      const channel = data.channels.find(({ id }) => id === type.channelId)
+      const isOut = has('unsubscribedMessageTypeIds', type.id)
+      const isIn = has('subscribedMessageTypeIds', type.id)
+      const isOutOfChannel = has('unsubscribedChannelIds', type.channelId)
+      const needsOptIn = type.subscriptionPolicy === 'OptIn'
+      return {
+        ...{ person: personOf(user), email: user.email ? String(user.email).toLowerCase() : null },
+        ...{ message_type_id: type.id, message_type: type.name, channel_id: type.channelId },
+        ...{ channel: channel?.name, medium: channel?.messageMedium, policy: type.subscriptionPolicy },
+        is_subscribed: !isOutOfChannel && !isOut && (!needsOptIn || isIn),
+        decided_by: isOutOfChannel ? 'channel' : isOut || (isIn && needsOptIn) ? 'message type' : 'policy',
+        known_since: timeOf({ createdAt: user.profileUpdatedAt }),
+      }
+    }),
+  )
+  expect(
+    new Set(expected.map(({ decided_by, is_subscribed }) => `${decided_by} ${is_subscribed}`)).size,
+  ).toBe(5)
+  expect(sorted(await world.rows('subscription_state'))).toEqual(sorted(expected))
+})
+
+onWorld('cohort_retention follows those who signed up in a month', async (world) => {
+  const { touches, purchases, users } = expectedOf(world)
+  const answers = [
+    ...touches.filter(({ rule }) => rule === null).map(({ person, at, action }) => ({ person, at, action })),
+    ...purchases.map(({ person, at }) => ({ person, at, action: 'buy' })),
+  ]
+  const end = monthOf(Math.max(...answers.map(({ at }) => at)))
+  const signedUp = users.filter((user) => signupOf(user) !== null)
+  const expected = [...groupBy(signedUp, (user) => monthOf(signupOf(user) as number))].flatMap(
+    ([cohort, some]) => {
+      const people = new Set(some.map(personOf))
+      const rows: Row[] = []
+      for (let month = cohort; month <= end; month += 1) {
+        const active = answers.filter(({ person, at }) => people.has(person) && monthOf(at) === month)
+        const count = (...actions: string[]) =>
+          new Set(active.filter(({ action }) => actions.includes(action)).map(({ person }) => person)).size
+        rows.push({
+          ...{
+            cohort: firstDay(cohort),
+            month: firstDay(month),
+            months_since: month - cohort,
+            people: people.size,
+          },
+          ...{ opened: count('open', 'click'), clicked: count('click'), bought: count('buy') },
+          active_rate: rate(count('open', 'click', 'buy'), people.size),
+          click_rate: rate(count('click'), people.size),
+        })
+      }
+      return rows
+    },
+  )
+  expect(expected.length).toBeGreaterThan(5)
+  expect(sorted(await world.rows('cohort_retention'))).toEqual(sorted(expected))
+})
+
+onWorld('daily_events counts each day, and marks those that look incomplete', async (world) => {
+  const { truth } = world.sandbox
+  const types = {
+    email_send: 'emailSend',
+    email_open: 'emailOpen',
+    sms_send: 'smsSend',
+    purchase: 'purchase',
+  }
+  const rows = await world.rows('daily_events')
+  for (const [stream, type] of Object.entries(types)) {
+    const perDay = groupBy(truth.events(type).map(timeOf), dayOf)
+    const days = [...perDay.keys()].sort()
+    const [from, to] = [Date.parse(days[0] as string), Date.parse(days.at(-1) as string)]
+    const expected: Row[] = []
+    for (let at = from; at <= to; at += dayMs) {
+      const events = perDay.get(dayOf(at))?.length ?? 0
+      const earlier = [1, 2, 3, 4, 5, 6, 7, 8]
+        .map((weeks) => at - weeks * 7 * dayMs)
+        .filter((day) => day >= from)
+        .map((day) => perDay.get(dayOf(day))?.length ?? 0)
+        .sort((a, b) => a - b)
+      const middle = (earlier.length - 1) / 2
+      const usual =
+        earlier.length < 3
+          ? null
+          : ((earlier[Math.floor(middle)] as number) + (earlier[Math.ceil(middle)] as number)) / 2
+      const looks_incomplete = usual !== null && events < usual / 2
+      expected.push({ stream, day: dayOf(at), events, usual_events: usual, looks_incomplete })
+    }
+    expect(sorted(rows.filter((row) => row.stream === stream)), stream).toEqual(sorted(expected))
+  }
+  expect(rows.some(({ looks_incomplete }) => looks_incomplete === true)).toBe(true)
+})
+
+onWorld('experiment_results sets templates against each other', async (world) => {
+  const rows = await world.rows('experiment_results')
+  expect(rows.map(({ campaign_id }) => campaign_id)).toEqual([103, 103])
+  const { messages } = expectedOf(world)
+  const variants = [
+    ...groupBy(
+      messages.filter(({ campaignId }) => campaignId === 103),
+      ({ templateId }) => templateId,
+    ),
+  ]
+    .map(([templateId, sent]) => {
+      const delivered = sent.map(outcomeOf).filter(({ isDelivered }) => isDelivered)
+      const opened = delivered.filter(({ firstHumanOpen }) => firstHumanOpen !== undefined).length
+      const clicked = delivered.filter(({ humanClicks }) => humanClicks.length > 0).length
+      return { templateId, sent: sent.length, delivered: delivered.length, opened, clicked }
+    })
+    .sort((a, b) => b.sent - a.sent || a.templateId - b.templateId)
+  const [control, variant] = variants as [(typeof variants)[number], (typeof variants)[number]]
+  for (const [index, one] of [control, variant].entries()) {
+    const row = rows.find(({ template_id }) => template_id === one.templateId)
+    expect(row).toMatchObject({
+      ...{ is_control: index === 0, sent: one.sent, delivered: one.delivered },
+      ...{ human_opened: one.opened, human_clicked: one.clicked },
+      ...{
+        human_open_rate: rate(one.opened, one.delivered),
+        human_click_rate: rate(one.clicked, one.delivered),
+      },
+    })
+  }
+  const row = rows.find(({ is_control }) => is_control === false)
+  for (const [name, count] of [
+    ['open', ({ opened }: typeof control) => opened],
+    ['click', ({ clicked }: typeof control) => clicked],
+  ] as const) {
+    const [p1, p2] = [count(variant) / variant.delivered, count(control) / control.delivered]
+    const pooled = (count(variant) + count(control)) / (variant.delivered + control.delivered)
+    const z = (p1 - p2) / Math.sqrt(pooled * (1 - pooled) * (1 / variant.delivered + 1 / control.delivered))
+    expect(row?.[`${name}_z`]).toBeCloseTo(z, 9)
+    expect(row?.[`${name}_lift`]).toBeCloseTo(p1 / p2 - 1, 9)
+    expect(row?.[`${name}_p_value`]).toBeCloseTo(twoSided(z), 5)
+  }
+})
+
+onWorld('rules of one’s own count at once, without a sync', async (world) => {
+  await world.use(async ({ db }) => {
+    await sql`insert into iterable_marts.my_bot_rules values
+      ('three_links_within_10_s', 'burst_click', null, 10, true),
+      ('our_network', 'ip', '17.%', null, null)`.execute(db)
+  })
+  const { touches } = messagesOf(world.sandbox, { burst: true, network: '17.' })
+  const counts = groupBy(touches, ({ rule }) => rule)
+  expect(counts.get('our_network')?.length).toBeGreaterThan(0)
+  expect(counts.get('three_links_within_10_s')?.length).toBeGreaterThan(0)
+  const rows = await world.rows('engagement_events')
+  const told = groupBy(rows, ({ rule }) => rule)
+  for (const [rule, some] of counts) expect(told.get(rule)?.length, String(rule)).toBe(some.length)
+  // The table is the user's: the next sync leaves it alone.
+  await world.sync()
+  expect((await world.rows('bot_rules')).filter(({ is_own }) => is_own)).toHaveLength(2)
+})
+
+const signupOf = (user: Row): number | null =>
+  user.signupDate === undefined ? null : timeOf({ createdAt: user.signupDate })
+/** Months since the year 0. */
+const monthOf = (at: number): number => new Date(at).getUTCFullYear() * 12 + new Date(at).getUTCMonth()
+const firstDay = (month: number): string => dayOf(Date.UTC(Math.floor(month / 12), month % 12, 1))
+
+/** The two-sided p value of a z, by Simpson's rule over the normal density. */
+function twoSided(z: number): number {
+  const end = Math.abs(z)
+  const steps = 2000
+  const density = (x: number) => Math.exp((-x * x) / 2) / Math.sqrt(2 * Math.PI)
+  let sum = density(0) + density(end)
+  for (let step = 1; step < steps; step += 1) sum += (step % 2 === 0 ? 2 : 4) * density((end * step) / steps)
+  return 1 - 2 * ((sum * end) / steps / 3)
+}

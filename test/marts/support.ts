@@ -1,0 +1,82 @@
+/** The world of the views, synced once into both warehouses and shared by the tests of a file. */
+import { afterAll, beforeAll, expect, test } from 'vitest'
+import type { Elt } from '../../src/index.ts'
+import { readViewFiles } from '../../src/marts/files.ts'
+import type { Sandbox } from '../../src/sandbox/index.ts'
+import { openOn } from '../support/sync.ts'
+import {
+  createTestWarehouse,
+  type Row,
+  type TestWarehouse,
+  type WarehouseKind,
+} from '../support/warehouse.ts'
+import { makeWorld, worldStart, worldStreams } from './world.ts'
+
+export interface World {
+  readonly sandbox: Sandbox
+  /** The rows of a view: days as texts, times as milliseconds. */
+  rows(view: string): Promise<Row[]>
+  /** Does something to the warehouse through the product's own session. */
+  use: Elt['warehouse']['use']
+  sync(): ReturnType<Elt['sync']>
+}
+
+/** Declares a test of the world on both warehouses. */
+export type WorldTest = (name: string, body: (world: World) => Promise<void>) => void
+
+/** Syncs a world before the tests of the file. */
+export function worldOf(seed: number): WorldTest {
+  const kinds: readonly WarehouseKind[] = ['duckdb', 'postgres']
+  const worlds = new Map<WarehouseKind, World>()
+  const left: AsyncDisposable[] = []
+  beforeAll(async () => {
+    for (const kind of kinds) {
+      const sandbox = await makeWorld(seed)
+      const warehouse = await createTestWarehouse(kind)
+      const sync = { streams: worldStreams, start_date: worldStart.toISOString(), window_in_days: 366 }
+      const elt = await openOn(sandbox, warehouse, { sync })
+      left.push(warehouse, sandbox, elt)
+      const notices: string[] = []
+      const report = await elt.sync({
+        onProgress: (event) => {
+          if (event.type === 'notice') notices.push(event.message)
+        },
+      })
+      expect({ state: report.state, notices }).toEqual({ state: 'succeeded', notices: [] })
+      worlds.set(kind, {
+        sandbox,
+        rows: (view) => rowsOf(warehouse, view),
+        use: (work) => elt.warehouse.use(work),
+        sync: () => elt.sync(),
+      })
+    }
+  })
+  afterAll(async () => {
+    for (const one of left.toReversed()) await one[Symbol.asyncDispose]()
+  })
+  return (name, body) => {
+    for (const kind of kinds) test(`${name} [${kind}]`, () => body(worlds.get(kind) as World))
+  }
+}
+
+async function rowsOf(warehouse: TestWarehouse, view: string): Promise<Row[]> {
+  const file = (await readViewFiles()).find(({ name }) => name === view)
+  const days = ['day', 'month', 'cohort']
+  const columns = file?.columns.map(({ name }) =>
+    days.includes(name) ? `cast(${name} as varchar) as ${name}` : name,
+  )
+  const rows = await warehouse.query(`select ${columns?.join(', ')} from iterable_marts.${view}`)
+  return rows.map((row) =>
+    Object.fromEntries(
+      Object.entries(row).map(([name, value]) => [name, value instanceof Date ? value.getTime() : value]),
+    ),
+  )
+}
+
+/** In one order, whatever the order they came in. */
+export const sorted = (rows: readonly Row[]): string[] =>
+  rows
+    .map((row) =>
+      JSON.stringify(Object.fromEntries(Object.entries(row).sort(([a], [b]) => (a < b ? -1 : 1)))),
+    )
+    .sort()
