@@ -41,10 +41,10 @@ interface Ended {
 export async function judgeLacking(
   { warehouse, now, emit }: Pick<SyncContext, 'warehouse' | 'now' | 'emit'>,
   all: readonly Ended[],
+  hasExported: boolean,
 ): Promise<readonly StreamReport[]> {
-  const hasAnswered = ({ start, report }: Ended) =>
-    start.stream.read.kind === 'export' && (start.bookmark !== undefined || report.windows > 0)
-  const mayExport = all.some(hasAnswered)
+  const hasAnswered = ({ start, report }: Ended) => start.stream.read.kind === 'export' && report.windows > 0
+  const mayExport = hasExported || all.some(hasAnswered)
   const lacking = all.filter(
     ({ start, report }) => mayLack(start.stream, report) && (report.error_code !== 'forbidden' || mayExport),
   )

@@ -55,7 +55,7 @@ export async function sync(input: SyncInput): Promise<SyncReport> {
   const now = clock.now()
   await using _lock = await warehouse.lock('sync')
   await removeSpool(warehouse.spoolDirectory)
-  const { starts, memberCounts } = await begin(input, streams, now)
+  const begun = await begin(input, streams, now)
   emit({ type: 'started', runId, streams: streams.map(({ name }) => name) })
   const turns = new Map(Object.entries(lanes).map(([kind, most]) => [kind, pLimit(most)]))
   const context: SyncContext = {
@@ -68,7 +68,7 @@ export async function sync(input: SyncInput): Promise<SyncReport> {
     projectType: input.connection.project_type,
     declared: await declaredTypes(input, streams),
     maxRejectPercent: input.config.max_reject_percent,
-    memberCounts,
+    memberCounts: begun.memberCounts,
     emit,
     turnOf: (stream, work) =>
       (turns.get(stream.read.kind) as ReturnType<typeof pLimit>)(() => {
@@ -76,7 +76,7 @@ export async function sync(input: SyncInput): Promise<SyncReport> {
         return work()
       }),
   }
-  const reports = await syncAll(context, input, starts)
+  const reports = await syncAll(context, input, begun)
   await removeSpool(warehouse.spoolDirectory)
   // Within the lock: who comes next finds this run ended.
   return await finish(input, reports)
@@ -102,12 +102,19 @@ export function selectedStreams({
   return events
 }
 
+interface Begun {
+  readonly starts: readonly StreamStart[]
+  readonly memberCounts: ReadonlyMap<string, number>
+  /** Some stream of the export was read before: the key may export. */
+  readonly hasExported: boolean
+}
+
 /** State and tables, in one session: what the sync needs to know of the warehouse. */
 async function begin(
-  { warehouse, runId, trigger, reach, signal, emit }: SyncInput,
+  { warehouse, connection, runId, trigger, reach, signal, emit }: SyncInput,
   streams: readonly Stream[],
   now: Date,
-): Promise<{ starts: StreamStart[]; memberCounts: ReadonlyMap<string, number> }> {
+): Promise<Begun> {
   const onWait = (message: string) => emit({ type: 'notice', stream: undefined, message })
   const prepare = async (session: Session) => {
     await migrate(session)
@@ -126,7 +133,10 @@ async function begin(
       }
       const hasLists = streams.some(({ read }) => read.kind === 'members')
       const memberCounts = hasLists ? await readMemberCounts({ ...session, db: trx }) : new Map()
-      return { starts, memberCounts }
+      const hasExported = catalogue(connection.project_type).some(
+        ({ name, read }) => read.kind === 'export' && bookmarks.has(name),
+      )
+      return { starts, memberCounts, hasExported }
     })
   }
   return warehouse.use(prepare, { signal, onWait })
@@ -164,7 +174,7 @@ async function declaredTypes(
 async function syncAll(
   context: SyncContext,
   input: SyncInput,
-  starts: readonly StreamStart[],
+  { starts, hasExported }: Pick<Begun, 'starts' | 'hasExported'>,
 ): Promise<readonly StreamReport[]> {
   const isAsked = (start: StreamStart) =>
     input.reach.kind !== 'incremental' ||
@@ -175,7 +185,7 @@ async function syncAll(
     if (!mayLack(start.stream, report)) context.emit({ type: 'finished', report })
     return { start, report }
   }
-  return judgeLacking(context, await Promise.all(starts.map(one)))
+  return judgeLacking(context, await Promise.all(starts.map(one)), hasExported)
 }
 
 async function syncOne(context: SyncContext, input: SyncInput, start: StreamStart): Promise<StreamReport> {

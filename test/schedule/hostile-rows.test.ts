@@ -5,6 +5,7 @@ import { loadExports } from '../../src/export/saved.ts'
 import { readSchedules } from '../../src/state/schedules.ts'
 import { statusOf } from '../../src/state/schedules-status.ts'
 import { migrate } from '../../src/warehouse/migrations.ts'
+import { undoMigrations } from '../support/migrations.ts'
 import { eachWarehouse } from '../support/warehouse.ts'
 import { openWarehouse, Simulation, scheduled } from './simulation.ts'
 
@@ -118,7 +119,7 @@ eachWarehouse('rows that were bad before the constraints came do not stop the mi
       await run('alter table iterable_sync.schedules drop constraint schedules_sound')
       await run('alter table iterable_sync.run_requests drop constraint run_requests_sound')
     }
-    await run("delete from iterable_sync.migrations where name >= '0007_constraints'")
+    await undoMigrations(run, '0007')
     for (const [name, set] of Object.entries(schedules)) {
       await run(`insert into iterable_sync.schedules (name, cron) values ('export:${name}', '@hourly')`)
       await run(`update iterable_sync.schedules set ${set} where name = 'export:${name}'`)

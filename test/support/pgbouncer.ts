@@ -52,6 +52,7 @@ server_round_robin = 1
   const isRoot = process.getuid?.() === 0
   const nobody = 65534
   await chmod(folder, 0o755)
+  await chmod(settings, 0o644)
   if (isRoot) await chown(folder, nobody, nobody)
   const child = spawn(pgbouncer, [settings], { stdio: 'ignore', ...(isRoot && { uid: nobody, gid: nobody }) })
   const address = new URL(server)

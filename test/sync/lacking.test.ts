@@ -42,8 +42,8 @@ eachWarehouse('are told once, asked for once a day, and fail nothing', async (wa
   expect(asked(sandbox, before)).toContain('smsReceived')
 
   // Whoever names it means it; a day later it is asked for, and nobody hears the same again.
-  const named = await syncOnce(sandbox, warehouse, { sync, request: { streams: ['sms_send', 'email_send'] } })
-  expect(of(named, 'sms_send')).toMatchObject({ api_calls: 1, state: 'succeeded' })
+  const named = await syncOnce(sandbox, warehouse, { sync, request: { streams: ['sms_click'] } })
+  expect(of(named, 'sms_click')).toMatchObject({ api_calls: 1, state: 'succeeded' })
   sandbox.advance(days(1) + hours(1))
   const until = sandbox.requests.length
   const later = await syncOnce(sandbox, warehouse, { sync })
