@@ -23,6 +23,9 @@ const macros: ReadonlyMap<string, Macro> = new Map<string, Macro>([
   ['seconds', (_, from, to) => `cast(extract(epoch from (${to}) - (${from})) as double precision)`],
   /** The elements of a json array: `lateral {{elements(u.ids)}} as element`. */
   ['elements', (analysis, json) => analysis.elements(json as string)],
+  /** The same of an array of objects, whose members `{{member(value, name)}}` takes out. */
+  ['objects', (analysis, json) => analysis.objects(json as string)],
+  ['member', (analysis, json, name) => analysis.member(json as string, name as string)],
   /** A row for each day, in the list of a select. */
   ['days', (analysis, first, last) => analysis.days(first as string, last as string)],
   /**

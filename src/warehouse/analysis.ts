@@ -4,6 +4,10 @@ import type { ColumnType } from '../catalog/index.ts'
 export interface Analysis {
   /** A subquery of the elements of a json array, as texts in a column `value`; no rows where it is no array. */
   readonly elements: (json: string) => string
+  /** The same as json, for elements that are objects. */
+  readonly objects: (json: string) => string
+  /** A member of a json object as text; NULL where it has none, or is no object. */
+  readonly member: (json: string, name: string) => string
   /**
    * An expression that reads a column, which may have become wider, as the type that its stream knows it by: a view keeps
    * its types. NULL where the value does not fit. `schema` is that of `functions`.
@@ -29,6 +33,9 @@ const typeName = {
 export const duckdbAnalysis: Analysis = {
   elements: (json) =>
     `(select unnest(case when json_type(${json}) = 'ARRAY' then from_json(${json}, '["VARCHAR"]') end) as value)`,
+  objects: (json) =>
+    `(select unnest(case when json_type(${json}) = 'ARRAY' then from_json(${json}, '["JSON"]') end) as value)`,
+  member: (json, name) => `(${json} ->> '$.${name}')`,
   days: (first, last) =>
     `unnest(generate_series(cast(${first} as timestamp), cast(${last} as timestamp), interval '1 day'))`,
   // Cast in any case: until the end of the sync that widens the column, the view stands upon it as it is.
@@ -69,6 +76,9 @@ const narrowings = {
 export const postgresAnalysis: Analysis = {
   elements: (json) =>
     `(select jsonb_array_elements_text(case when jsonb_typeof(${json}) = 'array' then ${json} end) as value)`,
+  objects: (json) =>
+    `(select jsonb_array_elements(case when jsonb_typeof(${json}) = 'array' then ${json} end) as value)`,
+  member: (json, name) => `(${json} ->> '${name}')`,
   days: (first, last) =>
     `generate_series(cast(${first} as timestamp), cast(${last} as timestamp), interval '1 day')`,
   // By a function for each type that a column may have: a view that steps aside while its column becomes wider, and comes

@@ -1,0 +1,19 @@
+-- Which message types each person has opted into; it counts for those whose policy is OptIn.
+--
+-- Grain: one person and message type
+-- Needs: users
+-- Optional: message_types
+-- Columns:
+--   person: itblUserId, else userId, else the lower-case e-mail address
+--   email: e-mail address in lower case
+--   message_type_id: the message type, as text
+--   message_type: its name
+--   policy: OptIn or OptOut
+with people as (
+  select distinct {{person(u)}} as person, lower(email) as email, value as id
+  from {{streams.users}} as u, lateral {{elements(u.subscribed_message_type_ids)}} as element
+)
+select p.person, p.email, p.id as message_type_id, t.name as message_type, t.subscription_policy as policy
+from people as p
+  left join {{streams.message_types}} as t on cast(t.id as varchar) = p.id
+where p.id is not null
