@@ -91,7 +91,10 @@ eachWarehouse(
     expect(unmade.map(({ view, state, missing_streams }) => [view, state, missing_streams])).toEqual([
       ['cohort_retention', 'missing_streams', ['users']],
       ['subscription_state', 'missing_streams', ['users', 'message_types']],
-      ['user_engagement', 'missing_streams', ['users']],
+      ...[
+        ...['user_channel_optouts', 'user_devices', 'user_engagement', 'user_lists'],
+        ...['user_message_type_optins', 'user_message_type_optouts'],
+      ].map((view) => [view, 'missing_streams', ['users']]),
     ])
     const made = await viewsOf(warehouse)
     expect(made).toContain('campaign_performance')
