@@ -275,11 +275,16 @@ test('a DuckDB file can be read between the looks of a worker, and a look waits 
   const warehouse = { kind: 'duckdb', config: { type: 'duckdb', path }, tempDir } as unknown as TestWarehouse
   const { sandbox, config } = await prepare(warehouse)
   const require = createRequire(import.meta.url)
-  /** Another program that holds the file for a while. */
+  /** Another program that holds the file for a while; a look of the worker lasts a moment, and is waited for. */
   const read = async (holdMs: number) => {
     const script = `
       const { DuckDBInstance } = require(${JSON.stringify(require.resolve('@duckdb/node-api'))})
-      DuckDBInstance.create(${JSON.stringify(path)}, { access_mode: 'READ_ONLY' }).then(async (instance) => {
+      const open = (tries) =>
+        DuckDBInstance.create(${JSON.stringify(path)}, { access_mode: 'READ_ONLY' }).catch((error) => {
+          if (tries === 0 || !/lock/.test(error)) throw error
+          return new Promise((resolve) => setTimeout(resolve, 100)).then(() => open(tries - 1))
+        })
+      open(50).then(async (instance) => {
         const reader = await (await instance.connect()).runAndReadAll('select count(*) from iterable_sync.runs')
         console.log(String(reader.getRows()[0][0]))
         setTimeout(() => process.exit(0), ${holdMs})
