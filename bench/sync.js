@@ -9,7 +9,7 @@ import { open } from '../dist/index.js'
 const { stream, directory, url, apiKey, warehouse, database, keep, name, start, now } = JSON.parse(
   process.argv[2],
 )
-const path = join(directory, `${name}.duckdb`)
+const path = join(directory, `${name}-warehouse.duckdb`)
 if (!keep) await rm(path, { force: true })
 const present = new Date(now)
 await measure(
@@ -30,7 +30,7 @@ async function measure(elt) {
   const seconds = (performance.now() - begin) / 1000
   const { userCPUTime, systemCPUTime, maxRSS } = process.resourceUsage()
   let rows
-  if (stream !== '*') {
+  if (stream !== 'core') {
     // Not the rows written: profiles that Iterable has no time of come with every window, and are one row all the same.
     for await (const row of elt.query(`select count(*) as rows from "${name}"."${stream}"`)) rows = row.rows
   }
