@@ -7,6 +7,7 @@ import { setTimeout as delay } from 'node:timers/promises'
 import { type DuckDBConnection, DuckDBInstance, type Json } from '@duckdb/node-api'
 import { ConfigError } from '../errors.ts'
 import { macros } from './macros.ts'
+import { sweepAll } from './sweep.ts'
 import { Turns } from './turns.ts'
 
 /** Memory of the smallest engine that loads event tables; peak RSS is about 180 MB more (measured). */
@@ -36,7 +37,6 @@ export class Engine implements AsyncDisposable {
   /** Set by the user: it stays. */
   readonly #memoryLimit: string | undefined
   #memoryMb = baseMemoryMb
-  #reserve: Reserve
   readonly #growths = new Turns()
   #queue: Promise<unknown> = Promise.resolve()
 
@@ -46,18 +46,12 @@ export class Engine implements AsyncDisposable {
       memoryLimit: memoryLimit ?? `${baseMemoryMb}MB`,
       threads,
     })
-    const reserve = await holdReserve(instance)
-    return new Engine(instance, { parser: await connect(instance), reserve }, memoryLimit)
+    return new Engine(instance, await connect(instance), memoryLimit)
   }
 
-  private constructor(
-    instance: DuckDBInstance,
-    own: { readonly parser: DuckDBConnection; readonly reserve: Reserve },
-    memoryLimit: string | undefined,
-  ) {
+  private constructor(instance: DuckDBInstance, parser: DuckDBConnection, memoryLimit: string | undefined) {
     this.instance = instance
-    this.#parser = own.parser
-    this.#reserve = own.reserve
+    this.#parser = parser
     this.#memoryLimit = memoryLimit
   }
 
@@ -118,13 +112,10 @@ export class Engine implements AsyncDisposable {
     if (this.#memoryLimit !== undefined) return
     this.#memoryMb = megabytes
     await this.#growths.take(async () => {
-      // The statement that raises the limit needs 2 kB itself, and whoever calls may have found all of it taken.
-      await this.#reserve.free()
       // On a connection of its own: the parser's may be in the middle of the statement that needs the room.
       const connection = await this.instance.connect()
       try {
         await withPatience(() => connection.run(`set memory_limit = '${megabytes}MB'`))
-        this.#reserve = await withPatience(() => holdReserve(this.instance))
       } finally {
         connection.closeSync()
       }
@@ -133,7 +124,7 @@ export class Engine implements AsyncDisposable {
 
   async [Symbol.asyncDispose](): Promise<void> {
     await this.#queue
-    await this.#growths.take(() => this.#reserve.free())
+    await this.#growths.take(async () => {})
     this.#parser.closeSync()
     this.instance.closeSync()
   }
@@ -162,35 +153,18 @@ export function makeInstance({
   })
 }
 
-/** Memory that is taken only to be given back. */
-interface Reserve {
-  free(): Promise<void>
-}
-
-/** A query that is half read holds a megabyte. Closing its connection would leave that to the garbage collector. */
-async function holdReserve(instance: DuckDBInstance): Promise<Reserve> {
-  const connection = await instance.connect()
-  const result = await connection.stream(
-    'select unnest(numbers) from (select list(number) as numbers from range(32768) as r(number))',
-  )
-  // The list is made when its first part comes, and kept for the others.
-  await result.fetchChunk()
-  return {
-    async free() {
-      connection.interrupt()
-      await result.fetchChunk().catch(() => {})
-      connection.closeSync()
-    },
-  }
-}
-
-/** Tries again while others take the room first: what they do ends, or fails, soon. */
+/**
+ * The statement that raises the limit needs 2 kB for its own result, and whoever calls may have found all of it taken.
+ * What others do ends soon, or fails; what they have left behind is swept. (A reserve that is freed first would do
+ * without waiting, but a query that is held half read costs the process 10 MB more at its peak, measured.)
+ */
 async function withPatience<T>(work: () => Promise<T>): Promise<T> {
   for (let tries = 1; ; tries += 1) {
     try {
       return await work()
     } catch (error) {
       if (!isOutOfMemory(error) || tries === growthTries) throw error
+      sweepAll()
       await delay(growthPauseMs)
     }
   }
