@@ -2,7 +2,8 @@
 import { TransformStream } from 'node:stream/web'
 import { ConfigError, InterruptedError, messageOf, UserError } from '../errors.ts'
 import type { Engine } from '../warehouse/engine.ts'
-import { isExact, type Printed, type PrintedKind } from '../warehouse/printed.ts'
+import { isExact } from '../warehouse/load/numbers.ts'
+import type { Printed, PrintedKind } from '../warehouse/printed.ts'
 import type { Session, Warehouse } from '../warehouse/session.ts'
 import { literal } from '../warehouse/sql.ts'
 

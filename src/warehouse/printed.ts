@@ -1,6 +1,5 @@
 /** Rows of a query as text: values as exact as the database has them, in its own words. */
-
-import { decimalOf, isSameNumber } from '../decimal.ts'
+import { isExact } from './load/numbers.ts'
 
 /** What the text of a value stands for. */
 export type PrintedKind =
@@ -42,7 +41,3 @@ export function jsonOf(text: string | null, kind: PrintedKind): string {
   if (kind === 'json' || kind === 'boolean') return text
   return kind === 'number' && jsonNumber.test(text) && isExact(text) ? text : JSON.stringify(text)
 }
-
-/** True where a double is the very number that the digits say. */
-export const isExact = (digits: string): boolean =>
-  isSameNumber(decimalOf(digits), decimalOf(String(Number(digits))))
