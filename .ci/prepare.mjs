@@ -35,7 +35,14 @@ function isInstalled() {
 function isStale() {
   const built = join(root, 'dist/cli/main.js')
   if (!existsSync(built) || !existsSync(join(root, 'config.schema.json'))) return true
-  const sources = ['src', 'package.json', 'tsconfig.json', 'tsconfig.build.json', '.ci/build.mjs']
+  const sources = [
+    'src',
+    'package.json',
+    'tsconfig.json',
+    'tsconfig.build.json',
+    '.ci/build.mjs',
+    '.ci/bundle.json',
+  ]
   return Math.max(...sources.map((path) => newestMs(join(root, path)))) > statSync(built).mtimeMs
 }
 

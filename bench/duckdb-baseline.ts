@@ -3,17 +3,21 @@ import { rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { DuckDBInstance } from '@duckdb/node-api'
 import { catalogue, storedType } from '../src/catalog/index.ts'
+import { budgetFor } from '../src/engine/budget.ts'
+import { roomHere } from '../src/engine/room.ts'
 
-const memoryLimit = { email_send: '110MB', users: '150MB' } as Record<string, string>
+/** What one statement over the whole file needs with one thread. */
+const memoryMb = { email_send: 110, users: 150 } as Record<string, number>
 
 /** Loads the prepared file of a stream into a fresh DuckDB file. Returns the rows loaded. */
 export async function duckdbBaseline(stream: string, directory: string): Promise<number> {
   const path = join(directory, 'baseline.duckdb')
   await rm(path, { force: true })
   const source = join(directory, `${stream}.ndjson`)
+  const { threads, memory } = budgetFor(roomHere())
   const instance = await DuckDBInstance.create(':memory:', {
-    threads: '1',
-    memory_limit: memoryLimit[stream] ?? '150MB',
+    threads: String(threads),
+    memory_limit: `${Math.max(Number.parseInt(memory, 10), memoryMb[stream] ?? 150)}MB`,
     temp_directory: join(directory, 'tmp'),
   })
   const connection = await instance.connect()

@@ -9,12 +9,13 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { build } from 'esbuild'
 import { sql } from 'kysely'
-import { bodyOf } from '../src/export/body.ts'
-import { checkDefinition } from '../src/export/definition.ts'
-import { mapColumns } from '../src/export/mapping.ts'
-import { payloadBuilder } from '../src/export/payload.ts'
+import { checkDefinition } from '../src/export/definition/definition.ts'
+import { mapColumns } from '../src/export/rows/mapping.ts'
+import { payloadBuilder } from '../src/export/rows/payload.ts'
+import { bodyOf } from '../src/export/send/body.ts'
 import { type Elt, open } from '../src/index.ts'
 import { startSandbox } from '../src/sandbox/index.ts'
+import { readStatement } from '../src/warehouse/statement.ts'
 
 interface Measured {
   readonly seconds: number
@@ -97,7 +98,7 @@ async function makeBundle(): Promise<string> {
 
 async function measure(task: string, directory: string, url: string, rows: number): Promise<Measured> {
   const args = [await bundle(), '--child', task, directory, url, String(rows)]
-  const child = spawn(process.execPath, args, { stdio: ['ignore', 'pipe', 'inherit'] })
+  const child = spawn(process.execPath, ['--expose-gc', ...args], { stdio: ['ignore', 'pipe', 'inherit'] })
   const chunks: Buffer[] = []
   child.stdout.on('data', (chunk: Buffer) => chunks.push(chunk))
   return new Promise((resolve, reject) =>
@@ -153,7 +154,7 @@ const tasks: Readonly<Record<string, (directory: string, target: string, rows: n
           settings: { action: 'add', list_id: listId },
           placeOf: () => '',
         })
-        await using selection = await session.select(query)
+        await using selection = await session.select(readStatement(query))
         const build = payloadBuilder(
           mapColumns(selection.columns, settings, { projectType: 'email', now: new Date(0) }),
           settings,

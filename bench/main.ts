@@ -1,7 +1,9 @@
 /**
- * `npm run bench [-- --warehouse postgres] [--events N] [--users N] [--rounds N] [--ten-times]`
+ * `npm run bench [-- --warehouse postgres] [--events N] [--users N] [--rounds N] [--ten-times] [--cores 1,2,4] [--peer COMMAND]`
  * `npm run bench -- --export [--rows N] [--members N]`
  * `npm run bench -- --mirror`
+ * `npm run bench -- --ui [--warehouse postgres] [--members N] [--events N]`
+ * `npm run bench -- --marts [--warehouse postgres] [--events N] [--rounds N]`
  *
  * Ratios against a baseline measured in the same run: our sync (HTTP → committed) and the warehouse's own bulk load of
  * the same rows from a prepared local file alternate, each in a process of its own; medians are printed. The sandbox
@@ -9,14 +11,16 @@
  */
 import { readFileSync } from 'node:fs'
 import { mkdtemp, rm } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
+import { availableParallelism, cpus, tmpdir, totalmem } from 'node:os'
 import { join } from 'node:path'
 import { parseArgs } from 'node:util'
 import { startEmbeddedPostgres } from '../test/support/embedded-postgres.ts'
 import { requireEqualRows } from './check.ts'
 import { benchExport } from './export.ts'
+import { benchMarts } from './marts.ts'
 import { benchMirror } from './mirror.ts'
-import { type Measured, measureSync, measureTask, startSandbox, type Task } from './process.ts'
+import { type Measured, measurePeer, measureSync, measureTask, startSandbox, type Task } from './process.ts'
+import { benchPages } from './ui.ts'
 
 const { values } = parseArgs({
   options: {
@@ -25,8 +29,12 @@ const { values } = parseArgs({
     users: { type: 'string', default: '300000' },
     rounds: { type: 'string', default: '3' },
     'ten-times': { type: 'boolean', default: false },
+    cores: { type: 'string', default: '' },
+    peer: { type: 'string', default: '' },
     export: { type: 'boolean', default: false },
     mirror: { type: 'boolean', default: false },
+    ui: { type: 'boolean', default: false },
+    marts: { type: 'boolean', default: false },
     rows: { type: 'string', default: '1000000' },
     members: { type: 'string', default: '2000000' },
   },
@@ -52,17 +60,41 @@ const common = {
 try {
   if (values.export) await benchExport(Number(values.rows), Number(values.members))
   else if (values.mirror) await benchMirror([10_000, 100_000, 1_000_000])
-  else await benchSync()
+  else if (values.ui) {
+    const [members, sends] = [Number(values.members), Number(values.events)]
+    await benchPages({ directory, url: server?.url, members, sends })
+  } else if (values.marts) {
+    await benchMarts({ directory, url: server?.url, sends: Number(values.events), rounds })
+  } else await benchSync()
 } finally {
   await server?.stop()
   await rm(directory, { recursive: true, force: true })
 }
 
 async function benchSync(): Promise<void> {
-  if (Number(values.events) > 0) await benchLoad('email_send', { events: Number(values.events), users: 0 })
-  if (Number(values.users) > 0) await benchLoad('users', { events: 0, users: Number(values.users) })
+  const [events, users] = [Number(values.events), Number(values.users)]
+  console.log(`${cpus()[0]?.model}, ${availableParallelism()} cores, ${Math.round(totalmem() / 2 ** 30)} GB`)
+  for (const cores of coresAsked()) {
+    if (events > 0) await benchLoad('email_send', { events, users: 0 }, cores)
+    if (users > 0) await benchLoad('users', { events: 0, users }, cores)
+  }
   if (values['ten-times']) await benchMemory(Number(values.events))
   await benchNoChange()
+}
+
+/** How many cores ours and the baseline are bound to, one after the other; all of them unless it is asked. */
+function coresAsked(): readonly (number | undefined)[] {
+  if (values.cores === '') return [undefined]
+  const asked = values.cores.split(',').map(Number)
+  const most = availableParallelism()
+  for (const cores of asked) {
+    if (!Number.isInteger(cores) || cores < 1 || cores > most) {
+      throw new Error(
+        `--cores takes numbers from 1 to ${most}, the cores of this machine; met ${values.cores}`,
+      )
+    }
+  }
+  return asked
 }
 
 interface Size {
@@ -71,34 +103,55 @@ interface Size {
 }
 
 /** Our sync against the warehouse's own bulk load, in turn. */
-async function benchLoad(stream: string, size: Size): Promise<void> {
+async function benchLoad(stream: string, size: Size, cores: number | undefined): Promise<void> {
   await withSandbox(size, async (task) => {
-    const work: Task = { ...task, stream }
+    const work: Task = { ...task, stream, cores }
     // Once for warmth: it also leaves the table whose rows Postgres' baseline takes.
     await measureSync(work)
     const megabytes = ((await measureTask('prepare', work)).bytes ?? 0) / 1e6
     const ours: Measured[] = []
     const baseline: Measured[] = []
+    const peer: Measured[] = []
     const serverCpu: number[] = []
+    const serverCpuOfBaseline: number[] = []
     for (let round = 0; round < rounds; round += 1) {
       const before = serverCpuSeconds()
       ours.push(await measureSync({ ...work, name: `ours_${round}` }))
-      serverCpu.push(serverCpuSeconds() - before)
+      const between = serverCpuSeconds()
+      serverCpu.push(between - before)
       baseline.push(await measureTask('baseline', work))
+      serverCpuOfBaseline.push(serverCpuSeconds() - between)
+      if (values.peer) peer.push(await measurePeer(values.peer, work))
     }
     const rows = ours[0]?.rows ?? 0
     requireEqualRows(stream, [...ours, ...baseline])
     const seconds = median(ours.map((run) => run.seconds))
     const base = median(baseline.map((run) => run.seconds))
     const perGigabyte = (cpu: number) => (cpu / (megabytes / 1000)).toFixed(1)
+    const cpu = median(ours.map((run) => run.cpuSeconds)) + median(serverCpu)
+    const baseCpu = median(baseline.map((run) => run.cpuSeconds)) + median(serverCpuOfBaseline)
     print(
-      `${stream}: ${rows.toLocaleString('en')} rows, ${megabytes.toFixed(0)} MB of NDJSON, ${warehouse}`,
+      `${stream}: ${rows.toLocaleString('en')} rows, ${megabytes.toFixed(0)} MB of NDJSON, ${warehouse}, cores: ${cores ?? availableParallelism()}`,
       [
         ['ours, HTTP → committed', `${seconds.toFixed(2)} s`],
         ['baseline, local file → committed', `${base.toFixed(2)} s`],
         ['ratio (baseline / ours)', (base / seconds).toFixed(2)],
         ['records/s', Math.round(rows / seconds).toLocaleString('en')],
         ['MB/s', (megabytes / seconds).toFixed(0)],
+        ['CPU s, ours', cpu.toFixed(2)],
+        ['CPU s, baseline', baseCpu.toFixed(2)],
+        ['ratio of CPU (ours / baseline)', (cpu / baseCpu).toFixed(2)],
+        ['cores busy, ours', (cpu / seconds).toFixed(2)],
+        ...(peer.length > 0
+          ? ([
+              ['peer', `${median(peer.map((run) => run.seconds)).toFixed(2)} s`],
+              ['CPU s, peer', median(peer.map((run) => run.cpuSeconds)).toFixed(2)],
+              [
+                'records/s, peer',
+                Math.round(rows / median(peer.map((run) => run.seconds))).toLocaleString('en'),
+              ],
+            ] as const)
+          : []),
         ['CPU s per GB, this process', perGigabyte(median(ours.map((run) => run.cpuSeconds)))],
         ...(server ? [['CPU s per GB, server', perGigabyte(median(serverCpu))] as const] : []),
         ['peak RSS', `${median(ours.map((run) => run.rssMb)).toFixed(0)} MB`],

@@ -2,6 +2,8 @@
 import { spawn } from 'node:child_process'
 import { createInterface } from 'node:readline'
 import { fileURLToPath } from 'node:url'
+import { isLarge } from '../src/engine/budget.ts'
+import { roomHere } from '../src/engine/room.ts'
 
 /** What a task is about. */
 export interface Task {
@@ -19,6 +21,8 @@ export interface Task {
   readonly name: string
   /** Go on with what an earlier sync of that name left. */
   readonly keep: boolean
+  /** How many cores the measured process may use; all of them without it. */
+  readonly cores?: number | undefined
 }
 
 /** What a task reports of itself. */
@@ -35,14 +39,14 @@ const file = (name: string) => fileURLToPath(new URL(name, import.meta.url))
 
 /** Runs our sync, on the built package. */
 export const measureSync = (task: Task): Promise<Measured> =>
-  result('sync', [file('./sync.js'), JSON.stringify(task)])
+  result('sync', [file('./sync.js'), JSON.stringify(task)], task.cores)
 
 /** Runs a task of `tasks.ts`. */
 export const measureTask = (name: 'prepare' | 'baseline', task: Task): Promise<Measured> =>
-  result(name, ['--import', 'tsx', file('./tasks.ts'), name, JSON.stringify(task)])
+  result(name, ['--import', 'tsx', file('./tasks.ts'), name, JSON.stringify(task)], task.cores)
 
-async function result(name: string, args: readonly string[]): Promise<Measured> {
-  const child = start(args)
+async function result(name: string, args: readonly string[], cores?: number): Promise<Measured> {
+  const child = start(args, cores)
   const exit = new Promise<number | null>((resolve) => child.once('exit', resolve))
   let last = ''
   for await (const line of createInterface({ input: child.stdout })) last = line
@@ -65,5 +69,45 @@ export async function startSandbox(size: {
   throw new Error('the sandbox did not start')
 }
 
-const start = (args: readonly string[]) =>
-  spawn(process.execPath, args, { stdio: ['ignore', 'pipe', 'inherit'] })
+/** A process of Node as the command makes its own, bound to the first cores where their number is given (Linux only). */
+function start(args: readonly string[], cores?: number) {
+  const here = roomHere()
+  const young = isLarge({ ...here, cores: cores ?? here.cores }) ? [] : ['--semi-space-growth-factor=1']
+  const node = [process.execPath, '--expose-gc', ...young, ...args]
+  const [command = '', ...rest] = cores === undefined ? node : ['taskset', '-c', `0-${cores - 1}`, ...node]
+  return spawn(command, rest, { stdio: ['ignore', 'pipe', 'inherit'] })
+}
+
+/**
+ * Runs another program's load of the same rows, through a shell; what it prints goes to stderr. It learns what to load
+ * from the environment: BENCH_URL, BENCH_API_KEY, BENCH_STREAM, BENCH_START, BENCH_NOW, BENCH_DIRECTORY, BENCH_DATABASE.
+ * Its seconds are those of the whole process, its CPU that of all processes that it waited for.
+ */
+export async function measurePeer(command: string, task: Task): Promise<Measured> {
+  const env = Object.fromEntries(
+    (['url', 'stream', 'start', 'now', 'directory', 'database'] as const).map((name) => [
+      `BENCH_${name.toUpperCase()}`,
+      task[name],
+    ]),
+  )
+  const begin = performance.now()
+  // `times` of the shell: its own on one line, those of its children on the next.
+  const child = spawn('sh', ['-c', `(${command}\n) >&2 && times`], {
+    stdio: ['ignore', 'pipe', 'inherit'],
+    env: { ...process.env, ...env, BENCH_API_KEY: task.apiKey },
+  })
+  let printed = ''
+  child.stdout.on('data', (text) => {
+    printed += text
+  })
+  const code = await new Promise<number | null>((resolve) => child.once('close', resolve))
+  if (code !== 0) throw new Error(`the peer ended with ${code}`)
+  return { seconds: (performance.now() - begin) / 1000, cpuSeconds: cpuOfTimes(printed), rssMb: Number.NaN }
+}
+
+/** The seconds of all `0m1.25s` in what `times` prints. */
+const cpuOfTimes = (printed: string): number =>
+  [...printed.matchAll(/(\d+)m([\d.]+)s/g)].reduce(
+    (sum, [, minutes, seconds]) => sum + 60 * Number(minutes) + Number(seconds),
+    0,
+  )

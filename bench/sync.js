@@ -26,9 +26,11 @@ await measure(
 
 async function measure(elt) {
   const begin = performance.now()
+  const before = process.cpuUsage()
   const report = await elt.sync({ streams: [stream] })
   const seconds = (performance.now() - begin) / 1000
-  const { userCPUTime, systemCPUTime, maxRSS } = process.resourceUsage()
+  const { user, system } = process.cpuUsage(before)
+  const { maxRSS } = process.resourceUsage()
   let rows
   if (stream !== 'core') {
     // Not the rows written: profiles that Iterable has no time of come with every window, and are one row all the same.
@@ -39,7 +41,7 @@ async function measure(elt) {
   console.log(
     JSON.stringify({
       seconds,
-      cpuSeconds: (userCPUTime + systemCPUTime) / 1e6,
+      cpuSeconds: (user + system) / 1e6,
       rssMb: maxRSS / 1024,
       rows,
       apiCalls: report.streams.reduce((sum, { api_calls }) => sum + api_calls, 0),

@@ -63,8 +63,10 @@ async function baseline({ stream, directory, warehouse, database }: Task) {
       ? () => duckdbBaseline(stream, directory)
       : await postgresBaseline(database, stream, join(directory, `${stream}.csv`))
   const begin = performance.now()
+  const before = process.cpuUsage()
   const rows = await load()
-  return { seconds: (performance.now() - begin) / 1000, cpuSeconds: 0, rssMb: 0, rows }
+  const { user, system } = process.cpuUsage(before)
+  return { seconds: (performance.now() - begin) / 1000, cpuSeconds: (user + system) / 1e6, rssMb: 0, rows }
 }
 
 /** COPY of the prepared CSV into a table of the same columns. */

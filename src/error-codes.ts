@@ -21,32 +21,77 @@ export const errorCodes = {
   // What people write: the configuration, the command line, exports and schedules.
   config: {
     kind: 'config',
-    means: 'The configuration cannot be right',
-    cure: 'Change what the message names; "check" tries all of it',
+    means: 'The configuration has a fault',
+    cure: 'Correct what the message names; "check" tries all of it',
   },
   usage: {
     kind: 'config',
-    means: 'The command was called in a way that it does not know',
-    cure: 'The command with --help shows its options and an example',
+    means: 'The command does not understand its arguments',
+    cure: '--help after the command shows its options and an example',
   },
   port: {
     kind: 'config',
-    means: 'A port that should be served is taken or not allowed',
+    means: 'The port to listen on is taken, or not allowed',
     cure: 'Choose another port',
   },
   unknown_stream: {
     kind: 'config',
-    means: 'A stream, or a pattern that fits none, is named',
+    means: 'No stream has this name, or matches this pattern',
     cure: '"streams" lists the names',
+  },
+  unknown_table: {
+    kind: 'config',
+    means: 'No table or view of ours has this name',
+    cure: 'Write the names with their schemas, as list_tables of "mcp" shows them',
+  },
+  not_maskable: {
+    kind: 'config',
+    means: 'A query of an assistant was refused, because nobody could be sure that it shows no personal data',
+    cure: 'Write one plain SELECT over the listed tables and views; or set mcp.personal_data, if the assistant may see everything',
+  },
+  answer_timeout: {
+    kind: 'transient',
+    means: 'An answer to an assistant took longer than mcp.timeout',
+    cure: 'Ask for less (a span of time, fewer columns, a view that is kept as a table), or raise mcp.timeout',
   },
   unknown_view: {
     kind: 'config',
-    means: 'A view that does not exist is named',
+    means: 'No view has this name',
     cure: '"views" lists the names',
+  },
+  unknown_campaign: {
+    kind: 'config',
+    means: 'No campaign has this id or name, or several have the name',
+    cure: 'Take the id of one that the message names; "report" lists them',
+  },
+  bad_range: {
+    kind: 'config',
+    means: 'The days of a report are none, or end before they begin',
+    cure: 'Days are written 2026-01-31; --from is the first, --to the last, both included',
+  },
+  no_marts: {
+    kind: 'config',
+    means: 'The views that the report reads are not there yet',
+    cure: 'Run "sync"; "views" says what is in the way',
+  },
+  target_not_empty: {
+    kind: 'config',
+    means: 'The warehouse that a copy is to go into holds data of its own',
+    cure: 'Name an empty one, or another "schema" there; a copy that was cut off is gone on with',
+  },
+  copy_differs: {
+    kind: 'run',
+    means: 'What a copy has put into another warehouse is not what the first one holds',
+    cure: 'Empty the target, and copy again while nothing else writes into either',
+  },
+  not_materialized: {
+    kind: 'config',
+    means: 'The table of a view that the configuration does not keep as a table is to be filled',
+    cure: 'Add the view to marts.materialize',
   },
   unknown_job: {
     kind: 'config',
-    means: 'No such job or schedule exists',
+    means: 'No job or schedule has this name',
     cure: '"schedule list" and "exports" list the names',
   },
   unknown_run: {
@@ -72,7 +117,7 @@ export const errorCodes = {
   unknown_list: {
     kind: 'config',
     means: 'The project of the API key has no such list',
-    cure: 'Correct list_id; look whether the API key belongs to the project of the list',
+    cure: 'Correct list_id; check that the API key belongs to the project of the list',
   },
   dynamic_list: {
     kind: 'config',
@@ -81,33 +126,23 @@ export const errorCodes = {
   },
   query_invalid: {
     kind: 'config',
-    means: 'The query of an export does not compile',
-    cure: 'Correct the SQL; "sql" runs it alone',
+    means: 'A query does not compile, or a value does not fit what it does',
+    cure: 'Correct the SQL; "sql" runs the query of an export alone',
   },
   not_a_select: {
     kind: 'config',
-    means: 'The query of an export is something other than one SELECT',
-    cure: 'Write one SELECT; whatever else has to be done belongs before the export',
-  },
-  not_read_only: {
-    kind: 'config',
-    means: 'A statement that writes was given where only reading is allowed',
-    cure: 'Use a select; write with a client of the database itself',
-  },
-  not_one_query: {
-    kind: 'config',
-    means: 'Several statements, or none, were given where one is expected',
-    cure: 'Give one query',
+    means: 'A query is not a single SELECT that only reads the warehouse',
+    cure: 'Write one SELECT; to write, use a client of the database, before the export where it is one',
   },
   missing_identifier: {
     kind: 'config',
-    means: 'The result of the query names nobody: it has neither email nor user_id',
+    means: 'The result of the query has neither a column email nor user_id, so it names nobody',
     cure: 'Select one of them, or rename a column to it',
   },
   unsupported_type: {
     kind: 'config',
-    means: 'A column has a type that has no form in JSON',
-    cure: 'Cast the column in the query, as the message proposes',
+    means: 'A column has a type that cannot be written as JSON',
+    cure: 'Cast the column in the query, as the message suggests',
   },
   not_an_export: {
     kind: 'config',
@@ -116,12 +151,12 @@ export const errorCodes = {
   },
   not_held: {
     kind: 'config',
-    means: 'The run does not wait for approval',
+    means: 'The run is not waiting for approval',
     cure: '"runs" shows the state of each run',
   },
   expired: {
     kind: 'config',
-    means: 'The plan was held for more than 24 hours, and describes a world that is gone',
+    means: 'The plan was held for more than 24 hours, and is out of date',
     cure: 'Run the export again for a new plan',
   },
   changed: {
@@ -132,14 +167,14 @@ export const errorCodes = {
   ended: {
     kind: 'config',
     means: 'The run has ended, so there is nothing to cancel',
-    cure: 'Nothing need be done',
+    cure: 'There is nothing to do',
   },
 
   // Iterable.
   unauthorized: {
     kind: 'config',
     means: 'Iterable does not know the API key (401)',
-    cure: 'Correct api_key; look whether the project is in the other data center (region)',
+    cure: 'Correct api_key; check whether the project is in the other data center (region)',
   },
   forbidden: {
     kind: 'config',
@@ -149,12 +184,12 @@ export const errorCodes = {
   not_found: {
     kind: 'config',
     means: 'Iterable has no such id, or the feature is switched off in this project (404)',
-    cure: 'Correct the id; if every request ends so, base_url is wrong',
+    cure: 'Correct the id; if every request ends like this, base_url is wrong',
   },
   bad_request: {
     kind: 'config',
     means: 'Iterable refuses the request as it is (400)',
-    cure: 'The message carries what Iterable says',
+    cure: 'The message quotes what Iterable says',
   },
   field_type_mismatch: {
     kind: 'config',
@@ -178,18 +213,18 @@ export const errorCodes = {
   },
   unexpected_answer: {
     kind: 'transient',
-    means: 'Something other than a plain success came, such as a redirection',
-    cure: 'Look at base_url and at any proxy on the way',
+    means: 'The answer was neither a success nor an error, but a redirection or the like',
+    cure: 'Check base_url, and any proxy on the way',
   },
   transfer: {
     kind: 'transient',
     means: 'An answer broke off, fell silent or never began; nothing of it was used',
-    cure: 'Try again; look at the network and at any proxy on the way',
+    cure: 'Try again; check the network, and any proxy on the way',
   },
   malformed_response: {
     kind: 'transient',
-    means: 'An answer is not of the form that Iterable documents',
-    cure: 'Look at base_url and at any proxy on the way; try again',
+    means: 'An answer does not have the form that Iterable documents',
+    cure: 'Check base_url, and any proxy on the way; try again',
   },
   answer_too_large: {
     kind: 'run',
@@ -199,12 +234,17 @@ export const errorCodes = {
   unreachable: {
     kind: 'transient',
     means: 'No connection to the host could be made',
-    cure: "Look at base_url, the network and HTTPS_PROXY; a proxy's own certificate goes into NODE_EXTRA_CA_CERTS",
+    cure: "Check base_url, the network and HTTPS_PROXY; a proxy's own certificate goes into NODE_EXTRA_CA_CERTS",
   },
   list_shrunk: {
     kind: 'transient',
-    means: 'Reading a list brought fewer members than the list has',
-    cure: 'The rows that are there stay; the next sync reads it again',
+    means: 'A read of a list returned fewer members than the list has',
+    cure: 'The rows in the warehouse stay; the next sync reads the list again',
+  },
+  list_not_ready: {
+    kind: 'transient',
+    means: 'A new list does not show in Iterable yet',
+    cure: 'Run the export again in a few minutes: it finds the list by its name',
   },
   too_many_rejects: {
     kind: 'run',
@@ -224,13 +264,13 @@ export const errorCodes = {
   lease_lost: {
     kind: 'transient',
     means: 'The run was cancelled, or taken over by another process',
-    cure: 'Nothing need be done: whoever has the run goes on with it',
+    cure: 'There is nothing to do: whoever has the run continues it',
   },
 
   // The warehouse and the machine.
   locked: {
     kind: 'transient',
-    means: 'Another run of the same job is at work',
+    means: 'Another run of the same job is in progress',
     cure: 'Wait until it ends, or stop it',
   },
   warehouse_locked: {
@@ -245,23 +285,48 @@ export const errorCodes = {
   },
   not_a_warehouse: {
     kind: 'config',
-    means: 'The file exists and is no DuckDB database',
+    means: 'The file exists but is not a DuckDB database',
     cure: 'Change "warehouse.path", or move that file away',
+  },
+  other_data_path: {
+    kind: 'config',
+    means: 'The lake of this catalogue keeps its files elsewhere than in `warehouse.data_path`',
+    cure: 'Correct "warehouse.data_path", or choose another "schema"',
+  },
+  storage_refused: {
+    kind: 'config',
+    means: 'The storage of the lake does not let us in, or has no such bucket',
+    cure: 'Check "warehouse.storage" and "warehouse.data_path", and the rights of the key',
+  },
+  storage_unreachable: {
+    kind: 'transient',
+    means: 'The storage of the lake does not answer',
+    cure: 'Look at "warehouse.storage" and the network; run again',
+  },
+  person_in_plan: {
+    kind: 'config',
+    means: 'Somebody who is to be erased stands in the plan of a run that has not ended',
+    cure: 'Cancel that run (`runs cancel`), or let it end, then erase again',
+  },
+  extension_missing: {
+    kind: 'config',
+    means: 'An extension of DuckDB that the lake needs cannot be had',
+    cure: 'Let this machine reach extensions.duckdb.org, or name a folder that has it as "warehouse.extension_directory"',
   },
   role: {
     kind: 'config',
-    means: 'The role of `exports.role` cannot be taken',
-    cure: 'Make the role (docs/postgres-roles.md), and grant it to the role that connects',
+    means: 'The role of `exports.role` cannot be assumed',
+    cure: 'Create the role (docs/postgres-roles.md), and grant it to the role that connects',
   },
   damaged_warehouse: {
     kind: 'config',
-    means: 'The file of the warehouse is damaged: its checksums do not fit',
-    cure: 'Put a backup in its place, or move it away and sync anew',
+    means: 'The file of the warehouse is damaged: its checksums do not match',
+    cure: 'Put a backup in its place, or move it away and sync again from the start',
   },
   newer_warehouse: {
     kind: 'config',
     means: 'A newer version of iterable-elt or of DuckDB has written the warehouse',
-    cure: 'Upgrade iterable-elt',
+    cure: 'Upgrade iterable-elt; for DuckDB 2.0 see docs/troubleshooting.md',
   },
   spool_not_writable: {
     kind: 'config',
@@ -279,9 +344,9 @@ export const errorCodes = {
     cure: 'Raise "warehouse.memory_limit"',
   },
   query_failed: {
-    kind: 'run',
+    kind: 'transient',
     means: 'A query failed while it ran',
-    cure: 'The message carries what the database says',
+    cure: 'The message quotes what the database says',
   },
   view_in_the_way: {
     kind: 'config',
@@ -301,12 +366,12 @@ export const errorCodes = {
   warehouse_unreachable: {
     kind: 'transient',
     means: 'Postgres cannot be reached, or does not answer in time',
-    cure: 'Look at host and port in "warehouse.url", and whether the server is up',
+    cure: 'Check host and port in "warehouse.url", and that the server is up',
   },
   warehouse_login: {
     kind: 'config',
-    means: 'Postgres does not let the user in',
-    cure: 'Correct user and password in "warehouse.url"; look at pg_hba.conf',
+    means: 'Postgres refuses the login',
+    cure: 'Correct user and password in "warehouse.url"; check pg_hba.conf',
   },
   warehouse_database_missing: {
     kind: 'config',
@@ -320,7 +385,7 @@ export const errorCodes = {
   },
   warehouse_permission: {
     kind: 'config',
-    means: 'The Postgres role lacks a right',
+    means: 'The Postgres role lacks a privilege',
     cure: 'Run the grants of the message as an administrator',
   },
   warehouse_read_only: {
@@ -336,7 +401,7 @@ export const errorCodes = {
   warehouse_memory: {
     kind: 'transient',
     means: 'The server is out of memory',
-    cure: 'Give it more, or lower what else it does',
+    cure: 'Give it more memory, or less to do',
   },
   warehouse_timeout: {
     kind: 'transient',

@@ -6,7 +6,7 @@ import { type CodeOf, type ErrorCode, type ErrorKind, errorCodes } from './error
 
 export type { ErrorCode, ErrorKind } from './error-codes.ts'
 
-/** Exit codes of the command line (README, "Exit codes"). */
+/** Exit codes of the command line (docs/commands.md, "Exit codes"). */
 export const exitCodes = { success: 0, failed: 1, usage: 2, held: 3, interrupted: 130 } as const
 
 /** An error whose message is meant for the user: it names the thing, the value met and the cure. */
@@ -43,6 +43,18 @@ export class TransientError extends UserError {
   }
 }
 
+/** Another process has the lock of a job. */
+export class LockedError extends TransientError {
+  override readonly name = 'LockedError'
+  /** Who has it, for people. */
+  readonly holder: string
+
+  constructor(what: string, holder: string, options?: ErrorOptions) {
+    super('locked', `${what} (${holder}); wait until it ends, or stop it`, options)
+    this.holder = holder
+  }
+}
+
 /** The person asked to stop (Ctrl-C, SIGTERM or an AbortSignal); what was committed stays, the rest is done again. */
 export class InterruptedError extends UserError {
   override readonly name = 'InterruptedError'
@@ -74,6 +86,10 @@ export function kindOf(error: unknown): ErrorKind {
   const first = firstOf(error)
   return first instanceof UserError ? first.kind : 'transient'
 }
+
+/** A message that ends with the place where its code is explained. */
+export const explained = (message: string, code: string | null): string =>
+  code !== null && Object.hasOwn(errorCodes, code) ? `${message} (docs/errors.md#${code})` : message
 
 /** The text of anything thrown, for messages and logs. */
 export function messageOf(error: unknown): string {

@@ -7,53 +7,67 @@
 import { randomUUID } from 'node:crypto'
 import { check } from './check/check.ts'
 import type { CheckReport } from './check/item.ts'
+import { type InspectExports, inspectJobs } from './check/jobs.ts'
 import { connectionOf } from './config/connections.ts'
-import { parseConfig } from './config/load.ts'
-import type { Config, ConfigInput, WarehouseConfig } from './config/schema.ts'
-import { secretsOf } from './config/secrets.ts'
-import { type ExportDetail, readExportDetail } from './export/detail.ts'
+import { openConfig } from './config/load.ts'
+import type { Config, ConfigInput } from './config/schema.ts'
+import { redact, secretsOf } from './config/secrets.ts'
+import { type CopyReport, type CopyRequest, copyWarehouse } from './copy/copy.ts'
+import { inspectExports } from './export/definition/inspect.ts'
 import { createExporter, type Exporter } from './export/exporter.ts'
-import { loadExports } from './export/saved.ts'
 import type { ClientContext, IterableClient } from './iterable/client.ts'
 import { clientsOf } from './iterable/clients.ts'
 import { systemClock } from './iterable/clock.ts'
-import { deliverMessages, type NotifyContext, recordHappening } from './notify/outbox.ts'
+import { listsForm } from './iterable/forms.ts'
+import { type ApiPerson, askForPerson } from './iterable/person.ts'
+import { faultsOf, schedulerOf, workerThatLooks } from './jobs.ts'
+import type { NotifyContext } from './notify/outbox.ts'
+import { type ChannelAnswer, probeChannels } from './notify/probe.ts'
 import { version } from './package-files.ts'
+import { type DbtProject, readDbtProject } from './report/dbt.ts'
+import { type EraseQuery, type Erasure, erasePerson } from './report/erase.ts'
+import { describeLists, type ListStatus } from './report/lists.ts'
+import { type MaintainRequest, maintain, type Upkeep } from './report/maintain.ts'
+import { type PerformanceQuery, type PerformanceReport, readPerformance } from './report/performance.ts'
+import { type PersonQuery, type PersonReport, readPersonRows } from './report/person-rows.ts'
 import { type PrintedRows, printRows, queryRows, type ResultRow } from './report/query.ts'
-import { readState } from './report/read.ts'
-import {
-  type RejectPage,
-  type RejectQuery,
-  type RunDetail,
-  type RunSummary,
-  readRejects,
-  readRun,
-  readRuns,
-} from './report/runs.ts'
+import { isMissing, readState } from './report/read.ts'
+import { type CompleteRun, readCompleteRun } from './report/run-detail.ts'
+import { type RejectPage, type RejectQuery, type RunSummary, readRejects, readRuns } from './report/runs.ts'
+import { type Snapshot, type SnapshotRequest, takeSnapshot } from './report/snapshot.ts'
 import { readStatus, type Status } from './report/status.ts'
 import { readStreams, type StreamStatus } from './report/streams.ts'
 import { readViewSql, readViews, type ViewStatus } from './report/views.ts'
-import type { JobDefinition, JobResult, Jobs, RunContext } from './schedule/job.ts'
-import { createScheduler, type Scheduler } from './schedule/scheduler.ts'
+import type { Scheduler } from './schedule/scheduler.ts'
 import { readBookmarks } from './state/bookmarks.ts'
-import { databaseTime } from './state/schedules.ts'
+import { recordAnswer } from './state/channels.ts'
+import { RunLog } from './state/run-log.ts'
 import { planSync, type SyncPlan } from './sync/dry-run.ts'
-import { type Reach, sliceOf } from './sync/plan.ts'
-import type { SyncEvent, SyncReport } from './sync/progress.ts'
+import { nothingKnown, readKnown } from './sync/known.ts'
+import type { SyncReport } from './sync/progress.ts'
+import { reachOf, type SyncRequest } from './sync/request.ts'
 import { sync } from './sync/sync.ts'
-import { refuseNamesake } from './warehouse/duckdb/file-name.ts'
-import { openDuckdb } from './warehouse/duckdb/warehouse.ts'
+import { rebuildViews } from './sync/views.ts'
+import { openWarehouse } from './warehouse/open.ts'
 import type { Warehouse } from './warehouse/session.ts'
 
 export type { CheckItem, CheckReport } from './check/item.ts'
 export type { Config, ConfigInput } from './config/schema.ts'
+export type { CopyEvent, CopyReport, CopyRequest } from './copy/copy.ts'
 export { ConfigError, InterruptedError, UserError } from './errors.ts'
 export type { ChangeReader } from './export/context.ts'
-export type { ExportDetail } from './export/detail.ts'
 export type { AdhocExport, ExportRequest, ExportStatus } from './export/exporter.ts'
+export type { ExportDetail } from './export/plan/detail.ts'
 export type { ExportEvent, ExportPlan, ExportReport, PlanView } from './export/progress.ts'
+export type { ChannelAnswer } from './notify/probe.ts'
+export type { DbtProject } from './report/dbt.ts'
+export type { EraseQuery, Erasure } from './report/erase.ts'
+export type { ListStatus } from './report/lists.ts'
+export type { MaintainRequest, Upkeep } from './report/maintain.ts'
+export type { PerformanceQuery, PerformanceReport } from './report/performance.ts'
 export type { PrintedRows, ResultRow } from './report/query.ts'
 export type { Reject, RejectPage, RejectQuery, RunDetail, RunSummary } from './report/runs.ts'
+export type { Snapshot, SnapshotRequest } from './report/snapshot.ts'
 export type { Status } from './report/status.ts'
 export type { StreamStatus } from './report/streams.ts'
 export type { ViewStatus } from './report/views.ts'
@@ -62,24 +76,7 @@ export type { WorkerEvent } from './schedule/worker.ts'
 export type { ScheduleStatus, WorkerStatus } from './state/schedules-status.ts'
 export type { SyncPlan } from './sync/dry-run.ts'
 export type { StreamReport, SyncEvent, SyncReport } from './sync/progress.ts'
-
-/** How a sync is asked for. */
-export interface SyncRequest {
-  /** Names or globs of streams, `!name` excludes; those of the configuration by default. */
-  readonly streams?: readonly string[]
-  /** Reload incremental streams from `start_date`. */
-  readonly fullRefresh?: boolean
-  /** Reload this half-open slice of event streams; bookmarks stay. */
-  readonly slice?: { readonly from: Date; readonly to: Date }
-  /** Stops the sync at once; what was committed stays, and the next sync goes on. */
-  readonly signal?: AbortSignal
-  /** Stops the sync when what it is reading has been committed. */
-  readonly stopping?: AbortSignal
-  readonly onProgress?: (event: SyncEvent) => void
-  readonly trigger?: string
-  /** Of the row in `runs` that a worker has made. */
-  readonly runId?: string
-}
+export type { SyncRequest } from './sync/request.ts'
 
 /** An open configuration. */
 export interface Elt extends AsyncDisposable, Exporter, Scheduler {
@@ -89,22 +86,66 @@ export interface Elt extends AsyncDisposable, Exporter, Scheduler {
   sync(request?: SyncRequest): Promise<SyncReport>
   /** What `sync` would read, and how long the rate limits make it take; reads nothing of it. */
   planSync(request?: SyncRequest): Promise<SyncPlan>
-  /** Tests every connection's key and the warehouse, and says what to change. */
-  check(options?: { readonly signal?: AbortSignal }): Promise<CheckReport>
+  /** Tests every connection's key, the warehouse, exports and schedules, and says what to change; sends nothing. */
+  check(options?: {
+    readonly signal?: AbortSignal
+    /** Hears when a request must wait for its turn. */
+    readonly onWait?: (message: string) => void
+  }): Promise<CheckReport>
+  /** Sends a test message to each configured channel; what they answer is kept, where there is a warehouse. */
+  testNotifications(): Promise<readonly ChannelAnswer[]>
+  /**
+   * Copies the warehouse, as of one moment, into a DuckDB file or a folder of Parquet files; whole or not at all.
+   * @throws ConfigError when something is there already and `force` is not set.
+   */
+  snapshot(request: SnapshotRequest): Promise<Snapshot>
+  /** The lists of the project, with their members as of the last sync; the only connection, unless one is named. */
+  lists(options?: {
+    readonly connection?: string | undefined
+    readonly signal?: AbortSignal | undefined
+  }): Promise<readonly ListStatus[]>
   /** The catalogue with rows, bookmark and last sync of each stream. */
   streams(): Promise<readonly StreamStatus[]>
   /** The views for analysts: what they answer, their columns, and whether they are made. */
   views(): Promise<readonly ViewStatus[]>
+  /** The files of a dbt project: what is in the warehouse as sources, the views as models. @throws UserError */
+  dbtProject(): Promise<DbtProject>
   /** The select of a view as it is made in this warehouse. @throws ConfigError when there is none of the name. */
   viewSql(name: string): Promise<string>
+  /**
+   * Fills the tables of views that `marts.materialize` keeps as tables, from the beginning. Resolves to what could not be
+   * done. @throws ConfigError for a view that it does not name.
+   */
+  rebuildViews(names: readonly string[]): Promise<readonly string[]>
+  /**
+   * How campaigns did in a range of days, against as many days before; or one campaign in depth.
+   * @throws ConfigError for a range or a campaign that is none; UserError where nothing was ever synced.
+   */
+  report(query?: PerformanceQuery): Promise<PerformanceReport>
   /** The latest runs, newest first (50 unless `limit` says otherwise). */
   runs(query?: { readonly limit?: number }): Promise<readonly RunSummary[]>
   /** One run by its id or the beginning of it. @throws ConfigError when there is none. */
-  run(runId: string): Promise<RunDetail & { readonly export: ExportDetail | null }>
+  run(runId: string): Promise<CompleteRun>
   /** Rejected rows, newest first (50 unless `limit` says otherwise). */
   rejects(query?: Partial<RejectQuery>): Promise<RejectPage>
   /** How fresh each stream is, the latest runs, and what they rejected. */
   status(): Promise<Status>
+  /** All that the warehouse and (unless `asksApi` is false) Iterable know of one person. */
+  person(
+    query: PersonQuery & { readonly asksApi?: boolean; readonly signal?: AbortSignal },
+  ): Promise<PersonAnswer>
+  /** Erases one person from every table, and from the files of the tables; Iterable is not asked. */
+  erase(query: EraseQuery): Promise<Erasure>
+  /**
+   * Merges the files of a lake, ends older states, and removes what nothing needs, as `lake.maintenance` says.
+   * @throws ConfigError where the warehouse is no lake; UserError `locked` while a sync runs.
+   */
+  maintain(request?: MaintainRequest): Promise<Upkeep>
+  /**
+   * Copies this warehouse into that of another open configuration: whole, resumable, compared in the end.
+   * @throws ConfigError `target_not_empty`; UserError `locked` while a sync or an export is at work.
+   */
+  copyTo(target: Pick<Elt, 'warehouse' | 'config'>, request?: CopyRequest): Promise<CopyReport>
   /** Runs one statement that reads; the rows come as they are read. The warehouse is held until the last one. */
   query(sql: string, options?: { readonly signal?: AbortSignal }): AsyncIterable<ResultRow>
   /** The same, each value as the database writes it: for showing. */
@@ -113,12 +154,21 @@ export interface Elt extends AsyncDisposable, Exporter, Scheduler {
   client(): IterableClient
 }
 
+/** What is known of one person. */
+export interface PersonAnswer {
+  readonly warehouse: PersonReport
+  /** Null where Iterable was not asked. */
+  readonly iterable: ApiPerson | null
+}
+
 /** What a host may put in place of its defaults. */
 export interface OpenOptions {
   /** Folder that relative paths of the configuration are relative to; the working directory by default. */
   readonly baseDirectory?: string
-  /** For `${NAME}` in values, and for HTTPS_PROXY and NO_PROXY. */
+  /** For `${NAME}` and the commands of `${exec:…}` in values, and for HTTPS_PROXY and NO_PROXY. */
   readonly env?: Readonly<Record<string, string | undefined>>
+  /** Which of the `targets` of the configuration. */
+  readonly target?: string
   readonly clock?: typeof systemClock
   readonly logger?: ClientContext['logger']
   /** Hears once, in words, when another program holds the warehouse and must be waited for. */
@@ -131,24 +181,26 @@ export interface OpenOptions {
  * @throws ConfigError with all faults of the configuration at once.
  */
 export async function open(input: ConfigInput, options: OpenOptions = {}): Promise<Elt> {
-  const { env = {}, clock = systemClock, baseDirectory = '.' } = options
-  const config = parseConfig(input, { baseDirectory, env })
+  const { env = {}, clock = systemClock, baseDirectory = '.', target } = options
+  const config = await openConfig(input, { baseDirectory, env, target })
   return openParsed(config, { env, clock, logger: options.logger, onWait: options.onWait })
 }
 
 /** Opens a configuration that has been parsed already. */
 export async function openParsed(
   config: Config,
-  { env = {}, clock = systemClock, logger, onWait }: Omit<OpenOptions, 'baseDirectory'> = {},
+  { env = {}, clock = systemClock, logger, onWait }: Omit<OpenOptions, 'baseDirectory' | 'target'> = {},
 ): Promise<Elt> {
-  const warehouse = await openWarehouse(config, { env, onWait })
+  const warehouse = await openWarehouse(config, { env, onWait, now: clock.now })
+  const { threads, memory, reason } = warehouse.engine.budget
+  logger?.debug({ threads, memory, reason }, `engine: ${memory}, threads: ${threads} (${reason})`)
   const connection = () => connectionOf(config, config.sync.connection, 'sync.connection')
   const clientContext = { clock, proxyEnv: env, logger, version: version() }
   const clientFor = clientsOf(clientContext, warehouse.paceBook)
   const client = () => clientFor(connection())
-  const reachOf = ({ fullRefresh, slice }: SyncRequest): Reach =>
-    slice ? sliceOf(slice.from, slice.to) : { kind: fullRefresh ? 'full' : 'incremental' }
-  const work: Pick<Elt, 'sync'> & Exporter = {
+  const secrets = secretsOf(config, env)
+  const work: Pick<Elt, 'sync' | 'maintain'> & Exporter = {
+    maintain: (request = {}) => maintain({ warehouse, config, now: clock.now }, request),
     async sync(request = {}) {
       await using iterable = client()
       return await sync({
@@ -156,6 +208,7 @@ export async function openParsed(
         client: iterable,
         connection: connection(),
         config: config.sync,
+        marts: config.marts,
         streams: request.streams,
         reach: reachOf(request),
         trigger: request.trigger ?? 'manual',
@@ -163,23 +216,45 @@ export async function openParsed(
         clock,
         signal: request.signal ?? new AbortController().signal,
         stopping: request.stopping ?? new AbortController().signal,
+        log: new RunLog(clock.now, (text) => redact(text, secrets)),
         emit: request.onProgress ?? (() => {}),
       })
     },
     ...createExporter({
-      ...{ config, warehouse, clock, clientFor, random: Math.random },
+      ...{ config, warehouse, clock, clientFor, secrets, random: Math.random },
     }),
   }
+  const lookAtExports: InspectExports = (rows, given) =>
+    inspectExports(rows, { config, warehouse, clientFor, now: clock.now(), ...given })
+  const jobFaults = async (signal?: AbortSignal) =>
+    (await inspectJobs({ config, warehouse, inspectExports: lookAtExports, signal })).faults
+  const notify: NotifyContext = {
+    notifications: config.notifications,
+    secrets,
+    env,
+    version: version(),
+  }
+  const scheduler = schedulerOf(work, { config, warehouse, notify, clock })
   return {
     config,
     warehouse,
     client,
     ...work,
+    async exports(given) {
+      const exports = await work.exports(given)
+      const faults = await jobFaults(given?.signal)
+      return exports.map((one) => ({ ...one, error: one.error ?? faultsOf(`export:${one.name}`, faults) }))
+    },
     async planSync(request = {}) {
       await using iterable = client()
-      const bookmarks = await readState({ warehouse, config }, ({ db }) => readBookmarks(db))
+      const known = await readState({ warehouse, config }, async ({ db, names }, tables) => {
+        // A warehouse of an earlier version has not all of it until its next sync.
+        return tables.has(`${names.sync}.sweeps`)
+          ? readKnown(db)
+          : { ...nothingKnown, bookmarks: await readBookmarks(db) }
+      })
       return await planSync({
-        bookmarks: bookmarks ?? new Map(),
+        known: known ?? nothingKnown,
         client: iterable,
         connection: connection(),
         config: config.sync,
@@ -189,137 +264,46 @@ export async function openParsed(
         signal: request.signal ?? new AbortController().signal,
       })
     },
-    check: ({ signal } = {}) => check({ warehouse, config, clock, signal, context: clientContext }),
+    check: (given = {}) =>
+      check({ warehouse, config, clock, clientFor, inspectExports: lookAtExports, ...given }),
+    async testNotifications() {
+      const answers = await probeChannels(notify, clock.now())
+      if (answers.length > 0 && !isMissing(config)) {
+        await warehouse.use(async ({ db }) => {
+          const now = clock.now()
+          for (const answer of answers) await recordAnswer(db, { ...answer, now })
+        })
+      }
+      return answers
+    },
+    snapshot: (request) => takeSnapshot({ warehouse, config }, request),
+    async lists({ connection: name, signal } = {}) {
+      await using iterable = clientFor(connectionOf(config, name, 'lists'))
+      const { lists } = await iterable.json('lists', { form: listsForm, signal })
+      return describeLists({ warehouse, config }, lists)
+    },
     streams: () => readStreams({ warehouse, config }),
     views: () => readViews({ warehouse, config }),
+    dbtProject: () => readDbtProject({ warehouse, config }),
     viewSql: (name) => readViewSql({ warehouse, config }, name),
+    rebuildViews: (names) => rebuildViews({ warehouse, marts: config.marts, clock }, names),
+    report: (query = {}) => readPerformance({ warehouse, config }, query, clock.now()),
     runs: ({ limit = 50 } = {}) => readRuns({ warehouse, config }, { limit }),
-    async run(runId) {
-      const run = await readRun({ warehouse, config }, runId)
-      const detail = await readState({ warehouse, config }, async ({ db, names }, tables) =>
-        tables.has(`${names.sync}.export_runs`)
-          ? readExportDetail(db, run.run_id, tables.has(`${names.sync}.approvals`))
-          : null,
-      )
-      return { ...run, export: detail ?? null }
-    },
+    run: (runId) => readCompleteRun({ warehouse, config }, runId),
     rejects: (query = {}) => readRejects({ warehouse, config }, { limit: 50, ...query }),
     status: () => readStatus({ warehouse, config }),
+    async person({ asksApi = true, signal, ...query }) {
+      const found = await readPersonRows({ warehouse, config }, query)
+      if (!asksApi) return { warehouse: found, iterable: null }
+      await using iterable = client()
+      return { warehouse: found, iterable: await askForPerson(iterable, query, { signal }) }
+    },
+    erase: (query) => erasePerson({ warehouse, config, now: clock.now }, query),
+    copyTo: (target, request) => copyWarehouse({ warehouse, config }, target, { now: clock.now, ...request }),
     query: (sql, options) => queryRows(warehouse, sql, options),
     print: (sql, options) => printRows(warehouse, sql, options),
-    ...schedulerOf(work, { config, warehouse, env, clock }),
+    ...scheduler,
+    worker: (request = {}) => workerThatLooks(scheduler, request, jobFaults),
     [Symbol.asyncDispose]: () => warehouse[Symbol.asyncDispose](),
   }
 }
-
-/** Syncs and exports as jobs of schedules, and who is told about them. */
-function schedulerOf(
-  work: Pick<Elt, 'sync'> & Exporter,
-  {
-    config,
-    warehouse,
-    env,
-    clock,
-  }: Pick<Elt, 'config' | 'warehouse'> & Required<Pick<OpenOptions, 'env' | 'clock'>>,
-): Scheduler {
-  const definitions = new Map<string, JobDefinition>()
-  const jobs: Jobs = {
-    async definitions() {
-      const saved = await loadExports(warehouse, config.exports.directory, {
-        now: clock.now(),
-        notifications: config.notifications,
-      })
-      definitions.clear()
-      definitions.set('sync', { job: 'sync', schedule: config.sync.schedule, definedIn: 'config' })
-      for (const { name, definedIn, definition } of saved) {
-        const { schedule, notify } = definition?.settings ?? {}
-        definitions.set(`export:${name}`, {
-          ...{ job: `export:${name}`, schedule, notify },
-          definedIn: definedIn === 'file' ? 'file' : 'exports',
-          isUnreadable: definition === undefined,
-        })
-      }
-      return [...definitions.values()]
-    },
-    run: (run) => runJob(work, run),
-  }
-  const notify: NotifyContext = {
-    notifications: config.notifications,
-    secrets: secretsOf(config, env),
-    env,
-    version: version(),
-  }
-  return createScheduler({
-    warehouse,
-    jobs,
-    concurrency: config.worker.concurrency,
-    disableAfterFailures: config.worker.disable_after_failures,
-    isSingle: isDuckdb(config.warehouse),
-    announce: (db, happening) =>
-      recordHappening(db, happening, definitions.get(happening.job)?.notify, notify),
-    deliver: () => deliverMessages({ ...notify, warehouse, time: databaseTime }),
-    sleep: clock.sleep,
-  })
-}
-
-/** Runs a job as its schedule asks for it. */
-async function runJob(
-  work: Pick<Elt, 'sync'> & Exporter,
-  { job, runId, trigger, nominalAt, previousNominalAt, signal, stopping }: RunContext,
-): Promise<JobResult> {
-  if (job === 'sync') {
-    const { state, streams } = await work.sync({ runId, trigger, signal, stopping })
-    const failed = streams.filter((stream) => stream.state === 'failed')
-    return {
-      state,
-      kind: failed.every(({ error_kind }) => error_kind === 'config') ? 'config' : 'transient',
-      error: failed[0] && {
-        code: failed[0].error_code ?? 'failed',
-        text: failed.map(({ stream, error }) => `${stream}: ${error}`).join('\n'),
-      },
-    }
-  }
-  const { state, error, error_code, error_kind } = await work.export(job.replace(/^export:/, ''), {
-    ...{ runId, trigger },
-    // It finishes the batch on its way either way.
-    signal: AbortSignal.any([signal, stopping]),
-    ...(nominalAt && { nominalAt }),
-    ...(previousNominalAt && { previousNominalAt }),
-  })
-  return {
-    state,
-    kind: error_kind ?? 'run',
-    error: error === null ? undefined : { code: error_code ?? 'failed', text: error },
-  }
-}
-
-async function openWarehouse(
-  { warehouse, schema, spool_directory, exports }: Config,
-  { env: environment, onWait }: Pick<OpenOptions, 'env' | 'onWait'>,
-): Promise<Warehouse> {
-  const shared = { schema, spoolDirectory: spool_directory, onWait }
-  if (isDuckdb(warehouse)) {
-    const allowsExternalAccess = exports.allow_external_access
-    if ('instance' in warehouse)
-      return openDuckdb({ source: warehouse.instance, allowsExternalAccess, ...shared })
-    refuseNamesake(warehouse.path, schema)
-    return openDuckdb({
-      source: warehouse.path,
-      memoryLimit: warehouse.memory_limit,
-      threads: warehouse.threads,
-      allowsExternalAccess,
-      ...shared,
-    })
-  }
-  // Loaded only where it is used: the Postgres client costs a DuckDB user memory for nothing.
-  const { openPostgres } = await import('./warehouse/postgres/warehouse.ts')
-  return openPostgres({
-    source: 'pool' in warehouse ? warehouse.pool : warehouse,
-    queryRole: exports.role,
-    environment,
-    ...shared,
-  })
-}
-
-const isDuckdb = (warehouse: WarehouseConfig): warehouse is Extract<WarehouseConfig, { type: 'duckdb' }> =>
-  warehouse.type === 'duckdb'

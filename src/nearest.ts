@@ -15,3 +15,19 @@ export function suggestion(given: string, known: readonly string[]): string {
   if (name !== undefined) return `; did you mean ${JSON.stringify(name)}?`
   return known.length > 0 ? `; known: ${known.join(', ')}` : ''
 }
+
+/** What bears the names that come nearest, the nearest first; each once. */
+export function nearestOf<T>(
+  given: string,
+  known: readonly { readonly name: string; readonly of: T }[],
+  most: number,
+): readonly T[] {
+  const wanted = given.toLowerCase()
+  // A name that begins alike is nearer than its length tells.
+  const distanceOf = (name: string) =>
+    Math.min(distance(wanted, name), 1 + distance(wanted, name.slice(0, wanted.length)))
+  const ordered = known
+    .map(({ name, of }) => ({ of, far: distanceOf(name.toLowerCase()) }))
+    .sort((a, b) => a.far - b.far)
+  return [...new Set(ordered.map(({ of }) => of))].slice(0, most)
+}

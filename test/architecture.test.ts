@@ -11,42 +11,130 @@ const mayImport: Record<string, readonly string[]> = {
     'index',
     'config',
     'catalog',
-    'iterable',
-    'warehouse',
-    'state',
-    'sync',
-    'export',
-    'schedule',
-    'notify',
-    'report',
-    'check',
+    'iterable/client',
+    'iterable/clock',
+    'engine/budget',
+    'engine/room',
+    'engine/sweep',
+    'warehouse/printed',
+    'warehouse/session',
+    'warehouse/sql',
+    'warehouse/duckdb/file-name',
+    'export/treasure-data/import',
+    'schedule/cron/explain',
+    'check/project',
     'sandbox',
+    'ui',
+    'mcp',
+    'type:check',
   ],
-  index: [
+  // It reads through reports, acts as the commands do, and puts on record who did it.
+  ui: [
+    'type:index',
+    'report',
     'config',
+    'type:warehouse',
+    'state/actions',
+    'type:state',
+    'schedule/definition',
+    'schedule/cron/explain',
+  ],
+  // It reads through reports, and computes plans as the command does; it has the page's eyes and its names of hosts.
+  mcp: ['type:index', 'report', 'config/secrets', 'ui/hosts', 'ui/session', 'ui/sight'],
+  index: [
+    'jobs',
+    'config',
+    'iterable',
+    'warehouse/open',
+    'type:warehouse',
+    'state',
+    'sync',
+    'export',
+    'type:schedule',
+    'notify/probe',
+    'type:notify',
+    'report',
+    'copy',
+    'check',
+  ],
+  jobs: [
+    'type:config',
+    'type:iterable',
+    'warehouse/open',
+    'type:warehouse',
+    'state/schedules',
+    'type:sync',
+    'report/maintain',
+    'export/definition/saved',
+    'type:export',
+    'schedule',
+    'notify/outbox',
+    'type:check',
+  ],
+  sync: [
+    'iterable',
+    'marts',
+    'load',
+    'spool',
+    'json/depth',
+    'json/members',
+    'engine/sweep',
+    'warehouse',
+    'state',
     'catalog',
+    'type:config',
+  ],
+  export: ['iterable', 'warehouse', 'engine/sweep', 'json/depth', 'state', 'type:catalog', 'config'],
+  marts: ['warehouse', 'type:state', 'type:config', 'catalog'],
+  schedule: ['state', 'type:warehouse', 'type:config'],
+  notify: ['state', 'type:warehouse', 'config'],
+  report: [
+    'marts',
+    'warehouse',
+    'spool/leftovers',
+    'json/numbers',
+    'state',
+    'catalog',
+    'config/channels',
+    'export/plan/detail',
+    'export/plan/changes',
+    'type:config',
+    'type:export',
+    'type:engine',
+  ],
+  copy: [
+    'warehouse',
+    'state',
+    'catalog',
+    'config/connections',
+    'type:config',
+    'report/read',
+    'spool/spool',
+    'engine/stream',
+    'type:engine',
+    'json/numbers',
+  ],
+  check: [
     'iterable',
     'warehouse',
     'state',
-    'marts',
-    'sync',
-    'export',
-    'schedule',
-    'notify',
-    'report',
-    'check',
+    'catalog',
+    'config',
+    'report/read',
+    'report/maintain',
+    'type:export',
+    'schedule/definition',
+    'schedule/cron/expression',
   ],
-  sync: ['iterable', 'marts', 'warehouse', 'state', 'catalog', 'config'],
-  marts: ['warehouse', 'type:state', 'catalog'],
-  export: ['iterable', 'warehouse', 'state', 'catalog', 'config'],
-  schedule: ['warehouse', 'state', 'catalog', 'config'],
-  notify: ['warehouse', 'state', 'catalog', 'config'],
-  report: ['marts', 'warehouse', 'state', 'catalog', 'type:config'],
-  check: ['iterable', 'warehouse', 'state', 'catalog', 'type:config', 'report/read'],
-  iterable: ['catalog', 'type:config'],
-  warehouse: ['catalog', 'type:config', 'type:state'],
-  state: ['catalog', 'type:config', 'type:warehouse', 'warehouse/types'],
-  config: ['catalog'],
+  iterable: ['json/envelope', 'type:config'],
+  // From the bytes of a response to rows of a table: one room after the other.
+  load: ['warehouse', 'spool', 'json', 'type:engine', 'type:catalog', 'type:state'],
+  warehouse: ['spool', 'engine', 'json/numbers', 'catalog', 'type:config', 'type:state'],
+  spool: ['json', 'engine/sweep'],
+  engine: ['json/limits'],
+  json: [],
+  state: ['type:config'],
+  config: ['catalog', 'json/depth'],
   catalog: [],
   sandbox: [],
   shared: [],
@@ -55,6 +143,62 @@ const mayImport: Record<string, readonly string[]> = {
 /** The command line, and the one clock that it hands to everything that waits. */
 const mayReadTheOutside = ['src/cli/', 'src/iterable/clock.ts']
 const outside = /\bprocess\.(?:env|argv)\b|\bprocess\[|\bnew Date\(\s*\)|\bDate\.now\b/g
+
+/**
+ * Values are bound. Where a statement takes no parameters, `warehouse/sql.ts` quotes them: only for these files, and why.
+ */
+const mayQuoteValues: Readonly<Record<string, string>> = {
+  'src/load/': 'columns and paths of read_json; the same text goes into an insert of DuckDB and into a COPY',
+  'src/export/rows/stage.ts': 'columns of read_csv',
+  'src/export/rows/query.ts':
+    'instants in the text of a query that a person wrote, which stands as a subquery',
+  'src/export/plan/members-file.ts': 'columns of read_csv',
+  'src/export/plan/adopt.ts': 'a statement of the engine, whose rows COPY takes',
+  'src/warehouse/comments.ts': 'comment on',
+  'src/warehouse/custom-events.ts': 'create view',
+  'src/warehouse/duckdb/attach.ts': 'attach',
+  'src/warehouse/duckdb/guard.ts': 'several settings at once',
+  'src/warehouse/duckdb/scrub.ts': 'attach',
+  'src/warehouse/duckdb/snapshot.ts': 'attach; copy to a path',
+  'src/warehouse/ducklake/': 'attach, secrets, settings; the arguments of call',
+  'src/warehouse/postgres/csv.ts': 'columns of read_csv; copy to a path',
+  'src/warehouse/postgres/snapshot.ts': 'attach; copy to a path',
+  'src/warehouse/postgres/transactions.ts': 'several statements in one text take no parameters',
+  'src/marts/': 'create view and comment on',
+  'src/report/performance-queries.ts': 'dates in a text that is rendered as the views are',
+  'src/report/masked/': 'selects that stand in the text of a query that a person wrote',
+  'src/copy/': 'paths of read_parquet; the same text goes into an insert of DuckDB and into a COPY',
+  'src/cli/shell.ts': 'a statement as a person would type it',
+}
+
+/** Statements that are text have names and expressions of the catalogue in them, and DDL: in these files, and why. */
+const mayRunText: Readonly<Record<string, string>> = {
+  'src/load/commit.ts': 'names of tables and columns, quoted',
+  'src/report/performance-queries.ts': 'a text that is rendered as the views are',
+  'src/report/masked/shield.ts': 'a select of the dialect',
+  'src/copy/': 'names of tables, quoted; drop table and drop view',
+  'src/export/plan/forgotten.ts': 'an expression of the dialect',
+  'src/warehouse/sql.ts': 'a name that is quoted',
+  'src/warehouse/tables.ts': 'create table',
+  'src/warehouse/views.ts': 'create view',
+  'src/warehouse/schemas.ts': 'create schema',
+  'src/warehouse/comments.ts': 'comment on',
+  'src/warehouse/migrations.ts': 'the files of migrations/',
+  'src/warehouse/list-history.ts': 'an expression of the dialect',
+  'src/warehouse/duckdb/append.ts': 'what load/ has made; alter table',
+  'src/warehouse/duckdb/upsert.ts': 'keys, and conditions of load/',
+  'src/warehouse/duckdb/warehouse.ts': 'create view; a name that is quoted',
+  'src/warehouse/ducklake/': 'names that are quoted; alter table',
+  'src/warehouse/postgres/upsert.ts': 'keys, and conditions of load/',
+  'src/warehouse/postgres/readers.ts': 'grant',
+  'src/warehouse/postgres/tx.ts': 'alter table and the like; a name that is quoted',
+  'src/warehouse/postgres/warehouse.ts': 'set local',
+  'src/warehouse/postgres/jsonb.ts': 'alter table',
+  'src/warehouse/postgres/views.ts': 'create view, and what the server says of one',
+  'src/warehouse/postgres/client.ts': 'begin and rollback',
+  'src/marts/': 'create view and create table, with the text of sql/views',
+  'src/cli/demo-project.ts': 'drop schema',
+}
 
 type Files = Readonly<Record<string, string>>
 
@@ -69,6 +213,23 @@ describe('the product', () => {
 
   test('imports only along the table', () => {
     expect(wrongImports(product)).toEqual([])
+  })
+
+  test('needs everything that the table allows', () => {
+    const used = Object.entries(product).flatMap(([path, text]) =>
+      relativeImports(path, text).map(({ to, target, typeOnly }) => ({
+        from: stationOf(path),
+        to,
+        target,
+        typeOnly,
+      })),
+    )
+    const unused = Object.entries(mayImport).flatMap(([from, allowed]) =>
+      allowed
+        .filter((one) => !used.some((found) => found.from === from && isMeant(one, found)))
+        .map((one) => `${from} never imports ${one}`),
+    )
+    expect(unused).toEqual([])
   })
 
   test('imports only files that exist, with their .ts ending', () => {
@@ -86,6 +247,36 @@ describe('the product', () => {
 
   test('reads clock, environment and arguments only in the command line', () => {
     expect(readsOfTheOutside(product)).toEqual([])
+  })
+})
+
+describe('SQL', () => {
+  const product = readFolder('src')
+  const quoting = /import\s*\{[^}]*\b(?:literals?|instant)\b[^}]*\}\s*from\s*'[^']*\/sql\.ts'/
+  const text = /\.raw\s*[(<]/
+
+  test.each([
+    ['binds values, but where a statement takes no parameters', quoting, mayQuoteValues],
+    ['is text only where it is DDL, or made of names', text, mayRunText],
+  ])('%s', (_name, pattern, allowed) => {
+    const found = Object.entries(product)
+      .filter(([, source]) => pattern.test(withoutComments(source).replaceAll('CompiledQuery.raw(', '')))
+      .map(([path]) => path)
+    const isMeantBy = (path: string) => Object.keys(allowed).filter((one) => path.startsWith(one))
+    expect(found.filter((path) => isMeantBy(path).length === 0)).toEqual([])
+    expect(Object.keys(allowed).filter((one) => !found.some((path) => path.startsWith(one)))).toEqual([])
+  })
+
+  test.each([
+    ["import { literal, quoted } from '../warehouse/sql.ts'", true, false],
+    ["import {\n  instant,\n  type Sql,\n} from './sql.ts'", true, false],
+    ["import { quoted } from './sql.ts'", false, false],
+    ['await sql.raw(statement).execute(db)', false, true],
+    ['await sql\n  .raw<Row>(`select 1`)', false, true],
+    ['// literal(x), sql.raw(y)', false, false],
+  ])('is seen in %s', (source, quotes, isText) => {
+    const plain = withoutComments(source)
+    expect([quoting.test(plain), text.test(plain)]).toEqual([quotes, isText])
   })
 })
 
@@ -108,6 +299,7 @@ describe('the guard', () => {
       'src/warehouse/a.ts',
       "import { type R, read } from '../state/runs.ts'",
     ],
+    ['the warehouse knows who loads it', 'src/warehouse/a.ts', "import type { P } from '../load/parse.ts'"],
     ['state needs code of the warehouse', 'src/state/a.ts', "import { load } from '../warehouse/load.ts'"],
     [
       'the warehouse needs code of config',
@@ -125,7 +317,7 @@ describe('the guard', () => {
     ['src/index.ts', "import { syncStream } from './sync/stream.ts'"],
     ['src/warehouse/a.ts', "import type { Tables } from '../state/tables.ts'"],
     ['src/warehouse/a.ts', "import { type Tables, type Runs } from '../state/tables.ts'"],
-    ['src/state/a.ts', "import { isDue } from '../warehouse/types.ts'"],
+    ['src/report/a.ts', "import { readChanges } from '../export/plan/changes.ts'"],
     [
       'src/sync/a.ts',
       "import { UserError } from '../errors.ts'\nimport { b } from './b.ts'\nimport pg from 'pg'",
@@ -183,16 +375,15 @@ function wrongImports(files: Files): string[] {
       .filter(({ to, target, typeOnly }) => {
         if (to === from) return false
         if (to === 'shared') return from === 'sandbox'
-        const allowed = mayImport[from] ?? []
-        const file = target.replace(/^src\/|\.ts$/g, '')
-        return !(
-          allowed.includes(to) ||
-          allowed.includes(file) ||
-          (typeOnly && allowed.includes(`type:${to}`))
-        )
+        return !mayImport[from]?.some((allowed) => isMeant(allowed, { to, target, typeOnly }))
       })
       .map(({ target, typeOnly }) => `${path} imports ${typeOnly ? 'types of ' : ''}${target}`)
   })
+}
+
+/** True where a row of the table speaks of an import. */
+function isMeant(allowed: string, { to, target, typeOnly }: Import): boolean {
+  return allowed === to || target === `src/${allowed}.ts` || (typeOnly && allowed === `type:${to}`)
 }
 
 function readsOfTheOutside(files: Files): string[] {
@@ -237,11 +428,11 @@ function relativeImports(path: string, text: string): Import[] {
   })
 }
 
-/** The folder below src; `index` for src/index.ts and `shared` for the other files beside it. */
+/** The folder below src; `index` and `jobs` for the two files that wire it, `shared` for the others beside them. */
 function stationOf(path: string): string {
   const [, first = '', ...rest] = path.split('/')
   if (rest.length > 0) return first
-  return first === 'index.ts' ? 'index' : 'shared'
+  return first === 'index.ts' || first === 'jobs.ts' ? first.slice(0, -'.ts'.length) : 'shared'
 }
 
 /** Strings are matched too, so that the `//` of a URL is not taken for a comment. */

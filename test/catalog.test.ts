@@ -9,7 +9,7 @@ describe('streams', () => {
   test('are all data types of the export API, each once, and eight more', () => {
     const read = streams.flatMap(({ read }) => (read.kind === 'export' ? [read.dataType] : []))
     expect([...read].sort()).toEqual([...dataTypes].sort())
-    expect(new Set(streams.map(({ name }) => name)).size).toBe(60)
+    expect(new Set(streams.map(({ name }) => name)).size).toBe(79)
   })
 
   test('have columns whose names do not differ only by case', () => {
@@ -33,7 +33,7 @@ describe('a selection', () => {
   })
 
   test('takes everything by * and by all', () => {
-    expect(named('*')).toHaveLength(60)
+    expect(named('*')).toHaveLength(79)
     expect(named('all')).toEqual(named('*'))
     expect(named('events')).toHaveLength(52)
   })

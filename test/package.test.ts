@@ -1,9 +1,14 @@
 import { execFile } from 'node:child_process'
-import { mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises'
+import { once } from 'node:events'
+import { chmod, mkdir, mkdtemp, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises'
+import { type AddressInfo, createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join, posix, sep } from 'node:path'
+import type { Readable } from 'node:stream'
+import { text } from 'node:stream/consumers'
 import { promisify } from 'node:util'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { layOutImage } from './support/image.ts'
 
 const root = join(import.meta.dirname, '..')
 const minutes = 60_000
@@ -13,6 +18,8 @@ describe('the package, packed and installed into an empty folder', () => {
   let packed: readonly string[]
 
   beforeAll(async () => {
+    // Commands that other tests ran in this process keep what they make to themselves; a package is for everybody.
+    process.umask(0o022)
     folder = await mkdtemp(join(tmpdir(), 'elt-package-'))
     const consumer = join(folder, 'consumer')
     await mkdir(consumer)
@@ -37,6 +44,7 @@ describe('the package, packed and installed into an empty folder', () => {
       ...['README.md', 'CHANGELOG.md', 'LICENSE', 'docs/tables.md'],
       ...(await filesIn('migrations')),
       ...(await filesIn('sql')),
+      ...(await filesIn('assets')),
     ]
     expect(packed).toEqual(expect.arrayContaining(needed))
     expect(packed.filter((path) => /^(src|test|bench|\.ci)\/|\.env|\.duckdb/.test(path))).toEqual([])
@@ -45,7 +53,36 @@ describe('the package, packed and installed into an empty folder', () => {
   test('runs as a command', async () => {
     const { version } = JSON.parse(await readFile(join(root, 'package.json'), 'utf8'))
     const printed = await run(join(folder, 'consumer'), 'npx', ['--no-install', 'iterable-elt', '--version'])
-    expect(printed.trim()).toBe(version)
+    expect(printed).toMatch(
+      new RegExp(`^${version}\nDuckDB 1\\.\\d+\\.\\d+, Node ${process.versions.node}, \\S+\n$`),
+    )
+  })
+
+  test('runs as the image has it: read-only, without rights, telling its health', async () => {
+    await chmod(folder, 0o755)
+    const image = await layOutImage(join(folder, 'image'), join(folder, 'consumer/node_modules'))
+    const state = image.at('var/lib/iterable-elt')
+    const config = { warehouse: { type: 'duckdb', path: join(state, 'warehouse.duckdb') } }
+    await writeFile(image.at('etc/iterable-elt/config.json'), JSON.stringify(config))
+    const port = await freePort()
+    const here = (words: readonly string[]) => words.map((word) => word.replaceAll('9464', String(port)))
+    const ends = async (words: readonly string[]) => (await once(image.start(here(words)), 'close'))[0]
+    const filesOutside = async () =>
+      (await readdir(image.at(''), { recursive: true })).filter(
+        (path) => !path.startsWith('var/lib/iterable-elt'),
+      )
+    const before = await filesOutside()
+    expect(await ends(image.healthCheck)).toBe(1)
+    const worker = image.start(here(image.command))
+    const said = text(worker.stderr as Readable)
+    while ((await ends(image.healthCheck)) !== 0) expect(worker.exitCode).toBeNull()
+    const { uid, mode } = await stat(join(state, 'warehouse.duckdb'))
+    expect([uid, mode & 0o777]).toEqual([image.isReadOnly ? 1000 : process.getuid?.(), 0o600])
+    worker.kill('SIGTERM')
+    expect(await once(worker, 'close')).toEqual([0, null])
+    expect(await said).toContain('the worker has stopped')
+    expect(await filesOutside()).toEqual(before)
+    if (image.isReadOnly) expect(await ends(['touch', image.at('opt/iterable-elt/x'), image.at('x')])).toBe(1)
   })
 
   test('is a library', async () => {
@@ -78,19 +115,19 @@ describe('the package, packed and installed into an empty folder', () => {
     }
     const consumer = join(folder, 'consumer')
     await writeFile(join(consumer, 'main.ts'), program)
-    await writeFile(join(consumer, 'readme.ts'), await libraryExample())
-    const files = ['main.ts', 'readme.ts']
+    await writeFile(join(consumer, 'example.ts'), await libraryExample())
+    const files = ['main.ts', 'example.ts']
     await writeFile(join(consumer, 'tsconfig.json'), JSON.stringify({ compilerOptions, files }))
     const tsc = join(root, 'node_modules/typescript/bin/tsc')
     expect(await run(consumer, process.execPath, [tsc, '-p', '.'])).toBe('')
   })
 })
 
-/** The program that the README shows. */
+/** The program that docs/library.md shows. */
 async function libraryExample(): Promise<string> {
-  const readme = await readFile(join(root, 'README.md'), 'utf8')
-  const example = /## As a library\n+```ts\n([\s\S]*?)```/.exec(readme)?.[1]
-  if (!example) throw new Error('the README has no example of the library')
+  const page = await readFile(join(root, 'docs/library.md'), 'utf8')
+  const example = /```ts\n([\s\S]*?)```/.exec(page)?.[1]
+  if (!example) throw new Error('docs/library.md has no example')
   return `${example}export { report }\n`
 }
 
@@ -106,6 +143,15 @@ async function run(cwd: string, command: string, args: readonly string[]): Promi
     const { stdout, stderr } = error as { stdout?: string; stderr?: string }
     throw new Error(`${command} ${args.join(' ')} failed:\n${stdout}\n${stderr}`, { cause: error })
   }
+}
+
+async function freePort(): Promise<number> {
+  const server = createServer().listen(0, '127.0.0.1')
+  await once(server, 'listening')
+  const { port } = server.address() as AddressInfo
+  server.close()
+  await once(server, 'close')
+  return port
 }
 
 async function filesIn(directory: string): Promise<string[]> {

@@ -44,7 +44,7 @@
 --   unsubscribe_rate: unsubscribed ÷ delivered
 --   orders: purchases that name the campaign themselves
 --   revenue: their total, in the currency of the purchases
---   click_orders: purchases within 5 days after a human click, that of this campaign being the last
+--   click_orders: purchases within the window after a human click (5 days by default), that of this campaign being the last
 --   click_revenue: their total
 --   click_revenue_per_thousand: click_revenue for each 1,000 delivered messages
 with messages as (

@@ -19,7 +19,7 @@
 --   unsubscribed: delivered messages with their first unsubscribe from a channel or message type that day
 --   orders: purchases of the day that name the campaign themselves
 --   revenue: their total
---   click_orders: purchases of the day within 5 days after a human click, that of this campaign being the last
+--   click_orders: purchases of the day within the window after a human click, that of this campaign being the last
 --   click_revenue: their total
 with messages as (
   select campaign_id, sent_at, is_delivered, bounced_at, first_open_at, first_human_open_at, first_click_at,

@@ -4,6 +4,7 @@
 -- Grain: one open or click
 -- Optional: email_open, push_open, in_app_open, whatsapp_seen, email_click, in_app_click, sms_click, web_push_click,
 --   whatsapp_click, embedded_click
+-- Refresh: message_id
 -- Columns:
 --   medium: email, push, in_app, sms, web_push, whatsapp or embedded
 --   action: open or click

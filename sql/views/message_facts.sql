@@ -7,6 +7,7 @@
 -- Grain: one message (message id) to one person
 -- Optional: email_bounce, push_bounce, sms_bounce, whatsapp_bounce, email_complaint, email_unsubscribe,
 --   hosted_unsubscribe_click
+-- Refresh: message_id
 -- Columns:
 --   medium: email, push, in_app, sms, web_push, whatsapp, embedded or rcs
 --   message_id: Iterable's id of the message

@@ -1,6 +1,7 @@
 -- Purchases with the campaign that each is credited to, by three models side by side. Purchases that came again under
--- the same id were updated: the last version counts. Windows: a click counts for 5 days, an open for 1 day; opens and
--- clicks of machines (bot_rules) do not count. Each purchase is credited once in a model.
+-- the same id were updated: the last version counts. Windows: a click counts for 5 days, an open for 1 day, unless the
+-- configuration says otherwise (marts.attribution: click, open); opens and clicks of machines (bot_rules) do not count.
+-- Each purchase is credited once in a model.
 --
 -- Grain: one purchase (its last version; those without an id each by itself)
 -- Optional: purchase
@@ -10,9 +11,9 @@
 --   person: who bought: itblUserId, else userId, else the lower-case e-mail address
 --   total: revenue, in the currency that the sender uses
 --   explicit_campaign_id: the campaign that the purchase itself names
---   click_campaign_id: campaign of the last human click in the 5 days before
+--   click_campaign_id: campaign of the last human click within the window
 --   clicked_at: when that click was
---   open_campaign_id: campaign of the last human open in the day before
+--   open_campaign_id: campaign of the last human open within the window
 --   opened_at: when that open was
 --   touch_campaign_id: click_campaign_id, else open_campaign_id
 with versions as (
@@ -29,7 +30,7 @@ candidates as (
     row_number() over (partition by p.purchase, e.action order by e.occurred_at desc, e.campaign_id) as place
   from purchases as p
     join {{marts.engagement_events}} as e on e.person = p.person and e.occurred_at <= p.created_at
-      and e.occurred_at >= p.created_at - case e.action when 'click' then interval '5 days' else interval '1 day' end
+      and e.occurred_at >= p.created_at - case e.action when 'click' then {{setting.click_window}} else {{setting.open_window}} end
   where not e.is_machine and e.campaign_id is not null
 )
 select

@@ -1,7 +1,8 @@
--- When it is best to send: messages by the weekday and hour of their send, in UTC, and what became of them. Hours of
--- few messages swing: compare the rates where delivered is large. Rates are fractions, NULL where delivered is 0.
+-- When it is best to send: messages by the weekday and hour of their send, in UTC or in the time zone of the
+-- configuration (marts.timezone), and what became of them. Hours of few messages swing: compare the rates where delivered
+-- is large. Rates are fractions, NULL where delivered is 0.
 --
--- Grain: one medium, weekday and hour of sending, in UTC
+-- Grain: one medium, weekday and hour of sending
 -- Columns:
 --   medium: email, push, in_app, sms, web_push, whatsapp, embedded or rcs
 --   weekday: 1 Monday to 7 Sunday
@@ -16,8 +17,8 @@
 with hours as (
   select
     medium,
-    cast(extract(isodow from sent_at at time zone 'UTC') as bigint) as weekday,
-    cast(extract(hour from sent_at at time zone 'UTC') as bigint) as hour,
+    cast(extract(isodow from sent_at at time zone {{setting.timezone}}) as bigint) as weekday,
+    cast(extract(hour from sent_at at time zone {{setting.timezone}}) as bigint) as hour,
     count(*) as sent,
     count(*) filter (where is_delivered) as delivered,
     count(*) filter (where is_delivered and is_human_opened) as human_opened,

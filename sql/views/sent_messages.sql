@@ -4,6 +4,7 @@
 --
 -- Grain: one message (message id) to one person
 -- Optional: email_send, push_send, in_app_send, sms_send, web_push_send, whatsapp_send, embedded_send, rcs_send
+-- Refresh: message_id
 -- Columns:
 --   medium: email, push, in_app, sms, web_push, whatsapp, embedded or rcs
 --   message_id: Iterable's id of the message

@@ -1,4 +1,4 @@
--- The devices of each person to which push messages may go. A profile whose devices are no array of objects has no rows.
+-- The devices of each person to which push messages may go. A profile whose devices are not an array of objects has no rows.
 --
 -- Grain: one device of a person, as the profile has it
 -- Needs: users

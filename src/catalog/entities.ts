@@ -1,10 +1,11 @@
-/** Streams of things that have a key: campaigns, lists, users and the like. Fields: iterable-api notes 3 to 5. */
+/** Streams of things that have a key: campaigns, lists, users and the like. */
 import type { Stream } from './stream.ts'
 
 /** How a project identifies its people; fixed when the project is made, and no API call reveals it. */
 export type ProjectType = 'email' | 'userId' | 'hybrid'
 
-const templateTypes = ['Base', 'Blast', 'Triggered', 'Workflow']
+/** What the index of templates must be asked for by. */
+export const templateTypes = ['Base', 'Blast', 'Triggered', 'Workflow']
 const messageMedia = ['Email', 'Push', 'InApp', 'SMS']
 
 /** The entity streams of a project; only the key of `users` depends on its type. */
@@ -58,6 +59,7 @@ const listUsers: Stream = {
   read: { kind: 'members' },
   replication: 'full',
   key: ['email', 'listId'],
+  standIns: new Map([['email', 'userId']]),
   hasProfileFields: false,
   columns: { email: 'text', userId: 'text', listId: 'bigint', updatedAt: 'timestamptz' },
 }
@@ -148,6 +150,13 @@ function users(projectType: ProjectType): Stream {
     replication: 'upsert',
     key: [projectType === 'email' ? 'email' : 'itblUserId'],
     bookmark: 'profileUpdatedAt',
+    mark: { fields: ['email', 'userId', 'itblUserId'], missing: 'missing_key' },
+    // As the reference connector has them.
+    renamed: new Map([
+      ['Industry', '_industry'],
+      ['offers.Intro APR', '_offers.intro APR'],
+    ]),
+    lifted: { source: 'offers.Intro APR', parent: 'offers', member: 'Intro APR' },
     hasProfileFields: true,
     columns: {
       email: 'text',

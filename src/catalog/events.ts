@@ -306,6 +306,7 @@ function event(name: string, dataType: string, groups: readonly StreamGroup[], f
     replication: 'append',
     key: [],
     bookmark: 'createdAt',
+    mark: { fields: ['createdAt'], missing: 'missing_created_at' },
     columns: { ...common, ...fields },
     hasProfileFields: false,
   }

@@ -2,8 +2,11 @@
 import picomatch from 'picomatch'
 import { ConfigError } from '../errors.ts'
 import { suggestion } from '../nearest.ts'
+import { contentStreams } from './contents.ts'
 import { entityStreams, type ProjectType } from './entities.ts'
 import { eventStreams } from './events.ts'
+import { metricStreams } from './metrics.ts'
+import { resourceStreams } from './resources.ts'
 import { isIncremental, type Stream, streamGroups } from './stream.ts'
 
 export type { ProjectType } from './entities.ts'
@@ -11,13 +14,22 @@ export * from './stream.ts'
 
 /** All streams of a project, by name. */
 export function catalogue(projectType: ProjectType): readonly Stream[] {
-  return [...entityStreams(projectType), ...eventStreams].sort((a, b) => (a.name < b.name ? -1 : 1))
+  return [
+    ...entityStreams(projectType),
+    ...eventStreams,
+    ...contentStreams,
+    ...metricStreams,
+    ...resourceStreams,
+  ].sort((a, b) => (a.name < b.name ? -1 : 1))
 }
 
 /** Names of the streams that keep a bookmark, in every project. */
 export const incrementalNames: readonly string[] = catalogue('email')
   .filter(isIncremental)
   .map(({ name }) => name)
+
+/** Names of the streams of events, in every project. */
+export const eventNames: readonly string[] = eventStreams.map(({ name }) => name)
 
 /**
  * The streams that a list of names, groups (`push`), globs (`email_*`) and exclusions (`!users`) selects, in the order of
@@ -44,3 +56,5 @@ function matching(streams: readonly Stream[], pattern: string): ReadonlySet<Stre
     code: 'unknown_stream',
   })
 }
+
+export { describeField, describeStream } from './descriptions.ts'

@@ -1,10 +1,12 @@
-/** Tests the configuration against the world: each connection's key, and the warehouse. */
+/** Tests the configuration against the world: each connection's key, the warehouse, and what is to run. */
 
 import { type CheckItem, type CheckReport, ok, reportOf, warning } from './item.ts'
 import { checkIterable, type IterableCheck } from './iterable.ts'
+import { inspectJobs, type JobsCheck, jobItems } from './jobs.ts'
+import { checkNotifications } from './notifications.ts'
 import { checkWarehouse, type WarehouseCheck } from './warehouse.ts'
 
-export type CheckInput = WarehouseCheck & Omit<IterableCheck, 'connection'>
+export type CheckInput = WarehouseCheck & Omit<IterableCheck, 'connection'> & JobsCheck
 
 /** Says per item whether it is well, what is wrong and what to change. Only an abort is thrown. */
 export async function check(input: CheckInput): Promise<CheckReport> {
@@ -15,8 +17,12 @@ export async function check(input: CheckInput): Promise<CheckReport> {
       : warning('configuration', 'there is no connection to Iterable', 'add one under "connections"'),
   ]
   for (const [name, connection] of connections) {
-    const found = await checkIterable({ ...input, connection })
+    const found = await checkIterable({ ...input, connection: { ...connection, name } })
     items.push(...found.map((item) => ({ ...item, connection: name })))
   }
-  return reportOf([...items, ...(await checkWarehouse(input))])
+  const warehouse = await checkWarehouse(input)
+  const isReadable = warehouse.every(({ item, state }) => item !== 'warehouse' || state !== 'failed')
+  const jobs = jobItems(await inspectJobs({ ...input, isReadable }))
+  const notifications = await checkNotifications({ ...input, isReadable })
+  return reportOf([...items, ...warehouse, ...jobs, ...notifications])
 }

@@ -1,14 +1,8 @@
 /** What the API key of a connection can do: asked of Iterable, one small request per capability. */
 import type { ConnectionConfig } from '../config/schema.ts'
 import { messageOf } from '../errors.ts'
-import {
-  type ClientContext,
-  type ClientOptions,
-  createClient,
-  type EndpointName,
-  type IterableClient,
-  type RequestOptions,
-} from '../iterable/client.ts'
+import type { EndpointName, IterableClient, RequestOptions } from '../iterable/client.ts'
+import type { NamedClientOptions } from '../iterable/clients.ts'
 import type { Clock } from '../iterable/clock.ts'
 import { IterableHttpError, isJwtKey, jwtKey, UnreachableError } from '../iterable/errors.ts'
 import { listsForm } from '../iterable/forms.ts'
@@ -16,8 +10,11 @@ import { baseUrlOf, regionHosts } from '../iterable/url.ts'
 import { type CheckItem, failed, failedWith, ok, warning } from './item.ts'
 
 export interface IterableCheck {
-  readonly connection: ConnectionConfig
-  readonly context: ClientContext
+  readonly connection: ConnectionConfig & { readonly name?: string }
+  /** Makes clients that keep the pace of all others: what is asked here counts for the sync that follows. */
+  readonly clientFor: (options: NamedClientOptions) => IterableClient
+  /** Hears when a request must wait for its turn. */
+  readonly onWait?: ((message: string) => void) | undefined
   readonly clock: Clock
   readonly signal?: AbortSignal | undefined
   /** The hosts of the two data centres. */
@@ -42,17 +39,25 @@ export async function checkIterable(check: IterableCheck): Promise<readonly Chec
   ]
 }
 
+/** Shorter waits are not worth a line. */
+const toldFromMs = 2_000
+
 /** What came of one request. */
-type Outcome = { readonly date: string | undefined } | { readonly error: unknown }
+type Asked = { readonly date: string | undefined } | { readonly error: unknown }
 
 async function ask(
   client: IterableClient,
   endpoint: EndpointName,
-  { signal }: IterableCheck,
+  { signal, onWait, clock }: IterableCheck,
   options: RequestOptions = {},
-): Promise<Outcome> {
+): Promise<Asked> {
+  const tell = ({ until }: { readonly until: Date }) => {
+    const waitMs = until.getTime() - clock.now().getTime()
+    if (waitMs > toldFromMs)
+      onWait?.(`${endpoint}: waiting ${Math.ceil(waitMs / 1000)} s, the rate limit is used up`)
+  }
   try {
-    const response = await client.request(endpoint, { ...options, signal, retry: false })
+    const response = await client.request(endpoint, { ...options, signal, retry: false, onWait: tell })
     await response.dump()
     const { date } = response.headers
     return { date: Array.isArray(date) ? date[0] : date }
@@ -62,10 +67,10 @@ async function ask(
   }
 }
 
-const statusOf = (outcome: Outcome): number | undefined =>
+const statusOf = (outcome: Asked): number | undefined =>
   'error' in outcome ? (outcome.error instanceof IterableHttpError ? outcome.error.status : undefined) : 200
 
-function hostItem(host: string, outcome: Outcome): CheckItem {
+function hostItem(host: string, outcome: Asked): CheckItem {
   const status = statusOf(outcome)
   if (status === 404) {
     return failed('host', `${host} answers, but not as Iterable does (404)`, 'correct or remove base_url')
@@ -83,7 +88,7 @@ function hostItem(host: string, outcome: Outcome): CheckItem {
 const toleratedSkewMs = 60_000
 
 /** The clock decides where windows end; only an answer to a known key tells the time of the server. */
-function clockItems(outcome: Outcome, now: Date): CheckItem[] {
+function clockItems(outcome: Asked, now: Date): CheckItem[] {
   const serverMs = 'date' in outcome && outcome.date ? Date.parse(outcome.date) : Number.NaN
   if (Number.isNaN(serverMs)) return []
   const skewMs = now.getTime() - serverMs
@@ -106,7 +111,7 @@ function projectItems({ region, project_type }: ConnectionConfig): CheckItem[] {
 
 const makeKey = 'make a server-side key in Iterable under Integrations > API Keys and put it into api_key'
 
-async function unknownKey(check: IterableCheck, outcome: Outcome): Promise<CheckItem> {
+async function unknownKey(check: IterableCheck, outcome: Asked): Promise<CheckItem> {
   const { region, base_url } = check.connection
   const refusal = 'error' in outcome && outcome.error instanceof IterableHttpError ? outcome.error : undefined
   const said = refusal?.iterableMsg ?? ''
@@ -140,7 +145,7 @@ async function isKnownIn(check: IterableCheck, region: 'us' | 'eu'): Promise<boo
 const serverSideKey =
   'use a server-side key, not a mobile or JavaScript one; they are made under Integrations > API Keys'
 
-const readItem = (outcome: Outcome): CheckItem =>
+const readItem = (outcome: Asked): CheckItem =>
   judged('resources', outcome, {
     able: 'may read campaigns, channels, templates and the like',
     unable:
@@ -192,7 +197,7 @@ async function capabilities(client: IterableClient, check: IterableCheck): Promi
   return [listItem, exported, ...members, fields, metadata]
 }
 
-interface Verdict {
+interface Wording {
   readonly able: string
   readonly unable: string
   readonly cure: string
@@ -202,13 +207,13 @@ interface Verdict {
 
 function judged(
   item: string,
-  outcome: Outcome | { readonly ids: readonly number[] },
-  verdict: Verdict,
+  outcome: Asked | { readonly ids: readonly number[] },
+  wording: Wording,
 ): CheckItem {
-  if (!('error' in outcome)) return ok(item, verdict.able)
+  if (!('error' in outcome)) return ok(item, wording.able)
   const status = statusOf(outcome)
-  if (status === 403 || (status === 404 && verdict.isOptional)) {
-    return (verdict.isOptional ? warning : failed)(item, `${verdict.unable} (${status})`, verdict.cure)
+  if (status === 403 || (status === 404 && wording.isOptional)) {
+    return (wording.isOptional ? warning : failed)(item, `${wording.unable} (${status})`, wording.cure)
   }
   // A limit used up elsewhere says that the key is allowed: others are refused before they are counted.
   if (status === 429)
@@ -243,11 +248,10 @@ function tinyWindow(now: Date): Readonly<Record<string, string>> {
 }
 
 function clientOf(
-  { connection, context, hosts = regionHosts }: IterableCheck,
+  { connection, clientFor, hosts = regionHosts }: IterableCheck,
   region: 'us' | 'eu',
 ): IterableClient {
-  const options: ClientOptions = { ...connection, base_url: connection.base_url ?? hosts[region] }
-  return createClient(options, context)
+  return clientFor({ ...connection, region, base_url: connection.base_url ?? hosts[region] })
 }
 
 const hostOf = ({ connection, hosts = regionHosts }: IterableCheck): string =>

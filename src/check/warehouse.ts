@@ -7,8 +7,8 @@ import type { Config } from '../config/schema.ts'
 import { packageFile } from '../package-files.ts'
 import { isMissing } from '../report/read.ts'
 import { namesake } from '../warehouse/duckdb/file-name.ts'
+import { createSchemas } from '../warehouse/schemas.ts'
 import type { Session, Warehouse } from '../warehouse/session.ts'
-import { quoted } from '../warehouse/sql.ts'
 import { type CheckItem, failed, failedWith, ok, warning } from './item.ts'
 
 export interface WarehouseCheck {
@@ -34,8 +34,9 @@ async function openItems({ warehouse, config, signal }: WarehouseCheck): Promise
         items.push(ok('warehouse', `the ${config.warehouse.type} warehouse can be opened`))
         items.push(await versionItem(session))
         items.push(await writeItem(session))
+        items.push(...(await readerItems(session, config)))
       },
-      { signal },
+      { signal, isAsFound: true },
     )
     return items
   } catch (error) {
@@ -45,23 +46,37 @@ async function openItems({ warehouse, config, signal }: WarehouseCheck): Promise
   }
 }
 
-class RolledBack extends Error {}
+/** Roles that are to read, and do not exist. */
+async function readerItems({ db }: Session, { warehouse }: Config): Promise<CheckItem[]> {
+  if (!('readers' in warehouse) || !warehouse.readers?.length) return []
+  const { rows } = await sql<{ name: string }>`select rolname as name from pg_roles`.execute(db)
+  const known = new Set(rows.map(({ name }) => name))
+  const missing = warehouse.readers.filter((role) => !known.has(role))
+  if (missing.length === 0) return [ok('readers', `${warehouse.readers.join(', ')} may read after each sync`)]
+  return [
+    failed(
+      'readers',
+      `the server has no role ${missing.join(', ')}`,
+      'create it, or take it out of "warehouse.readers"',
+    ),
+  ]
+}
 
 /** Makes the schemas that are missing and a table, writes a row, and takes everything back. */
-async function writeItem({ db, names, dialect }: Session): Promise<CheckItem> {
-  const existing = new Set((await db.introspection.getSchemas()).map(({ name }) => name))
-  const missing = Object.values(names).filter((name) => !existing.has(name))
-  const table = `${quoted(names.streams)}."_iterable_elt_check"`
-  try {
-    await db.transaction().execute(async (trx) => {
-      for (const name of missing) await sql.raw(`create schema ${quoted(name)}`).execute(trx)
-      await sql.raw(`create table ${table} (checked_at ${dialect.typeName.timestamptz})`).execute(trx)
-      await sql.raw(`insert into ${table} values (current_timestamp)`).execute(trx)
-      throw new RolledBack()
-    })
-  } catch (error) {
-    if (!(error instanceof RolledBack)) throw error
-  }
+async function writeItem(session: Session): Promise<CheckItem> {
+  const { names } = session
+  const table = sql.id(names.streams, '_iterable_elt_check')
+  const missing = await session.transaction(
+    async (tx) => {
+      // That of Fivetran's names comes with a setting, and a sync lives without.
+      const { fivetran: _, ...needed } = names
+      const made = await createSchemas(tx, Object.values(needed))
+      await sql`create table ${table} (checked_at timestamptz)`.execute(tx.tables)
+      await sql`insert into ${table} values (current_timestamp)`.execute(tx.tables)
+      return made
+    },
+    { isDryRun: true },
+  )
   const schemas = missing.length > 0 ? `; the first sync makes the schemas ${missing.join(', ')}` : ''
   return ok('warehouse_write', `tables can be made and rows written in schema ${names.streams}${schemas}`)
 }
@@ -128,4 +143,4 @@ async function diskItem({ warehouse, config }: WarehouseCheck): Promise<CheckIte
 const existingFolder = (path: string): string => (existsSync(path) ? path : existingFolder(dirname(path)))
 
 const pathOf = ({ warehouse }: Config): string | undefined =>
-  'path' in warehouse && warehouse.path !== ':memory:' ? warehouse.path : undefined
+  'path' in warehouse ? warehouse.path : undefined

@@ -26,25 +26,35 @@ export function approveCommand(program: Command, runtime: Runtime): void {
     .command('cancel')
     .description('End a run for good; what Iterable has acknowledged stays.')
     .argument('<run-id>', 'a run of an export, by its id or the beginning of it')
+    .option('--note <text>', 'why; kept with the run')
+    .option('--as <name>', 'who cancels; $USER unless said')
   withExamples(cancel, 'runs cancel 508a1087')
-  cancel.action(action<object, [string]>(runtime, runCancel))
+  cancel.action(action<ApproveOptions, [string]>(runtime, runCancel))
 }
 
 async function runApprove(context: Context, { note, as }: ApproveOptions, runId: string): Promise<number> {
   await using elt = await context.open()
-  const by = as ?? (context.env.USER || userInfo().username)
+  const by = nameOf(context, as)
   const report = await withProgress(context, (request) =>
     elt.approve(runId, { ...request, by, ...(note !== undefined && { note }) }),
   )
-  context.terminal.result(report, () => sayExport(context.terminal, report))
-  return exportExitCode(report)
+  const exitCode = exportExitCode(report)
+  context.terminal.outcome(report, { isFine: exitCode === 0 && report.rejected === 0 }, () =>
+    sayExport(context.terminal, report),
+  )
+  return exitCode
 }
 
-async function runCancel({ open, terminal }: Context, _options: object, runId: string): Promise<undefined> {
-  await using elt = await open()
-  const cancelled = await elt.cancel(runId)
-  terminal.result(cancelled, () => terminal.say(`run ${cancelled.run_id} cancelled`))
+async function runCancel(context: Context, { note, as }: ApproveOptions, runId: string): Promise<undefined> {
+  await using elt = await context.open()
+  const by = nameOf(context, as)
+  const cancelled = await elt.cancel(runId, { by, ...(note !== undefined && { note }) })
+  context.terminal.result(cancelled, () => context.terminal.say(`run ${cancelled.run_id} cancelled`))
 }
+
+/** Who sits here, unless another name is given. */
+export const nameOf = ({ env }: Pick<Context, 'env'>, given?: string): string =>
+  given ?? (env.USER || userInfo().username)
 
 /** Sends rows again that Iterable refused. */
 export async function runRetry(

@@ -8,7 +8,7 @@ import type { Terminal } from './terminal.ts'
 export function checkCommand(program: Command, runtime: Runtime): void {
   const command = program
     .command('check')
-    .description('Test the configuration, the API key and the warehouse; say what to change.')
+    .description('Test configuration, API key, warehouse, exports and schedules; say what to change.')
   withExamples(command, 'check', 'check --json')
   command.action(action(runtime, runCheck))
 }
@@ -23,10 +23,12 @@ async function runCheck(context: Context): Promise<number> {
 const isConfigFault = ({ item, state }: CheckItem): boolean => item === 'configuration' && state === 'failed'
 
 /** A configuration that cannot be read, or a warehouse that cannot be opened, is a finding too. */
-async function reportOf({ open, signal }: Context): Promise<CheckReport> {
+async function reportOf({ load, open, signal, terminal }: Context): Promise<CheckReport> {
   try {
-    await using elt = await open()
-    return await elt.check({ signal })
+    const loaded = await load()
+    await using elt = await open(loaded)
+    const report = await elt.check({ signal, onWait: (message) => terminal.note(message) })
+    return loaded.target === undefined ? report : naming(loaded.target, report)
   } catch (error) {
     if (!(error instanceof UserError) || signal.aborted) throw error
     const item = error instanceof ConfigError ? 'configuration' : 'warehouse'
@@ -34,6 +36,16 @@ async function reportOf({ open, signal }: Context): Promise<CheckReport> {
     return { ok: false, items: [{ item, state: 'failed', message: messageOf(error), cure }] }
   }
 }
+
+/** Whoever has several targets wants to see which one was tested. */
+function naming(target: string, { ok, items }: CheckReport): CheckReport {
+  const named = (item: CheckItem) =>
+    item.item === 'configuration' ? { ...item, message: `${item.message} (target ${target})` } : item
+  return { ok, items: items.map(named) }
+}
+
+/** Further lines stand below the first. */
+const below = `\n${' '.repeat(26)}`
 
 function sayItems(terminal: Terminal, { items, ok }: CheckReport): void {
   const { colors } = terminal
@@ -45,8 +57,19 @@ function sayItems(terminal: Terminal, { items, ok }: CheckReport): void {
   const hasSeveral = new Set(items.flatMap(({ connection }) => connection ?? [])).size > 1
   for (const { item, state, message, cure, connection } of items) {
     const about = hasSeveral && connection ? `${connection}: ` : ''
-    terminal.say(`${labels[state]}  ${item.padEnd(16)} ${about}${message}`)
-    if (cure !== null) terminal.say(`${' '.repeat(26)}→ ${cure}`)
+    terminal.say(`${labels[state]}  ${item.padEnd(16)} ${about}${message.replaceAll('\n', below)}`)
+    if (cure !== null) terminal.say(`${below.slice(1)}→ ${cure.replaceAll('\n', below)}`)
   }
-  terminal.say(ok ? '\nready to sync' : '\nnot ready: see what failed above')
+  terminal.say(`\n${conclusionOf(items, ok)}`)
+}
+
+/** What does not keep a sync from running. */
+const besideSync = new Set(['exports', 'schedules', 'notifications'])
+
+function conclusionOf(items: CheckReport['items'], isOk: boolean): string {
+  if (isOk) return 'ready to sync'
+  const wrong = items.filter(({ state }) => state === 'failed').map(({ item }) => item)
+  return wrong.every((item) => besideSync.has(item))
+    ? 'ready to sync; what failed above will not run'
+    : 'not ready: see what failed above'
 }

@@ -25,6 +25,7 @@ export interface GlobalOptions {
   readonly config?: string
   readonly json?: boolean
   readonly logLevel: LogLevel
+  readonly target?: string
 }
 
 /** What a command works with. */
@@ -60,8 +61,14 @@ export function action<Options extends object, Args extends readonly unknown[] =
   }
 }
 
+const examplesBy = new WeakMap<Command, readonly string[]>()
+
+/** The examples in a command's help, without the name of the program. */
+export const examplesOf = (command: Command): readonly string[] => examplesBy.get(command) ?? []
+
 /** Puts examples at the end of a command's help. */
 export function withExamples(command: Command, ...examples: readonly string[]): Command {
+  examplesBy.set(command, examples)
   const lines = examples.map((example) => `  $ iterable-elt ${example}`)
   return command.addHelpText('after', ['', `Example${examples.length > 1 ? 's' : ''}:`, ...lines].join('\n'))
 }
@@ -71,7 +78,7 @@ function createContext(runtime: Runtime, options: GlobalOptions): Context {
   const configPath = resolve(options.config ?? (env.ITERABLE_ELT_CONFIG || 'config.json'))
   const load = async () => {
     const { loadConfig } = await import('../config/load.ts')
-    return hiding(terminal, await loadConfig(configPath, { env }))
+    return hiding(terminal, await loadConfig(configPath, { env, target: options.target }))
   }
   return {
     env,

@@ -25,6 +25,22 @@ export async function mirrorAgain(demo: Demo): Promise<unknown> {
   return run(demo, 'active_clickers')
 }
 
+/** A query that has lost most of its people: the brake for removals holds the run. */
+export async function holdMirror(demo: Demo): Promise<unknown> {
+  const { elt, terminal, signal } = demo
+  await save(demo, 'active_clickers', 'mirror', 1, activeClickers(demo.schema, '1 day'))
+  const report = await elt.export('active_clickers', { signal })
+  signal.throwIfAborted()
+  if (report.state !== 'held') {
+    throw new UserError(
+      'failed',
+      `the export of the demo ended as ${report.state}, and should have been held`,
+    )
+  }
+  for (const { message } of report.brakes) terminal.say(`held: ${message}`)
+  return report
+}
+
 const winBack = (schema: string): string => `-- who was written to in the last month and opened nothing
 select u.email, u."firstName" as "firstName", count(*) as "mailsUnopened"
 from ${schema}.users u
@@ -36,10 +52,10 @@ where s."createdAt" > $nominal_time - interval '30 days'
   )
 group by u.email, u."firstName"`
 
-const activeClickers = (schema: string): string => `-- who clicked in the last week, and how often
+const activeClickers = (schema: string, reach = '7 days'): string => `-- who clicked lately, and how often
 select email, count(*) as "clicksThisWeek"
 from ${schema}.email_click
-where "createdAt" > $nominal_time - interval '7 days' and email is not null
+where "createdAt" > $nominal_time - interval '${reach}' and email is not null
 group by email`
 
 /** Writes an export as a file beside the demo's configuration, for the list of that place in the project. */

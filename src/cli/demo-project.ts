@@ -60,7 +60,12 @@ export async function openDemo(context: Context, place: DemoPlace): Promise<Demo
     const configPath = join(directory, 'config.json')
     await writeFile(configPath, configText(place, sandbox, startDate))
     const loaded = await loadConfig(configPath, {
-      env: { ...context.env, ...(place.url && { DATABASE_URL: place.url }) },
+      // A target is one of the person's own configuration.
+      env: {
+        ...context.env,
+        ITERABLE_ELT_TARGET: undefined,
+        ...(place.url && { DATABASE_URL: place.url }),
+      },
     })
     const elt = await context.open(loaded, { clock })
     if (place.warehouse === 'postgres') await dropSchemas(elt)
@@ -102,7 +107,9 @@ async function clearFolder(directory: string, shown: string): Promise<void> {
   const texts = await Promise.all(known.map((name) => readFile(join(directory, name)).catch(() => undefined)))
   const [config, database] = texts
   if ((config || database) && !config?.toString().startsWith(mark)) {
-    throw new ConfigError(`${shown} has files that no demo has made; name another folder with --directory`)
+    throw new ConfigError(
+      `${shown} has files that were not made by a demo; name another folder with --directory`,
+    )
   }
   const others = ['warehouse.duckdb.wal', 'warehouse.duckdb.work', 'sql']
   for (const name of [...known, ...others]) {
@@ -131,9 +138,12 @@ function configText({ warehouse }: DemoPlace, { url, keys }: Sandbox, startDate:
 
 /** A fresh start in Postgres: the schemas are the demo's own. */
 async function dropSchemas({ warehouse, config }: Elt): Promise<void> {
-  await warehouse.use(async ({ db }) => {
-    for (const name of Object.values(schemaNames(config.schema)).reverse()) {
-      await sql.raw(`drop schema if exists ${quoted(name)} cascade`).execute(db)
-    }
-  })
+  await warehouse.use(
+    async ({ db }) => {
+      for (const name of Object.values(schemaNames(config.schema)).reverse()) {
+        await sql.raw(`drop schema if exists ${quoted(name)} cascade`).execute(db)
+      }
+    },
+    { isAsFound: true },
+  )
 }

@@ -1,11 +1,11 @@
 /** What the demo shows, in order. A step says what it does to the people watching, and resolves to facts for `--json`. */
 import { UserError } from '../errors.ts'
 import type { ResultRow, SyncReport } from '../index.ts'
-import { addToList, mirrorAgain, mirrorList } from './demo-exports.ts'
+import { addToList, holdMirror, mirrorAgain, mirrorList } from './demo-exports.ts'
 import type { Demo } from './demo-project.ts'
 import { writeRows } from './rows.ts'
 import { syncWithProgress } from './sync.ts'
-import { count, counted, seconds, table } from './text.ts'
+import { count, counted, seconds } from './text.ts'
 
 export interface DemoStep {
   /** Key of its facts in `--json`. */
@@ -28,6 +28,13 @@ export const demoSteps: readonly DemoStep[] = [
   { name: 'mirror_again', title: 'The mirror follows', run: mirrorAgain },
   { name: 'next', title: 'What to try next', run: sayNext },
 ]
+
+/** For the operations page: something to decide about. */
+export const holdStep: DemoStep = {
+  name: 'held',
+  title: 'A plan that nobody should send unseen: it waits for approval',
+  run: holdMirror,
+}
 
 async function firstSync(demo: Demo): Promise<unknown> {
   const { sandbox, elt, terminal } = demo
@@ -66,20 +73,23 @@ async function showTables({ elt, terminal }: Demo): Promise<unknown> {
     stream.replication,
     stream.primary_key.join(', ') || '–',
   ])
-  terminal.say(table(['table', 'rows', 'replication', 'primary key'], rows, 'lr'))
+  terminal.sayTable(['table', 'rows', 'replication', 'primary key'], rows, 'lr', ['replication'])
   return streams.map((stream) => ({ table: stream.table, rows: stream.rows }))
 }
 
 async function askQuestions(demo: Demo): Promise<unknown> {
   const answers: unknown[] = []
-  for (const [question, query] of questions(demo.schema)) {
-    demo.terminal.say(`${question}\n`)
-    demo.terminal.say(demo.terminal.colors.cyan(query))
-    demo.terminal.say()
-    answers.push({ question, sql: query, rows: await showRows(demo, query) })
-    demo.terminal.say()
-  }
+  for (const question of questions(demo.schema)) answers.push(await ask(demo, question))
   return answers
+}
+
+async function ask(demo: Demo, [question, query]: Question): Promise<unknown> {
+  demo.terminal.say(`${question}\n`)
+  demo.terminal.say(demo.terminal.colors.cyan(query))
+  demo.terminal.say()
+  const rows = await showRows(demo, query)
+  demo.terminal.say()
+  return { question, sql: query, rows }
 }
 
 /** Runs a query and shows its rows, or gathers them for the JSON document. */
@@ -90,7 +100,9 @@ async function showRows({ elt, terminal, signal }: Demo, query: string): Promise
   return rows
 }
 
-const questions = (schema: string): readonly (readonly [question: string, sql: string])[] => [
+type Question = readonly [question: string, sql: string]
+
+const questions = (schema: string): readonly Question[] => [
   [
     'Which campaigns do people (not machines) open most?',
     `select campaign_name as campaign, sent, delivered, human_opened, human_clicked,
@@ -113,6 +125,14 @@ order by members desc`,
   ],
 ]
 
+const growthQuestion = (schema: string): Question => [
+  'Which lists have grown? Every sync sets the members of each list against those before, and keeps who came and went.',
+  `select list_name as list, day, members, joined, left_list
+from ${schema}_marts.list_growth_daily
+where joined + left_list > 0
+order by day, list_name`,
+]
+
 const dayMs = 86_400_000
 
 async function incrementalSync(demo: Demo): Promise<unknown> {
@@ -121,7 +141,9 @@ async function incrementalSync(demo: Demo): Promise<unknown> {
     'The sandbox has moved on by a day. Bookmarks say where to go on; a day before is read again,',
   )
   demo.terminal.say('for events that came late, and replaces itself: nothing is there twice.')
-  return sync(demo)
+  const synced = await sync(demo)
+  demo.terminal.say()
+  return { ...(synced as object), growth: await ask(demo, growthQuestion(demo.schema)) }
 }
 
 async function sayNext({

@@ -2,14 +2,18 @@
 import { once } from 'node:events'
 import { type Command, Option } from 'commander'
 import { ConfigError } from '../errors.ts'
+import type { UiServer } from '../ui/server.ts'
 import { action, type Context, type Runtime, withExamples } from './command.ts'
+import type { Demo } from './demo-project.ts'
 import { seconds } from './text.ts'
+import { openUi, usualUiPort } from './ui.ts'
 
 interface DemoOptions {
   readonly warehouse: 'duckdb' | 'postgres'
   readonly url?: string
   readonly directory: string
   readonly keep?: boolean
+  readonly ui?: boolean
 }
 
 export function demoCommand(program: Command, runtime: Runtime): void {
@@ -27,18 +31,27 @@ export function demoCommand(program: Command, runtime: Runtime): void {
     )
     .option('--directory <folder>', 'the only folder that is written', './demo')
     .option('--keep', 'leave the sandbox running until Ctrl-C, to try further commands on')
-  withExamples(command, 'demo', 'demo --keep', 'demo --warehouse postgres --url postgres://localhost/scratch')
+    .option('--ui', 'the same, with the operations page, on which a plan waits for approval')
+  withExamples(
+    command,
+    'demo',
+    'demo --keep',
+    'demo --ui',
+    'demo --warehouse postgres --url postgres://localhost/scratch',
+  )
   command.action(action<DemoOptions>(runtime, runDemo))
 }
 
 async function runDemo(context: Context, options: DemoOptions): Promise<undefined> {
   const { terminal } = context
   const { openDemo } = await import('./demo-project.ts')
-  const { demoSteps } = await import('./demo-steps.ts')
+  const { demoSteps, holdStep } = await import('./demo-steps.ts')
   const startedMs = performance.now()
-  await using demo = await openDemo(context, { ...options, url: urlOf(context, options) })
+  const isKept = options.keep === true || options.ui === true
+  await using demo = await openDemo(context, { ...options, keep: isKept, url: urlOf(context, options) })
   const results = new Map<string, unknown>()
-  for (const [index, { name, title, run }] of demoSteps.entries()) {
+  const steps = options.ui ? [...demoSteps, holdStep] : demoSteps
+  for (const [index, { name, title, run }] of steps.entries()) {
     terminal.say(`\n${terminal.colors.bold(`${index + 1}. ${title}`)}\n`)
     results.set(name, await run(demo))
   }
@@ -46,10 +59,18 @@ async function runDemo(context: Context, options: DemoOptions): Promise<undefine
   if (terminal.isJson)
     terminal.document({ directory: demo.directory, seconds: elapsed, steps: Object.fromEntries(results) })
   terminal.note(`\ndone in ${seconds(elapsed)}`)
-  if (options.keep) {
-    terminal.note(`the sandbox stays at ${demo.sandbox.url} until Ctrl-C`)
-    if (!context.signal.aborted) await once(context.signal, 'abort')
-  }
+  if (!isKept) return
+  await using ui = options.ui ? await openDemoUi(context, demo) : undefined
+  if (ui) terminal.note(`the operations page is at ${ui.url}, and a plan waits there for approval`)
+  terminal.note(`the sandbox stays at ${demo.sandbox.url} until Ctrl-C`)
+  if (!context.signal.aborted) await once(context.signal, 'abort')
+}
+
+/** At its usual place, or anywhere where that is taken. */
+async function openDemoUi(context: Context, { elt }: Demo): Promise<UiServer> {
+  const loaded = { config: elt.config, env: context.env }
+  const at = (port: number) => openUi(context, elt, loaded, { port, host: '127.0.0.1' })
+  return at(usualUiPort).catch(() => at(0))
 }
 
 function urlOf({ env }: Context, { warehouse, url }: DemoOptions): string | undefined {

@@ -1,36 +1,24 @@
 /** Progress of an export on stderr: one live line on a terminal, plain lines elsewhere. */
-import { SingleBar } from 'cli-progress'
 import type { ExportEvent } from '../index.ts'
 import type { Terminal } from './terminal.ts'
-import { count, counted, cut, seconds, time } from './text.ts'
+import { count, counted, seconds, time } from './text.ts'
 
 export interface ExportProgress {
   readonly onEvent: (event: ExportEvent) => void
-  stop(): void
+  stop(): Promise<void>
 }
-
-const plainEveryMs = 10_000
 
 /** Hears the events of an export and shows where it is. */
 export function exportProgress(terminal: Terminal): ExportProgress {
   const startedMs = Date.now()
   let line = 'starting'
-  const bar = terminal.isLive ? liveLine(terminal, () => line) : undefined
-  const timer = bar ? undefined : setInterval(() => terminal.note(line), plainEveryMs)
-  timer?.unref()
+  const shown = terminal.showProgress({ lines: () => [line], line: () => line })
   return {
     onEvent(event) {
-      if (event.type === 'notice') {
-        bar?.pause()
-        terminal.note(event.message)
-        bar?.goOn()
-      } else if (event.type !== 'started') line = textOf(event, (Date.now() - startedMs) / 1000)
-      bar?.draw()
+      if (event.type === 'notice') terminal.note(event.message)
+      else if (event.type !== 'started') line = textOf(event, (Date.now() - startedMs) / 1000)
     },
-    stop() {
-      clearInterval(timer)
-      bar?.pause()
-    },
+    stop: () => shown.stop(),
   }
 }
 
@@ -44,21 +32,4 @@ function textOf(event: Exclude<ExportEvent, { type: 'started' | 'notice' }>, ela
       ? `, about ${seconds((elapsed / batchesDone) * (batches - batchesDone))} left`
       : ''
   return `sending: ${count(rowsDone)} of ${counted(rows, 'row')}, ${count(batchesDone)} of ${counted(batches, 'batch').replace('batchs', 'batches')}${left}`
-}
-
-function liveLine(terminal: Terminal, text: () => string) {
-  const bar = new SingleBar({
-    stream: terminal.noteStream,
-    hideCursor: true,
-    clearOnComplete: true,
-    gracefulExit: false,
-    fps: 8,
-    format: () => cut(terminal.redacted(text()), terminal.columns - 1),
-  })
-  bar.start(1, 0)
-  return {
-    draw: () => bar.update(0),
-    pause: () => bar.stop(),
-    goOn: () => bar.start(1, 0),
-  }
 }

@@ -1,6 +1,6 @@
 /** `export`: SQL rows → a list of Iterable. */
 import { type Command, Option } from 'commander'
-import { ConfigError, exitCodes } from '../errors.ts'
+import { ConfigError, exitCodes, explained } from '../errors.ts'
 import type { AdhocExport, ExportPlan, ExportReport, ExportRequest } from '../index.ts'
 import { action, type Context, type Runtime, withExamples } from './command.ts'
 import { sayPlanView } from './plan.ts'
@@ -65,8 +65,11 @@ async function runExport(
   const report = await withProgress(context, (request) =>
     elt.export(what, { ...request, verify: options.verify ?? false }),
   )
-  terminal.result(report, () => sayExport(terminal, report))
-  return exportExitCode(report, options.strict)
+  const exitCode = exportExitCode(report, options.strict)
+  terminal.outcome(report, { isFine: exitCode === 0 && report.rejected === 0 }, () =>
+    sayExport(terminal, report),
+  )
+  return exitCode
 }
 
 async function csvReader(path: string) {
@@ -85,7 +88,7 @@ export async function withProgress<T>(
   try {
     return await work({ signal, onProgress: progress.onEvent })
   } finally {
-    progress.stop()
+    await progress.stop()
   }
 }
 
@@ -157,7 +160,10 @@ export function sayExport(terminal: Terminal, report: ExportReport): void {
   if (batches > 0) terminal.say(`${counted(batches, 'request')} acknowledged`)
   for (const { brake, verdict, message } of brakes)
     terminal.say(`${colors.yellow(verdict)} ${brake}: ${message}`)
-  if (error !== null) terminal.say(report.state === 'held' ? error : `${colors.red('error:')} ${error}`)
+  if (error !== null)
+    terminal.say(
+      report.state === 'held' ? error : `${colors.red('error:')} ${explained(error, report.error_code)}`,
+    )
   if (report.state === 'held')
     terminal.say(
       `"iterable-elt runs ${report.run_id.slice(0, 8)}" shows the plan; approve it with: iterable-elt runs approve ${report.run_id.slice(0, 8)} --note "why"`,

@@ -1,7 +1,7 @@
 /** `exports`: the saved exports. */
 import type { Command } from 'commander'
 import { action, type Context, type Runtime, withExamples } from './command.ts'
-import { count, oneLine, table, time } from './text.ts'
+import { count, oneLine, time } from './text.ts'
 
 export function exportsCommand(program: Command, runtime: Runtime): void {
   const command = program
@@ -17,18 +17,20 @@ async function runExports({ open, terminal, signal }: Context): Promise<undefine
   terminal.result({ exports }, () => {
     if (exports.length === 0)
       return terminal.say(`no exports; write one into ${elt.config.exports.directory}`)
-    const rows = exports.map(({ name, action: what, list_id, schedule, error, defined_in, last_run }) => [
-      name,
-      what ?? '–',
-      list_id === null ? '–' : String(list_id),
-      schedule === null ? '–' : `${schedule.cron || 'never'} ${schedule.timezone}`,
-      defined_in,
-      error === null ? (last_run?.state.replaceAll('_', ' ') ?? 'never run') : 'broken',
-      time(last_run?.started_at?.toISOString() ?? null),
-      last_run ? count(last_run.sent) : '–',
-      last_run ? count(last_run.removed) : '–',
-      last_run ? count(last_run.rejected) : '–',
-    ])
+    const rows = exports.map(
+      ({ name, action: what, list_id, list, schedule, error, defined_in, last_run }) => [
+        name,
+        what ?? '–',
+        list ?? (list_id === null ? '–' : String(list_id)),
+        schedule === null ? '–' : `${schedule.cron || 'never'} ${schedule.timezone}`,
+        defined_in,
+        error === null ? (last_run?.state.replaceAll('_', ' ') ?? 'never run') : 'broken',
+        time(last_run?.started_at?.toISOString() ?? null),
+        last_run ? count(last_run.sent) : '–',
+        last_run ? count(last_run.removed) : '–',
+        last_run ? count(last_run.rejected) : '–',
+      ],
+    )
     const head = [
       'export',
       'action',
@@ -41,7 +43,7 @@ async function runExports({ open, terminal, signal }: Context): Promise<undefine
       'removed',
       'rejected',
     ]
-    terminal.say(table(head, rows, 'llrllllrrr'))
+    terminal.sayTable(head, rows, 'llrllllrrr', ['from', 'schedule', 'removed', 'action', 'last run'])
     for (const { name, error, last_run } of exports) {
       if (error !== null) terminal.say(`${terminal.colors.red('broken:')} ${error}`)
       else if (last_run?.error) terminal.say(`${name}: ${oneLine(last_run.error, 300)}`)

@@ -2,10 +2,10 @@
 import { access, readFile, writeFile } from 'node:fs/promises'
 import { basename, dirname, join, resolve } from 'node:path'
 import type { Command } from 'commander'
-import { ConfigError, messageOf } from '../errors.ts'
+import { ConfigError, exitCodes, messageOf } from '../errors.ts'
 import { makeFolder } from '../folders.ts'
 import { action, type Context, type Runtime, withExamples } from './command.ts'
-import { oneLine, table } from './text.ts'
+import { counted, oneLine, table } from './text.ts'
 
 interface ImportOptions {
   readonly directory?: string
@@ -21,14 +21,14 @@ export function importTdCommand(program: Command, runtime: Runtime): void {
   command.action(action<ImportOptions, [string]>(runtime, runImport))
 }
 
-async function runImport(context: Context, options: ImportOptions, file: string): Promise<undefined> {
+async function runImport(context: Context, options: ImportOptions, file: string): Promise<number> {
   const { terminal } = context
-  const { importTd } = await import('../export/import-td.ts')
+  const { importTd } = await import('../export/treasure-data/import.ts')
   const directory = await directoryOf(context, options)
   const text = await readFile(file, 'utf8').catch((error: unknown) => {
     throw new ConfigError(`cannot read ${file}: ${messageOf(error)}`, { code: 'usage', cause: error })
   })
-  const { exports, report } = await importTd({
+  const { exports, report, faults } = await importTd({
     text,
     fileName: basename(file),
     readQuery: (path) => readFile(resolve(dirname(file), path), 'utf8').catch(() => undefined),
@@ -44,7 +44,7 @@ async function runImport(context: Context, options: ImportOptions, file: string)
     if (!exists) await writeFile(target, content)
     files.push({ name, file: target, written: !exists })
   }
-  terminal.result({ exports: files, report }, () => {
+  terminal.result({ exports: files, report, faults }, () => {
     for (const one of files)
       terminal.say(one.written ? `wrote ${one.file}` : `kept ${one.file}, which exists already`)
     const rows = report.map(({ task, setting, value, became }) => [
@@ -54,7 +54,9 @@ async function runImport(context: Context, options: ImportOptions, file: string)
       oneLine(became, 90),
     ])
     terminal.say(`\n${table(['task', 'setting', 'value', 'what became of it'], rows)}`)
+    if (faults > 0) terminal.say(`\n${counted(faults, 'fault')}: correct the exports before they run`)
   })
+  return faults > 0 ? exitCodes.usage : exitCodes.success
 }
 
 /** Works without a configuration too. */

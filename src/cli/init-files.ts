@@ -10,7 +10,21 @@ export interface Answers {
   readonly region: 'us' | 'eu'
   readonly projectType: 'email' | 'userId' | 'hybrid'
   readonly startDate: string
+  /** Replaces the host of the data centre. */
+  readonly baseUrl?: string | undefined
+  /** Names and groups of streams. */
+  readonly streams: readonly string[]
+  /** The JSON Schema, seen from the configuration. */
+  readonly schemaPath: string
+  /** To be written into `.env`. */
+  readonly apiKey?: string | undefined
+  /** A key that Iterable knows is set already. */
+  readonly hasKey?: boolean | undefined
 }
+
+/** What most projects of a data centre are; that of the EU has no email-based ones. */
+export const usualProjectType = (region: Answers['region']): Answers['projectType'] =>
+  region === 'eu' ? 'hybrid' : 'email'
 
 const text = (value: string): string => JSON.stringify(value)
 /** `${NAME}` of the configuration. */
@@ -21,6 +35,9 @@ export function configFile(answers: Answers): string {
   return `// Configuration of iterable-elt. Comments are allowed, and ${variable('NAME')} takes a value from the environment or from
 // a .env file beside this one. "iterable-elt check" tests it.
 {
+  // Lets editors complete and check what is written here.
+  "$schema": ${text(answers.schemaPath)},
+
   // Where the tables live. Stream tables go to the schema "iterable", our own to iterable_sync, views for analysts
   // to iterable_views.
   "warehouse": ${warehouseText(answers)},
@@ -34,7 +51,13 @@ export function configFile(answers: Answers): string {
       // Data centre of the project: us or eu.
       "region": ${text(answers.region)},
       // What identifies people in the project: email, userId or hybrid.
-      "project_type": ${text(answers.projectType)}
+      "project_type": ${text(answers.projectType)}${
+        answers.baseUrl === undefined
+          ? ''
+          : `,
+      // Where requests go in place of the data centre.
+      "base_url": ${text(answers.baseUrl)}`
+      }
     }
   },
 
@@ -45,11 +68,11 @@ export function configFile(answers: Answers): string {
     "start_date": ${text(answers.startDate)},
     // Campaigns and templates from before that day are kept, too: events of today may belong to them.
     "complete_dimensions": true,
-    // Days of events asked for in one request.
-    "window_in_days": 30,
+    // How many days of events one request asks for: "auto" lets the volume of each stream decide, or give a number.
+    "window_in_days": "auto",
     // "core" are the sixteen of every project; add the channels that yours uses ("push", "sms", "in_app" …), or take
     // "all". Names, globs ("email_*") and exclusions ("!metadata") too: "iterable-elt streams" lists everything.
-    "streams": ["core"],
+    "streams": ${JSON.stringify(answers.streams).replaceAll(',', ', ')},
     // When "iterable-elt worker" runs the sync.
     "schedule": { "cron": "0 * * * *", "timezone": "UTC" }
   },

@@ -2,10 +2,10 @@
 import { existsSync } from 'node:fs'
 import { appendFile, readFile, writeFile } from 'node:fs/promises'
 import { dirname, join, relative } from 'node:path'
-import { createInterface } from 'node:readline/promises'
 import { type Command, Option } from 'commander'
 import { ConfigError, InterruptedError } from '../errors.ts'
 import { makeFolder } from '../folders.ts'
+import { packageFile } from '../package-files.ts'
 import { action, type Context, type Runtime, withExamples } from './command.ts'
 import {
   type Answers,
@@ -14,7 +14,9 @@ import {
   exampleExport,
   gitignoreLines,
   hasPassword,
+  usualProjectType,
 } from './init-files.ts'
+import { completeEnv } from './init-key.ts'
 
 interface InitOptions extends Partial<Answers> {
   readonly yes?: boolean
@@ -35,6 +37,7 @@ export function initCommand(program: Command, runtime: Runtime): void {
     .option('--url <address>', 'the Postgres database (default: $DATABASE_URL, when the tool runs)')
     .addOption(new Option('--region <region>', 'data centre of the project').choices(words.region))
     .addOption(new Option('--project-type <type>', 'what identifies people').choices(words.projectType))
+    .option('--base-url <address>', 'in place of the address of the data centre (a proxy, the sandbox)')
     .option('--start-date <day>', 'where the first sync begins (MM/DD/YYYY or ISO 8601)')
     .option('--yes', 'ask nothing; take the defaults for what is not given')
   withExamples(command, 'init', 'init --warehouse postgres --region eu --project-type hybrid --yes')
@@ -42,11 +45,12 @@ export function initCommand(program: Command, runtime: Runtime): void {
 }
 
 async function runInit(context: Context, options: InitOptions): Promise<undefined> {
-  const { terminal, configPath } = context
+  const { terminal, configPath, invocation } = context
   await refuseWrongValues(options)
   const asks = context.stdin.isTTY === true && !options.yes && !terminal.isJson
-  const answers = asks ? await askFor(options, context) : withDefaults(options, new Date())
   const directory = dirname(configPath)
+  const presets = withDefaults(options, schemaPathFor(directory), new Date())
+  const answers = asks ? await asked(options, presets, context) : presets
   const written: string[] = []
   const kept: string[] = []
   const files: readonly (readonly [path: string, text: string])[] = [
@@ -57,34 +61,55 @@ async function runInit(context: Context, options: InitOptions): Promise<undefine
   for (const [path, text] of files) ((await writeNew(path, text)) ? written : kept).push(shown(path))
   const gitignore = join(directory, '.gitignore')
   ;((await completeGitignore(gitignore)) ? written : kept).push(shown(gitignore))
+  const secrets = secretsOf(answers, asks)
+  const env = join(directory, '.env')
+  if (secrets.size > 0) ((await completeEnv(env, secrets)) ? written : kept).push(shown(env))
   terminal.result({ written, kept }, () => {
     for (const path of written) terminal.say(`wrote       ${path}`)
     for (const path of kept) terminal.say(`left alone  ${path} (it is there already)`)
-    if (answers.url !== undefined && hasPassword(answers.url)) {
+    if (!secrets.has('DATABASE_URL') && answers.url !== undefined && hasPassword(answers.url)) {
       terminal.say('The address of the database has a password: put it into .env as DATABASE_URL.')
     }
-    terminal.say('\nNext: put the keys into .env (see .env.example), then run "iterable-elt check"')
+    const isComplete = asks && (secrets.has('ITERABLE_API_KEY') || answers.hasKey === true)
+    if (!isComplete) terminal.say('Put the keys into .env (see .env.example).')
+    terminal.say('\nNext:')
+    const steps = [
+      ['check', 'tests everything, and sends nothing'],
+      ['sync --dry-run', 'shows what a sync asks for, and how long that takes'],
+      ['sync', 'replicates'],
+    ] as const
+    for (const [command, what] of steps) terminal.say(`  ${`${invocation} ${command}`.padEnd(28)}  ${what}`)
   })
 }
 
 const shown = (path: string): string => relative('.', path)
 
-function withDefaults(options: InitOptions, now: Date): Answers {
+/** What was typed on a terminal, and belongs into no file but `.env`. */
+function secretsOf({ apiKey, url }: Answers, wereAsked: boolean): ReadonlyMap<string, string> {
+  return new Map([
+    ...(apiKey === undefined ? [] : [['ITERABLE_API_KEY', apiKey] as const]),
+    ...(wereAsked && url !== undefined && hasPassword(url) ? [['DATABASE_URL', url] as const] : []),
+  ])
+}
+
+function withDefaults(options: InitOptions, schemaPath: string, now: Date): Answers {
   const region = options.region ?? 'us'
   return {
     warehouse: options.warehouse ?? (options.url === undefined ? 'duckdb' : 'postgres'),
     path: options.path ?? 'warehouse.duckdb',
     url: options.url,
     region,
-    // The EU data centre has no email-based projects.
-    projectType: options.projectType ?? (region === 'eu' ? 'hybrid' : 'email'),
+    baseUrl: options.baseUrl,
+    projectType: options.projectType ?? usualProjectType(region),
     startDate: options.startDate ?? `01/01/${now.getUTCFullYear()}`,
+    streams: ['core'],
+    schemaPath,
   }
 }
 
 /** @throws ConfigError */
-async function refuseWrongValues({ warehouse, path, url, startDate }: InitOptions): Promise<void> {
-  const { instant, postgresUrl } = await import('../config/values.ts')
+async function refuseWrongValues({ warehouse, path, url, baseUrl, startDate }: InitOptions): Promise<void> {
+  const { httpUrl, instant, postgresUrl } = await import('../config/values.ts')
   const wrong = (message: string) => new ConfigError(message, { code: 'usage' })
   if (path !== undefined && (url !== undefined || warehouse === 'postgres')) {
     throw wrong('--path is for DuckDB, --url for Postgres: choose one')
@@ -93,6 +118,7 @@ async function refuseWrongValues({ warehouse, path, url, startDate }: InitOption
   const checks = [
     ['--start-date', startDate, instant],
     ['--url', url, postgresUrl],
+    ['--base-url', baseUrl, httpUrl],
   ] as const
   for (const [option, value, schema] of checks) {
     const issue = value === undefined ? undefined : schema.safeParse(value).error?.issues[0]
@@ -100,52 +126,24 @@ async function refuseWrongValues({ warehouse, path, url, startDate }: InitOption
   }
 }
 
-/** Asks for what no option says; an empty answer takes the default. */
-async function askFor(options: InitOptions, { stdin, signal, terminal }: Context): Promise<Answers> {
-  const { instant } = await import('../config/values.ts')
-  const reader = createInterface({ input: stdin, output: terminal.noteStream })
-  // Ctrl-C and Ctrl-D end the questions, and with them the command.
-  const ended = new AbortController()
-  reader.once('SIGINT', () => ended.abort())
-  reader.once('close', () => ended.abort())
-  const ask = async <Value extends string>(
-    question: string,
-    preset: Value,
-    isRight: (answer: string) => boolean,
-  ) => {
-    for (;;) {
-      const answer =
-        (
-          await reader.question(`${question} [${preset}]: `, {
-            signal: AbortSignal.any([signal, ended.signal]),
-          })
-        ).trim() || preset
-      if (isRight(answer)) return answer as Value
-    }
-  }
-  const choose = <Word extends string>(question: string, known: readonly Word[], preset: Word) =>
-    ask(`${question} (${known.join(', ')})`, preset, (answer) => known.some((word) => word === answer))
+/** Asks, unless an interruption ends it: then nothing was written. */
+async function asked(options: InitOptions, presets: Answers, context: Context): Promise<Answers> {
+  const { askFor } = await import('./init-questions.ts')
   try {
-    const presets = withDefaults(options, new Date())
-    const warehouse = options.warehouse ?? (await choose('Warehouse', words.warehouse, presets.warehouse))
-    const path =
-      options.path ??
-      (warehouse === 'duckdb' ? await ask('DuckDB file', presets.path, () => true) : presets.path)
-    const region = options.region ?? (await choose('Data centre of the project', words.region, 'us'))
-    const { projectType: usual } = withDefaults({ ...options, region }, new Date())
-    const projectType =
-      options.projectType ?? (await choose('What identifies people', words.projectType, usual))
-    const startDate =
-      options.startDate ??
-      (await ask('First day to sync', presets.startDate, (answer) => instant.safeParse(answer).success))
-    return { warehouse, path, url: options.url, region, projectType, startDate }
+    return await askFor(options, presets, context)
   } catch (error) {
-    throw ended.signal.aborted
-      ? new InterruptedError('interrupted; nothing was written', { cause: error })
-      : error
-  } finally {
-    reader.close()
+    // Ctrl-C and Ctrl-D at a question.
+    if (context.signal.aborted || (error as Error).name === 'ExitPromptError')
+      throw new InterruptedError('interrupted; nothing was written', { cause: error })
+    throw error
   }
+}
+
+/** Where editors find the JSON Schema: relative to the configuration, so that it may be moved with what is around it. */
+function schemaPathFor(directory: string): string {
+  const usual = './node_modules/iterable-elt/config.schema.json'
+  const ours = packageFile('config.schema.json')
+  return existsSync(join(directory, usual)) || !existsSync(ours) ? usual : relative(directory, ours)
 }
 
 /** Writes a file that is not there; false where it is. */

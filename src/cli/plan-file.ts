@@ -1,9 +1,9 @@
 /** Every person of a plan as a CSV file. */
 import { createWriteStream } from 'node:fs'
 import { pipeline } from 'node:stream/promises'
+import { csvLine } from '../csv.ts'
 import { ConfigError } from '../errors.ts'
 import type { ChangeReader } from '../index.ts'
-import { csvLine } from './rows.ts'
 
 const columns = ['action', 'identifier', 'field', 'before', 'after', 'mark'] as const
 /** Text gathered before it is written. */

@@ -2,7 +2,7 @@
 import { type Command, Option } from 'commander'
 import { runRetry } from './approve.ts'
 import { action, type Context, type Runtime, withExamples } from './command.ts'
-import { counted, cut, oneLine, table, time } from './text.ts'
+import { counted, cut, oneLine, time } from './text.ts'
 import { wholeNumber } from './values.ts'
 
 interface RejectsOptions {
@@ -41,7 +41,7 @@ async function runRejects(context: Context, options: RejectsOptions): Promise<nu
       oneLine(reason, 60),
       cut(oneLine(raw ?? JSON.stringify(row), 60), 60),
     ])
-    terminal.say(table(['rejected', 'run', 'source', 'code', 'reason', 'row'], rows))
+    terminal.sayTable(['rejected', 'run', 'source', 'code', 'reason', 'row'], rows, '', ['rejected', 'run'])
     terminal.note(
       page.total > rows.length
         ? `${rows.length} of ${counted(page.total, 'row')}`

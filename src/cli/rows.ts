@@ -1,8 +1,9 @@
 /** Rows of a query as table, fields one a line, CSV, JSON, lines of JSON or Markdown. */
+import { csvLine } from '../csv.ts'
 import type { PrintedRows } from '../index.ts'
 import { jsonOf, type PrintedColumn } from '../warehouse/printed.ts'
 import type { Terminal } from './terminal.ts'
-import { counted, cut, table } from './text.ts'
+import { counted, cut, table, widthOf } from './text.ts'
 
 export const formats = ['table', 'expanded', 'csv', 'json', 'ndjson', 'md'] as const
 export type Format = (typeof formats)[number]
@@ -55,11 +56,9 @@ async function writeTable(portions: AsyncIterable<PrintedRows>, terminal: Termin
   const inWidth = (line: readonly string[]) => line.map((cell, index) => cut(cell, widths[index] as number))
   const align = columns.map(({ kind }) => (kind === 'number' ? 'r' : 'l')).join('')
   await terminal.write(`${table(inWidth(names), cells.map(inWidth), align)}\n`)
-  terminal.note(
-    hasMore
-      ? `the first ${counted(tableRows, 'row')}; --format csv or ndjson gives all of them`
-      : counted(held.length, 'row'),
-  )
+  if (hasMore)
+    terminal.warn(`the first ${counted(tableRows, 'row')}; --format csv or ndjson gives all of them`)
+  else terminal.note(counted(held.length, 'row'))
 }
 
 /** Blanks between two columns. */
@@ -70,7 +69,7 @@ const leastWidth = 12
 /** How wide each column may be so that the lines fit: the widest ones give way first. */
 function fittingWidths(lines: readonly (readonly string[])[], total: number): number[] {
   const widths = (lines[0] ?? []).map((_, index) =>
-    Math.max(...lines.map((line) => (line[index] as string).length)),
+    Math.max(...lines.map((line) => widthOf(line[index] as string))),
   )
   for (;;) {
     const widest = Math.max(...widths)
@@ -123,17 +122,6 @@ const forms: Readonly<Record<Exclude<Format, 'table'>, Form>> = {
 
 const markdownLine = (cells: readonly string[]): string =>
   `| ${cells.map((cell) => cell.replaceAll('\\', '\\\\').replaceAll('|', '\\|').replace(/\r?\n/g, '<br>')).join(' | ')} |\n`
-
-/** A line of a CSV file. */
-export function csvLine(values: Row): string {
-  return `${values.map(csvField).join(',')}\r\n`
-}
-
-/** RFC 4180; NULL is an empty field, empty text a quoted one. */
-function csvField(text: string | null): string {
-  if (text === null) return ''
-  return text === '' || /[",\r\n]|^\s|\s$/.test(text) ? `"${text.replaceAll('"', '""')}"` : text
-}
 
 /** A value within a table: one line, control characters made visible. */
 function cellText(text: string | null): string {

@@ -1,10 +1,11 @@
 /** `runs`: the history, and one run in detail. */
 import type { Command } from 'commander'
+import { explained } from '../errors.ts'
 import type { ExportDetail, RunDetail, RunSummary } from '../index.ts'
 import { action, type Context, type Runtime, withExamples } from './command.ts'
 import { sayPlanView } from './plan.ts'
 import type { Terminal } from './terminal.ts'
-import { count, cut, oneLine, seconds, size, table, time } from './text.ts'
+import { count, cut, oneLine, seconds, size, time } from './text.ts'
 import { wholeNumber } from './values.ts'
 
 interface RunsOptions {
@@ -54,7 +55,7 @@ export function sayRuns(terminal: Terminal, runs: readonly RunSummary[]): void {
     cut(oneLine(run.error_text ?? ''), 60),
   ])
   const head = ['run', 'job', 'state', 'started', 'took', 'read', 'written', 'rejected', 'error']
-  terminal.say(table(head, rows, 'lllllrrrl'))
+  terminal.sayTable(head, rows, 'lllllrrrl', ['read', 'took', 'rejected'])
 }
 
 function sayRun(terminal: Terminal, run: RunDetail & { readonly export: ExportDetail | null }): void {
@@ -72,7 +73,8 @@ function sayRun(terminal: Terminal, run: RunDetail & { readonly export: ExportDe
     ['read', `${size(run.bytes_read)} in ${count(run.api_calls)} API calls`],
   ]
   for (const [name, value] of facts) terminal.say(`${name.padEnd(9)} ${value}`)
-  if (run.error_text) terminal.say(`${'error'.padEnd(9)} ${run.error_code}: ${run.error_text}`)
+  if (run.error_text)
+    terminal.say(`${'error'.padEnd(9)} ${run.error_code}: ${explained(run.error_text, run.error_code)}`)
   if (run.export) sayExportDetail(terminal, run.run_id, run.export)
   const streams = reportsOf(run.details)
   if (streams.length > 0) {
@@ -84,11 +86,13 @@ function sayRun(terminal: Terminal, run: RunDetail & { readonly export: ExportDe
       count(Number(stream.rows_rejected)),
       oneLine([stream.error, ...[stream.notes].flat()].filter(Boolean).join('; '), 80),
     ])
-    terminal.say(`\n${table(['stream', 'state', 'read', 'written', 'rejected', 'remarks'], rows, 'llrrrl')}`)
+    terminal.say()
+    terminal.sayTable(['stream', 'state', 'read', 'written', 'rejected', 'remarks'], rows, 'llrrrl', ['read'])
   }
   if (run.rejects.length > 0) {
     const rows = run.rejects.map(({ source, code, rows: rejected }) => [source, code, count(rejected)])
-    terminal.say(`\n${table(['rejected by', 'reason', 'rows'], rows, 'llr')}`)
+    terminal.say()
+    terminal.sayTable(['rejected by', 'reason', 'rows'], rows, 'llr')
   }
 }
 
@@ -104,7 +108,7 @@ function sayExportDetail(terminal: Terminal, runId: string, detail: ExportDetail
   for (const { brake, verdict, message } of brakes) line('brake', `${brake} (${verdict}): ${message}`)
   if (approval) {
     const why = approval.note === null ? '' : `: ${approval.note}`
-    line('approved', `by ${approval.by}, ${time(approval.at)}${why}`)
+    line(approval.decision, `by ${approval.by}, ${time(approval.at)}${why}`)
   }
   if (!plan) return
   sayPlanView(terminal, plan)

@@ -5,7 +5,7 @@ import type { Elt, RequestedRun, ScheduleStatus } from '../index.ts'
 import { action, type Context, type Runtime, withExamples } from './command.ts'
 import { instantOf } from './sync.ts'
 import type { Terminal } from './terminal.ts'
-import { counted, oneLine, table, time } from './text.ts'
+import { counted, oneLine, time } from './text.ts'
 import { wholeNumber } from './values.ts'
 
 interface ExplainOptions {
@@ -51,7 +51,7 @@ export function scheduleCommand(program: Command, runtime: Runtime): void {
     .command('pause')
     .description('Keep a schedule from running; its ticks are recorded as skipped.')
     .argument('[name]', 'sync, or the name of an export')
-    .option('--all', 'every schedule that there is')
+    .option('--all', 'every schedule')
     .option('--reason <text>', 'kept with the schedule')
   withExamples(pause, 'schedule pause vip --reason "list is being cleaned"', 'schedule pause --all')
   pause.action(action<WhichOptions & { readonly reason?: string }, [string?]>(runtime, runPause))
@@ -127,7 +127,7 @@ async function runNext(
       next.map((at) => [time(at), name, timezone]),
     )
     const soonest = lines.sort(([a = ''], [b = '']) => (a < b ? -1 : 1)).slice(0, options.count)
-    context.terminal.say(table(['nominal time', 'schedule', 'time zone'], soonest))
+    context.terminal.sayTable(['nominal time', 'schedule', 'time zone'], soonest)
   })
 }
 
@@ -159,7 +159,7 @@ async function runExplain(
     if (next.length === 0) return
     if (!isBrief || warnings.length > 0) terminal.say()
     const rows = explained.runs.map(({ local, utc, transition }) => [local, utc, transition ?? ''])
-    terminal.say(table([explained.timezone, 'UTC', ''], rows))
+    terminal.sayTable([explained.timezone, 'UTC', ''], rows)
   })
 }
 
@@ -227,8 +227,9 @@ async function forEachSchedule(
 async function runNow({ open, terminal, signal }: Context, _options: object, name: string): Promise<number> {
   await using elt = await open()
   const run = await elt.runJob(name, { signal })
-  terminal.result(run, () => sayRun(terminal, run))
-  return exitCodeOf([run])
+  const exitCode = exitCodeOf([run])
+  terminal.outcome(run, { isFine: exitCode === exitCodes.success }, () => sayRun(terminal, run))
+  return exitCode
 }
 
 async function runBackfill(
@@ -240,13 +241,14 @@ async function runBackfill(
   await using elt = await open()
   const onRun = (run: RequestedRun) => terminal.note(runLine(run))
   const backfill = await elt.backfill(name, { ...reach, dryRun: dryRun ?? false, signal, onRun })
-  terminal.result(backfill, () => {
+  const exitCode = exitCodeOf(backfill.runs)
+  terminal.outcome(backfill, { isFine: exitCode === exitCodes.success && !dryRun }, () => {
     const { nominal_times, runs } = backfill
     if (dryRun) for (const at of nominal_times) terminal.say(time(at))
     const done = dryRun ? 'Nothing was run.' : `${counted(runs.length, 'run')} ended.`
     terminal.say(`${counted(nominal_times.length, 'nominal time')} of ${backfill.name}. ${done}`)
   })
-  return exitCodeOf(backfill.runs)
+  return exitCode
 }
 
 const sayRun = (terminal: Terminal, run: RequestedRun): void => terminal.say(runLine(run))
@@ -275,10 +277,11 @@ export function saySchedules(terminal: Terminal, schedules: readonly ScheduleSta
     time(one.last_nominal_at),
     one.defined_in,
   ])
-  terminal.say(table(['schedule', 'cron', 'time zone', 'next run', 'last nominal time', 'defined in'], rows))
+  const head = ['schedule', 'cron', 'time zone', 'next run', 'last nominal time', 'defined in']
+  terminal.sayTable(head, rows, '', ['defined in', 'last nominal time'])
   for (const { name, paused_at, paused_reason, problem } of schedules) {
     if (paused_at)
-      terminal.say(`${name} is paused since ${time(paused_at)}: ${oneLine(paused_reason ?? '', 300)}`)
+      terminal.say(`${name} has been paused since ${time(paused_at)}: ${oneLine(paused_reason ?? '', 300)}`)
     if (problem) terminal.say(`${name} cannot run: ${problem}`)
   }
 }

@@ -18,7 +18,10 @@ export function sqlCommand(program: Command, runtime: Runtime): void {
     .description(
       'Run a read-only query in the warehouse. Values are printed as the database writes them, times in UTC.',
     )
-    .argument('[query]', 'one SELECT (or with, from, values, describe …); - reads it from standard input')
+    .argument(
+      '[query]',
+      'one SELECT (or with, from, values, describe …); - reads it from standard input; without one, a terminal gets a prompt',
+    )
     .option('--file <file>', 'read the query from a file')
     .addOption(
       new Option('--format <format>', 'form of the rows (default: table; json with --json)').choices(formats),
@@ -29,6 +32,7 @@ export function sqlCommand(program: Command, runtime: Runtime): void {
     'sql \'select "campaignId", count(*) from iterable.email_open group by 1\'',
     "sql 'select * from iterable.users' --format csv > users.csv",
     'sql --file report.sql --expanded',
+    'sql',
   )
   command.action(action<SqlOptions, [string | undefined]>(runtime, runSql))
 }
@@ -48,10 +52,20 @@ async function runSql(
   if (terminal.isJson && format !== undefined && format !== 'json') {
     throw new ConfigError(`--json prints JSON, --format ${format} does not: choose one`, { code: 'usage' })
   }
+  if (argument === undefined && options.file === undefined && isAtTerminal(context)) {
+    const { runShell } = await import('./shell.ts')
+    await using elt = await open()
+    await runShell(elt, context, format ?? 'table')
+    return
+  }
   const query = await queryOf(argument, options, context)
   await using elt = await open()
   await writeRows(elt.print(query, { signal }), format ?? (terminal.isJson ? 'json' : 'table'), terminal)
 }
+
+/** Somebody can type, and sees what they type. */
+const isAtTerminal = ({ stdin, terminal }: Context): boolean =>
+  stdin.isTTY === true && terminal.noteStream.isTTY === true && !terminal.isJson
 
 async function queryOf(
   argument: string | undefined,

@@ -5,7 +5,7 @@ import { action, type Context, type Runtime, withExamples } from './command.ts'
 import { sayRuns } from './runs.ts'
 import { saySchedules } from './schedule.ts'
 import type { Terminal } from './terminal.ts'
-import { age, count, counted, table } from './text.ts'
+import { age, count, counted, definitions, oneLine } from './text.ts'
 import { stateText } from './views.ts'
 
 export function statusCommand(program: Command, runtime: Runtime): void {
@@ -23,7 +23,7 @@ async function runStatus({ open, terminal }: Context): Promise<undefined> {
 }
 
 function sayStatus(terminal: Terminal, status: Status, now: Date): void {
-  const { streams, views, schedules, workers, runs, rejects, schema } = status
+  const { streams, views, lacking, schedules, channels, workers, runs, rejects, schema } = status
   const { colors } = terminal
   if (streams.every(({ last_sync, rows }) => last_sync === null && rows === null)) {
     terminal.say(`schema ${schema}: never synced; "iterable-elt sync" does it`)
@@ -34,15 +34,20 @@ function sayStatus(terminal: Terminal, status: Status, now: Date): void {
       stream.bookmark_column === null ? '' : age(stream.bookmark, now),
       lastSyncText(stream, now),
     ])
-    terminal.say(table(['stream', 'rows', 'bookmark', 'last sync'], rows, 'lrll'))
+    terminal.sayTable(['stream', 'rows', 'bookmark', 'last sync'], rows, 'lrll')
+  }
+  if (lacking.length > 0) {
+    terminal.say(`\n${colors.bold('Streams that the project lacks, or the key may not read')}`)
+    const rows = lacking.map(({ stream, asked_at, answer }) => [stream, age(asked_at, now), oneLine(answer)])
+    terminal.sayTable(['stream', 'last asked', 'answer'], rows, 'lll')
   }
   const unmade = views.filter(({ state }) => state !== 'made')
   if (unmade.length > 0) {
     terminal.say(`\n${colors.bold('Views for analysts that are not made')}`)
     terminal.say(
-      table(
-        ['view', 'why'],
+      definitions(
         unmade.map((view) => [view.view, stateText(view)]),
+        terminal.width,
       ),
     )
   }
@@ -50,6 +55,13 @@ function sayStatus(terminal: Terminal, status: Status, now: Date): void {
     terminal.say(`\n${colors.bold('Schedules')}`)
     saySchedules(terminal, schedules)
     terminal.say(workersText(workers, now))
+  }
+  for (const { channel, error, answered_at, refusing_since } of channels) {
+    if (error === null) continue
+    const since = refusing_since === answered_at ? '' : `, the first ${age(refusing_since, now)}`
+    terminal.say(
+      `\n${colors.red('notifications:')} ${channel} refused a message ${age(answered_at, now)}${since}: ${error}`,
+    )
   }
   if (runs.length > 0) {
     terminal.say(`\n${colors.bold('Latest runs')}`)
@@ -63,7 +75,7 @@ function sayStatus(terminal: Terminal, status: Status, now: Date): void {
       count(rejected),
       run_id.slice(0, 8),
     ])
-    terminal.say(table(['source', 'reason', 'rows', 'run'], rows, 'llrl'))
+    terminal.sayTable(['source', 'reason', 'rows', 'run'], rows, 'llrl')
   }
 }
 

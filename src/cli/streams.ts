@@ -1,7 +1,7 @@
 /** `streams`: the catalogue. */
 import type { Command } from 'commander'
 import { action, type Context, type Runtime, withExamples } from './command.ts'
-import { count, table, time } from './text.ts'
+import { count, time } from './text.ts'
 
 export function streamsCommand(program: Command, runtime: Runtime): void {
   const command = program
@@ -25,6 +25,6 @@ async function runStreams({ open, terminal }: Context): Promise<undefined> {
       stream.last_sync ? `${time(stream.last_sync.at)} ${stream.last_sync.state}` : 'never synced',
     ])
     const head = ['table', 'replication', 'primary key', 'bookmark column', 'bookmark', 'rows', 'last sync']
-    terminal.say(table(head, rows, 'lllllrl'))
+    terminal.sayTable(head, rows, 'lllllrl', ['primary key', 'replication', 'bookmark'])
   })
 }

@@ -1,10 +1,10 @@
 /** `sync`: Iterable → warehouse. */
 import type { Command } from 'commander'
-import { ConfigError, exitCodes } from '../errors.ts'
+import { ConfigError, exitCodes, explained } from '../errors.ts'
 import type { SyncPlan, SyncReport, SyncRequest } from '../index.ts'
 import { action, type Context, type Runtime, withExamples } from './command.ts'
 import type { Terminal } from './terminal.ts'
-import { count, counted, seconds, table, time } from './text.ts'
+import { count, counted, seconds, time } from './text.ts'
 
 interface SyncOptions {
   readonly fullRefresh?: boolean
@@ -39,7 +39,8 @@ async function runSync(context: Context, options: SyncOptions, streams: readonly
   const report = await syncWithProgress(context.terminal, (onProgress) =>
     elt.sync({ ...request, onProgress }),
   )
-  context.terminal.result(report, () => sayReport(context.terminal, report))
+  const isFine = report.state === 'succeeded'
+  context.terminal.outcome(report, { isFine }, () => sayReport(context.terminal, report))
   return exitCodeOf(report, options)
 }
 
@@ -53,7 +54,7 @@ export async function syncWithProgress(
   try {
     return await sync(progress.onEvent)
   } finally {
-    progress.stop()
+    await progress.stop()
   }
 }
 
@@ -103,16 +104,22 @@ function sayReport(terminal: Terminal, report: SyncReport): void {
     time(stream.bookmark),
   ])
   const head = ['stream', 'state', 'read', 'written', 'rejected', 'parts', 'calls', 'bookmark']
-  terminal.say(table(head, rows, 'llrrrrrl'))
+  terminal.sayTable(head, rows, 'llrrrrrl', ['calls', 'parts', 'read'])
   for (const { stream, notes } of report.streams) {
     for (const note of shortened(notes)) terminal.say(`${stream}: ${note}`)
   }
-  for (const { stream, error } of report.streams) {
-    if (error !== null) terminal.say(`${colors.red('error:')} ${stream}: ${error}`)
+  for (const { stream, state, error, error_code } of report.streams) {
+    if (error !== null && state !== 'cancelled')
+      terminal.say(`${colors.red('error:')} ${stream}: ${explained(error, error_code)}`)
   }
   terminal.say(
     `\nrun ${report.run_id} ${report.state.replaceAll('_', ' ')}: ${counted(report.rows_read, 'row')} read, ${count(report.rows_written)} written, ${count(report.rows_rejected)} rejected`,
   )
+  const cancelled = report.streams.filter(({ state }) => state === 'cancelled').length
+  if (cancelled > 0)
+    terminal.say(
+      `interrupted before ${counted(cancelled, 'stream')} came to the end; the next sync goes on there`,
+    )
   if (report.rows_rejected > 0)
     terminal.say(`"iterable-elt rejects --run ${report.run_id.slice(0, 8)}" shows the rejected rows`)
 }
@@ -130,15 +137,52 @@ function shortened(notes: readonly string[]): readonly string[] {
 }
 
 function sayPlan(terminal: Terminal, plan: SyncPlan): void {
-  const rows = plan.streams.map(({ stream, windows, api_calls }) => [
+  const asked = plan.streams.filter(({ left_out }) => left_out === null)
+  const rows = asked.map(({ stream, windows, routes, api_calls }) => [
     stream,
     count(windows.length),
     time(windows[0]?.from.toISOString() ?? null),
     time(windows.at(-1)?.to.toISOString() ?? null),
+    routes.map((one) => routeText(one, routes.length)).join('; ') || '–',
     count(api_calls),
   ])
-  terminal.say(table(['stream', 'windows', 'from', 'to', 'API calls'], rows, 'lrllr'))
+  terminal.sayTable(['stream', 'windows', 'from', 'to', 'route', 'API calls'], rows, 'lrlllr', ['route'])
+  sayNamed(
+    terminal,
+    'a sweep is due: late rows are looked for in',
+    plan,
+    ({ sweep_from }) => sweep_from !== null,
+  )
+  sayNamed(
+    terminal,
+    'left out until tomorrow, the project lacks',
+    plan,
+    ({ left_out }) => left_out === 'lacking',
+  )
+  sayNamed(
+    terminal,
+    'left out until tomorrow, empty for a month:',
+    plan,
+    ({ left_out }) => left_out === 'quiet',
+  )
   terminal.say(
     `\n${counted(plan.api_calls, 'API call')} at least; the rate limits make them take about ${seconds(plan.seconds)}. Nothing was read.`,
   )
 }
+
+/** A line with the names of the streams that something is true of, where there are any. */
+function sayNamed(
+  terminal: Terminal,
+  what: string,
+  { streams }: SyncPlan,
+  isTrueOf: (stream: SyncPlan['streams'][number]) => boolean,
+): void {
+  const names = streams.filter(isTrueOf).map(({ stream }) => stream)
+  if (names.length > 0) terminal.say(`${what} ${names.join(', ')}`)
+}
+
+/** `direct (small)`, or `3 by jobs (large); 1 by direct (small)`. */
+const routeText = (
+  { route, reason, windows }: SyncPlan['streams'][number]['routes'][number],
+  routes: number,
+) => `${routes > 1 ? `${count(windows)} by ` : ''}${route} (${reason})`

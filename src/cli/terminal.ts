@@ -1,10 +1,20 @@
 /** Where a command's words go: results to stdout, everything else to stderr, and no secret anywhere. */
 import { once } from 'node:events'
+import { stripVTControlCharacters } from 'node:util'
 import picocolors from 'picocolors'
 import { redact } from '../config/secrets.ts'
+import type { LiveLines } from './live.ts'
+import { table } from './text.ts'
+
+/** A line for people as a line of the log, in the form of pino's. */
+const noteLine = (text: string): string =>
+  JSON.stringify({ level: 30, time: new Date().toISOString(), msg: stripVTControlCharacters(text) })
 
 type Colors = ReturnType<typeof picocolors.createColors>
 type Stream = NodeJS.WriteStream
+
+/** How often a file or a pipe hears how far the work is. */
+const plainEveryMs = 10_000
 
 /** What of the process a terminal needs. */
 export interface TerminalStreams {
@@ -13,26 +23,50 @@ export interface TerminalStreams {
   readonly env: Readonly<Record<string, string | undefined>>
 }
 
+/** In which form things are said, as the options ask for it. */
+export interface TerminalForm {
+  /** One document on stdout. */
+  readonly isJson: boolean
+  /** Everything on stderr is a line of JSON. */
+  readonly isJsonLog?: boolean
+  /** Only what was asked for and what went wrong is told. */
+  readonly isQuiet?: boolean
+  /** How far the work is, is not told. */
+  readonly hidesProgress?: boolean
+}
+
 export class Terminal {
   readonly isJson: boolean
+  readonly isJsonLog: boolean
+  readonly isQuiet: boolean
+  readonly hidesProgress: boolean
   /** Colours for stdout, and for stderr. */
   readonly colors: Colors
   readonly noteColors: Colors
   readonly #streams: TerminalStreams
   readonly #secrets: string[] = []
   #hasDocument = false
+  #live: LiveLines | undefined
 
-  constructor(streams: TerminalStreams, { isJson }: { readonly isJson: boolean }) {
+  constructor(
+    streams: TerminalStreams,
+    { isJson, isJsonLog = false, isQuiet = false, hidesProgress = false }: TerminalForm,
+  ) {
     const isWanted = !streams.env.NO_COLOR && streams.env.TERM !== 'dumb'
     this.#streams = streams
     this.isJson = isJson
+    this.isJsonLog = isJsonLog
+    this.isQuiet = isQuiet
+    this.hidesProgress = hidesProgress || isQuiet
     this.colors = picocolors.createColors(isWanted && streams.stdout.isTTY === true)
     this.noteColors = picocolors.createColors(isWanted && streams.stderr.isTTY === true)
   }
 
-  /** True where stderr is a terminal, on which progress may be drawn. */
+  /** True where stderr is a terminal, on which progress may be drawn; one without a size has no room for it. */
   get isLive(): boolean {
-    return this.#streams.stderr.isTTY === true && this.#streams.env.TERM !== 'dumb'
+    const { isTTY, columns, rows } = this.#streams.stderr
+    const isDrawn = !this.isJsonLog && !this.hidesProgress && this.#streams.env.TERM !== 'dumb'
+    return isDrawn && isTTY === true && columns > 0 && rows > 0
   }
 
   get noteStream(): NodeJS.WriteStream {
@@ -40,12 +74,17 @@ export class Terminal {
   }
 
   get columns(): number {
-    return this.#streams.stderr.columns ?? 80
+    return this.#streams.stderr.columns || 80
   }
 
   /** How many characters a line of stdout holds; a file or a pipe has room for everything. */
   get width(): number {
-    return this.#streams.stdout.columns ?? Number.POSITIVE_INFINITY
+    return this.#streams.stdout.columns || Number.POSITIVE_INFINITY
+  }
+
+  /** True where stdout is a terminal that people look at: bars may stand beside numbers. */
+  get isSeen(): boolean {
+    return this.#streams.stdout.isTTY === true && this.#streams.env.TERM !== 'dumb'
   }
 
   /** From now on these are never shown. */
@@ -59,13 +98,58 @@ export class Terminal {
 
   /** A line of the result, for people: stdout, or stderr where stdout is kept for one JSON document. */
   say(text = ''): void {
-    const { stdout, stderr } = this.#streams
-    ;(this.isJson ? stderr : stdout).write(`${this.redacted(text)}\n`)
+    if (this.isJson) this.note(text)
+    else this.#streams.stdout.write(`${this.redacted(text)}\n`)
   }
 
-  /** A line beside the result. */
+  /** A table as wide as the terminal allows; columns of `drop` are left out first. */
+  sayTable(
+    head: readonly string[],
+    rows: readonly (readonly string[])[],
+    align = '',
+    drop: readonly string[] = [],
+  ): void {
+    this.say(table(head, rows, align, { width: this.width, drop }))
+  }
+
+  /** A line beside the result, which nobody misses who asked for quiet. */
   note(text: string): void {
-    this.#streams.stderr.write(`${this.redacted(text)}\n`)
+    if (!this.isQuiet) this.warn(text)
+  }
+
+  /** A line that everybody has to see; above what is drawn in place, where something is. */
+  warn(text: string): void {
+    const line = this.isJsonLog ? noteLine(this.redacted(text)) : this.redacted(text)
+    if (this.#live) this.#live.persist(line)
+    else this.#streams.stderr.write(`${line}\n`)
+  }
+
+  /** A line of the log, in the form that it has already. */
+  log(line: string): void {
+    if (this.#live) this.#live.persist(this.redacted(line))
+    else this.#streams.stderr.write(`${this.redacted(line)}\n`)
+  }
+
+  /** Takes away what is drawn in place: the process is about to end. */
+  endLive(): void {
+    this.#live?.stop()
+    this.#live = undefined
+  }
+
+  /** Lines that change in place, until they are stopped. */
+  #goLive(lines: () => readonly string[]): { stop(): Promise<void> } {
+    const opening = import('./live.ts').then(({ LiveLines }) => {
+      if (!isStopped)
+        this.#live = new LiveLines(this.#streams.stderr, () => lines().map((line) => this.redacted(line)))
+    })
+    let isStopped = false
+    return {
+      stop: async () => {
+        isStopped = true
+        await opening
+        this.endLive()
+      },
+    }
   }
 
   /** The one document of `--json`; false where stdout has one already. */
@@ -82,6 +166,19 @@ export class Terminal {
   result(value: unknown, sayIt: () => void): void {
     if (this.isJson) this.document(value)
     else sayIt()
+  }
+
+  /** What became of work: where all went well, whoever asked for quiet need not hear of it. */
+  outcome(value: unknown, { isFine }: { readonly isFine: boolean }, sayIt: () => void): void {
+    if (this.isJson || !isFine || !this.isQuiet) this.result(value, sayIt)
+  }
+
+  /** Draws progress in place on a terminal; elsewhere a line now and then. Nothing, where it is not wanted. */
+  showProgress({ lines, line }: { lines(): readonly string[]; line(): string }): { stop(): Promise<void> } {
+    if (this.isLive) return this.#goLive(lines)
+    const timer = this.hidesProgress ? undefined : setInterval(() => this.note(line()), plainEveryMs)
+    timer?.unref()
+    return { stop: async () => clearInterval(timer) }
   }
 
   /** Data on its way to stdout, as it is; resolves when there is room for more. */

@@ -1,8 +1,104 @@
-/** Numbers, times and tables as people read them. */
+/** Tables on the terminal, and the words of everything that people read. */
+import { stripVTControlCharacters } from 'node:util'
 import Table from 'cli-table3'
+import stringWidth from 'string-width'
+import * as words from '../words.ts'
 
-/** A table of plain columns; `align` as in `lrr`, left unless said otherwise. */
-export function table(head: readonly string[], rows: readonly (readonly string[])[], align = ''): string {
+export * from '../words.ts'
+
+/** The columns of a terminal that a text takes: a Chinese character takes two, an accent that is written by itself none. */
+export const widthOf = (text: string): number =>
+  isSimple(text) ? stripVTControlCharacters(text).length : stringWidth(text)
+
+/** A line, cut to so many columns. */
+export function cut(line: string, width: number): string {
+  if (isSimple(line)) return words.cut(line, width)
+  if (widthOf(line) <= width) return line
+  let room = width - 1
+  let kept = ''
+  for (const { segment } of new Intl.Segmenter().segment(line)) {
+    room -= widthOf(segment)
+    if (room < 0) break
+    kept += segment
+  }
+  return `${kept}…`
+}
+
+/** Every character takes one column, or is of a sequence that sets colours. */
+const isSimple = (text: string): boolean => !/[^\0-\u02ff]/.test(text)
+
+/** What a table does to fit. */
+export interface Fit {
+  readonly width: number
+  /** Heads of columns that may be left out, the least needed first. */
+  readonly drop?: readonly string[] | undefined
+}
+
+type Rows = readonly (readonly string[])[]
+
+/**
+ * A table of plain columns; `align` as in `lrr`, left unless said otherwise. Where there is no room for all of it, long
+ * texts are cut first, then columns are left out, then everything is cut.
+ */
+export function table(
+  head: readonly string[],
+  rows: Rows,
+  align = '',
+  { width, drop = [] }: Fit = { width: Number.POSITIVE_INFINITY },
+): string {
+  let columns: readonly Column[] = head.map((name, index) => ({
+    name,
+    align: align[index] ?? 'l',
+    cells: rows.map((row) => row[index] ?? ''),
+  }))
+  columns = shrunk(columns, width, comfortable)
+  for (const name of drop) {
+    if (widthOfAll(columns) > width) columns = columns.filter((column) => column.name !== name)
+  }
+  columns = shrunk(columns, width, least)
+  const fitting = rows.map((_, row) => columns.map(({ cells }) => cells[row] as string))
+  return gridOf(
+    columns.map(({ name }) => name),
+    fitting,
+    columns.map((column) => column.align).join(''),
+  )
+}
+
+interface Column {
+  readonly name: string
+  readonly align: string
+  readonly cells: readonly string[]
+}
+
+/** Texts are cut to this before a column is left out, and to that if need be. */
+const comfortable = 24
+const least = 8
+const gap = 2
+
+const columnWidth = ({ name, cells }: Column): number => Math.max(name.length, ...cells.map(widthOf))
+const widthOfAll = (columns: readonly Column[]): number =>
+  columns.reduce((sum, column) => sum + columnWidth(column) + gap, -gap)
+
+/** Cuts the widest columns, as far as `floor`, until the table fits. */
+function shrunk(columns: readonly Column[], width: number, floor: number): Column[] {
+  const fitting = [...columns]
+  for (;;) {
+    const excess = widthOfAll(fitting) - width
+    const widths = fitting.map(columnWidth)
+    const widest = widths.indexOf(Math.max(...widths))
+    const column = fitting[widest]
+    const most = widths[widest] ?? 0
+    if (excess <= 0 || !column || most <= floor) return fitting
+    const room = Math.max(floor, most - excess, column.name.length)
+    if (room >= most) return fitting
+    fitting[widest] = {
+      ...column,
+      cells: column.cells.map((cell) => (widthOf(cell) > room ? cut(cell, room) : cell)),
+    }
+  }
+}
+
+function gridOf(head: readonly string[], rows: Rows, align: string): string {
   const grid = new Table({
     head: [...head],
     colAligns: head.map((_, index) => (align[index] === 'r' ? 'right' : 'left')),
@@ -24,47 +120,28 @@ const noBorders = Object.fromEntries(
   ].map((name) => [name, '']),
 )
 
-/** 1234567 → `1,234,567`; nothing for null. */
-export const count = (value: number | null): string => (value === null ? '–' : value.toLocaleString('en-US'))
-
-/** `1 row`, `2 rows`. */
-export const counted = (value: number, noun: string): string =>
-  `${count(value)} ${noun}${value === 1 ? '' : 's'}`
-
-/** 1536000 → `1.5 MB`. */
-export function size(bytes: number): string {
-  const units = ['B', 'kB', 'MB', 'GB', 'TB']
-  let value = bytes
-  let unit = 0
-  for (; value >= 1000 && unit < units.length - 1; unit += 1) value /= 1000
-  return `${value < 10 && unit > 0 ? value.toFixed(1) : Math.round(value)} ${units[unit]}`
+/** Names with a text each, which goes on below itself where a line has no more room. */
+export function definitions(
+  entries: readonly (readonly [name: string, text: string])[],
+  width: number,
+): string {
+  const indent = Math.max(0, ...entries.map(([name]) => name.length)) + gap
+  const room = Math.max(20, width - indent)
+  return entries
+    .map(([name, text]) =>
+      `${name.padEnd(indent)}${wrapped(text, room).join(`\n${' '.repeat(indent)}`)}`.trimEnd(),
+    )
+    .join('\n')
 }
 
-/** 93 → `1 min 33 s`. */
-export function seconds(total: number): string {
-  const whole = Math.round(total)
-  if (whole < 1 && total > 0) return `${total.toFixed(1)} s`
-  if (whole < 60) return `${whole} s`
-  const [days, hours, minutes] = [whole / 86_400, (whole / 3600) % 24, (whole / 60) % 60].map(Math.floor) as [
-    number,
-    number,
-    number,
-  ]
-  if (days > 0) return `${days} d ${hours} h`
-  return hours > 0 ? `${hours} h ${minutes} min` : `${minutes} min ${whole % 60} s`
+export function wrapped(text: string, width: number): readonly string[] {
+  const lines: string[] = []
+  let line = ''
+  for (const word of text.split(' ')) {
+    if (line !== '' && widthOf(line) + 1 + widthOf(word) > width) {
+      lines.push(line)
+      line = word
+    } else line = line === '' ? word : `${line} ${word}`
+  }
+  return [...lines, line]
 }
-
-/** `2026-02-01 12:00:05Z`; nothing for null. */
-export const time = (iso: string | null): string =>
-  iso === null ? '–' : iso.replace('T', ' ').replace(/\.\d+Z$/, 'Z')
-
-/** How long ago, seen from `now`. */
-export const age = (iso: string | null, now: Date): string =>
-  iso === null ? '–' : `${seconds(Math.max(0, (now.getTime() - Date.parse(iso)) / 1000))} ago`
-
-/** A text in one line, cut to a width. */
-export const oneLine = (text: string, width = 100): string => cut(text.replace(/\s+/g, ' ').trim(), width)
-
-/** A line, cut to a width. */
-export const cut = (line: string, width: number): string =>
-  line.length > width ? `${line.slice(0, width - 1)}…` : line

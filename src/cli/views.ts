@@ -1,11 +1,15 @@
 /** `views`: what the views for analysts answer, and their SQL. */
 import type { Command } from 'commander'
-import type { ViewStatus } from '../index.ts'
+import type { DbtProject, ViewStatus } from '../index.ts'
 import { action, type Context, type Runtime, withExamples } from './command.ts'
-import { table } from './text.ts'
+import type { Terminal } from './terminal.ts'
+import { counted, definitions } from './text.ts'
 
 interface ViewsOptions {
   readonly sql?: string
+  readonly materialize?: true
+  readonly dbt?: string
+  readonly force?: boolean
 }
 
 export function viewsCommand(program: Command, runtime: Runtime): void {
@@ -14,16 +18,27 @@ export function viewsCommand(program: Command, runtime: Runtime): void {
     .description('List the views for analysts: grain, columns with their definitions, and what is missing.')
     .argument('[names...]', 'only these, with their columns')
     .option('--sql <name>', 'print the SQL of a view as it is made in the warehouse')
-  withExamples(command, 'views', 'views campaign_performance', 'views --sql campaign_performance')
+    .option('--materialize', 'fill the tables of these views anew (they must stand in marts.materialize)')
+    .option('--dbt <folder>', 'write the tables and views as a dbt project; files that somebody changed stay')
+    .option('--force', 'with --dbt: also write over files that somebody changed')
+  withExamples(
+    command,
+    'views',
+    'views campaign_performance',
+    'views --sql campaign_performance',
+    'views --materialize message_facts',
+    'views --dbt dbt/iterable',
+  )
   command.action(action<ViewsOptions, [string[]]>(runtime, runViews))
 }
 
 async function runViews(
   { open, terminal }: Context,
-  { sql }: ViewsOptions,
+  { sql, materialize, dbt, force = false }: ViewsOptions,
   names: readonly string[],
 ): Promise<undefined> {
   await using elt = await open()
+  if (dbt !== undefined) return await sayProject(terminal, dbt, await elt.dbtProject(), force)
   if (sql !== undefined) {
     const text = await elt.viewSql(sql)
     terminal.result({ view: sql, sql: text }, () => terminal.say(text))
@@ -31,23 +46,38 @@ async function runViews(
   }
   // Refuses names that are none.
   for (const name of names) await elt.viewSql(name)
+  if (materialize) for (const notice of await elt.rebuildViews(names)) terminal.warn(notice)
   const views = (await elt.views()).filter(({ view }) => names.length === 0 || names.includes(view))
   terminal.result({ views }, () => {
     if (names.length === 0) {
       const rows = views.map((view) => [view.view, view.grain, stateText(view)])
-      terminal.say(table(['view', 'one row is', 'state'], rows))
+      terminal.sayTable(['view', 'one row is', 'state'], rows)
       return
     }
     for (const { view, about, grain, columns } of views) {
       terminal.say(`${terminal.colors.bold(view)}\n${about}\n\nOne row: ${grain}\n`)
-      terminal.say(
-        `${table(
-          ['column', ''],
-          columns.map((column) => [column.name, column.about]),
-        )}\n`,
-      )
+      const entries = columns.map((column) => [column.name, column.about] as const)
+      terminal.say(`${definitions(entries, terminal.width)}\n`)
     }
   })
+}
+
+async function sayProject(
+  terminal: Terminal,
+  folder: string,
+  project: DbtProject,
+  force: boolean,
+): Promise<undefined> {
+  const { writeDbtProject } = await import('./dbt-files.ts')
+  const files = await writeDbtProject(folder, project, { force })
+  const { written, unchanged, kept } = files
+  terminal.result({ folder, ...files, left_out: project.left_out }, () => {
+    terminal.say(`${folder}: ${counted(written.length, 'file')} written, ${unchanged.length} as they were`)
+    for (const { view, reason } of project.left_out) terminal.say(`${view} is no model: it ${reason}`)
+    if (written.includes('dbt_project.yml'))
+      terminal.say('dbt wants a profile iterable_elt (docs/dbt-and-bi.md).')
+  })
+  for (const path of kept) terminal.warn(`${path} was changed by somebody and stays (--force writes over it)`)
 }
 
 /** `made`, or what is in the way. */
@@ -55,10 +85,12 @@ export function stateText({
   state,
   missing_streams,
   problem,
-}: Pick<ViewStatus, 'state' | 'missing_streams' | 'problem'>): string {
+  is_table,
+}: Pick<ViewStatus, 'state' | 'missing_streams' | 'problem'> &
+  Partial<Pick<ViewStatus, 'is_table'>>): string {
   switch (state) {
     case 'made':
-      return 'made'
+      return is_table ? 'made, kept as a table' : 'made'
     case 'failed':
       return `failed: ${problem}`
     case 'missing_streams':

@@ -4,6 +4,7 @@ import { ConfigError, exitCodes } from '../errors.ts'
 import type { WorkerEvent } from '../index.ts'
 import { action, type Context, type Runtime, withExamples } from './command.ts'
 import { oneLine, seconds } from './text.ts'
+import { openUi } from './ui.ts'
 import { wholeNumber } from './values.ts'
 
 interface WorkerOptions {
@@ -11,6 +12,7 @@ interface WorkerOptions {
   readonly healthPort?: number
   readonly healthHost?: string
   readonly grace: number
+  readonly uiPort?: number
 }
 
 export function workerCommand(program: Command, runtime: Runtime): void {
@@ -23,6 +25,7 @@ export function workerCommand(program: Command, runtime: Runtime): void {
       '--health-host <address>',
       'on this address, e.g. 0.0.0.0 (default: 127.0.0.1, this machine only)',
     )
+    .option('--ui-port <port>', 'serve the operations page there, for this machine only', wholeNumber(0))
     .option(
       '--grace <seconds>',
       'how long runs may go on after SIGTERM before they are put back',
@@ -34,14 +37,19 @@ export function workerCommand(program: Command, runtime: Runtime): void {
 }
 
 async function runWorker(
-  { open, terminal, signal, interruption }: Context,
-  { concurrency, healthPort, healthHost, grace }: WorkerOptions,
+  context: Context,
+  { concurrency, healthPort, healthHost, grace, uiPort }: WorkerOptions,
 ): Promise<number> {
   if (healthHost !== undefined && healthPort === undefined) {
     throw new ConfigError('--health-host says where --health-port is served: give both', { code: 'usage' })
   }
+  const { open, load, terminal, signal, interruption } = context
   interruption.waitForTheEnd()
-  await using elt = await open()
+  const loaded = await load()
+  await using elt = await open(loaded)
+  await using ui =
+    uiPort === undefined ? undefined : await openUi(context, elt, loaded, { port: uiPort, host: '127.0.0.1' })
+  if (ui) terminal.note(`the operations page is at ${ui.url}`)
   const ended = new Map<string, number>()
   await elt.worker({
     signal,
@@ -52,12 +60,21 @@ async function runWorker(
     onEvent(event) {
       if (event.type === 'ended') ended.set(event.state, (ended.get(event.state) ?? 0) + 1)
       const line = lineOf(event)
-      if (line) terminal.note(`${new Date().toISOString().slice(0, 19)}Z ${line}`)
+      if (line === undefined) return
+      const timed = `${new Date().toISOString().slice(0, 19)}Z ${line}`
+      if (isTrouble(event)) terminal.warn(timed)
+      else terminal.note(timed)
     },
   })
   terminal.result({ runs: Object.fromEntries(ended) }, () => terminal.note('the worker has stopped'))
   return exitCodes.success
 }
+
+/** What also somebody hears who asked for quiet. */
+const isTrouble = (event: WorkerEvent): boolean =>
+  event.type === 'failed' ||
+  event.type === 'notice' ||
+  (event.type === 'ended' && event.state !== 'succeeded' && !states.has(event.state))
 
 function lineOf(event: WorkerEvent): string | undefined {
   switch (event.type) {

@@ -13,7 +13,10 @@ type Issue = z.core.$ZodIssue
 /** The configuration after interpolation, and where interpolated values came from. */
 type Met = { readonly value: unknown; readonly sources: ReadonlyMap<string, string> }
 
-const secretKeys: ReadonlySet<PropertyKey> = new Set(['api_key', 'url', 'base_url', 'smtp_url', 'secret'])
+const secretKeys: ReadonlySet<PropertyKey> = new Set([
+  ...['api_key', 'url', 'base_url', 'smtp_url', 'secret'],
+  ...['token', 'password'],
+])
 
 /** The faults that zod found. */
 export function faultsOf(issues: readonly Issue[], met: Met): Fault[] {

@@ -1,6 +1,7 @@
 /**
  * `${NAME}` in any text of a configuration becomes the environment variable, `${file:PATH}` the content of a
- * file without the line break at its end. `$${` stands for `${`. Keys are left as they are.
+ * file and `${exec:COMMAND}` what a command prints, without the line break at its end. `$${` stands for `${`. Keys are
+ * left as they are.
  */
 import { readFileSync } from 'node:fs'
 import { resolve } from 'node:path'
@@ -16,8 +17,17 @@ export type Interpolated = {
   readonly faults: readonly Fault[]
 }
 
-/** A copy of `raw` with all references replaced; relative files are read from `baseDirectory`. */
-export function interpolate(raw: unknown, env: Environment, baseDirectory: string): Interpolated {
+/** Where the values of references come from. */
+export interface Sources {
+  readonly env: Environment
+  /** Relative files are read from there. */
+  readonly baseDirectory: string
+  /** What commands have printed, by their text. */
+  readonly commands?: ReadonlyMap<string, Reference>
+}
+
+/** A copy of `raw` with all references replaced. */
+export function interpolate(raw: unknown, from: Sources): Interpolated {
   const sources = new Map<string, string>()
   const faults: Fault[] = []
 
@@ -29,23 +39,27 @@ export function interpolate(raw: unknown, env: Environment, baseDirectory: strin
   }
 
   function replaced(text: string, path: Path): string {
-    return text.replace(
-      /\$\$\{|\$\{([^}]*)(\}?)/g,
-      (reference, name: string | undefined, closed?: string) => {
-        if (name === undefined) return '${'
-        sources.set(pathText(path), reference)
-        const found: Reference = closed
-          ? readReference(name, env, baseDirectory)
-          : { fault: unreadable(reference) }
-        if ('value' in found) return found.value
-        faults.push({ path, message: found.fault })
-        return reference
-      },
-    )
+    return text.replace(pattern, (reference, name: string | undefined, closed?: string) => {
+      if (name === undefined) return '${'
+      sources.set(pathText(path), shown(reference))
+      const found: Reference = closed ? readReference(name, from) : { fault: unreadable(reference) }
+      if ('value' in found) return found.value
+      faults.push({ path, message: found.fault })
+      return reference
+    })
   }
 
   return { value: visit(raw, []), sources, faults }
 }
+
+/** What stands between `${` and `}` in a text. */
+export const referencesIn = (text: string): readonly string[] =>
+  [...text.matchAll(pattern)].flatMap(([, name, closed]) => (name !== undefined && closed ? [name] : []))
+
+const pattern = /\$\$\{|\$\{([^}]*)(\}?)/g
+
+/** The words of a command may hold what nobody should see. */
+const shown = (reference: string): string => reference.replace(/^(\$\{exec:\s*\S+)\s.*$/s, '$1 …}')
 
 /** Data written as `{…}`, as opposed to an instance of a class (a live pool). */
 export function isPlainObject(value: unknown): value is Readonly<Record<string, unknown>> {
@@ -54,9 +68,12 @@ export function isPlainObject(value: unknown): value is Readonly<Record<string, 
   return prototype === Object.prototype || prototype === null
 }
 
-type Reference = { readonly value: string } | { readonly fault: string }
+export type Reference = { readonly value: string } | { readonly fault: string }
 
-function readReference(name: string, env: Environment, baseDirectory: string): Reference {
+function readReference(name: string, { env, baseDirectory, commands }: Sources): Reference {
+  if (name.startsWith('exec:')) {
+    return commands?.get(name.slice('exec:'.length)) ?? { fault: 'commands are not run here' }
+  }
   if (name.startsWith('file:')) return contentOf(resolve(baseDirectory, name.slice('file:'.length)))
   if (!/^[A-Za-z_][A-Za-z0-9_]*$/.test(name)) return { fault: unreadable(`\${${name}}`) }
   const value = Object.hasOwn(env, name) ? env[name] : undefined
@@ -75,5 +92,5 @@ function contentOf(file: string): Reference {
 }
 
 function unreadable(reference: string): string {
-  return `${reference} is neither \${NAME} nor \${file:PATH}; write $\${ for a plain \${`
+  return `${reference} is neither \${NAME} nor \${file:PATH} nor \${exec:COMMAND}; write $\${ for a plain \${`
 }

@@ -1,13 +1,13 @@
 import { getNodeValue, type Node, type ParseError, parseTree, printParseErrorCode } from 'jsonc-parser'
 import { ConfigError } from '../errors.ts'
-import { isTooDeep, mostLevels } from '../json-depth.ts'
+import { isTooDeep, mostLevels } from '../json/depth.ts'
 import type { Fault, Path } from './faults.ts'
 
 /**
  * JSON with comments and trailing commas, as `init` writes it. A key that stands twice in one object is a
  * fault: JSON.parse would silently forget the first. The text itself is never shown, for it may hold secrets.
  *
- * @throws ConfigError with line and column where the text is no JSON.
+ * @throws ConfigError with line and column where the text is not JSON.
  */
 export function parseJsonc(text: string, origin: string): { value: unknown; faults: readonly Fault[] } {
   const errors: ParseError[] = []
@@ -18,7 +18,7 @@ export function parseJsonc(text: string, origin: string): { value: unknown; faul
   if (json.trim() === '')
     throw new ConfigError(`${origin} is empty; "iterable-elt init" writes one to start from`)
   if (error || !tree)
-    throw new ConfigError(`${origin} is no JSON: ${error ? errorText(error, json) : 'no value'}`)
+    throw new ConfigError(`${origin} is not JSON: ${error ? errorText(error, json) : 'no value'}`)
   return { value: getNodeValue(tree), faults: repeatedKeys(tree, json, []) }
 }
 

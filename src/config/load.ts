@@ -7,9 +7,10 @@ import { basename, dirname, join, resolve } from 'node:path'
 import { parseEnv } from 'node:util'
 import { ConfigError, messageOf } from '../errors.ts'
 import { suggestion } from '../nearest.ts'
+import { type CommandAnswers, runCommands } from './commands.ts'
 import { type Fault, faultLines, faultsOf, pathText } from './faults.ts'
-import { type Environment, interpolate, isPlainObject } from './interpolate.ts'
-import { memberOf } from './json-schema.ts'
+import { type Environment, interpolate, isPlainObject, type Sources } from './interpolate.ts'
+import { knownKeys, memberOf } from './json-schema.ts'
 import { parseJsonc } from './jsonc.ts'
 import {
   type Config,
@@ -18,9 +19,12 @@ import {
   liveConfigSchema,
   type WarehouseConfig,
 } from './schema.ts'
+import { type Chosen, chooseTarget, targetKeys } from './targets.ts'
 
 export type LoadedConfig = {
   readonly config: Config
+  /** Which of its `targets` was chosen; undefined where it has none. */
+  readonly target: string | undefined
   /** Absolute path of the configuration file. */
   readonly path: string
   /** Its folder, against which relative paths were resolved. */
@@ -30,45 +34,77 @@ export type LoadedConfig = {
 }
 
 /**
- * Reads, completes and checks a configuration file.
+ * Reads, completes and checks a configuration file. `target` picks one of its targets; without it ITERABLE_ELT_TARGET
+ * does, else the configuration itself.
  *
  * @throws ConfigError that lists every fault with its path.
  */
-export async function loadConfig(path: string, { env }: { env: Environment }): Promise<LoadedConfig> {
+export async function loadConfig(
+  path: string,
+  { env, target }: { readonly env: Environment; readonly target?: string | undefined },
+): Promise<LoadedConfig> {
   const file = resolve(path)
   const directory = dirname(file)
   const { value, faults } = parseJsonc(await readConfig(file), file)
   const completeEnv = { ...(await readDotEnv(join(directory, '.env'))), ...env }
-  const config = parse(value, { baseDirectory: directory, env: completeEnv, origin: basename(file), faults })
-  return { config, path: file, directory, env: completeEnv }
+  const from = { baseDirectory: directory, env: completeEnv, origin: basename(file) }
+  const chosen = chosenIn(value, target ?? (completeEnv.ITERABLE_ELT_TARGET || undefined), from.origin)
+  const commands = await runCommands(chosen.value, from)
+  const config = parse(chosen, { ...from, commands, faults })
+  return { config, target: chosen.target, path: file, directory, env: completeEnv }
 }
 
+interface InCode {
+  readonly baseDirectory: string
+  readonly env?: Environment
+  readonly target?: string | undefined
+  /** What the commands in it have printed. */
+  readonly commands?: CommandAnswers
+}
+
+const inCode = 'the configuration'
+
 /**
- * Checks a configuration made in code, whose warehouse may be a live `pg.Pool` or DuckDB instance.
- * References such as `${NAME}` take their values from `env`, which is empty unless given.
+ * Checks a configuration made in code, whose warehouse may be a live `pg.Pool` or DuckDB instance; `target` picks one of
+ * its targets. References such as `${NAME}` take their values from `env`, which is empty unless given.
  *
  * @throws ConfigError that lists every fault with its path.
  */
-export function parseConfig(
-  raw: ConfigInput,
-  { baseDirectory, env = {} }: { baseDirectory: string; env?: Environment },
-): Config {
-  return parse(raw, { baseDirectory, env, origin: 'the configuration', faults: [] })
+export function parseConfig(raw: ConfigInput, { target, ...from }: InCode): Config {
+  return parse(chosenIn(raw, target, inCode), { env: {}, origin: inCode, faults: [], ...from })
 }
 
-type Source = { baseDirectory: string; env: Environment; origin: string; faults: readonly Fault[] }
+/** The same, when the commands in it have been run. */
+export async function openConfig(raw: ConfigInput, given: InCode): Promise<Config> {
+  const { value } = chosenIn(raw, given.target, inCode)
+  return parseConfig(raw, { ...given, commands: await runCommands(value, { env: {}, ...given }) })
+}
 
-function parse(raw: unknown, { baseDirectory, env, origin, faults }: Source): Config {
-  const met = interpolate(raw, env, baseDirectory)
+/** @throws ConfigError where no target can be chosen: nothing else can be judged then. */
+function chosenIn(raw: unknown, asked: string | undefined, origin: string): Chosen {
+  const known = () => knownKeys([], raw).filter((key) => !targetKeys.some((one) => one === key))
+  const chosen = chooseTarget(raw, { asked, known })
+  if ('faults' in chosen) throw faultError(origin, chosen.faults)
+  return chosen
+}
+
+function faultError(origin: string, faults: readonly Fault[]): ConfigError {
+  const count = faults.length === 1 ? 'a fault' : `${faults.length} faults`
+  return new ConfigError(`${origin} has ${count}:\n${faultLines(faults)}`)
+}
+
+type Source = Sources & { readonly origin: string; readonly faults: readonly Fault[] }
+
+function parse({ value, placeOf }: Chosen, { origin, faults, ...from }: Source): Config {
+  const { baseDirectory } = from
+  const met = interpolate(value, from)
   const schema = hasLiveWarehouse(met.value) ? liveConfigSchema : configSchema
   const parsed = schema.safeParse(met.value)
   const unresolved = new Set(met.faults.map(({ path }) => pathText(path)))
   const found = [...faultsOf(parsed.error?.issues ?? [], met), ...connectionFaults(met.value, met.sources)]
-  const all = [...faults, ...met.faults, ...found.filter(({ path }) => !unresolved.has(pathText(path)))]
-  if (!parsed.success || all.length > 0) {
-    const count = all.length === 1 ? 'a fault' : `${all.length} faults`
-    throw new ConfigError(`${origin} has ${count}:\n${faultLines(all)}`)
-  }
+  const ofValue = [...met.faults, ...found.filter(({ path }) => !unresolved.has(pathText(path)))]
+  const all = [...faults, ...ofValue.map((fault) => ({ ...fault, path: placeOf(fault.path) }))]
+  if (!parsed.success || all.length > 0) throw faultError(origin, all)
   return complete(parsed.data, baseDirectory)
 }
 
@@ -102,15 +138,22 @@ function complete(
       connection: config.sync.connection ?? (names.length === 1 ? names[0] : undefined),
     },
     exports: { ...config.exports, directory: resolve(base, config.exports.directory) },
+    ui: { ...config.ui, queries: resolve(base, config.ui.queries) },
     spool_directory: absolute(config.spool_directory, base),
   }
 }
 
 function withAbsolutePaths(warehouse: WarehouseConfig, base: string): WarehouseConfig {
   if ('path' in warehouse) {
+    return { ...warehouse, path: resolve(base, warehouse.path) }
+  }
+  if ('data_path' in warehouse) {
+    const { data_path, extension_directory } = warehouse
     return {
       ...warehouse,
-      path: warehouse.path === ':memory:' ? warehouse.path : resolve(base, warehouse.path),
+      // An address of a cloud's storage is absolute.
+      data_path: /^[a-z][a-z0-9]*:\/\//i.test(data_path) ? data_path : resolve(base, data_path),
+      extension_directory: absolute(extension_directory, base),
     }
   }
   if (!('ssl' in warehouse) || typeof warehouse.ssl !== 'object') return warehouse

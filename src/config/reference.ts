@@ -1,8 +1,11 @@
 import { configJsonSchema, type JsonSchema } from './json-schema.ts'
 
-/** The reference of the configuration for the README: one row per key, as a Markdown table. */
-export function configReference(): string {
-  const rows = rowsOf(configJsonSchema(), '').map((cells) => `| ${cells.map(escaped).join(' | ')} |`)
+/** The reference of the configuration: one row per key, as a Markdown table. */
+export const configReference = (): string => schemaReference(configJsonSchema())
+
+/** One row per key of a schema, as a Markdown table. */
+export function schemaReference(schema: JsonSchema): string {
+  const rows = rowsOf(schema, '').map((cells) => `| ${cells.map(escaped).join(' | ')} |`)
   return ['| key | type | default | meaning |', '|---|---|---|---|', ...rows].join('\n')
 }
 
@@ -12,7 +15,7 @@ function rowsOf(schema: JsonSchema, prefix: string): Cells[] {
   return optionsOf(schema).flatMap(({ option, label }) => [
     ...Object.entries(option.properties ?? {}).flatMap(([name, member]) => {
       const key = `${prefix}${name}`
-      const required = option.required?.includes(name) ?? false
+      const required = (option.required ?? option.else?.required)?.includes(name) ?? false
       const own: Cells = [
         `\`${key}\`${label}`,
         typeText(member),
@@ -54,9 +57,9 @@ function typeText(schema: JsonSchema): string {
 }
 
 function presetText(schema: JsonSchema, required: boolean): string {
-  if (required) return 'required'
   const preset = schema.default
-  return preset === undefined || isEmptyObject(preset) ? '' : `\`${JSON.stringify(preset)}\``
+  if (preset === undefined) return required ? 'required' : ''
+  return isEmptyObject(preset) ? '' : `\`${JSON.stringify(preset)}\``
 }
 
 function isEmptyObject(value: unknown): boolean {

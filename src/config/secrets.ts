@@ -5,21 +5,31 @@ import type { Config } from './schema.ts'
 
 /**
  * The secrets of a configuration: API keys, passwords in addresses, the webhook's secret and its address
- * (whose path is the key, with Slack for one), as they stand and as they look inside URLs and JSON.
- * `env` adds the password that Postgres takes from there.
+ * (whose path is the key, with Slack for one), and what opens the operations page and the warehouse to assistants, as they stand and as they look inside URLs and JSON.
+ * `env` adds the password that Postgres takes from there, and the token of assistants.
  */
 export function secretsOf(config: Config, env: Readonly<Record<string, string | undefined>> = {}): string[] {
-  const { warehouse, notifications, connections } = config
+  const { warehouse, notifications, connections, ui, mcp } = config
   const { email } = notifications
   const webhooks = [notifications.webhook, ...Object.values(notifications.webhooks)]
   const plain = [
     ...Object.values(connections).flatMap(({ api_key, base_url }) => [api_key, ...secretsOfUrl(base_url)]),
     ...('url' in warehouse ? secretsOfUrl(warehouse.url) : []),
+    ...('catalog' in warehouse
+      ? [
+          ...secretsOfUrl(warehouse.catalog),
+          ...[warehouse.storage.secret, warehouse.storage.session_token, warehouse.storage.connection_string],
+        ]
+      : []),
     ...('pool' in warehouse ? [warehouse.pool.options?.password] : []),
     ...secretsOfUrl(email?.smtp_url),
     ...webhooks.flatMap((webhook) =>
       webhook ? [...secretsOfUrl(webhook.url), pathOf(webhook.url), webhook.secret] : [],
     ),
+    ui.token,
+    mcp.token,
+    env.ITERABLE_ELT_MCP_TOKEN,
+    ...Object.values(ui.users).map(({ password }) => password),
     env.PGPASSWORD,
   ]
   const secrets = plain.filter((secret): secret is string => typeof secret === 'string' && secret !== '')
@@ -46,7 +56,7 @@ function secretsOfUrl(url: string | null | undefined): (string | undefined)[] {
   return [password, decoded(password), searchParams.get('password') ?? undefined]
 }
 
-/** Only long paths: a short one such as /hook is no key, and is found in many texts. */
+/** Only long paths: a short one such as /hook is not a key, and occurs in many texts. */
 function pathOf(url: string): string | undefined {
   const { pathname, search } = new URL(url)
   return pathname.length + search.length < 20 ? undefined : `${pathname}${search}`
@@ -54,7 +64,7 @@ function pathOf(url: string): string | undefined {
 
 function spellings(secret: string): string[] {
   // Half a surrogate pair, which JSON may hold, has no spelling in a URL.
-  const wellFormed = Buffer.from(secret).toString()
+  const wellFormed = secret.toWellFormed()
   return [secret, encodeURIComponent(wellFormed), JSON.stringify(secret).slice(1, -1)]
 }
 

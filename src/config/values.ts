@@ -30,6 +30,16 @@ export const timeLimit = text(
   (given) => readDuration(given, '24d'),
 )
 
+/** How long something is kept, by the calendar. */
+export type Age = { readonly days: number } | { readonly months: number }
+
+/** Days, weeks, months or years: `90 days`, `25 months`, `2 years`. */
+export const age = text(
+  /^[1-9]\d{0,3} *(d|days?|w|weeks?|months?|y|years?)$/,
+  'an age such as "90 days", "25 months" or "2 years"',
+  readAge,
+)
+
 /** A day or an instant: MM/DD/YYYY (as in Qlik) or ISO 8601; without a zone it is UTC. */
 export const instant = checked(
   'a date as MM/DD/YYYY or in ISO 8601, e.g. "01/31/2025" or "2025-01-31"',
@@ -112,6 +122,14 @@ function text<Value>(pattern: RegExp, expected: string, read: (given: string) =>
 function readDuration(given: string, longest: ms.StringValue): number | undefined {
   const lengthMs = Math.round(ms(given as ms.StringValue))
   return Math.abs(lengthMs) <= ms(longest) ? lengthMs : undefined
+}
+
+function readAge(given: string): Age {
+  const count = Number.parseInt(given, 10)
+  const unit = given.replace(/[\d ]/g, '')
+  if (unit.startsWith('m')) return { months: count }
+  if (unit.startsWith('y')) return { months: 12 * count }
+  return { days: unit.startsWith('w') ? 7 * count : count }
 }
 
 function readInstant(given: string): Date | undefined {

@@ -1,7 +1,7 @@
 /** Giving up a run whose plan will not be sent to its end. */
 import type { Transaction } from 'kysely'
 import { dropPlan } from '../state/batches.ts'
-import { type ExportRun, takeLease, updateExportRun } from '../state/exports.ts'
+import { type ExportRun, takeOver, updateExportRun } from '../state/exports.ts'
 import { forgetOutcomes } from '../state/members.ts'
 import { endRun } from '../state/runs.ts'
 import type { StateDatabase } from '../state/tables.ts'
@@ -15,8 +15,8 @@ export async function giveUp(
   run: ExportRun,
   { now, why, isCancel = false }: { readonly now: Date; readonly why: string; readonly isCancel?: boolean },
 ): Promise<void> {
-  await takeLease(trx, run.run_id)
-  const listId = Number(run.list_id)
+  await takeOver(trx, run.run_id)
+  const listId = run.list_id
   if (run.phase === 'sending') {
     const managed = await trx
       .selectFrom('members')

@@ -1,18 +1,19 @@
 /** What people say to a run: approve its frozen plan, or cancel it. */
 import { ConfigError } from '../errors.ts'
 import type { Clock } from '../iterable/clock.ts'
-import { type ExportRun, readExportRun, takeLease, updateExportRun } from '../state/exports.ts'
+import { type ExportRun, readExportRun, reopenExportRun, updateExportRun } from '../state/exports.ts'
 import { endRun, findRun } from '../state/runs.ts'
 import { storable } from '../state/sound.ts'
-import { migrate } from '../warehouse/migrations.ts'
-import type { Session, Warehouse } from '../warehouse/session.ts'
+import type { Db } from '../state/tables.ts'
+import type { Warehouse } from '../warehouse/session.ts'
 import { giveUp } from './abandon.ts'
-import type { Envelope } from './body.ts'
-import type { ExportInput } from './context.ts'
-import type { Definition } from './definition.ts'
+import { planLifeMs } from './begin.ts'
+import { type ExportInput, inTransaction } from './context.ts'
+import type { StatedDefinition } from './definition/definition.ts'
+import { definitionHash } from './definition/settings.ts'
 import type { ExportReport } from './progress.ts'
-import { lockList, planLifeMs, sendRun } from './run.ts'
-import { definitionHash } from './settings.ts'
+import { lockList, sendRun } from './run.ts'
+import type { Envelope } from './send/body.ts'
 
 interface Place {
   readonly warehouse: Warehouse
@@ -21,7 +22,7 @@ interface Place {
 
 /** Finds the export of a run, and gives its work everything that it needs. */
 type Finder = (name: string) => Promise<{
-  readonly definition: Definition
+  readonly definition: StatedDefinition
   readonly send: (work: (input: ExportInput) => Promise<ExportReport>) => Promise<ExportReport>
 }>
 
@@ -35,10 +36,7 @@ export async function approveRun(
   { by = 'unknown', note }: { readonly by?: string; readonly note?: string },
   find: Finder,
 ): Promise<ExportReport> {
-  const run = await warehouse.use(async (session) => {
-    await migrate(session)
-    return exportRunOf(session, await findRun(session.db, runId))
-  })
+  const run = await warehouse.use(async ({ db }) => exportRunOf(db, await findRun(db, runId)))
   // Somebody said yes, and the process ended in the middle of it.
   const isApproved = run.phase === 'sending' && run.approved_at !== null
   if (run.phase !== 'held' && !isApproved) {
@@ -57,39 +55,32 @@ export async function approveRun(
     })
   }
   return send(async (input) => {
+    if (input.definition.settings.list_id !== run.list_id) {
+      throw new ConfigError(
+        `the list of export "${run.export}" was ${run.list_id} when run ${run.run_id} was held, and is another one now; ${again}`,
+        { code: 'changed' },
+      )
+    }
     await using _lock = await lockList(input)
     const now = clock.now()
-    const token = await warehouse.use(({ db }) =>
-      db.transaction().execute(async (trx) => {
-        // Somebody may have been quicker.
-        const { phase } = (await readExportRun(trx, run.run_id)) ?? {}
-        if (phase !== run.phase)
-          throw new ConfigError(`run ${run.run_id} is not held any more`, { code: 'not_held' })
-        await updateExportRun(trx, run.run_id, {
-          phase: 'sending',
-          ...(!isApproved && {
-            approved_at: now,
-            approved_by: storable(by),
-            approval_note: note === undefined ? null : storable(note),
-          }),
-        })
-        if (!isApproved) {
-          await trx
-            .insertInto('approvals')
-            .values({
-              ...{ run_id: run.run_id, export: run.export, approved_at: now },
-              ...{ approved_by: storable(by), note: note === undefined ? null : storable(note) },
-            })
-            .execute()
-        }
-        await trx
-          .updateTable('runs')
-          .set({ state: 'running', finished_at: null, error_code: null, error_text: null })
-          .where('run_id', '=', run.run_id)
-          .execute()
-        return takeLease(trx, run.run_id)
-      }),
-    )
+    const token = await inTransaction(input, async ({ db: trx }) => {
+      // Somebody may have been quicker.
+      const { phase } = (await readExportRun(trx, run.run_id)) ?? {}
+      if (phase !== run.phase)
+        throw new ConfigError(`run ${run.run_id} is not held any more`, { code: 'not_held' })
+      await updateExportRun(trx, run.run_id, {
+        phase: 'sending',
+        ...(!isApproved && {
+          approved_at: now,
+          approved_by: storable(by),
+          approval_note: note === undefined ? null : storable(note),
+        }),
+      })
+      if (!isApproved) {
+        await recordDecision(trx, run, { by, note, now })
+      }
+      return reopenExportRun(trx, run.run_id)
+    })
     input.emit({ type: 'started', runId: run.run_id, export: run.export })
     const brakes = (run.brakes ?? []) as unknown as ExportReport['brakes']
     return await sendRun(input, run.run_id, run.envelope as unknown as Envelope, token, [], brakes)
@@ -98,34 +89,62 @@ export async function approveRun(
 
 /**
  * Ends a run for good, also one that another process is sending: it stops at its next commit. What Iterable has
- * acknowledged stays.
+ * acknowledged stays. Who says no to a held plan is kept where those are who say yes.
  */
 export async function cancelRun(
   { warehouse, clock }: Place,
   runId: string,
+  { by, note }: { readonly by?: string; readonly note?: string } = {},
 ): Promise<{ readonly run_id: string; readonly state: 'cancelled' }> {
-  return warehouse.use(async (session) => {
-    await migrate(session)
-    const found = await findRun(session.db, runId)
+  return warehouse.transaction(async ({ db }) => {
+    const found = await findRun(db, runId)
     const now = clock.now()
     if (found.state === 'queued') {
-      await endRun(session.db, found.run_id, { state: 'cancelled', now })
+      await endRun(db, found.run_id, { state: 'cancelled', now })
       return { run_id: found.run_id, state: 'cancelled' }
     }
-    const run = await exportRunOf(session, found)
+    const run = await exportRunOf(db, found)
     if (run.phase === 'done') {
       throw new ConfigError(`run ${run.run_id} has ended, so there is nothing to cancel`, { code: 'ended' })
     }
-    await session.db
-      .transaction()
-      .execute((trx) => giveUp(trx, run, { now, why: 'cancelled by a person', isCancel: true }))
+    const why = `cancelled by ${by === undefined ? 'a person' : storable(by)}`
+    await giveUp(db, run, { now, why, isCancel: true })
+    if (run.phase === 'held' && by !== undefined) {
+      await recordDecision(db, run, { by, note, now, decision: 'cancelled' })
+    }
     return { run_id: run.run_id, state: 'cancelled' }
   })
 }
 
+interface Decision {
+  readonly by: string
+  readonly note: string | undefined
+  readonly now: Date
+  /** Approved without it. */
+  readonly decision?: 'cancelled'
+}
+
+async function recordDecision(
+  db: Db,
+  { run_id, export: name }: ExportRun,
+  { by, note, now, ...decision }: Decision,
+): Promise<void> {
+  await db
+    .insertInto('approvals')
+    .values({
+      run_id,
+      export: name,
+      approved_at: now,
+      approved_by: storable(by),
+      note: note === undefined ? null : storable(note),
+      ...decision,
+    })
+    .execute()
+}
+
 /** The export's own part of a run. @throws ConfigError `not_an_export` */
 async function exportRunOf(
-  { db }: Session,
+  db: Db,
   { run_id, job }: { readonly run_id: string; readonly job: string },
 ): Promise<ExportRun> {
   const run = await readExportRun(db, run_id)

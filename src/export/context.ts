@@ -1,11 +1,15 @@
 /** What every part of an export run works with. */
+import type { Transaction } from 'kysely'
 import type { ConnectionConfig } from '../config/schema.ts'
-import { InterruptedError } from '../errors.ts'
+import type { ConfigError } from '../errors.ts'
 import type { IterableClient } from '../iterable/client.ts'
 import type { Clock } from '../iterable/clock.ts'
-import type { Session, UseOptions, Warehouse } from '../warehouse/session.ts'
-import type { ChangeText } from './changes.ts'
-import type { Definition } from './definition.ts'
+import type { RunLog } from '../state/run-log.ts'
+import type { StateDatabase } from '../state/tables.ts'
+import type { TransactionOptions, Tx, UseOptions, Warehouse } from '../warehouse/session.ts'
+import type { Definition } from './definition/definition.ts'
+import type { SavedExport } from './definition/saved.ts'
+import type { ChangeText } from './plan/changes.ts'
 import type { ExportEvent } from './progress.ts'
 
 export interface ExportInput {
@@ -13,6 +17,10 @@ export interface ExportInput {
   readonly client: IterableClient
   readonly connection: ConnectionConfig
   readonly definition: Definition
+  /** What the other saved exports have against this one, asked in the first transaction of the run. */
+  readonly admit?: ((trx: Transaction<StateDatabase>) => Promise<ConfigError | undefined>) | undefined
+  /** All saved exports, once `admit` was asked. */
+  readonly others?: (() => readonly SavedExport[]) | undefined
   readonly runId: string
   readonly trigger: string
   /** When a schedule wanted the run; without it an interrupted run is finished instead of a new one begun. */
@@ -22,6 +30,8 @@ export interface ExportInput {
   readonly clock: Clock
   readonly random: () => number
   readonly signal: AbortSignal
+  /** Kept with the run. */
+  readonly log: RunLog
   readonly emit: (event: ExportEvent) => void
   readonly onChanges?: ChangeReader | undefined
 }
@@ -30,22 +40,15 @@ export interface ExportInput {
 export type ChangeReader = (changes: AsyncIterable<ChangeText>) => Promise<void>
 
 /**
- * Works with the warehouse; tells when it must be waited for. Work that needs more memory than a small engine has is
- * begun anew with more: it is one transaction, or only reads. With `isRepeatable` it is begun anew, too, when the
+ * One transaction of the warehouse; tells when it must be waited for. With `isRepeatable` it is begun anew, too, when the
  * connection breaks: it must find out by itself whether its transaction has happened.
  */
-export async function inSession<T>(
+export const inTransaction = <T>(
   { warehouse, emit }: Pick<ExportInput, 'warehouse' | 'emit'>,
-  work: (session: Session) => Promise<T>,
-  { isRepeatable = false, signal }: Pick<UseOptions, 'isRepeatable' | 'signal'> = {},
-): Promise<T> {
-  for (;;) {
-    try {
-      const onWait = (message: string) => emit({ type: 'notice', message })
-      return await warehouse.use(work, { onWait, isRepeatable, signal })
-    } catch (error) {
-      if (signal?.aborted) throw new InterruptedError(undefined, { cause: error })
-      if (!(await warehouse.engine.growAfter(error))) throw error
-    }
-  }
-}
+  work: (tx: Tx) => Promise<T>,
+  options: Omit<UseOptions, 'onWait'> & TransactionOptions = {},
+): Promise<T> =>
+  warehouse.transaction(work, {
+    ...options,
+    onWait: (message) => emit({ type: 'notice', message }),
+  })

@@ -2,19 +2,30 @@
 import { randomUUID } from 'node:crypto'
 import { connectionOf } from '../config/connections.ts'
 import type { Config, ConnectionConfig, ScheduleConfig } from '../config/schema.ts'
+import { redact } from '../config/secrets.ts'
+import { ConfigError } from '../errors.ts'
 import type { IterableClient } from '../iterable/client.ts'
 import type { Clock } from '../iterable/clock.ts'
 import { readExportRuns } from '../state/exports.ts'
+import { RunLog } from '../state/run-log.ts'
 import type { Warehouse } from '../warehouse/session.ts'
 import { approveRun, cancelRun } from './approve.ts'
 import type { ChangeReader, ExportInput } from './context.ts'
-import type { Definition } from './definition.ts'
+import type { StatedDefinition } from './definition/definition.ts'
+import { withList } from './definition/list.ts'
+import {
+  definitionIn,
+  definitionOf,
+  loadExports,
+  readExportFiles,
+  type SavedExport,
+  storeExports,
+} from './definition/saved.ts'
+import type { ExportSettings } from './definition/settings.ts'
 import type { ExportEvent, ExportPlan, ExportReport } from './progress.ts'
-import { adhocConnection, adhocDefinition, readResult } from './result.ts'
 import { retryRejects } from './retry.ts'
-import { planExport, refuseRivals, runExport } from './run.ts'
-import { definitionOf, loadExports, type SavedExport } from './saved.ts'
-import type { ExportSettings } from './settings.ts'
+import { planExport, runExport } from './run.ts'
+import { adhocConnection, adhocDefinition, readResult } from './treasure-data/result.ts'
 
 /** A query with Treasure Data's result settings. */
 export interface AdhocExport {
@@ -48,6 +59,8 @@ export interface ExportStatus {
   readonly defined_in: string
   readonly action: string | null
   readonly list_id: number | null
+  /** The name of the list, where it is written by that. */
+  readonly list: string | null
   readonly schedule: ScheduleConfig | null
   readonly notify: ExportSettings['notify'] | null
   /** Why it cannot run. */
@@ -72,7 +85,10 @@ export interface Exporter {
     runId: string,
     request?: ExportRequest & { readonly by?: string; readonly note?: string },
   ): Promise<ExportReport>
-  cancel(runId: string): Promise<{ readonly run_id: string; readonly state: 'cancelled' }>
+  cancel(
+    runId: string,
+    request?: { readonly by?: string; readonly note?: string },
+  ): Promise<{ readonly run_id: string; readonly state: 'cancelled' }>
   retryRejects(request?: ExportRequest & { readonly export?: string }): Promise<readonly ExportReport[]>
 }
 
@@ -81,48 +97,80 @@ export interface ExporterContext {
   readonly warehouse: Warehouse
   readonly clock: Clock
   readonly random: () => number
+  /** What no log may show. */
+  readonly secrets: readonly string[]
   readonly clientFor: (connection: ConnectionConfig) => IterableClient
 }
 
+/** An export that is to be run, and where it goes. */
+type Found = Pick<ExportInput, 'connection' | 'admit' | 'others'> & { readonly definition: StatedDefinition }
+
 export function createExporter(context: ExporterContext): Exporter {
-  const { config, warehouse, clock, random, clientFor } = context
+  const { config, warehouse, clock, random, clientFor, secrets } = context
   const { directory } = config.exports
+  const storing = () => ({ now: clock.now(), notifications: config.notifications })
   const load = (options: { signal?: AbortSignal } = {}) =>
-    loadExports(warehouse, directory, { now: clock.now(), notifications: config.notifications, ...options })
+    loadExports(warehouse, directory, { ...storing(), ...options })
 
   /** Everything that a run of this definition needs. */
   async function withInput<T>(
-    definition: Definition,
-    connection: ConnectionConfig,
+    { definition: stated, connection, admit, others }: Found,
     request: ExportRequest,
     work: (input: ExportInput) => Promise<T>,
+    mayCreate = false,
   ): Promise<T> {
     await using client = clientFor(connection)
+    const signal = request.signal ?? new AbortController().signal
+    const hidden = [...secrets, connection.api_key]
+    const log = new RunLog(clock.now, (text) => redact(text, hidden))
+    const emit = loggingTo(log, request.onProgress ?? (() => {}))
+    const tell = (message: string) => emit({ type: 'notice', message })
+    const definition = await withList(stated, { client, signal, clock, tell, mayCreate })
     return await work({
-      ...{ warehouse, client, connection, definition, clock, random },
-      ...{ runId: request.runId ?? randomUUID(), trigger: request.trigger ?? 'manual' },
-      ...{
-        nominalAt: request.nominalAt,
-        previousNominalAt: request.previousNominalAt,
-        verify: request.verify,
-        onChanges: request.onChanges,
-      },
-      signal: request.signal ?? new AbortController().signal,
-      emit: request.onProgress ?? (() => {}),
+      warehouse,
+      client,
+      connection,
+      definition,
+      admit,
+      others,
+      clock,
+      random,
+      runId: request.runId ?? randomUUID(),
+      trigger: request.trigger ?? 'manual',
+      nominalAt: request.nominalAt,
+      previousNominalAt: request.previousNominalAt,
+      verify: request.verify,
+      onChanges: request.onChanges,
+      signal,
+      log,
+      emit,
     })
   }
 
-  async function find(
-    what: string | AdhocExport,
-  ): Promise<{ definition: Definition; connection: ConnectionConfig }> {
+  const saved = (definition: StatedDefinition): Found => ({
+    definition,
+    connection: connectionOf(config, definition.settings.connection, `export "${definition.name}"`),
+  })
+
+  /** A saved export, as the table of all of them has it. */
+  async function findStored(name: string): Promise<Found> {
+    const all = await load()
+    return { ...saved(definitionOf(all, name, directory)), others: () => all }
+  }
+
+  /** The export to be run. What one of a file says is known before the warehouse is opened, which then has its say. */
+  async function find(what: string | AdhocExport): Promise<Found> {
     if (typeof what === 'string') {
-      const saved = await load()
-      const definition = definitionOf(saved, what, directory)
-      refuseRivals(definition, definitionsOf(saved))
-      return {
-        definition,
-        connection: connectionOf(config, definition.settings.connection, `export "${what}"`),
+      const files = await readExportFiles(directory)
+      const file = files.find(({ name }) => name === what)
+      const definition = file && definitionIn(file, config.notifications)
+      if (!definition) return findStored(what)
+      let all: readonly SavedExport[] = []
+      const admit: Found['admit'] = async (trx) => {
+        all = await storeExports(trx, files, storing())
+        return refusalOf(what, all, directory)
       }
+      return { ...saved(definition), admit, others: () => all }
     }
     const result = readResult(what.result)
     const named =
@@ -132,12 +180,10 @@ export function createExporter(context: ExporterContext): Exporter {
 
   return {
     async export(what, request = {}) {
-      const { definition, connection } = await find(what)
-      return withInput(definition, connection, request, runExport)
+      return withInput(await find(what), request, runExport, true)
     },
     async planExport(what, request = {}) {
-      const { definition, connection } = await find(what)
-      return withInput(definition, connection, request, planExport)
+      return withInput(await find(what), request, planExport)
     },
     async exports(options = {}) {
       const saved = await load(options)
@@ -154,23 +200,20 @@ export function createExporter(context: ExporterContext): Exporter {
             defined_in: one.definedIn,
             action: settings?.action ?? null,
             list_id: settings?.list_id ?? null,
+            list: settings?.list ?? null,
             schedule: settings?.schedule ?? null,
             notify: settings?.notify ?? null,
             error: one.error ?? null,
             last_run:
               last && run
                 ? {
-                    ...{
-                      run_id: run.run_id,
-                      state: run.state,
-                      started_at: run.started_at,
-                      error: run.error_text,
-                    },
-                    ...{
-                      sent: Number(last.sent),
-                      removed: Number(last.removed),
-                      rejected: Number(last.rejected),
-                    },
+                    run_id: run.run_id,
+                    state: run.state,
+                    started_at: run.started_at,
+                    error: run.error_text,
+                    sent: last.sent,
+                    removed: last.removed,
+                    rejected: last.rejected,
                   }
                 : null,
           })
@@ -180,17 +223,34 @@ export function createExporter(context: ExporterContext): Exporter {
     },
     approve: (runId, request = {}) =>
       approveRun({ warehouse, clock }, runId, request, async (name) => {
-        const { definition, connection } = await find(name)
-        return { definition, send: (work) => withInput(definition, connection, request, work) }
+        const found = await findStored(name)
+        return { definition: found.definition, send: (work) => withInput(found, request, work) }
       }),
-    cancel: (runId) => cancelRun({ warehouse, clock }, runId),
+    cancel: (runId, request) => cancelRun({ warehouse, clock }, runId, request),
     retryRejects: (request = {}) =>
       retryRejects(warehouse, request.export, async (name, work) => {
-        const { definition, connection } = await find(name)
-        return withInput(definition, connection, { ...request, trigger: 'retry' }, work)
+        return withInput(await findStored(name), { ...request, trigger: 'retry' }, work)
       }),
   }
 }
 
-const definitionsOf = (saved: readonly SavedExport[]): readonly Definition[] =>
-  saved.flatMap(({ definition }) => (definition ? [definition] : []))
+/** What people would like to read of a run later. */
+function loggingTo(log: RunLog, emit: ExportInput['emit']): ExportInput['emit'] {
+  return (event) => {
+    if (event.type === 'notice') log.say('info', event.message)
+    if (event.type === 'wait')
+      log.say('warn', `waiting until ${event.until.toISOString()}: ${event.reason.replaceAll('_', ' ')}`)
+    emit(event)
+  }
+}
+
+/** What stands against an export among all saved ones: it is defined twice, or another mirrors its list. */
+function refusalOf(name: string, saved: readonly SavedExport[], directory: string): ConfigError | undefined {
+  try {
+    definitionOf(saved, name, directory)
+    return undefined
+  } catch (error) {
+    if (error instanceof ConfigError) return error
+    throw error
+  }
+}

@@ -1,14 +1,18 @@
 /** How a run ends: what is recorded of it, and what the user is told. */
+import type { Transaction } from 'kysely'
 import { codeOf, type ErrorKind, InterruptedError, kindOf, messageOf } from '../errors.ts'
 import { countBatches, dropPlan } from '../state/batches.ts'
-import { readExportRun, updateExportRun } from '../state/exports.ts'
-import { endRun } from '../state/runs.ts'
+import { type ExportRun, readExportRun, updateExportRun } from '../state/exports.ts'
+import { forgetOldCourses, writeLog } from '../state/run-log.ts'
+import { endRun, type RunEnd } from '../state/runs.ts'
+import type { StateDatabase } from '../state/tables.ts'
 import { explainedFault } from '../warehouse/faults.ts'
-import type { Braking } from './brakes.ts'
-import { type ExportInput, inSession } from './context.ts'
-import type { ExportReport, ExportState, Verification } from './progress.ts'
-import { rowsBeforeVerdict, tooManyRejects } from './send.ts'
-import { verifyList } from './verify.ts'
+import { type ExportInput, inTransaction } from './context.ts'
+import { defaultRejectPercent } from './definition/settings.ts'
+import type { Braking } from './plan/brakes.ts'
+import type { ExportReport, ExportState } from './progress.ts'
+import { rowsBeforeVerdict, tooManyRejects } from './send/send.ts'
+import { verifyList } from './send/verify.ts'
 
 export interface Ended {
   readonly state: ExportState
@@ -30,51 +34,70 @@ export interface Finish {
   readonly brakes: readonly Braking[]
   /** Nothing of the plan will be sent any more. */
   readonly dropsPlan: boolean
+  /** Rows of a query whose plan is not sent. */
+  readonly rows?: RunEnd['rows']
 }
 
-/** Records the end of a run and reports it. */
+/** Records the end of a run, in a session of its own, and reports it. */
 export async function finish(
   input: ExportInput,
   runId: string,
   ended: Ended,
-  { notices, brakes, dropsPlan }: Finish,
+  ending: Finish,
 ): Promise<ExportReport> {
-  const verified = ended.state === 'succeeded' && input.verify ? await verifyList(input, runId) : undefined
-  return inSession(
+  const verified = isToBeVerified(input, ended) ? await verifyList(input, runId) : undefined
+  const report = await inTransaction(
     input,
-    ({ db }) =>
-      db.transaction().execute(async (trx) => {
-        const run = await readExportRun(trx, runId)
-        if (!run) throw new Error(`run ${runId} is not there: this is a fault of iterable-elt`)
-        const sums = { sent: Number(run.sent), removed: Number(run.removed), rejected: Number(run.rejected) }
-        // Who has lost the lease must not touch what the next one does.
-        const isLost = ended.error?.code === 'lease_lost'
-        const state = isLost ? await stateOf(trx, runId) : undefined
-        const judged =
-          state === 'cancelled'
-            ? { ...ended, state }
-            : judge(ended, { ...sums, refused: Number(run.refused) }, input)
-        const text = judged.listsRejects
-          ? `${judged.error?.text}: ${await firstRejects(trx, runId)}`
-          : judged.error?.text
-        const error = judged.error ? { code: judged.error.code, text: text ?? '' } : undefined
-        const counts = await countBatches(trx, runId)
-        if (!isLost && judged.state !== 'held') {
-          if (dropsPlan) {
-            await dropPlan(trx, runId)
-            await updateExportRun(trx, runId, { phase: 'done' })
-          }
-          await endRun(trx, runId, { state: judged.state, now: input.clock.now(), error })
-          await trx
-            .updateTable('runs')
-            .set({ api_calls: input.client.calls })
-            .where('run_id', '=', runId)
-            .execute()
-        }
-        return reportOf(judged, error, { run, sums, batches: counts.acked, brakes, notices, verified })
-      }),
+    async ({ db }) => {
+      const run = await readExportRun(db, runId)
+      if (!run) throw new Error(`run ${runId} is not there: this is a fault of iterable-elt`)
+      return recordEnd(db, input, run, ended, ending)
+    },
     { isRepeatable: true },
   )
+  return { ...report, ...(verified && { verified }) }
+}
+
+/** True where the list is to be read back before the run is over. */
+export const isToBeVerified = ({ verify }: ExportInput, { state }: Ended): boolean =>
+  verify === true && state === 'succeeded'
+
+/** True for a run that did what it was to do. */
+export const isGood = (state: ExportState): boolean =>
+  state === 'succeeded' || state === 'succeeded_with_rejects'
+
+/** Records the end of a run in the caller's transaction, and what there is to report of it. */
+export async function recordEnd(
+  trx: Transaction<StateDatabase>,
+  input: ExportInput,
+  run: ExportRun,
+  ended: Ended,
+  { notices, brakes, dropsPlan, rows }: Finish,
+): Promise<ExportReport> {
+  const runId = run.run_id
+  const sums = { sent: run.sent, removed: run.removed, rejected: run.rejected }
+  // Who has lost the lease must not touch what the next one does.
+  const isLost = ended.error?.code === 'lease_lost'
+  const state = isLost ? await stateOf(trx, runId) : undefined
+  const judged =
+    state === 'cancelled' ? { ...ended, state } : judge(ended, { ...sums, refused: run.refused }, input)
+  const text = judged.listsRejects
+    ? `${judged.error?.text}: ${await firstRejects(trx, runId)}`
+    : judged.error?.text
+  const error = judged.error ? { code: judged.error.code, text: text ?? '' } : undefined
+  const hasPlan = run.planned_add + run.planned_update + run.planned_remove > 0
+  const batches = hasPlan ? (await countBatches(trx, runId)).acked : 0
+  if (!isLost && judged.state !== 'held') {
+    if (dropsPlan && hasPlan) await dropPlan(trx, runId)
+    if (dropsPlan && run.phase !== 'done') await updateExportRun(trx, runId, { phase: 'done' })
+    const now = input.clock.now()
+    await endRun(trx, runId, { state: judged.state, now, error, rows, apiCalls: input.client.calls })
+  }
+  if (input.log.unwritten.length > 0) {
+    await writeLog(trx, runId, input.log.unwritten)
+    await forgetOldCourses(trx, input.clock.now())
+  }
+  return reportOf(judged, error, { run, sums, batches, brakes, notices })
 }
 
 interface Sums {
@@ -93,19 +116,17 @@ function judge(
   const { max_reject_percent } = input.definition.settings
   const processed = sent + removed + refused
   const isFair = max_reject_percent !== undefined || processed >= rowsBeforeVerdict
-  const limit = max_reject_percent ?? 5
+  const limit = max_reject_percent ?? defaultRejectPercent
   if (isFair && refused * 100 > processed * limit) return endOf(tooManyRejects(refused, processed, limit))
   return rejected > 0 || refused > 0 ? { ...ended, state: 'succeeded_with_rejects' } : ended
 }
 
-type Trx = Parameters<typeof readExportRun>[0]
-
-async function stateOf(trx: Trx, runId: string): Promise<'cancelled' | undefined> {
+async function stateOf(trx: Transaction<StateDatabase>, runId: string): Promise<'cancelled' | undefined> {
   const run = await trx.selectFrom('runs').select('state').where('run_id', '=', runId).executeTakeFirst()
   return run?.state === 'cancelled' ? run.state : undefined
 }
 
-async function firstRejects(trx: Trx, runId: string): Promise<string> {
+async function firstRejects(trx: Transaction<StateDatabase>, runId: string): Promise<string> {
   const rows = await trx
     .selectFrom('rejected_rows')
     .select(['code', 'reason', 'row'])
@@ -123,34 +144,32 @@ function reportOf(
   { state, kind }: Ended,
   error: { readonly code: string; readonly text: string } | undefined,
   facts: {
-    readonly run: NonNullable<Awaited<ReturnType<typeof readExportRun>>>
+    readonly run: ExportRun
     readonly sums: Sums
     readonly batches: number
     readonly brakes: readonly Braking[]
     readonly notices: readonly string[]
-    readonly verified: Verification | undefined
   },
 ): ExportReport {
-  const { run, sums, batches, brakes, notices, verified } = facts
+  const { run, sums, batches, brakes, notices } = facts
   return {
     run_id: run.run_id,
     export: run.export,
     state,
     planned: {
-      add: Number(run.planned_add),
-      update: Number(run.planned_update),
-      remove: Number(run.planned_remove),
-      unchanged: Number(run.planned_unchanged),
+      add: run.planned_add,
+      update: run.planned_update,
+      remove: run.planned_remove,
+      unchanged: run.planned_unchanged,
     },
-    rows: Number(run.rows_queried),
+    rows: run.rows_queried,
     ...sums,
-    skipped: Number(run.skipped),
+    skipped: run.skipped,
     batches,
     error: error?.text ?? null,
     error_code: error?.code ?? null,
     error_kind: error ? (kind ?? 'run') : null,
     brakes,
     notices,
-    ...(verified && { verified }),
   }
 }

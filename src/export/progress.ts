@@ -1,8 +1,8 @@
 /** What an export tells while it works, and how it ended. */
 import type { ErrorKind } from '../errors.ts'
-import type { Braking } from './brakes.ts'
-import type { FieldCount, PlanChange } from './changes.ts'
-import type { FieldReport } from './fields.ts'
+import type { Braking } from './plan/brakes.ts'
+import type { FieldCount, PlanChange } from './plan/changes.ts'
+import type { FieldReport } from './rows/fields.ts'
 
 export type ExportState = 'succeeded' | 'succeeded_with_rejects' | 'held' | 'failed' | 'cancelled'
 
@@ -20,7 +20,7 @@ export interface ExportReport {
   /** Rows of the query. */
   readonly rows: number
   readonly sent: number
-  /** People whom a mirror took off the list; they are no rows of the query. */
+  /** People whom a mirror took off the list; they are not rows of the query. */
   readonly removed: number
   readonly rejected: number
   readonly skipped: number

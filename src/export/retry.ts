@@ -1,16 +1,14 @@
 /** Sends rows again that Iterable refused and has not taken since. */
-import { sql, type Transaction } from 'kysely'
+import { sql } from 'kysely'
 import { beginExportRun, updateExportRun } from '../state/exports.ts'
-import type { StateDatabase } from '../state/tables.ts'
-import { migrate } from '../warehouse/migrations.ts'
-import type { Session, Warehouse } from '../warehouse/session.ts'
-import { literal, quoted } from '../warehouse/sql.ts'
-import { envelopeOf } from './body.ts'
-import { type ExportInput, inSession } from './context.ts'
-import { cutBatches } from './cut.ts'
+import type { Tx, Warehouse } from '../warehouse/session.ts'
+import { ownTable } from '../warehouse/sql.ts'
+import { type ExportInput, inTransaction } from './context.ts'
+import { definitionHash, mappingHash } from './definition/settings.ts'
+import { cutBatches } from './plan/cut.ts'
 import type { ExportReport } from './progress.ts'
 import { lockList, sendRun } from './run.ts'
-import { definitionHash, mappingHash } from './settings.ts'
+import { envelopeOf } from './send/body.ts'
 
 /** One run per export that has such rows; who was forgotten is left alone. */
 export async function retryRejects(
@@ -18,9 +16,8 @@ export async function retryRejects(
   only: string | undefined,
   run: (name: string, work: (input: ExportInput) => Promise<ExportReport>) => Promise<ExportReport>,
 ): Promise<readonly ExportReport[]> {
-  const names = await warehouse.use(async (session) => {
-    await migrate(session)
-    const rows = await session.db
+  const names = await warehouse.use(async ({ db }) => {
+    const rows = await db
       .selectFrom('export_rejects')
       .select('export')
       .distinct()
@@ -42,61 +39,52 @@ async function retry(input: ExportInput): Promise<ExportReport> {
   await using _lock = await lockList(input)
   const now = clock.now()
   const envelope = envelopeOf(settings)
-  const token = await inSession(input, (session) =>
-    session.db.transaction().execute(async (trx) => {
-      const lease = await beginExportRun(trx, {
-        ...{
-          runId,
-          name,
-          action: settings.action,
-          listId: settings.list_id,
-          trigger,
-          envelope,
-          now,
-          nominalAt: null,
-        },
-        ...{ definitionHash: definitionHash(query, settings), mappingHash: mappingHash(settings) },
-      })
-      await planRejects(session, trx, input, now)
-      return lease
-    }),
-  )
+  const token = await inTransaction(input, async (tx) => {
+    const lease = await beginExportRun(tx.db, {
+      runId,
+      name,
+      action: settings.action,
+      listId: settings.list_id,
+      trigger,
+      envelope,
+      now,
+      definitionHash: definitionHash(query, settings),
+      mappingHash: mappingHash(settings),
+      nominalAt: null,
+    })
+    await planRejects(tx, input, now)
+    return lease
+  })
   emit({ type: 'started', runId, export: name })
   return await sendRun(input, runId, envelope, token, [])
 }
 
 async function planRejects(
-  session: Session,
-  trx: Transaction<StateDatabase>,
+  tx: Tx,
   { definition: { name, settings }, runId }: ExportInput,
   now: Date,
 ): Promise<void> {
-  const table = (of: string) => `${quoted(session.names.sync)}.${quoted(of)}`
-  await sql
-    .raw(`
-      insert into ${table('plan')} (run_id, seq, op, member_key, payload, hash, before, bytes)
-      select ${literal(runId)}, row_number() over (order by case op when 'remove' then 1 else 0 end, member_key),
+  await sql`
+      insert into ${ownTable(tx, 'plan')} (run_id, seq, op, member_key, payload, hash, before, bytes)
+      select cast(${runId} as varchar), row_number() over (order by case op when 'remove' then 1 else 0 end, member_key),
         case op when 'update' then 'add' else op end, member_key, payload, hash, cast(null as varchar), length(payload) * 4
-      from ${table('export_rejects')}
-      where export = ${literal(name)} and list_id = ${settings.list_id} and code <> 'forgotten'`)
-    .execute(trx)
-  await cutBatches(session, trx, runId)
-  const counts = await trx
+      from ${ownTable(tx, 'export_rejects')}
+      where export = ${name} and list_id = ${settings.list_id} and code <> 'forgotten'`.execute(tx.db)
+  await cutBatches(tx, runId)
+  const counts = await tx.db
     .selectFrom('plan')
-    .select(({ fn }) => ['op', fn.countAll<number | string>().as('n')])
+    .select(({ fn }) => ['op', fn.countAll<number>().as('n')])
     .where('run_id', '=', runId)
     .groupBy('op')
     .execute()
-  const of = (op: string) => Number(counts.find((row) => row.op === op)?.n ?? 0)
-  const rows = counts.reduce((sum, { n }) => sum + Number(n), 0)
-  await updateExportRun(trx, runId, {
-    ...{
-      phase: 'sending',
-      planned_add: of('add'),
-      planned_remove: of('remove'),
-      rows_queried: rows,
-      planned_at: now,
-    },
+  const of = (op: string) => counts.find((row) => row.op === op)?.n ?? 0
+  const rows = counts.reduce((sum, { n }) => sum + n, 0)
+  await updateExportRun(tx.db, runId, {
+    phase: 'sending',
+    planned_add: of('add'),
+    planned_remove: of('remove'),
+    rows_queried: rows,
+    planned_at: now,
   })
-  await trx.updateTable('runs').set({ rows_read: rows }).where('run_id', '=', runId).execute()
+  await tx.db.updateTable('runs').set({ rows_read: rows }).where('run_id', '=', runId).execute()
 }

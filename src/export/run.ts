@@ -1,88 +1,76 @@
 /** Warehouse → list: one run of one export, from its query to the last acknowledgement. */
-import type { Transaction } from 'kysely'
-import { ConfigError, TransientError, UserError } from '../errors.ts'
+import { LockedError } from '../errors.ts'
 import type { Clock } from '../iterable/clock.ts'
-import {
-  beginExportRun,
-  type ExportRun,
-  readGoodRuns,
-  readJobTimes,
-  readOpenRuns,
-  takeLease,
-} from '../state/exports.ts'
-import type { StateDatabase } from '../state/tables.ts'
-import { migrate } from '../warehouse/migrations.ts'
-import type { Session } from '../warehouse/session.ts'
-import { giveUp } from './abandon.ts'
-import { adoptMembers, needsBaseline } from './adopt.ts'
-import { type Envelope, envelopeOf } from './body.ts'
-import { type Braking, brakesThatHold } from './brakes.ts'
-import { everyChange, marksOf } from './changes.ts'
-import { type ExportInput, inSession } from './context.ts'
-import type { Definition } from './definition.ts'
-import { type Ended, endOf, finish } from './finish.ts'
-import { type Destination, inspectList, readFields } from './list.ts'
-import { makePlan } from './plan.ts'
+import { readGoodRuns } from '../state/exports.ts'
+import { inSpan } from '../telemetry.ts'
+import type { Tx } from '../warehouse/session.ts'
+import { type Begun, beginPlan, beginRun, type Reopened } from './begin.ts'
+import { type ExportInput, inTransaction } from './context.ts'
+import { type Destination, inspectList, readFields } from './definition/list.ts'
+import { defaultRejectPercent, isTracked, mappingHash } from './definition/settings.ts'
+import { type Ended, endOf, type Finish, finish, isGood, isToBeVerified, recordEnd } from './finish.ts'
+import { adoptMembers } from './plan/adopt.ts'
+import { type Braking, brakesThatHold } from './plan/brakes.ts'
+import { everyChange, marksOf } from './plan/changes.ts'
+import { makePlan } from './plan/plan.ts'
+import { readPlan } from './plan/samples.ts'
+import { type Planned, type Settled, settle } from './plan/verdict.ts'
 import type { ExportPlan, ExportReport } from './progress.ts'
-import { prepareQuery } from './query.ts'
-import { readPlan } from './samples.ts'
-import { sendPlan } from './send.ts'
-import { definitionHash, isTracked, mappingHash } from './settings.ts'
-import { removeStage, type Staged, stageRows } from './stage.ts'
-import { type Planned, settle, type Verdict } from './verdict.ts'
-
-/** A plan that waits longer describes a world that is gone. */
-export const planLifeMs = 24 * 3_600_000
+import { prepareQuery } from './rows/query.ts'
+import { type Staged, stageRows } from './rows/stage.ts'
+import { type Envelope, envelopeOf } from './send/body.ts'
+import { sendPlan } from './send/send.ts'
 
 /**
- * Runs an export, or finishes the run that was interrupted. What fails is told in the report.
+ * Runs an export, or finishes the run that was interrupted: it begins, its query is run, its plan made, and the plan
+ * sent. The warehouse is let go in between, while Iterable is asked. What fails is told in the report.
  * @throws UserError `locked` while another run writes to the list; whatever the warehouse says when it cannot be opened.
  */
-export async function runExport(input: ExportInput): Promise<ExportReport> {
-  await using _lock = await lockList(input)
-  const open = await lookBack(input)
-  if (open) {
-    const report = await resume(input, open)
-    const isAsked = open.run_id === input.runId || input.nominalAt === undefined
-    if (isAsked || !/succeeded/.test(report.state)) return report
+export function runExport(input: ExportInput): Promise<ExportReport> {
+  const attributes = {
+    'iterable_elt.export': input.definition.name,
+    'iterable_elt.run_id': input.runId,
   }
-  // The lock lasts until the run has ended.
-  return await runAnew(input)
+  return inSpan('iterable_elt.export', attributes, async (span) => {
+    const report = await reportOf(input)
+    const { state, sent, removed, rejected, error_code } = report
+    span.set({ 'iterable_elt.state': state, 'iterable_elt.rows_sent': sent })
+    span.set({ 'iterable_elt.rows_removed': removed, 'iterable_elt.rows_rejected': rejected })
+    if (state === 'failed') span.fail(error_code ?? 'failed')
+    return report
+  })
+}
+
+async function reportOf(input: ExportInput): Promise<ExportReport> {
+  await using _lock = await lockList(input)
+  for (;;) {
+    const begun = await beginRun(input)
+    // The lock lasts until the run has ended.
+    if ('needsBaseline' in begun) return await runAnew(input, begun)
+    const report = await resume(input, begun)
+    const isAsked = begun.run.run_id === input.runId || input.nominalAt === undefined
+    if (isAsked || !isGood(report.state)) return report
+  }
 }
 
 /** What `runExport` would do, with nothing sent and nothing left behind. */
 export async function planExport(input: ExportInput): Promise<ExportPlan> {
   const notices: string[] = []
-  await inSession(input, prepare, { signal: input.signal })
-  const now = input.clock.now()
+  const { now, times } = await beginPlan(input)
   const declared = await readFields(input, (message) => tell(input, notices, message))
-  await using staged = await stage(input, now, declared)
+  await using staged = await stage(input, { now, times, declared })
   const destination = await inspectList(input, staged, declared)
-  let plan: ExportPlan | undefined
-  const plans = (session: Session) =>
-    session.db
-      .transaction()
-      .execute(async (trx) => {
-        const planned = await planIn(session, trx, input, {
-          staged,
-          destination,
-          now,
-          notices,
-          adopted: undefined,
-        })
-        plan = await readPlan(trx, input, { ...planned, destination, notices })
-        await input.onChanges?.(everyChange(trx, input.runId, marksOf(destination.fields)))
-        throw new Undone()
-      })
-      .catch((error: unknown) => {
-        if (!(error instanceof Undone)) throw error
-      })
-  await inSession(input, plans, { signal: input.signal })
-  return plan as ExportPlan
+  return await inTransaction(
+    input,
+    async (tx) => {
+      const planned = await planIn(tx, input, { staged, destination, now, notices, adopted: undefined })
+      const plan = await readPlan(tx.db, input, { ...planned, destination, notices })
+      await input.onChanges?.(everyChange(tx.db, input.runId, marksOf(destination.fields)))
+      return plan
+    },
+    { signal: input.signal, isDryRun: true },
+  )
 }
-
-/** Ends a transaction whose work is for looking at only. */
-class Undone extends Error {}
 
 /** The jobs of one list exclude each other, whichever export they belong to. */
 export async function lockList({
@@ -93,121 +81,66 @@ export async function lockList({
   try {
     return await warehouse.lock(`list-${list_id}`)
   } catch (error) {
-    if (!(error instanceof UserError) || error.code !== 'locked') throw error
-    const holder = /\(([^)]*)\)/.exec(error.message)?.[1] ?? 'another run'
-    const message = `list ${list_id} is being written to (${holder}); wait until that run ends, or stop it`
-    throw new TransientError('locked', message, { cause: error })
+    if (!(error instanceof LockedError)) throw error
+    throw new LockedError(`list ${list_id} is being written to`, error.holder, { cause: error })
   }
 }
 
-async function prepare(session: Session): Promise<void> {
-  await migrate(session)
-  await session.ensureIndex('plan', ['run_id', 'seq'])
-  await session.ensureIndex('batches', ['run_id', 'batch_no'])
-  await session.ensureIndex('members', ['export', 'list_id', 'member_key'])
-  await session.ensureIndex('export_rejects', ['export', 'list_id', 'member_key'])
-}
-
-/** Clears away what earlier runs left. Returns the run that can be gone on with. */
-async function lookBack(input: ExportInput): Promise<ExportRun | undefined> {
-  const { definition, clock, emit, warehouse } = input
-  const unstaged: string[] = []
-  const look = async (session: Session) => {
-    await prepare(session)
-    return session.db.transaction().execute(async (trx) => {
-      const now = clock.now()
-      let open: ExportRun | undefined
-      for (const run of await readOpenRuns(trx, definition.name)) {
-        const why = open ? 'replaced by a later run' : reasonToDrop(run, definition, now)
-        if (why === undefined) open = run
-        else {
-          await giveUp(trx, run, { now, why })
-          if (run.phase === 'querying') unstaged.push(run.run_id)
-          if (run.phase === 'sending')
-            emit({ type: 'notice', message: `the interrupted run ${run.run_id} was given up: ${why}` })
-        }
-      }
-      return open
-    })
-  }
-  const found = await inSession(input, look, { signal: input.signal })
-  for (const runId of unstaged) await removeStage(warehouse, runId)
-  return found
-}
-
-function reasonToDrop(run: ExportRun, { query, settings }: Definition, now: Date): string | undefined {
-  if (run.phase === 'querying') return 'the process ended before anything was sent'
-  if (run.phase === 'held') return 'a later run replaces its plan'
-  if (run.definition_hash !== definitionHash(query, settings))
-    return 'the query or the settings have changed since'
-  // Rows of one day must get out even late; a mirror computes the difference anew.
-  const isOld = now.getTime() - (run.planned_at ?? run.started_at).getTime() > planLifeMs
-  return isOld && isTracked(settings) ? 'its plan is older than a day' : undefined
-}
-
-async function resume(input: ExportInput, run: ExportRun): Promise<ExportReport> {
+async function resume(input: ExportInput, { run, token }: Reopened): Promise<ExportReport> {
   const { emit } = input
   emit({ type: 'started', runId: run.run_id, export: input.definition.name })
   emit({
     type: 'notice',
     message: `going on with the interrupted run ${run.run_id}; the query is not run again`,
   })
-  const token = await inSession(input, ({ db }) =>
-    db.transaction().execute(async (trx) => {
-      await trx
-        .updateTable('runs')
-        .set({ state: 'running', finished_at: null, error_code: null, error_text: null })
-        .where('run_id', '=', run.run_id)
-        .execute()
-      return takeLease(trx, run.run_id)
-    }),
-  )
   return sendRun(input, run.run_id, run.envelope as unknown as Envelope, token, [])
 }
 
-async function runAnew(input: ExportInput): Promise<ExportReport> {
-  const { definition, runId, trigger, clock, emit } = input
-  const { name, query, settings } = definition
-  const now = clock.now()
+async function runAnew(input: ExportInput, { token, now, times, ...begun }: Begun): Promise<ExportReport> {
+  const { definition, runId, emit } = input
   const notices: string[] = []
-  emit({ type: 'started', runId, export: name })
-  const envelope = envelopeOf(settings)
-  const token = await inSession(input, ({ db }) =>
-    db.transaction().execute((trx) =>
-      beginExportRun(trx, {
-        ...{ runId, name, action: settings.action, listId: settings.list_id, trigger, envelope, now },
-        ...{ definitionHash: definitionHash(query, settings), mappingHash: mappingHash(settings) },
-        nominalAt: input.nominalAt ?? null,
-      }),
-    ),
-  )
-  let verdict: Verdict
+  emit({ type: 'started', runId, export: definition.name })
+  let settled: { readonly verdict: Settled; readonly report: ExportReport | undefined }
   try {
     const declared = await readFields(input, (message) => tell(input, notices, message))
-    await using staged = await stage(input, now, declared)
+    await using staged = await stage(input, { now, times, declared })
     const { mapping } = staged
     for (const notice of mapping.notices) tell(input, notices, notice)
     for (const { column, field } of mapping.mapped) tell(input, notices, `${column} → ${field}`)
     const destination = await inspectList(input, staged, declared)
-    const isFirst = await inSession(input, (session) => needsBaseline(session, definition))
-    await using adopted = isFirst ? await adoptMembers(input, now) : undefined
-    verdict = await inSession(
+    await using adopted = begun.needsBaseline ? await adoptMembers(input, now) : undefined
+    settled = await inTransaction(
       input,
-      (session) =>
-        session.db.transaction().execute(async (trx) => {
-          const planned = await planIn(session, trx, input, { staged, destination, now, notices, adopted })
-          return settle(trx, input, planned, destination, now)
-        }),
+      async (tx) => {
+        const planned = await planIn(tx, input, { staged, destination, now, notices, adopted })
+        const verdict = await settle(tx.db, input, planned, destination, now)
+        const { ended, run } = verdict
+        // Comparing the list is a matter of minutes, which the warehouse is not held for.
+        if (!ended || isToBeVerified(input, ended)) return { verdict, report: undefined }
+        return { verdict, report: await recordEnd(tx.db, input, run, ended, endingOf(verdict, notices)) }
+      },
       { signal: input.signal },
     )
   } catch (error) {
     return finish(input, runId, endOf(error), { notices, brakes: [], dropsPlan: true })
   }
-  const { ended, brakes } = verdict
-  for (const { message } of brakes.filter((one) => one.verdict === 'warn')) tell(input, notices, message)
-  if (ended) return finish(input, runId, ended, { notices, brakes, dropsPlan: ended.state !== 'held' })
-  return sendRun(input, runId, envelope, token, notices, brakes)
+  const { verdict, report } = settled
+  for (const message of warningsOf(verdict)) emit({ type: 'notice', message })
+  if (report) return report
+  const ending = endingOf(verdict, notices)
+  if (verdict.ended) return finish(input, runId, verdict.ended, ending)
+  return sendRun(input, runId, envelopeOf(definition.settings), token, ending.notices, ending.brakes)
 }
+
+const warningsOf = ({ brakes }: Settled): readonly string[] =>
+  brakes.filter(({ verdict }) => verdict === 'warn').map(({ message }) => message)
+
+const endingOf = (verdict: Settled, notices: readonly string[]): Finish => ({
+  notices: [...notices, ...warningsOf(verdict)],
+  brakes: verdict.brakes,
+  dropsPlan: verdict.ended?.state !== 'held',
+  rows: verdict.rows,
+})
 
 function tell({ emit }: ExportInput, notices: string[], message: string): void {
   notices.push(message)
@@ -215,27 +148,26 @@ function tell({ emit }: ExportInput, notices: string[], message: string): void {
 }
 
 /** Runs the query. */
-async function stage(
+function stage(
   input: ExportInput,
-  now: Date,
-  declared: ReadonlyMap<string, string> | undefined,
+  {
+    now,
+    times,
+    declared,
+  }: Pick<Begun, 'now' | 'times'> & { readonly declared: ReadonlyMap<string, string> | undefined },
 ): Promise<Staged> {
   const { definition, connection, emit } = input
-  const nominal = input.nominalAt ?? now
-  const { previous, lastSuccess } = await inSession(input, ({ db }) =>
-    readJobTimes(db, `export:${definition.name}`, nominal),
-  )
-  const query = prepareQuery(definition.query, {
-    nominal_time: nominal,
-    previous_nominal_time: input.previousNominalAt ?? previous,
-    last_success_time: lastSuccess,
-  })
   return stageRows({
-    ...{ warehouse: input.warehouse, query, settings: definition.settings },
-    ...{ runId: input.runId, signal: input.signal },
+    warehouse: input.warehouse,
+    settings: definition.settings,
+    query: prepareQuery(definition.query, times),
+    runId: input.runId,
+    signal: input.signal,
     naming: {
-      ...{ projectType: connection.project_type, now },
-      ...{ declared, keepsNames: definition.keepsNames },
+      projectType: connection.project_type,
+      now,
+      declared,
+      keepsNames: definition.keepsNames,
     },
     onRows: (rows) => emit({ type: 'progress', phase: 'querying', rows }),
     onWait: (message) => emit({ type: 'notice', message }),
@@ -253,22 +185,16 @@ interface Planning {
 
 /** The plan and what the brakes say to it, in one transaction. */
 async function planIn(
-  session: Session,
-  trx: Transaction<StateDatabase>,
+  tx: Tx,
   input: ExportInput,
   { staged, destination, now, notices, adopted }: Planning,
 ): Promise<Planned> {
   const { definition, runId } = input
   const { name, settings } = definition
-  const adoptedCount = adopted ? await adopted.store(session, trx) : 0
-  const good = await readGoodRuns(trx, name, settings.list_id, 10)
-  const counts = await makePlan(session, trx, { runId, name, settings, staged, now })
-  if (
-    isTracked(settings) &&
-    good.length > 0 &&
-    counts.members === 0 &&
-    good.some((run) => Number(run.sent) > 0)
-  ) {
+  const adoptedCount = adopted ? await adopted.store(tx) : 0
+  const good = await readGoodRuns(tx.db, name, settings.list_id, 10)
+  const counts = await makePlan(tx, { runId, name, settings, staged, now })
+  if (isTracked(settings) && good.length > 0 && counts.members === 0 && good.some((run) => run.sent > 0)) {
     tell(
       input,
       notices,
@@ -281,9 +207,11 @@ async function planIn(
   const isDoubtful = new Set(doubtful.map(({ column }) => column))
   const brakes = brakesThatHold(
     {
-      ...{ action: settings.action, counts, adopted: adoptedCount },
-      previousRows: last && Number(last.rows_queried),
-      previousAdds: good.map((run) => Number(run.planned_add)),
+      action: settings.action,
+      counts,
+      adopted: adoptedCount,
+      previousRows: last?.rows_queried,
+      previousAdds: good.map((run) => run.planned_add),
       mappingChanged: last !== undefined && last.mapping_hash !== mappingHash(settings),
       isFirst: last === undefined,
       newFields: created.filter((field) => mapping.implied.has(field) && !isDoubtful.has(field)),
@@ -318,11 +246,21 @@ export async function sendRun(
   let ended: Ended
   try {
     await sendPlan({
-      ...{ warehouse, emit, token, stop: signal, action: settings.action, isTracked: isTracked(settings) },
+      warehouse,
+      emit,
+      token,
+      stop: signal,
+      action: settings.action,
+      isTracked: isTracked(settings),
       owner: { runId, name, listId: settings.list_id },
-      maxRejectPercent: settings.max_reject_percent ?? 5,
+      maxRejectPercent: settings.max_reject_percent ?? defaultRejectPercent,
       courier: {
-        ...{ client, clock, random, envelope, signal: grace, maxRetries: connection.max_retries },
+        client,
+        clock,
+        random,
+        envelope,
+        signal: grace,
+        maxRetries: connection.max_retries,
         maxWaitMs: connection.timeouts.wait,
         onWait: (wait) => emit({ type: 'wait', ...wait }),
         learned: { maxRows: Number.POSITIVE_INFINITY, taken: 0, poisoned: 0 },
@@ -359,22 +297,4 @@ function graceAfter(signal: AbortSignal, clock: Clock): { signal: AbortSignal; d
       signal.removeEventListener('abort', start)
     },
   }
-}
-
-/** Two mirrors on one list would each remove the people of the other. */
-export function refuseRivals(definition: Definition, others: readonly Definition[]): void {
-  const { action, list_id, connection } = definition.settings
-  if (action !== 'mirror') return
-  const rival = others.find(
-    ({ name, settings }) =>
-      name !== definition.name &&
-      settings.action === 'mirror' &&
-      settings.list_id === list_id &&
-      settings.connection === connection,
-  )
-  if (!rival) return
-  throw new ConfigError(
-    `exports "${definition.name}" and "${rival.name}" both mirror list ${list_id}; a list can have one mirror only`,
-    { code: 'two_mirrors' },
-  )
 }

@@ -1,9 +1,9 @@
-import type { EndpointName } from './endpoints.ts'
+import type { Endpoint, EndpointName } from './endpoints.ts'
 
 /** One HTTP request on its way through the wrappers. */
 export interface Call {
   readonly endpoint: EndpointName
-  readonly method: 'GET' | 'POST'
+  readonly method: Endpoint['method']
   readonly url: URL
   readonly body: Buffer | undefined
   /** Whether a failed attempt may be repeated here; `false` leaves that to the caller. */
@@ -42,7 +42,7 @@ export interface Wait {
 /** What became of one request that was sent; for logs and counters. */
 export interface CallRecord {
   readonly endpoint: EndpointName
-  readonly method: 'GET' | 'POST'
+  readonly method: Endpoint['method']
   /** Without the query. */
   readonly path: string
   readonly status: number | undefined

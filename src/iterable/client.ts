@@ -5,10 +5,12 @@ import { type Clock, systemClock } from './clock.ts'
 import { type EndpointName, endpoints } from './endpoints.ts'
 import { MalformedResponseError } from './errors.ts'
 import { checked, shown } from './forms.ts'
+import { fileUrl } from './jobs.ts'
 import { createPacer, type Pacer, type RateLimits, withPace } from './pace.ts'
 import { withRetry } from './retry.ts'
 import { createAgent, overHttp } from './send.ts'
-import { baseUrlOf, urlOf } from './url.ts'
+import { withSpan } from './span.ts'
+import { baseUrlOf, type Query, urlOf } from './url.ts'
 
 export type { CallRecord, IterableResponse, Wait } from './call.ts'
 export type { Clock } from './clock.ts'
@@ -60,8 +62,8 @@ export interface ClientContext {
 export interface RequestOptions {
   /** Values for the `{name}`s of the path. */
   readonly path?: Readonly<Record<string, string | number>> | undefined
-  /** An undefined value leaves its parameter out. */
-  readonly query?: Readonly<Record<string, string | number | boolean | undefined>> | undefined
+  /** An undefined value leaves its parameter out, an array repeats it. */
+  readonly query?: Query | undefined
   /** Anything is sent as JSON; a Buffer is JSON already and goes out byte for byte. */
   readonly body?: unknown
   readonly signal?: AbortSignal | undefined
@@ -83,6 +85,12 @@ export interface IterableClient extends AsyncDisposable {
   request(endpoint: EndpointName, options?: RequestOptions): Promise<IterableResponse>
   /** The same with the whole body parsed (at most 64 MB) and known to be of a form; what is not is asked for again. */
   json<T = unknown>(endpoint: EndpointName, options?: JsonOptions<T>): Promise<T>
+  /**
+   * One try to fetch a file of an asynchronous export from the address that Iterable gave for it. The address is the
+   * permission: the API key does not go along. Throws as `request` does, and MalformedResponseError for an address that
+   * no file can be at.
+   */
+  file(address: string, options?: Pick<RequestOptions, 'signal'>): Promise<IterableResponse>
   /** Requests sent so far, retries included. */
   readonly calls: number
   /** Seconds that the pace makes of so many requests to an endpoint. */
@@ -96,20 +104,21 @@ export function createClient(options: ClientOptions, context: ClientContext = {}
   const pacer = context.pacer ?? createPacer(options.rate_limits ?? {}, clock)
   const agent = createAgent(context.proxyEnv)
   let calls = 0
-  const send = overHttp({
+  const wire = {
     agent,
-    apiKey: readKey(options.api_key),
     userAgent: `iterable-elt/${context.version ?? 'dev'}`,
     headersTimeoutMs: options.timeouts?.headers ?? 900_000,
     bodyTimeoutMs: options.timeouts?.body ?? 60_000,
     trickleTimeoutMs: options.timeouts?.trickle ?? 300_000,
     clock,
-    onCall(call) {
+    onCall(call: CallRecord) {
       calls += 1
       logger?.debug(call, `${call.method} ${call.path}: ${call.status ?? 'no answer'}`)
       context.onCall?.(call)
     },
-  })
+  }
+  const send = withSpan(overHttp({ ...wire, apiKey: readKey(options.api_key) }))
+  const fetchFile = withSpan(overHttp({ ...wire, apiKey: undefined }))
   const paced = withPace(send, pacer)
   const maxRetries = options.max_retries ?? 6
   const maxWaitMs = options.timeouts?.wait ?? 900_000
@@ -146,6 +155,18 @@ export function createClient(options: ClientOptions, context: ClientContext = {}
         return form ? checked(form, value, endpoint) : (value as T)
       }
       return withRetry(send, patience)(callOf(endpoint, given))
+    },
+    async file(address, { signal } = {}) {
+      const url = fileUrl(address, base)
+      return fetchFile({
+        endpoint: 'export_files',
+        method: 'GET',
+        url,
+        body: undefined,
+        retry: false,
+        signal,
+        onWait: undefined,
+      })
     },
     [Symbol.asyncDispose]: () => agent.destroy(),
   }

@@ -1,5 +1,5 @@
 /**
- * The forms of Iterable's answers. What comes under another form is no answer, whatever its status says: the page of a
+ * The forms of Iterable's answers. Anything in another form does not count as an answer, whatever its status says: the page of a
  * proxy, a captive portal, a maintenance notice. It is told by its content type, by its encoding, or by its content.
  */
 import type { Readable, Transform } from 'node:stream'
@@ -85,6 +85,9 @@ export const listsForm = z.looseObject({
 /** `users/getFields`: names of profile fields and their types. */
 export const fieldsForm = z.looseObject({ fields: z.record(z.string(), z.string()) })
 
+/** `POST lists`: the list that was made. */
+export const listCreatedForm = z.looseObject({ listId: z.number().int() })
+
 /** `lists/{id}/size`. */
 export const sizeForm = z.number().int().nonnegative()
 
@@ -98,6 +101,44 @@ export const metadataTablesForm = z.looseObject({ results: z.array(z.looseObject
 export const metadataKeysForm = z.looseObject({
   results: z.array(z.looseObject({ key: z.string() })),
   nextMarker: z.string().nullish(),
+})
+
+/** `users/forgotten` and `users/forgottenUserIds`. */
+export const forgottenForm = z.looseObject({
+  hashedEmails: z.array(z.string()).nullish(),
+  hashedUserIds: z.array(z.string()).nullish(),
+})
+
+/** `users/getByEmail` and `users/byUserId`: an empty object for nobody. */
+export const profileForm = z.looseObject({ user: z.looseObject({}).nullish() })
+
+const message = z.looseObject({})
+
+/** `users/getSentMessages`. */
+export const sentMessagesForm = z.looseObject({ messages: z.array(message) })
+
+/** `inApp/getMessages`. */
+export const inAppMessagesForm = z.looseObject({ inAppMessages: z.array(message) })
+
+/** `embedded-messaging/messages`: what is shown at each place of an app. */
+export const embeddedMessagesForm = z.looseObject({ placements: z.array(message) })
+
+/** `templates/getByClientTemplateId`. */
+export const localesForm = z.looseObject({
+  templates: z.array(z.looseObject({ templateId: z.number(), locales: z.array(z.string()).nullish() })),
+})
+
+/** `catalogs/{name}/fieldMappings`. */
+const mappingsForm = z.looseObject({
+  definedMappings: z.record(z.string(), z.string()).nullish(),
+  undefinedFields: z.array(z.string()).nullish(),
+})
+/** The same, flat or wrapped in `params`: the documentation says the one, the official client knows the other. */
+export const catalogFieldsForm = z.union([z.looseObject({ params: mappingsForm }), mappingsForm])
+
+/** `experiments/{id}/variants`. */
+export const variantsForm = z.looseObject({
+  variants: z.array(z.looseObject({ variantId: z.number() })),
 })
 
 /** The value, known to be of the form. @throws MalformedResponseError that names the first thing that is not. */

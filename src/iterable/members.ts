@@ -9,7 +9,7 @@ export interface MembersOf {
 
 /**
  * The members, some at a time; blank lines are left out.
- * @throws MalformedResponseError for what is no list of members: a page of a proxy, JSON, an error in its place.
+ * @throws MalformedResponseError for anything but a list of members: a page of a proxy, JSON, an error in its place.
  */
 export async function* memberLines(
   body: AsyncIterable<Buffer>,
@@ -29,7 +29,7 @@ export async function* memberLines(
   if (rest.length > 0) yield members(rest, of)
 }
 
-/** No identifier is as long as this; what never ends is no list. */
+/** No identifier is as long as this: whatever never ends is not a list. */
 const longestLine = 1_000_000
 
 function members(text: Buffer, { isEmailProject }: MembersOf): readonly string[] {

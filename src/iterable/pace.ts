@@ -9,7 +9,7 @@ import { IterableHttpError } from './errors.ts'
 export interface Pacer {
   /** Resolves when a request to the endpoint may be sent; takes no slot when the signal is aborted first. */
   reserve(endpoint: EndpointName, options?: ReserveOptions): Promise<void>
-  /** Lets nobody through for so long: the server has asked for it, of all who use this endpoint. */
+  /** Lets nobody through for this long: the server has asked for it, of all who use this endpoint. */
   hold(endpoint: EndpointName, waitMs: number): void
   /** Milliseconds between two requests at the steady pace; 0 when the endpoint is not paced. */
   slotMs(endpoint: EndpointName): number
@@ -32,7 +32,7 @@ const safety = 1.02
 export interface PaceBook {
   /** Takes the next free slot; resolves to the milliseconds until it. */
   takeSlot(lane: string, rate: RateLimit): Promise<number>
-  /** Closes a lane for so long, for everybody. */
+  /** Closes a lane for this long, for everybody. */
   hold(lane: string, waitMs: number): Promise<void>
   /** Milliseconds for which a lane stays closed. */
   heldMs(lane: string): Promise<number>

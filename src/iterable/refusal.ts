@@ -6,7 +6,7 @@ import { parseRetryAfter } from './retry.ts'
 
 const largestBodyBytes = 64 * 1024
 
-/** Reads an answer that is no success, up to 64 KB of it, with the API key blotted out wherever it is echoed. */
+/** Reads an answer that is not a success, up to 64 KB of it, with the API key blotted out wherever it is echoed. */
 export async function readRefusal(
   answer: Dispatcher.ResponseData,
   call: Call,
@@ -14,7 +14,7 @@ export async function readRefusal(
   now: Date,
 ): Promise<Refusal> {
   const start = await readStart(plainBody(answer, call))
-  // Anything shorter is no key of Iterable (they have 32 characters) and may be part of any word.
+  // Anything shorter is not a key of Iterable's (they have 32 characters), and may be part of any word.
   const text = apiKey.length < 8 ? start : start.replaceAll(apiKey, '[API key]')
   return {
     endpoint: call.endpoint,

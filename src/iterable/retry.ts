@@ -76,7 +76,7 @@ async function pause(
   await clock.sleep(waitMs, call.signal)
 }
 
-const isRateLimit = (error: unknown): boolean =>
+export const isRateLimit = (error: unknown): boolean =>
   error instanceof IterableHttpError && error.code === 'rate_limited'
 
 function reasonOf(error: unknown): Wait['reason'] {

@@ -10,7 +10,8 @@ import { readRefusal } from './refusal.ts'
 /** What each request needs beside the call itself. */
 export interface Wire {
   readonly agent: Dispatcher
-  readonly apiKey: string
+  /** Absent where the address itself is the permission: then no key goes along. */
+  readonly apiKey: string | undefined
   readonly userAgent: string
   readonly headersTimeoutMs: number
   readonly bodyTimeoutMs: number
@@ -40,7 +41,7 @@ export function overHttp(wire: Wire): Send<IterableResponse> {
         dispatcher: wire.agent,
         method,
         headers: {
-          'api-key': wire.apiKey,
+          ...(wire.apiKey !== undefined && { 'api-key': wire.apiKey }),
           'user-agent': wire.userAgent,
           accept: '*/*',
           // Undocumented at Iterable; what comes encoded all the same is decoded, or refused.
@@ -60,13 +61,13 @@ export function overHttp(wire: Wire): Send<IterableResponse> {
     // A body that breaks before anybody reads it must wait for its reader, not end the process.
     answer.body.on('error', () => undefined)
     if (isSuccess(answer.statusCode, call)) return responseOf(answer, call, wire)
-    throw new IterableHttpError(await readRefusal(answer, call, wire.apiKey, wire.clock.now()))
+    throw new IterableHttpError(await readRefusal(answer, call, wire.apiKey ?? '', wire.clock.now()))
   }
 }
 
-/** A read is answered whole, by 200: a part (206) or nothing (204) is no answer to it. */
+/** A read is answered whole, by 200: a part (206) or nothing (204) does not answer it. */
 const isSuccess = (status: number, { method }: Call): boolean =>
-  status === 200 || (method === 'POST' && status > 200 && status < 300)
+  status === 200 || (method !== 'GET' && status > 200 && status < 300)
 
 function responseOf(answer: Dispatcher.ResponseData, call: Call, wire: Wire): IterableResponse {
   const { statusCode: status, headers } = answer
@@ -92,7 +93,7 @@ function bodyOf(
   }
 }
 
-/** Less than this in a trickle timeout is no way to answer. */
+/** An answer that brings less than this within the trickle timeout has stalled. */
 const trickleBytes = 1024
 /** No answer takes longer than this, however steadily it comes. */
 const longestAnswerMs = 24 * 3_600_000

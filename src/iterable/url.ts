@@ -12,15 +12,20 @@ export function baseUrlOf(connection: { region: 'us' | 'eu'; base_url?: string |
   throw new ConfigError(`base_url must be an http or https URL, not ${JSON.stringify(text)}`)
 }
 
+/** Parameters of a call by name. */
+export type Query = Readonly<
+  Record<string, string | number | boolean | undefined | readonly (string | number)[]>
+>
+
 /**
  * The full URL of a call. Blanks and pluses are percent-encoded, as Iterable asks for its times and e-mail
- * addresses; an undefined parameter is left out.
+ * addresses; an undefined parameter is left out, an array repeats its parameter.
  */
 export function urlOf(
   base: URL,
   endpoint: EndpointName,
   path: Readonly<Record<string, string | number>> = {},
-  query: Readonly<Record<string, string | number | boolean | undefined>> = {},
+  query: Query = {},
 ): URL {
   const filled = endpoints[endpoint].path.replace(/\{(\w+)\}/g, (_, name: string) => {
     const value = path[name]
@@ -31,9 +36,10 @@ export function urlOf(
   url.pathname = url.pathname.replace(/\/+$/, '') + filled
   url.hash = ''
   url.search = Object.entries(query)
-    .flatMap(([name, value]) =>
-      value === undefined ? [] : [`${encodeURIComponent(name)}=${encodeURIComponent(value)}`],
-    )
+    .flatMap(([name, value]) => {
+      const values = typeof value === 'object' ? value : value === undefined ? [] : [value]
+      return values.map((one) => `${encodeURIComponent(name)}=${encodeURIComponent(one)}`)
+    })
     .join('&')
   return url
 }

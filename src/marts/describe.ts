@@ -1,5 +1,6 @@
 /** The views as people ask for them: what each answers, and whether it is there. */
 import { sql } from 'kysely'
+import type { MartsConfig } from '../config/schema.ts'
 import { ConfigError } from '../errors.ts'
 import { suggestion } from '../nearest.ts'
 import type { Session } from '../warehouse/session.ts'
@@ -27,6 +28,8 @@ export interface ViewStatus {
   readonly absent_streams: readonly string[]
   /** Why the warehouse refused it. */
   readonly problem: string | null
+  /** It reads a table that the sync keeps (`marts.materialize`). */
+  readonly is_table: boolean
 }
 
 /** Every view of `sql/views`, by name. `session` is undefined where nothing was ever synced. */
@@ -34,11 +37,11 @@ export async function describeViews(session: Session | undefined): Promise<reado
   const files = await readViewFiles()
   const tables = session ? await readTables(session) : new Map<string, unknown>()
   const missing = missingStreams(files, (stream) => tables.has(stream))
-  const made = session ? await readMade(session) : new Map<string, string | null>()
+  const made = session ? await readMade(session) : new Map<string, Made>()
   return files
     .map(({ name, about, grain, columns, optional }): ViewStatus => {
       const missing_streams = missing.get(name) ?? []
-      const problem = made.get(name) ?? null
+      const { problem = null, is_table = false } = made.get(name) ?? {}
       const absent_streams = optional.filter((stream) => !tables.has(stream))
       const state =
         missing_streams.length > 0
@@ -48,21 +51,29 @@ export async function describeViews(session: Session | undefined): Promise<reado
             : made.has(name)
               ? 'made'
               : 'waiting'
-      return { view: name, about, grain, columns, state, missing_streams, absent_streams, problem }
+      return { view: name, about, grain, columns, state, missing_streams, absent_streams, problem, is_table }
     })
     .sort((a, b) => (a.view < b.view ? -1 : 1))
 }
 
+interface Made {
+  readonly problem: string | null
+  readonly is_table: boolean
+}
+
 /** The views that were made, with what is in the way of their latest text. A warehouse of an older version has none. */
-async function readMade({ db, names }: Session): Promise<ReadonlyMap<string, string | null>> {
-  const { rows: tables } = await sql`
-    select 1 from information_schema.tables
-    where table_catalog = current_database() and table_schema = ${names.sync} and table_name = 'marts'`.execute(
-    db,
+async function readMade({ db, names }: Session): Promise<ReadonlyMap<string, Made>> {
+  const { rows: tables } = await sql<{ name: string }>`
+    select table_name as name from information_schema.tables
+    where table_catalog = current_database() and table_schema = ${names.sync}
+      and table_name in ('marts', 'mart_tables')`.execute(db)
+  const has = (table: string) => tables.some(({ name }) => name === table)
+  const made = has('marts') ? await db.selectFrom('marts').select(['view_name', 'problem']).execute() : []
+  const kept = has('mart_tables') ? await db.selectFrom('mart_tables').select('view_name').execute() : []
+  const isKept = new Set(kept.map(({ view_name }) => view_name))
+  return new Map(
+    made.map(({ view_name, problem }) => [view_name, { problem, is_table: isKept.has(view_name) }]),
   )
-  if (tables.length === 0) return new Map()
-  const rows = await db.selectFrom('marts').select(['view_name', 'problem']).execute()
-  return new Map(rows.map(({ view_name, problem }) => [view_name, problem]))
 }
 
 /**
@@ -73,10 +84,11 @@ export async function viewSql(
   name: string,
   warehouse: Pick<Session, 'names' | 'dialect'>,
   session: Session | undefined,
+  settings: MartsConfig,
 ): Promise<string> {
   const files = await readViewFiles()
   const tables = session ? await readTables(session) : new Map()
-  return renderView(fileOf(files, name), warehouse, tables)
+  return renderView(fileOf(files, name), warehouse, tables, settings)
 }
 
 function fileOf(files: readonly ViewFile[], name: string): ViewFile {

@@ -3,9 +3,9 @@ import { readdir, readFile } from 'node:fs/promises'
 import { packageFile } from '../package-files.ts'
 import { parseViewFile, type ViewFile } from './file.ts'
 
-/** Every file of `sql/views`; a view comes after those that it reads. */
-export async function readViewFiles(): Promise<readonly ViewFile[]> {
-  const directory = packageFile('sql/views')
+/** Every file of `sql/views`, or of another folder of `sql`; a view comes after those that it reads. */
+export async function readViewFiles(folder: 'views' | 'fivetran' = 'views'): Promise<readonly ViewFile[]> {
+  const directory = packageFile(`sql/${folder}`)
   const names = (await readdir(directory)).filter((name) => name.endsWith('.sql')).sort()
   const files = await Promise.all(
     names.map(async (file) =>

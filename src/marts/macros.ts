@@ -1,7 +1,14 @@
 /** Short words of `sql/views` for what would be written again and again: `{{rate(clicked, delivered)}}`. */
 import type { Analysis } from '../warehouse/analysis.ts'
 
-type Macro = (analysis: Analysis, ...args: readonly string[]) => string
+/** What a macro is written for. */
+export interface MacroPlace {
+  readonly analysis: Analysis
+  /** Literal of the time zone whose days are meant. */
+  readonly zone: string
+}
+
+type Macro = (place: MacroPlace, ...args: readonly string[]) => string
 
 /** Domains of the large mailbox providers, as patterns of `like`. */
 const providers: readonly (readonly [string, readonly string[]])[] = [
@@ -15,19 +22,21 @@ const providers: readonly (readonly [string, readonly string[]])[] = [
 const macros: ReadonlyMap<string, Macro> = new Map<string, Macro>([
   /** A fraction; NULL where the denominator is 0. */
   ['rate', (_, part, whole) => `(cast(${part} as double precision) / nullif(${whole}, 0))`],
-  /** The UTC day of an instant, whatever the time zone of who asks. */
-  ['day', (_, instant) => `cast((${instant}) at time zone 'UTC' as date)`],
+  /** The day of an instant (that of UTC, in the views), whatever the time zone of who asks. */
+  ['day', ({ zone }, instant) => `cast((${instant}) at time zone ${zone} as date)`],
   /** Who it is, by the best of three identifiers. */
   ['person', (_, row) => `coalesce(${row}.itbl_user_id, ${row}.user_id, lower(${row}.email))`],
   /** Seconds from one instant to another. */
   ['seconds', (_, from, to) => `cast(extract(epoch from (${to}) - (${from})) as double precision)`],
   /** The elements of a json array: `lateral {{elements(u.ids)}} as element`. */
-  ['elements', (analysis, json) => analysis.elements(json as string)],
+  ['elements', ({ analysis }, json) => analysis.elements(json as string)],
   /** The same of an array of objects, whose members `{{member(value, name)}}` takes out. */
-  ['objects', (analysis, json) => analysis.objects(json as string)],
-  ['member', (analysis, json, name) => analysis.member(json as string, name as string)],
+  ['objects', ({ analysis }, json) => analysis.objects(json as string)],
+  ['member', ({ analysis }, json, name) => analysis.member(json as string, name as string)],
+  /** In lower-case hexadecimal digits. */
+  ['sha256', ({ analysis }, text) => analysis.sha256(text as string)],
   /** A row for each day, in the list of a select. */
-  ['days', (analysis, first, last) => analysis.days(first as string, last as string)],
+  ['days', ({ analysis }, first, last) => analysis.days(first as string, last as string)],
   /**
    * The two-sided p value of a z, by the formula 26.2.17 of Abramowitz and Stegun (off by 1.5e-7 at most): not every
    * Postgres has erf. Beyond 37 the exponential is too small for some servers, and the p value 0 in any case.
@@ -55,11 +64,11 @@ const macros: ReadonlyMap<string, Macro> = new Map<string, Macro>([
 ])
 
 /** Replaces the macros of a text. @throws Error for one that does not exist. */
-export const expandMacros = (text: string, analysis: Analysis): string =>
+export const expandMacros = (text: string, place: MacroPlace): string =>
   text.replaceAll(/\{\{(\w+)\((.*?)\)\}\}/g, (_, name: string, args: string) => {
     const macro = macros.get(name)
     if (!macro) throw new Error(`sql/views knows no macro ${name}`)
-    return macro(analysis, ...argumentsOf(args))
+    return macro(place, ...argumentsOf(args))
   })
 
 /** Commas within brackets separate nothing. */

@@ -1,5 +1,6 @@
 /** The SQL of a view for one warehouse, from its file and the tables that are there. */
 import { type ColumnType, catalogue, storedType } from '../catalog/index.ts'
+import type { MartsConfig } from '../config/schema.ts'
 import { ownColumns } from '../warehouse/names.ts'
 import type { Session } from '../warehouse/session.ts'
 import { literal, quoted } from '../warehouse/sql.ts'
@@ -19,22 +20,99 @@ export type FoundTables = ReadonlyMap<string, ReadonlyMap<string, FoundColumn>>
 /**
  * The select of a view. A stream becomes a subquery of the columns that the view names, under snake_case names and with
  * the types of the catalogue, whatever the table has become; what is not there is NULL, and an absent stream has no rows.
+ * Days are those of `zone`.
  */
 export function renderView(
+  file: Pick<ViewFile, 'select'>,
+  place: Pick<Session, 'names' | 'dialect'>,
+  tables: FoundTables,
+  settings: MartsConfig,
+  zone = 'UTC',
+): string {
+  return render(file, place, { tables, settings, places: ownPlaces(place.names), zone })
+}
+
+/** The same select with other words for where things are. */
+export const renderPlaced = (
+  file: Pick<ViewFile, 'select'>,
+  place: Pick<Session, 'names' | 'dialect'>,
+  tables: FoundTables,
+  settings: MartsConfig,
+  places: Places,
+): string => render(file, place, { tables, settings, places })
+
+/** What stands for a stream's table, another view, a table that people fill, a table of ours. */
+export type Places = Readonly<Record<'streams' | 'marts' | 'tables' | 'sync', (name: string) => string>>
+
+function ownPlaces(names: Session['names']): Places {
+  const within = (schema: string) => (name: string) => `${quoted(schema)}.${quoted(name)}`
+  const [streams, marts, sync] = [names.streams, names.marts, names.sync].map(within) as [Place, Place, Place]
+  return { streams, marts, tables: marts, sync }
+}
+
+type Place = Places['streams']
+
+/**
+ * The same select without any other view: each that it reads stands in it. With `only`, a condition on the id of a
+ * message, events of other messages are left out.
+ */
+export function renderInline(
+  file: Pick<ViewFile, 'select'>,
+  place: Pick<Session, 'names' | 'dialect'>,
+  input: {
+    readonly tables: FoundTables
+    readonly settings: MartsConfig
+    readonly files: readonly ViewFile[]
+    readonly only?: ((message: string) => string) | undefined
+  },
+): string {
+  const inline = (name: string): string => {
+    const read = input.files.find((one) => one.name === name) as ViewFile
+    return `(\n${render(read, place, { ...input, places })}\n)`
+  }
+  const places = { ...ownPlaces(place.names), marts: inline }
+  return render(file, place, { ...input, places })
+}
+
+interface Rendering {
+  readonly tables: FoundTables
+  readonly settings: MartsConfig
+  readonly only?: ((message: string) => string) | undefined
+  readonly places: Places
+  /** Whose days are meant. */
+  readonly zone?: string
+}
+
+function render(
   { select }: Pick<ViewFile, 'select'>,
   { names, dialect }: Pick<Session, 'names' | 'dialect'>,
-  tables: FoundTables,
+  { tables, settings, only, places, zone = 'UTC' }: Rendering,
 ): string {
-  const expanded = expandMacros(select, dialect.analysis)
+  const expanded = expandMacros(withSettings(select, settings), {
+    analysis: dialect.analysis,
+    zone: literal(zone),
+  })
   const words = new Set(expanded.match(/\w+/g))
-  const own = (_: string, _kind: string, name: string) => `${quoted(names.marts)}.${quoted(name)}`
   return expanded
     .replaceAll(/\{\{streams\.(\w+)\}\}/g, (_, stream: string) => {
       const columns = streamColumns(stream).filter(({ name }) => words.has(name))
-      return relation({ names, dialect }, stream, columns, tables.get(stream))
+      const from = places.streams(stream)
+      return relation({ names, dialect }, stream, columns, { tables, only, from })
     })
     .replaceAll(/\{\{has\.(\w+)\}\}/g, (_, stream: string) => String(tables.has(stream)))
-    .replaceAll(/\{\{(marts|tables)\.(\w+)\}\}/g, own)
+    .replaceAll(/\{\{marts\.(\w+)\}\}/g, (_, name: string) => places.marts(name))
+    .replaceAll(/\{\{tables\.(\w+)\}\}/g, (_, name: string) => places.tables(name))
+    .replaceAll(/\{\{sync\.(\w+)\}\}/g, (_, table: string) => places.sync(table))
+}
+
+/** Replaces `{{setting.NAME}}` by what the configuration says. */
+function withSettings(select: string, { attribution, timezone }: MartsConfig): string {
+  const values = new Map([
+    ['click_window', `interval '${attribution.click / 1000} seconds'`],
+    ['open_window', `interval '${attribution.open / 1000} seconds'`],
+    ['timezone', literal(timezone)],
+  ])
+  return select.replaceAll(/\{\{setting\.(\w+)\}\}/g, (mark, name: string) => values.get(name) ?? mark)
 }
 
 interface StreamColumn {
@@ -45,23 +123,48 @@ interface StreamColumn {
 
 function streamColumns(name: string): readonly StreamColumn[] {
   const stream = catalogue('email').find((one) => one.name === name)
-  if (!stream) throw new Error(`sql/views reads ${name}, which is no stream`)
+  if (!stream) throw new Error(`sql/views reads ${name}, which is not a stream`)
   return [
     ...Object.entries(stream.columns).map(([source, type]) => ({
       source,
       name: snakeCase(source),
       type: storedType(type),
     })),
+    ...(name === 'users' ? usualFields : []),
     { source: ownColumns.loadedAt, name: ownColumns.loadedAt, type: 'timestamptz' as const },
   ]
 }
 
+/** Fields of profiles that most projects have, and that no project need have. */
+const usualFields: readonly StreamColumn[] = [
+  { source: 'firstName', name: 'first_name', type: 'text' },
+  { source: 'lastName', name: 'last_name', type: 'text' },
+]
+
+interface AnalysisPlace {
+  readonly names: Session['names']
+  readonly dialect: Pick<Session['dialect'], 'analysis'>
+}
+
+/** The message that an event of a stream is about, as an expression over its table; undefined where it is about none. */
+export function messageOfEvent(
+  { names, dialect: { analysis } }: AnalysisPlace,
+  stream: string,
+  tables: FoundTables,
+): string | undefined {
+  const { columns, replication } = catalogue('email').find((one) => one.name === stream) ?? {}
+  if (!columns || replication !== 'append') return undefined
+  const column = tables.get(stream)?.get('seenMessageId' in columns ? 'seenMessageId' : 'messageId')
+  return column && analysis.narrow(quoted(column.name), column.type, 'text', quoted(names.marts))
+}
+
 function relation(
-  { names, dialect: { analysis } }: Pick<Session, 'names' | 'dialect'>,
+  { names, dialect: { analysis } }: AnalysisPlace,
   stream: string,
   columns: readonly StreamColumn[],
-  found: ReadonlyMap<string, FoundColumn> | undefined,
+  { tables, only, from }: Pick<Rendering, 'tables' | 'only'> & { readonly from: string },
 ): string {
+  const found = tables.get(stream)
   const list = columns.map(({ source, name, type }) => {
     const column = found?.get(source)
     const value = column
@@ -69,19 +172,22 @@ function relation(
       : `cast(null as ${analysis.typeName[type]})`
     return `${value} as ${name}`
   })
-  const from = found ? `from ${quoted(names.streams)}.${quoted(stream)}` : 'where false'
-  return `(select ${list.length > 0 ? list.join(', ') : '1 as one'} ${from})`
+  const message = only && messageOfEvent({ names, dialect: { analysis } }, stream, tables)
+  const some = only && message ? ` where ${only(message)}` : ''
+  const source = found ? `from ${from}${some}` : 'where false'
+  return `(select ${list.length > 0 ? list.join(', ') : '1 as one'} ${source})`
 }
 
 /** The statements that put the comments of a file on its view and columns. */
 export function commentsOf(
   { name, about, grain, columns }: ViewFile,
-  { names }: Pick<Session, 'names'>,
+  { names, dialect }: Pick<Session, 'names' | 'dialect'>,
+  schema = names.marts,
 ): string[] {
-  const view = `${quoted(names.marts)}.${quoted(name)}`
+  const view = `${quoted(schema)}.${quoted(name)}`
   return [
     `comment on view ${view} is ${literal(`${about.replaceAll('\n', ' ')} One row: ${grain}.`)}`,
-    ...columns.map(
+    ...(dialect.describesColumns ? columns : []).map(
       (column) => `comment on column ${view}.${quoted(column.name)} is ${literal(column.about)}`,
     ),
   ]

@@ -11,7 +11,7 @@ export interface RowCounts {
 export interface Message {
   /** The same in every attempt to deliver it. */
   readonly id: string
-  readonly event: Happening['event']
+  readonly event: Happening['event'] | 'test'
   readonly job: string
   readonly run_id: string | null
   readonly state: string | null
@@ -35,7 +35,7 @@ export function messageOf(
   return {
     id,
     event,
-    job,
+    job: wellFormed(job),
     run_id: runId,
     state,
     nominal_at: nominalAt?.toISOString() ?? null,
@@ -46,7 +46,7 @@ export function messageOf(
     error:
       code === null && text === null
         ? null
-        : { code: code ?? event, text: text && withoutPeople(hide(text)) },
+        : { code: code ?? event, text: text && wellFormed(withoutPeople(hide(text))) },
   }
 }
 
@@ -67,30 +67,61 @@ export function withoutPeople(text: string): string {
   return masked.length > longestText ? `${masked.slice(0, longestText)}…` : masked
 }
 
+/** What every form of a message says, in the order in which people read it. */
+export interface Told {
+  /** Without a full stop. */
+  readonly headline: string
+  readonly error: string | null
+  readonly facts: readonly (readonly [name: string, value: string])[]
+  /** What to do next, each a command. */
+  readonly hints: readonly (readonly [why: string, command: string])[]
+}
+
+export function told(message: Message): Told {
+  const { event, job, run_id, nominal_at, at, since, failures, rows, error } = message
+  const isOver = event === 'recovery'
+  return {
+    headline: headlines[event](jobName(job), failures),
+    error:
+      error && (isOver ? `It had failed with: ${error.code}` : `${error.code}: ${error.text ?? ''}`.trim()),
+    facts: [
+      ...(rows
+        ? [['Rows', `read ${rows.read}, written ${rows.written}, rejected ${rows.rejected}`] as const]
+        : []),
+      ...(nominal_at === null ? [] : [['Nominal time', readable(nominal_at)] as const]),
+      ['Time', readable(at)],
+      ...(since !== null && isOver ? [['It failed since', readable(since)] as const] : []),
+    ],
+    hints: [
+      ...(run_id === null ? [] : [['Details', `iterable-elt runs ${run_id}`] as const]),
+      ...(event === 'held' && run_id !== null
+        ? [['To send it', `iterable-elt runs approve ${run_id}`] as const]
+        : []),
+      ...(event === 'paused'
+        ? [['To go on', `iterable-elt schedule resume ${onOneLine(job)}`] as const]
+        : []),
+    ],
+  }
+}
+
+/** Without halves of characters, which other programs refuse. */
+const wellFormed = (text: string): string => Buffer.from(text).toString()
+
 /** Subject and text of an e-mail. */
 export function mailOf(message: Message): { readonly subject: string; readonly text: string } {
-  const { event, job, run_id, nominal_at, at, since, failures, rows, error } = message
-  const name = jobName(job)
-  const headline = headlines[event](name, failures)
+  const { headline, error, facts, hints } = told(message)
   const lines = [
     `${headline}.`,
     '',
-    error && event !== 'recovery' && `${error.code}: ${error.text ?? ''}`.trim(),
-    error && event === 'recovery' && `It had failed with: ${error.code}`,
-    error && '',
-    rows && `Rows read ${rows.read}, written ${rows.written}, rejected ${rows.rejected}`,
-    nominal_at && `Nominal time ${readable(nominal_at)}`,
-    `Time ${readable(at)}`,
-    since && event === 'recovery' && `It failed since ${readable(since)}`,
+    ...(error === null ? [] : [error, '']),
+    ...facts.map(([name, value]) => `${name} ${value}`),
     '',
-    run_id && `Details: iterable-elt runs ${run_id}`,
-    event === 'held' && run_id && `To send it: iterable-elt runs approve ${run_id}`,
-    event === 'paused' && `To go on: iterable-elt schedule resume ${job}`,
+    ...hints.map(([why, command]) => `${why}: ${command}`),
   ]
-  const text = lines.filter((line) => typeof line === 'string').join('\n')
+  const { event, error: cause } = message
   return {
-    subject: `[iterable-elt] ${headline}${event === 'failure' && error ? ` (${error.code})` : ''}`,
-    text: `${text}\n`,
+    subject: `[iterable-elt] ${headline}${event === 'failure' && cause ? ` (${cause.code})` : ''}`,
+    text: `${lines.join('\n')}\n`,
   }
 }
 
@@ -100,12 +131,15 @@ const headlines: Readonly<Record<Message['event'], (name: string, failures: numb
   held: (name) => `The ${name} is held by a brake and waits for approval`,
   recovery: (name, failures) =>
     `The ${name} works again after ${failures} ${failures === 1 ? 'failure' : 'failures'}`,
+  test: () => 'A test message: notifications arrive',
   paused: (name) => `The schedule of the ${name} is paused`,
 }
 
+const onOneLine = (text: string): string => text.replaceAll(/[\p{Cc}\u2028\u2029]+/gu, ' ')
+
 /** Somebody may have called a job anything: it stays on its line, and short. */
 function jobName(job: string): string {
-  const name = job.replaceAll(/[\p{Cc}\u2028\u2029]+/gu, ' ').slice(0, 100)
+  const name = wellFormed(onOneLine(job).slice(0, 100))
   return name.startsWith('export:') ? `export ${name.slice(7)}` : name
 }
 

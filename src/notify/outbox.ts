@@ -1,18 +1,18 @@
 /** Messages on their way: recorded with what they tell of, sent by any worker, and tried again until they arrive. */
 import { randomUUID } from 'node:crypto'
-import type { Kysely, Selectable } from 'kysely'
+import type { Selectable } from 'kysely'
+import { webhookChannel } from '../config/channels.ts'
 import { isAllowedRecipient, webhookNamed } from '../config/recipients.ts'
 import type { NotificationsConfig, NotifyEvent } from '../config/schema.ts'
 import { redact } from '../config/secrets.ts'
 import { messageOf as errorText } from '../errors.ts'
+import { recordAnswer } from '../state/channels.ts'
 import type { Happening } from '../state/schedules.ts'
-import type { NotificationsTable, StateDatabase } from '../state/tables.ts'
+import type { Db, NotificationsTable } from '../state/tables.ts'
 import type { Warehouse } from '../warehouse/session.ts'
 import { sendMail } from './mail.ts'
 import { type Message, messageOf } from './message.ts'
 import { type Environment, postWebhook } from './webhook.ts'
-
-type Db = Kysely<StateDatabase>
 
 export interface NotifyContext {
   readonly notifications: NotificationsConfig
@@ -127,7 +127,7 @@ async function claimWaiting(db: Db, now: Date): Promise<Row[]> {
   for (const row of waiting) {
     const [ours] = await db
       .updateTable('notifications')
-      .set({ attempts: Number(row.attempts) + 1, next_try_at: new Date(now.getTime() + sendingMs) })
+      .set({ attempts: row.attempts + 1, next_try_at: new Date(now.getTime() + sendingMs) })
       .where('notification_id', '=', row.notification_id)
       .where('attempts', '=', row.attempts)
       .where('state', '=', 'waiting')
@@ -143,10 +143,10 @@ async function send(
   { notifications, env, version }: NotifyContext,
 ): Promise<void> {
   const { email, webhook } = notifications
-  const content = parsed(message) as Message
-  const to = parsed(recipients) as string[] | null
+  const content = message as unknown as Message
+  const to = recipients as string[] | null
   if (channel === 'webhook') {
-    // An export names one of the configuration; an address in its place is none.
+    // An export names one of the configuration; an address in its place names nothing.
     const name = to?.[0]
     const target = name === undefined ? webhook : webhookNamed(name, notifications)
     if (target) return postWebhook(target, content, { env, version })
@@ -171,8 +171,11 @@ const isKnown = (one: string, notifications: NotificationsConfig): boolean =>
   notifications.email?.to.includes(one) === true || isAllowedRecipient(one, notifications)
 
 async function recordAttempt(db: Db, row: Row, error: string | null, now: Date): Promise<void> {
-  const pauseMs = pausesMs[Number(row.attempts) - 1]
+  const pauseMs = pausesMs[row.attempts - 1]
   const later = pauseMs === undefined ? undefined : new Date(now.getTime() + pauseMs)
+  const [name] = row.channel === 'webhook' ? ((row.recipients as string[] | null) ?? []) : []
+  const channel = name === undefined ? row.channel : webhookChannel(name)
+  await recordAnswer(db, { channel, error, now })
   await db
     .updateTable('notifications')
     .set({
@@ -194,10 +197,5 @@ async function readRowCounts(db: Db, runId: string | null) {
     .select(['rows_read', 'rows_written', 'rows_rejected'])
     .where('run_id', '=', runId)
     .executeTakeFirst()
-  return run
-    ? { read: Number(run.rows_read), written: Number(run.rows_written), rejected: Number(run.rows_rejected) }
-    : null
+  return run ? { read: run.rows_read, written: run.rows_written, rejected: run.rows_rejected } : null
 }
-
-/** JSON comes as text from DuckDB, as a value from Postgres. */
-const parsed = (value: unknown): unknown => (typeof value === 'string' ? JSON.parse(value) : value)

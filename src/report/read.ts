@@ -2,6 +2,7 @@
 import { existsSync } from 'node:fs'
 import { sql } from 'kysely'
 import type { Config } from '../config/schema.ts'
+import { schemaHomes } from '../warehouse/schemas.ts'
 import type { Session, UseOptions, Warehouse } from '../warehouse/session.ts'
 
 /** What a report is about. */
@@ -32,26 +33,33 @@ export async function readState<T>(
   )
 }
 
+/** Several reports of one state: a DuckDB file is opened once for all of them. Undefined where nothing was ever synced. */
+export async function readTogether<T>(
+  source: ReportSource,
+  read: (source: ReportSource) => Promise<T>,
+): Promise<T | undefined> {
+  const { warehouse, config } = source
+  return readState(source, (session) =>
+    read({ config, warehouse: { ...warehouse, use: (work) => work(session) } }),
+  )
+}
+
 /** True for a DuckDB warehouse whose file nobody has made yet. */
 export function isMissing({ warehouse }: Pick<Config, 'warehouse'>): boolean {
-  return 'path' in warehouse && warehouse.path !== ':memory:' && !existsSync(warehouse.path)
+  return 'path' in warehouse && !existsSync(warehouse.path)
 }
 
-/** A JSON column: text from DuckDB, a value from Postgres. */
-export function parsedJson(value: unknown): unknown {
-  if (typeof value !== 'string') return value ?? null
-  try {
-    return JSON.parse(value)
-  } catch {
-    return value
+async function existingTables(session: Session): Promise<ExistingTables> {
+  const { streams, sync } = session.names
+  const found = new Set<string>()
+  for (const { at, schemas } of schemaHomes(session)) {
+    const wanted = schemas.filter((schema) => schema === streams || schema === sync)
+    const { rows } = await sql<{ name: string }>`
+      select table_schema || '.' || table_name as name
+      from information_schema.tables
+      where table_catalog = current_database() and table_schema in (${sql.join(wanted)})
+    `.execute(at)
+    for (const { name } of rows) found.add(name)
   }
-}
-
-async function existingTables({ db, names }: Session): Promise<ExistingTables> {
-  const { rows } = await sql<{ name: string }>`
-    select table_schema || '.' || table_name as name
-    from information_schema.tables
-    where table_catalog = current_database() and table_schema in (${names.streams}, ${names.sync})
-  `.execute(db)
-  return new Set(rows.map(({ name }) => name))
+  return found
 }

@@ -4,9 +4,9 @@ import { catalogue } from '../catalog/index.ts'
 import { ConfigError } from '../errors.ts'
 import { suggestion } from '../nearest.ts'
 import { findRun } from '../state/runs.ts'
-import type { RejectedRowsTable, RunsTable } from '../state/tables.ts'
+import type { RejectedRowsTable, RunState, RunsTable } from '../state/tables.ts'
 import type { Session } from '../warehouse/session.ts'
-import { parsedJson, type ReportSource, readState } from './read.ts'
+import { type ReportSource, readState } from './read.ts'
 
 /** A run; an entry of `runs --json`. Times are ISO 8601. */
 export interface RunSummary {
@@ -72,12 +72,41 @@ export interface RejectPage {
   readonly total: number
 }
 
+export interface RunQuery {
+  readonly limit: number
+  /** So many of the latest are left out. */
+  readonly offset?: number | undefined
+  /** `sync` or `export:NAME`. */
+  readonly job?: string | undefined
+  readonly state?: RunState | undefined
+  /** Without ticks that were skipped. */
+  readonly hidesSkipped?: boolean | undefined
+}
+
 /** The latest runs, newest first. */
-export async function readRuns(
+export async function readRuns(source: ReportSource, query: RunQuery): Promise<readonly RunSummary[]> {
+  return (await readState(source, (session) => latestRuns(session, query))) ?? []
+}
+
+/** The run of the same job that began before this one; null where it is the first. */
+export async function readRunBefore(
   source: ReportSource,
-  { limit }: { readonly limit: number },
-): Promise<readonly RunSummary[]> {
-  return (await readState(source, (session) => latestRuns(session, limit))) ?? []
+  { job, run_id, started_at }: RunSummary,
+): Promise<RunSummary | null> {
+  if (started_at === null) return null
+  const row = await readState(source, ({ db }) =>
+    db
+      .selectFrom('runs')
+      .selectAll()
+      .where('job', '=', job)
+      .where('run_id', '<>', run_id)
+      .where('started_at', '<=', new Date(started_at))
+      .where('state', '<>', 'skipped')
+      .orderBy('started_at', 'desc')
+      .limit(1)
+      .executeTakeFirst(),
+  )
+  return row ? summaryOf(row) : null
 }
 
 /** One run, by its id or an unambiguous beginning of it. @throws ConfigError when there is none. */
@@ -90,7 +119,7 @@ export async function readRun(source: ReportSource, id: string): Promise<RunDeta
       .where('run_id', '=', runId)
       .executeTakeFirstOrThrow()
     const rejects = await countRejects(session, [runId])
-    return { ...summaryOf(row), details: parsedJson(row.details), rejects }
+    return { ...summaryOf(row), details: row.details, rejects }
   })
   if (!run) throw new ConfigError(`there is no run "${id}": nothing has run in this warehouse yet`)
   return run
@@ -136,13 +165,20 @@ function refuseUnknownSource(source: string, known: readonly string[]): void {
   })
 }
 
-export async function latestRuns({ db }: Session, limit: number): Promise<readonly RunSummary[]> {
+export async function latestRuns(
+  { db }: Session,
+  { limit, offset = 0, job, state, hidesSkipped = false }: RunQuery,
+): Promise<readonly RunSummary[]> {
   const rows = await db
     .selectFrom('runs')
     .selectAll()
+    .$if(job !== undefined, (runs) => runs.where('job', '=', job as string))
+    .$if(state !== undefined, (runs) => runs.where('state', '=', state as RunState))
+    .$if(hidesSkipped, (runs) => runs.where('state', '!=', 'skipped'))
     .orderBy(({ fn, ref }) => fn.coalesce(ref('started_at'), ref('due_at'), ref('finished_at')), 'desc')
     .orderBy('run_id')
     .limit(limit)
+    .offset(offset)
     .execute()
   return rows.map(summaryOf)
 }
@@ -175,7 +211,7 @@ function summaryOf({ details: _, slot: __, ...run }: Selectable<RunsTable>): Run
 }
 
 function rejectOf(reject: Selectable<RejectedRowsTable>): Reject {
-  return { ...reject, row: parsedJson(reject.row), rejected_at: reject.rejected_at.toISOString() }
+  return { ...reject, row: reject.row ?? null, rejected_at: reject.rejected_at.toISOString() }
 }
 
 const iso = (at: Date | null): string | null => at?.toISOString() ?? null

@@ -1,6 +1,10 @@
 /** How things stand, on one screen: how fresh each stream is, what ran last, what was rejected. */
 
+import { channelsOf } from '../config/channels.ts'
+import type { WarehouseConfig } from '../config/schema.ts'
 import { describeViews, type ViewStatus } from '../marts/describe.ts'
+import { readAnswers } from '../state/channels.ts'
+import { describeLackingStreams, type LackingStream } from '../state/lacking-streams.ts'
 import { databaseTime, readSchedules } from '../state/schedules.ts'
 import {
   readLiveWorkers,
@@ -14,10 +18,14 @@ import { describeStreams, readStreamState, type StreamStatus } from './streams.t
 
 /** What `status --json` prints. */
 export interface Status {
-  readonly warehouse: 'duckdb' | 'postgres'
+  readonly warehouse: WarehouseConfig['type']
   readonly schema: string
+  /** What the engine that reads JSON takes of this machine: `warehouse.memory_limit` and `threads` change it. */
+  readonly engine: { readonly threads: number; readonly memory: string; readonly reason: string }
   /** Those that are replicated, or were once. */
   readonly streams: readonly StreamStatus[]
+  /** Streams that the project lacks, or the key may not read: asked for once a day. */
+  readonly lacking: readonly LackingStream[]
   /** Views for analysts that are not made, and why; those that lack a stream which they would read, too. */
   readonly views: readonly Pick<
     ViewStatus,
@@ -25,9 +33,17 @@ export interface Status {
   >[]
   /** What runs when; as a worker, or `schedule list`, has last read it. */
   readonly schedules: readonly ScheduleStatus[]
+  /** Channels of notifications, and how each has answered last. Times are ISO 8601. */
+  readonly channels: readonly {
+    readonly channel: string
+    readonly answered_at: string
+    /** Null where the last message was taken. */
+    readonly error: string | null
+    readonly refusing_since: string | null
+  }[]
   /** Workers that are alive. */
   readonly workers: readonly WorkerStatus[]
-  /** The latest runs, newest first. */
+  /** The latest runs, newest first, without ticks that were skipped. */
   readonly runs: readonly RunSummary[]
   /** Rows that the last run of each stream and export rejected. */
   readonly rejects: readonly RejectCount[]
@@ -39,7 +55,7 @@ const runsShown = 5
 export async function readStatus(source: ReportSource): Promise<Status> {
   const state = await readState(source, async (session, tables) => {
     const streams = await readStreamState(session, tables)
-    const runs = await latestRuns(session, runsShown)
+    const runs = await latestRuns(session, { limit: runsShown, hidesSkipped: true })
     const lastRuns = lastRunOf(streams.lastSyncs, runs)
     const counts = await countRejects(session, [...new Set(lastRuns.values())])
     const rejects = counts.filter((count) => lastRuns.get(count.source) === count.run_id)
@@ -49,24 +65,47 @@ export async function readStatus(source: ReportSource): Promise<Status> {
     const schedules = hasSchedules ? (await readSchedules(db)).map(statusOf) : []
     const workers = hasSchedules ? await readLiveWorkers(db, await databaseTime(db)) : []
     const views = await describeViews(session)
-    return { streams, views, schedules, workers, runs, rejects }
+    const channels = tables.has(`${names.sync}.channels`) ? await readAnswers(db) : []
+    const lacking = tables.has(`${names.sync}.lacking_streams`) ? await describeLackingStreams(db) : []
+    return { streams, views, lacking, schedules, channels, workers, runs, rejects }
   })
+  const { budget } = source.warehouse.engine
   return {
     warehouse: source.config.warehouse.type,
     schema: source.config.schema,
+    engine: { threads: budget.threads, memory: budget.memory, reason: budget.reason },
     streams: describeStreams(source.config, state?.streams).filter(
       ({ selected, rows }) => selected || rows !== null,
     ),
     views: (state?.views ?? [])
       .filter((view) => view.state !== 'made' || view.absent_streams.length > 0)
       .map(({ view, state, missing_streams, absent_streams, problem }) => ({
-        ...{ view, state, missing_streams, absent_streams, problem },
+        view,
+        state,
+        missing_streams,
+        absent_streams,
+        problem,
       })),
+    lacking: state?.lacking ?? [],
     schedules: state?.schedules ?? [],
+    channels: (state?.channels ?? [])
+      .filter(isConfigured(source))
+      .map(({ channel, answered_at, error_text, refusing_since }) => ({
+        channel,
+        answered_at: answered_at.toISOString(),
+        error: error_text,
+        refusing_since: refusing_since?.toISOString() ?? null,
+      })),
     workers: state?.workers ?? [],
     runs: state?.runs ?? [],
     rejects: state?.rejects ?? [],
   }
+}
+
+/** What a channel said that nobody uses any more concerns nobody. */
+const isConfigured = ({ config }: ReportSource) => {
+  const channels = channelsOf(config.notifications)
+  return ({ channel }: { readonly channel: string }) => channels.includes(channel)
 }
 
 /** The last run of each source of rejected rows. */

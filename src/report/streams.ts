@@ -4,8 +4,8 @@ import { catalogue, replicationLabel, type Stream, selectStreams } from '../cata
 import type { Config } from '../config/schema.ts'
 import { readBookmarks } from '../state/bookmarks.ts'
 import type { Session } from '../warehouse/session.ts'
-import { tableOf } from '../warehouse/tables.ts'
-import { type ExistingTables, parsedJson, type ReportSource, readState } from './read.ts'
+import { streamTable } from '../warehouse/sql.ts'
+import { type ExistingTables, type ReportSource, readState } from './read.ts'
 
 /** The last sync that a stream took part in. */
 export interface LastSync {
@@ -79,9 +79,9 @@ async function countRows(session: Session, streams: readonly Stream[]): Promise<
   if (streams.length === 0) return new Map()
   const counts = streams.map(
     ({ name }) =>
-      sql<CountRow>`select ${name} as stream, count(*) as rows from ${sql.raw(tableOf(session, name))}`,
+      sql<CountRow>`select ${name} as stream, count(*) as rows from ${streamTable(session, name)}`,
   )
-  const { rows } = await sql<CountRow>`${sql.join(counts, sql` union all `)}`.execute(session.db)
+  const { rows } = await sql<CountRow>`${sql.join(counts, sql` union all `)}`.execute(session.tables)
   return new Map(rows.map(({ stream, rows: count }) => [stream, count]))
 }
 
@@ -103,7 +103,7 @@ async function readLastSyncs({ db }: Session): Promise<ReadonlyMap<string, LastS
     .execute()
   const lastSyncs = new Map<string, LastSync>()
   for (const run of runs) {
-    for (const { stream, state } of streamsOf(parsedJson(run.details))) {
+    for (const { stream, state } of streamsOf(run.details)) {
       if (lastSyncs.has(stream)) continue
       const at = (run.finished_at ?? run.started_at)?.toISOString() ?? null
       lastSyncs.set(stream, { run_id: run.run_id, state: state ?? run.state, at })

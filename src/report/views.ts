@@ -11,9 +11,12 @@ export async function readViews(source: ReportSource): Promise<readonly ViewStat
 
 /** The select of a view. @throws ConfigError `unknown_view` */
 export async function readViewSql(source: ReportSource, name: string): Promise<string> {
-  const { warehouse } = source
+  const {
+    warehouse,
+    config: { marts },
+  } = source
   return (
-    (await readState(source, (session) => viewSql(name, warehouse, session))) ??
-    (await viewSql(name, warehouse, undefined))
+    (await readState(source, (session) => viewSql(name, warehouse, session, marts))) ??
+    (await viewSql(name, warehouse, undefined, marts))
   )
 }

@@ -67,6 +67,23 @@ export const tooManyRequests = (endpoint: string, retryAfterSeconds?: number): A
     retryAfterSeconds === undefined ? {} : { 'retry-after': String(retryAfterSeconds) },
   )
 
+/** As an object store says it. */
+export const linkExpired: Answer = {
+  status: 403,
+  type: 'application/xml',
+  body: [Buffer.from('<Error><Code>AccessDenied</Code><Message>Request has expired</Message></Error>')],
+}
+
+export const twoPermissions: Answer = {
+  status: 400,
+  type: 'application/xml',
+  body: [
+    Buffer.from(
+      '<Error><Code>InvalidArgument</Code><Message>Only one auth mechanism allowed: the link, or a key</Message></Error>',
+    ),
+  ],
+}
+
 export const genericErrorBody = {
   msg: 'An error occurred. Please try again later. If problem persists, please contact your CSM',
   code: 'GenericError',

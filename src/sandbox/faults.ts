@@ -1,7 +1,8 @@
 /** What goes wrong: single faults asked for by a test, and profiles that a patient client survives. */
-import { type Answer, genericErrorBody, html, json, tooManyRequests } from './answers.ts'
+import { type Answer, genericErrorBody, html, json, linkExpired, tooManyRequests } from './answers.ts'
 import { hash32 } from './data/random.ts'
 import type { FaultKind, FaultProfile, FaultRule, Faults } from './options.ts'
+import { parseRow } from './shelf.ts'
 
 /** What a fault may depend on. */
 export interface Target {
@@ -86,11 +87,7 @@ export function answerOf({ kind }: Fault, { path }: Target, count: number): Answ
       return turns[count % turns.length]
     }
     case 'expired':
-      return {
-        status: 403,
-        type: 'application/xml',
-        body: [Buffer.from('<Error><Code>AccessDenied</Code><Message>Request has expired</Message></Error>')],
-      }
+      return linkExpired
     default:
       return undefined
   }
@@ -113,13 +110,16 @@ function afflictions(profiles: readonly FaultProfile[], seed: number) {
   }
 }
 
-function matches({ method, path, query = {} }: FaultRule, target: Target): boolean {
+function matches({ method, path, query = {}, body }: FaultRule, target: Target): boolean {
   return (
+    (body === undefined || Object.entries(body).every(([name, value]) => memberOf(target, name) === value)) &&
     (method === undefined || method === target.method) &&
     (path === undefined || target.path.startsWith(path)) &&
     Object.entries(query).every(([name, value]) => target.query.get(name) === value)
   )
 }
+
+const memberOf = ({ body }: Target, name: string): unknown => parseRow(body)?.[name]
 
 function keyOf({ method, path, query, body }: Target): string {
   return `${method} ${path} ${[...query].map(String).sort().join('&')} ${body ? hash32(body) : ''}`

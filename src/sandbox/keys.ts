@@ -52,4 +52,5 @@ const readOnlyPaths = [
   /^\/api\/(campaigns|metadata)\//,
   /^\/api\/users\/getFields$/,
   /^\/api\/templates\/\w+\/get$/,
+  /^\/api\/experiments\/metrics$/,
 ]

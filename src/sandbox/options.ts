@@ -40,6 +40,10 @@ export interface SandboxOptions {
   readonly jobMs?: number
   /** Size of one file of an asynchronous export. Default 10 MB, as documented. */
   readonly jobFileBytes?: number
+  /** What one asynchronous export brings at most; more is `exportTruncated`. Default 100 GB, as documented. */
+  readonly jobMaxBytes?: number
+  /** How long a link to a file is good for. Default 30 minutes. */
+  readonly linkMs?: number
   /** For how long a list just made answers 400 invalidListId. Default 0. */
   readonly newListDelayMs?: number
   /** Rows of one write; more are answered 400 BatchTooLarge. Default 1,000. */
@@ -48,6 +52,8 @@ export interface SandboxOptions {
   readonly maxBatchBytes?: number
   /** Does a field type conflict refuse its row (invalidData*, default) or the whole request (400)? */
   readonly typeConflicts?: 'row' | 'batch'
+  /** Answers about catalogues in `params` (default, as the official client knows them) or flat (as documented). */
+  readonly catalogForm?: 'wrapped' | 'flat'
   /** Volume: exact numbers of rows in the exports emailSend and user, on top of (user) or in place of (emailSend) the rest. */
   readonly bench?: { readonly emailSend?: number; readonly users?: number }
   /** Encoded events kept in memory before the least recently used are dropped and generated anew. Default 2 GiB. */
@@ -118,6 +124,14 @@ export interface SandboxData {
   readonly channels: Row[]
   readonly messageTypes: Row[]
   readonly metadata: MetadataRow[]
+  /** As `GET /api/experiments/{id}` tells them; `author` is told by the list alone. */
+  readonly experiments: Row[]
+  readonly journeys: Row[]
+  readonly snippets: Row[]
+  readonly catalogs: CatalogRow[]
+  readonly webhooks: Row[]
+  /** Templates that no index lists. */
+  readonly embeddedTemplates: Row[]
   /** Declared profile fields and their types, as users/getFields tells them. */
   readonly fields: Record<string, string>
   /** GDPR-forgotten emails (lower case) and userIds. */
@@ -138,7 +152,7 @@ export interface EventShelf {
   pushLate(rows: Row[], hiddenReads?: number): void
   /** Drops everything, also what was generated. */
   clear(): void
-  /** Drops the rows for which the test holds; returns their number. Keeps rows that are no JSON. */
+  /** Drops the rows for which the test holds; returns their number. Keeps rows that are not JSON. */
   remove(test: (row: Row) => boolean): number
   readonly count: number
 }
@@ -183,6 +197,13 @@ export interface MetadataRow {
   size: number
 }
 
+export interface CatalogRow {
+  name: string
+  definedMappings: Record<string, string>
+  undefinedFields: string[]
+  items: { itemId: string; value: Row; lastModified: number; size: number }[]
+}
+
 /** The array of failedUpdates that names the row, or `unattributed`: counted in failCount and named nowhere. */
 export type RowFailure = 'invalid' | 'invalidData' | 'notFound' | 'conflict' | 'forgotten' | 'unattributed'
 
@@ -224,6 +245,18 @@ export const faultProfiles = [
 ] as const
 export type FaultProfile = (typeof faultProfiles)[number]
 
+/** What goes wrong with a job, ordered by a rule that its start meets. */
+export type JobFault =
+  | 'job-failed'
+  | 'job-cancelled'
+  /** It works for ever and brings nothing more. */
+  | 'job-stuck'
+  | 'job-truncated'
+  /** It goes back into the queue and comes again. */
+  | 'job-restarted'
+  /** Pages list each file twice. */
+  | 'file-twice'
+
 /** What goes wrong with one answer. `drop` closes the connection before anything is done. */
 export type FaultKind =
   | '429'
@@ -238,6 +271,7 @@ export type FaultKind =
   | 'lost-answer'
   | 'drop'
   | 'expired'
+  | JobFault
   /** A text or bytes go out as they are, anything else as JSON; a header `content-type` replaces the usual one. */
   | { readonly status: number; readonly body: unknown; readonly headers?: Record<string, string> }
 
@@ -252,6 +286,8 @@ export interface FaultRule {
   readonly method?: string
   /** Query parameters that must have these values. */
   readonly query?: Record<string, string>
+  /** Members that the JSON of the body must have. */
+  readonly body?: Record<string, string>
   /** For reset, cut, cut-line and stall: bytes sent before it happens. Default: about half of the body. */
   readonly afterBytes?: number
 }
@@ -275,7 +311,7 @@ export interface LoggedRequest {
   readonly key: string
   /** The fault that hit it. */
   readonly fault?: string
-  /** Parsed body of a write (its text, where it is no JSON). */
+  /** Parsed body of a write (its text, where it is not JSON). */
   readonly body?: unknown
 }
 

@@ -1,6 +1,7 @@
 /** The fake project: every store filled from the seed, the present, and the truth about it all. */
 import { dataTypes, eventShares, spellingOf } from './data/catalog.ts'
 import { eventAt, type Scene } from './data/events.ts'
+import { embeddedCampaigns, emptyLibrary, makeLibrary } from './data/library.ts'
 import { isMember, makeLists, makeMetadata } from './data/lists.ts'
 import { makeCampaigns, makeChannels, makeMessageTypes, makeTemplates } from './data/messages.ts'
 import { personAt } from './data/people.ts'
@@ -40,7 +41,9 @@ export function makeProject(options: SandboxOptions): Project {
   const lists = empty ? [] : makeLists(options.lists ?? 6, until)
   const templates = empty ? [] : makeTemplates(seed, until)
   const listIds = lists.map(({ id }) => id)
-  const campaigns = makeCampaigns(seed, templates, listIds)
+  const messages = makeCampaigns(seed, templates, listIds)
+  const library = empty ? emptyLibrary() : makeLibrary(seed, until, messages)
+  const campaigns = [...messages, ...embeddedCampaigns(library.embeddedTemplates)]
   const users = new People(projectType, lists)
   const population = empty ? 0 : (options.users ?? 200)
   for (let index = 0; index < population; index++) {
@@ -65,6 +68,7 @@ export function makeProject(options: SandboxOptions): Project {
     lists,
     campaigns,
     templates,
+    ...library,
     channels: empty ? [] : makeChannels(),
     messageTypes: empty ? [] : makeMessageTypes(until),
     metadata: empty ? [] : makeMetadata(seed, until),
@@ -116,7 +120,12 @@ export function makeProject(options: SandboxOptions): Project {
     }
     const sendsIn = rates.get('emailSend')!
     const scene: Scene = {
-      ...{ seed, projectType, people, listIds, start, sendsIn },
+      seed,
+      projectType,
+      people,
+      listIds,
+      start,
+      sendsIn,
       campaigns: (medium) => byMedium.get(medium) ?? [],
     }
     const sources = new Map<string, Source>()

@@ -11,7 +11,7 @@ export interface Shape {
 export const isPlain = ({ onlyFields, omitFields, campaignId }: Shape): boolean =>
   onlyFields.length === 0 && omitFields.length === 0 && campaignId === undefined
 
-/** Lines that are no JSON objects go through untouched. */
+/** Lines that are not JSON objects go through untouched. */
 export function* reshape(body: Iterable<Buffer>, shape: Shape): Generator<Buffer> {
   for (const piece of body) {
     const out: string[] = []

@@ -4,7 +4,16 @@ import { createServer, type IncomingMessage, type ServerResponse } from 'node:ht
 import type { AddressInfo } from 'node:net'
 import { performance } from 'node:perf_hooks'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { type Answer, actionNotFound, badApiKey, forbidden, html, json, tooManyRequests } from './answers.ts'
+import {
+  type Answer,
+  actionNotFound,
+  badApiKey,
+  forbidden,
+  html,
+  json,
+  tooManyRequests,
+  twoPermissions,
+} from './answers.ts'
 import { dataTypes } from './data/catalog.ts'
 import { answerOf, type Fault, makeFaultBook } from './faults.ts'
 import { home } from './home.ts'
@@ -22,9 +31,12 @@ import {
 import { plantBadLines, plantLateRows } from './plant.ts'
 import { makeProject } from './project.ts'
 import { exportRoutes } from './routes/exports.ts'
-import { jobRoutes } from './routes/jobs.ts'
+import { inboxRoutes } from './routes/inbox.ts'
+import { isJobFault, jobRoutes } from './routes/jobs.ts'
+import { libraryRoutes } from './routes/library.ts'
 import { listRoutes } from './routes/lists.ts'
 import { metadataRoutes } from './routes/metadata.ts'
+import { metricRoutes } from './routes/metrics.ts'
 import { resourceRoutes } from './routes/resources.ts'
 import { type Call, finder, type World } from './routes/route.ts'
 import { subscriberRoutes } from './routes/subscribers.ts'
@@ -56,22 +68,18 @@ export async function startSandbox(options: SandboxOptions = {}): Promise<Sandbo
     await closed
   }
   return {
-    ...{
-      url: world.url,
-      port,
-      keys,
-      projectType: project.projectType,
-      data: project,
-      truth: makeTruth(project),
-      faults,
-    },
-    ...{
-      requests: log.requests,
-      writes: log.writes,
-      counts: log.counts,
-      close,
-      [Symbol.asyncDispose]: close,
-    },
+    url: world.url,
+    port,
+    keys,
+    projectType: project.projectType,
+    data: project,
+    truth: makeTruth(project),
+    faults,
+    requests: log.requests,
+    writes: log.writes,
+    counts: log.counts,
+    close,
+    [Symbol.asyncDispose]: close,
     advance: (milliseconds) => project.advance(milliseconds),
     warm: (dataType) => warm(world, dataType),
     get now() {
@@ -96,8 +104,13 @@ function makeWorld(options: SandboxOptions): World {
   const profiles: readonly FaultProfile[] = names
   const clock = options.clock ?? (() => performance.now())
   return {
-    ...{ options, project, keys: makeKeys(project.seed), faults: makeFaultBook(profiles, project.seed) },
-    ...{ log: makeLog(options.logSize ?? 20_000), clock, url: '' },
+    options,
+    project,
+    keys: makeKeys(project.seed),
+    faults: makeFaultBook(profiles, project.seed),
+    log: makeLog(options.logSize ?? 20_000),
+    clock,
+    url: '',
   }
 }
 
@@ -115,8 +128,11 @@ function makeListener(world: World): (req: IncomingMessage, res: ServerResponse)
     ...jobRoutes(),
     ...listRoutes,
     ...subscriberRoutes,
+    ...metricRoutes,
     ...resourceRoutes,
+    ...libraryRoutes,
     ...metadataRoutes,
+    ...inboxRoutes,
     ...userRoutes,
   ])
   const { options, keys, log, faults, clock } = world
@@ -144,7 +160,11 @@ function makeListener(world: World): (req: IncomingMessage, res: ServerResponse)
     const { text, tooLarge } = await readBody(req, maxBytes)
     const body = text === '' ? undefined : parseRow(text)
     const entry = log.open({
-      ...{ method, path, query: Object.fromEntries(query), at: Math.round(clock() - startedAt), key: kind },
+      method,
+      path,
+      query: Object.fromEntries(query),
+      at: Math.round(clock() - startedAt),
+      key: kind,
       ...(text === '' ? {} : { body: body ?? text }),
     })
     if (path === '/health') return reply(json({ ok: true }))
@@ -164,14 +184,20 @@ function makeListener(world: World): (req: IncomingMessage, res: ServerResponse)
     if (instead) return reply(instead)
     let write: { answered: boolean } | undefined
     const call: Call = {
-      ...{ method, path, parts: found.parts, query, text, body },
+      method,
+      path,
+      parts: found.parts,
+      query,
+      text,
+      body,
+      fault: fault?.kind,
       wrote: (rows) => {
         write = logWrite(path, text, rows, entry)
       },
     }
     const answer = found.route.handle(call, world)
     if (fault?.kind === 'lost-answer') return res.socket?.resetAndDestroy()
-    const isWhole = await reply(answer, answer.status === 200 ? fault : undefined)
+    const isWhole = await reply(answer, answer.status === 200 && breaksAnswer(fault) ? fault : undefined)
     if (write) write.answered = isWhole
     return isWhole
 
@@ -184,7 +210,7 @@ function makeListener(world: World): (req: IncomingMessage, res: ServerResponse)
   }
 
   function refuse(method: string, path: string, kind: KeyKind, limit: Limit | undefined): Answer | undefined {
-    if (path.startsWith('/files/')) return undefined
+    if (path.startsWith('/files/')) return kind === 'none' ? undefined : twoPermissions
     const allowed = permission(kind, region, method, path)
     if (allowed === 401) return badApiKey(path)
     if (allowed === 403) return forbidden(path)
@@ -202,6 +228,10 @@ function makeListener(world: World): (req: IncomingMessage, res: ServerResponse)
     return log.wrote({ path, hash: createHash('sha256').update(text).digest('hex'), at, ...rows })
   }
 }
+
+/** Faults of jobs concern what becomes of them: their start is answered as usual. */
+const breaksAnswer = (fault: Fault | undefined): boolean =>
+  typeof fault?.kind !== 'string' || !isJobFault(fault.kind)
 
 async function readBody(
   req: IncomingMessage,

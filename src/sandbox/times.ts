@@ -3,7 +3,7 @@
 const plain =
   /^(\d{4})-(\d{2})-(\d{2})(?:[ T](\d{2}):(\d{2})(?::(\d{2})(?:\.(\d+))?)?)?(?:\.\d+)?\s*(Z|[+-]\d{2}:?\d{2})?$/
 
-/** Epoch milliseconds, or undefined where the text is no time. Without a zone it is read as UTC. */
+/** Epoch milliseconds, or undefined where the text is not a time. Without a zone it is read as UTC. */
 export function readTime(text: unknown): number | undefined {
   if (typeof text !== 'string') return undefined
   const match = plain.exec(text.trim())

@@ -1,15 +1,12 @@
 /** What people do to schedules: look at them, pause and resume them, run a job now, make up for the past. */
-import type { Kysely } from 'kysely'
 import { ConfigError } from '../errors.ts'
 import { suggestion } from '../nearest.ts'
+import { enqueue } from '../state/queue.ts'
 import { findSchedule, type ScheduleRow, updateSchedule } from '../state/schedules.ts'
 import { type ScheduleStatus, statusOf } from '../state/schedules-status.ts'
-import type { StateDatabase } from '../state/tables.ts'
+import type { Db } from '../state/tables.ts'
 import { dueAt, fingerprint, nextTick, nominalTimes, readSchedule, type Schedule } from './definition.ts'
 import { claimDue } from './due.ts'
-import { enqueue } from './queue.ts'
-
-type Db = Kysely<StateDatabase>
 
 /** The name of a job as people write it: `vip` means `export:vip`. @throws ConfigError for one that nobody knows. */
 export function jobNamed(name: string, known: readonly string[], what: string): string {
@@ -41,8 +38,12 @@ export async function resumeSchedule(db: Db, name: string, now: Date): Promise<S
     if (next && next <= now) continue
     const anew = isPlanned ? undefined : nextTick(schedule, now)
     await updateSchedule(db, name, {
-      ...{ paused_at: null, paused_reason: null, consecutive_failures: 0, transient_failures: 0 },
-      ...{ retry_at: null, retry_run_id: null },
+      paused_at: null,
+      paused_reason: null,
+      consecutive_failures: 0,
+      transient_failures: 0,
+      retry_at: null,
+      retry_run_id: null,
       ...(anew !== undefined && { next_nominal_at: anew, next_due_at: anew && dueAt(schedule, anew) }),
     })
   }

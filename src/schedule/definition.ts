@@ -4,7 +4,8 @@ import type { Selectable } from 'kysely'
 import { ConfigError } from '../errors.ts'
 import { isInstant } from '../state/sound.ts'
 import type { SchedulesTable } from '../state/tables.ts'
-import { type CronExpression, type Dialect, parseCron } from './cron/expression.ts'
+import type { CronExpression, DialectName } from './cron/dialect.ts'
+import { parseCron } from './cron/expression.ts'
 import { nextOccurrence, occurrencesBetween } from './cron/occurrences.ts'
 import { checkTimezone } from './cron/timezone.ts'
 
@@ -134,7 +135,7 @@ function jitterShareMs(name: string, jitterMs: number): number {
 const readExpressions = new Map<string, CronExpression>()
 const readTimezones = new Map<string, string>()
 
-function parsedCron(source: string, dialect: Dialect): CronExpression {
+function parsedCron(source: string, dialect: DialectName): CronExpression {
   return remembered(readExpressions, `${dialect} ${source}`, () => parseCron(source, dialect))
 }
 

@@ -1,17 +1,14 @@
 /** Due work becomes runs: ticks of schedules, runs to be made up for, runs asked for from SQL. */
 import { randomUUID } from 'node:crypto'
-import type { Kysely } from 'kysely'
+import { activities, enqueue, idle, recordSkipped } from '../state/queue.ts'
 import { openRequests, takeRequest } from '../state/run-requests.ts'
 import { advanceSchedule } from '../state/schedules.ts'
 import { isInstant } from '../state/sound.ts'
-import type { StateDatabase } from '../state/tables.ts'
+import type { Db } from '../state/tables.ts'
 import { dueAt } from './definition.ts'
 import { longestRetryMs } from './failures.ts'
 import { type Plan, planTicks, skipTexts } from './plan.ts'
-import { activities, enqueue, idle, recordSkipped } from './queue.ts'
 import type { KnownSchedule } from './register.ts'
-
-type Db = Kysely<StateDatabase>
 
 /**
  * Claims every tick that is due: it becomes a run, queued or skipped, in the transaction that moves its schedule on.
@@ -111,7 +108,8 @@ export async function acceptRequests(db: Db, isKnown: (job: string) => boolean, 
 }
 
 function whyNot(job: string, nominalAt: unknown, isKnown: (job: string) => boolean): string | null {
-  if (!isKnown(job)) return `there is no job "${job.slice(0, 200)}"; jobs are called sync and export:NAME`
+  if (!isKnown(job))
+    return `there is no job "${job.slice(0, 200)}"; jobs are called sync, export:NAME and, of a lake, maintain`
   if (nominalAt === null || isInstant(nominalAt)) return null
   return `nominal_at is ${nominalAt}; expected a time in the years 1 to 9999, or null`
 }

@@ -1,18 +1,14 @@
 /** How a run ends: its row, its lease, its schedule and what there is to tell, in one transaction. */
-import type { Kysely } from 'kysely'
-import { findSchedule, type Happening, updateSchedule } from '../state/schedules.ts'
-import { storable } from '../state/sound.ts'
-import type { StateDatabase } from '../state/tables.ts'
-import { afterRun, isSuccess } from './failures.ts'
-import { closeIncidents, openIncident } from './incidents.ts'
-import type { JobResult } from './job.ts'
-import { releaseLease } from './leases.ts'
-import { dequeue } from './queue.ts'
-import type { Taken } from './take.ts'
 
-type Db = Kysely<StateDatabase>
-/** Records a message, in the transaction of what it tells of. */
-export type Announce = (db: Db, happening: Happening) => Promise<void>
+import { closeIncidents, openIncident } from '../state/incidents.ts'
+import { releaseLease } from '../state/leases.ts'
+import { dequeue } from '../state/queue.ts'
+import { type Announce, findSchedule, type Happening, updateSchedule } from '../state/schedules.ts'
+import { storable } from '../state/sound.ts'
+import type { Db } from '../state/tables.ts'
+import { afterRun, isSuccess } from './failures.ts'
+import type { JobResult } from './job.ts'
+import type { Taken } from './take.ts'
 
 export interface EndOptions {
   readonly now: Date
@@ -21,7 +17,7 @@ export interface EndOptions {
 }
 
 /** Records the end of a run. False when the run is another worker's by now, and nothing was written. */
-export async function endRun(
+export async function endJob(
   db: Db,
   taken: Taken,
   result: JobResult,
@@ -58,7 +54,7 @@ export async function endRun(
 }
 
 /** Lets a run go that somebody else has: its row is theirs. */
-export async function giveUp(db: Db, { lease, runId }: Taken): Promise<false> {
+export async function letGo(db: Db, { lease, runId }: Taken): Promise<false> {
   await db.transaction().execute(async (trx) => {
     if (await releaseLease(trx, lease)) await dequeue(trx, runId)
   })

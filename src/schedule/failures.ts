@@ -30,7 +30,7 @@ export function afterRun(
   if (result.state !== 'failed') return undefined
   if (result.kind === 'run') return undefined
   if (result.kind === 'config') {
-    const failures = Number(row.consecutive_failures) + 1
+    const failures = row.consecutive_failures + 1
     const reason = `${failures} configuration ${failures === 1 ? 'error' : 'errors in a row'}; the last: ${result.error?.text ?? 'unknown'}`
     const mustPause = failures >= disableAfterFailures && row.paused_at === null
     return {
@@ -38,7 +38,7 @@ export function afterRun(
       ...(mustPause && { paused_at: now, paused_reason: reason.slice(0, 2000) }),
     }
   }
-  const failures = Number(row.transient_failures) + 1
+  const failures = row.transient_failures + 1
   if (trigger !== 'schedule' && trigger !== 'retry') return { transient_failures: failures }
   return { transient_failures: failures, retry_at: retryAt(now, failures), retry_run_id: runId }
 }

@@ -12,7 +12,7 @@ export interface Health extends AsyncDisposable {
   hear(event: WorkerEvent): void
 }
 
-/** A worker that has not looked for so long is stuck, or its warehouse is away. */
+/** A worker that has not looked for this long is stuck, or its warehouse is away. */
 const patienceMs = 60_000
 
 /**

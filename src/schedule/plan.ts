@@ -1,4 +1,5 @@
 /** What becomes of the ticks of a schedule that are due: which run, which are skipped and why. Pure. */
+import type { Activity } from '../state/queue.ts'
 import { dueAt, dueTicks, nextTick, type Schedule } from './definition.ts'
 
 export type SkipReason = 'missed' | 'catchup_window' | 'overlap' | 'paused'
@@ -10,14 +11,6 @@ export interface Tick {
   readonly skipped?: SkipReason
   /** It makes up for a tick that was missed, or waits behind one that does. */
   readonly isCatchup: boolean
-}
-
-/** Runs of the job that wait or are being worked on. */
-export interface Activity {
-  readonly active: number
-  /** Those of them that nobody has begun. */
-  readonly waiting: number
-  readonly isCatchingUp: boolean
 }
 
 export interface Plan {

@@ -1,8 +1,9 @@
 /** Schedules of the configuration, of export files and of SQL rows meet in one table. */
-import type { Kysely } from 'kysely'
 import type { ScheduleConfig } from '../config/schema.ts'
 import { messageOf } from '../errors.ts'
+import { closeIncidents, openIncident } from '../state/incidents.ts'
 import {
+  type Announce,
   advanceSchedule,
   defineSchedule,
   readSchedules,
@@ -11,17 +12,12 @@ import {
   type ScheduleRow,
 } from '../state/schedules.ts'
 import { isInstant } from '../state/sound.ts'
-import type { StateDatabase } from '../state/tables.ts'
+import type { Db } from '../state/tables.ts'
 import { dueAt, fingerprint, nextTick, previousTick, readSchedule, type Schedule } from './definition.ts'
-import type { Announce } from './end.ts'
-import { closeIncidents, openIncident } from './incidents.ts'
 import type { JobDefinition } from './job.ts'
 
 /** Writes what changed in the definitions into the table; rows that were inserted by SQL are left alone. */
-export async function registerSchedules(
-  db: Kysely<StateDatabase>,
-  definitions: readonly JobDefinition[],
-): Promise<void> {
+export async function registerSchedules(db: Db, definitions: readonly JobDefinition[]): Promise<void> {
   const rows = new Map((await readSchedules(db)).map((row) => [row.name, row]))
   const defined = new Map<string, JobDefinition>()
   for (const definition of definitions) {
@@ -50,11 +46,7 @@ export interface KnownSchedule {
  * Reads all schedules. Where a definition is new or was edited, its next run is worked out anew, from now on: editing
  * never back-fills.
  */
-export async function currentSchedules(
-  db: Kysely<StateDatabase>,
-  now: Date,
-  announce: Announce,
-): Promise<KnownSchedule[]> {
+export async function currentSchedules(db: Db, now: Date, announce: Announce): Promise<KnownSchedule[]> {
   const known: KnownSchedule[] = []
   for (const found of await readSchedules(db)) {
     const row = await repaired(db, found, now)
@@ -79,7 +71,7 @@ export async function currentSchedules(
       return true
     })
     if (isOurs) {
-      known.push({ row: { ...row, ...progress, revision: Number(row.revision) + 1 }, schedule })
+      known.push({ row: { ...row, ...progress, revision: row.revision + 1 }, schedule })
       if (problem !== row.problem) await tellProblem(db, row.name, problem, now, announce)
     }
   }
@@ -97,7 +89,7 @@ const hasSteppedBack = (row: ScheduleRow, schedule: Schedule, now: Date): boolea
   row.last_nominal_at !== null && dueAt(schedule, row.last_nominal_at).getTime() > now.getTime() + toleranceMs
 
 /** Ticks that a clock ahead of its time has called missed are still to come. */
-async function forgetSkipped(db: Kysely<StateDatabase>, job: string, from: Date, now: Date): Promise<void> {
+async function forgetSkipped(db: Db, job: string, from: Date, now: Date): Promise<void> {
   await db
     .deleteFrom('runs')
     .where('job', '=', job)
@@ -109,7 +101,7 @@ async function forgetSkipped(db: Kysely<StateDatabase>, job: string, from: Date,
 
 /** A schedule that cannot be read never runs, so this is told at once. */
 async function tellProblem(
-  db: Kysely<StateDatabase>,
+  db: Db,
   job: string,
   problem: string | null,
   at: Date,
@@ -133,7 +125,7 @@ const mostCounted = 2 ** 52
  * What the product itself keeps in a row, as far as it can be true: anybody may have inserted the row whole. What cannot
  * be is forgotten, and the next run worked out anew; a pause stays a pause.
  */
-async function repaired(db: Kysely<StateDatabase>, row: ScheduleRow, now: Date): Promise<ScheduleRow> {
+async function repaired(db: Db, row: ScheduleRow, now: Date): Promise<ScheduleRow> {
   const instants = ['last_nominal_at', 'next_nominal_at', 'next_due_at', 'retry_at'] as const
   const counters = ['revision', 'consecutive_failures', 'transient_failures'] as const
   const isCount = (value: unknown) => Number(value) >= 0 && Number(value) <= mostCounted

@@ -7,7 +7,7 @@ import type { Taken } from './take.ts'
 export type StopReason = 'fenced' | 'cancelled' | 'timeout' | 'shutdown'
 
 /** What became of a run: its result, or that it is put back. */
-export type Outcome =
+export type RunOutcome =
   | { readonly kind: 'ended'; readonly result: JobResult }
   | { readonly kind: 'again' | 'locked' | 'lost' }
 
@@ -28,7 +28,7 @@ export class RunAtWork {
   }
 
   /** Works until the job ends, however it ends. Never rejects. */
-  async work(jobs: Pick<Jobs, 'run'>, stopping: AbortSignal): Promise<Outcome> {
+  async work(jobs: Pick<Jobs, 'run'>, stopping: AbortSignal): Promise<RunOutcome> {
     const { timeoutMs, lease: _, takenAt: __, ...run } = this.taken
     const { signal } = this.#controller
     const timer = timeoutMs === null ? undefined : longTimer(() => this.stop('timeout'), timeoutMs)
@@ -42,7 +42,7 @@ export class RunAtWork {
     }
   }
 
-  #outcomeOf(result: JobResult, stopping: AbortSignal): Outcome {
+  #outcomeOf(result: JobResult, stopping: AbortSignal): RunOutcome {
     if (this.#reason === 'fenced' || result.error?.code === 'lease_lost') return { kind: 'lost' }
     const isCut = result.state === 'cancelled' || result.error?.code === 'interrupted'
     if (!isCut) return result.error?.code === 'locked' ? { kind: 'locked' } : { kind: 'ended', result }

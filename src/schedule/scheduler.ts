@@ -1,8 +1,8 @@
 /** Schedules and workers as the library offers them. */
 import { randomUUID } from 'node:crypto'
 import { hostname } from 'node:os'
-import type { Kysely } from 'kysely'
 import { ConfigError, InterruptedError } from '../errors.ts'
+import { enqueue } from '../state/queue.ts'
 import {
   databaseTime,
   findSchedule,
@@ -16,18 +16,14 @@ import {
   statusOf,
   type WorkerStatus,
 } from '../state/schedules-status.ts'
-import type { RunState, StateDatabase } from '../state/tables.ts'
-import { migrate } from '../warehouse/migrations.ts'
+import type { Db, RunState } from '../state/tables.ts'
 import type { Warehouse } from '../warehouse/session.ts'
 import { enqueueBackfill, jobNamed, pauseSchedule, resumeSchedule, timesToBackfill } from './control.ts'
-import { Engine, type EngineInput } from './engine.ts'
+import { Dispatcher, type DispatcherInput } from './dispatcher.ts'
 import { serveHealth } from './health.ts'
 import type { JobDefinition, Jobs } from './job.ts'
-import { enqueue } from './queue.ts'
 import { currentSchedules, registerSchedules } from './register.ts'
 import { runWorker, type WorkerEvent } from './worker.ts'
-
-type Db = Kysely<StateDatabase>
 
 export interface WorkerRequest {
   /** Stops the worker: it takes nothing new, and what is at work has `graceMs` to end. */
@@ -109,7 +105,7 @@ export function createScheduler(context: SchedulerContext): Scheduler {
   const { warehouse, jobs, isSingle, sleep, deliver } = context
   const timing = isSingle ? timings.single : timings.shared
 
-  const engineInput = (kind: 'worker' | 'guest'): EngineInput => ({
+  const dispatcherInput = (kind: 'worker' | 'guest'): DispatcherInput => ({
     ...context,
     workerId: `${kind}-${randomUUID()}`,
     host: hostname(),
@@ -124,9 +120,7 @@ export function createScheduler(context: SchedulerContext): Scheduler {
     work: (db: Db, now: Date, definitions: readonly JobDefinition[]) => Promise<T>,
   ): Promise<T> {
     const definitions = await jobs.definitions()
-    return warehouse.use(async (session) => {
-      const { db } = session
-      await migrate(session)
+    return warehouse.use(async ({ db }) => {
       const now = await databaseTime(db)
       await registerSchedules(db, definitions)
       await currentSchedules(db, now, context.announce)
@@ -155,11 +149,11 @@ export function createScheduler(context: SchedulerContext): Scheduler {
     signal: AbortSignal | undefined,
     onRun: (run: RequestedRun) => void = () => {},
   ): Promise<RequestedRun[]> {
-    const engine = new Engine(engineInput('guest'))
+    const dispatcher = new Dispatcher(dispatcherInput('guest'))
     const ended: RequestedRun[] = []
     for (const runId of runIds) {
       if (signal?.aborted) break
-      const run = await seeToTheEnd(engine, runId, signal)
+      const run = await seeToTheEnd(dispatcher, runId, signal)
       ended.push(run)
       onRun(run)
     }
@@ -169,19 +163,23 @@ export function createScheduler(context: SchedulerContext): Scheduler {
     throw new InterruptedError('interrupted; what was not done yet is cancelled')
   }
 
-  async function seeToTheEnd(engine: Engine, runId: string, signal?: AbortSignal): Promise<RequestedRun> {
+  async function seeToTheEnd(
+    dispatcher: Dispatcher,
+    runId: string,
+    signal?: AbortSignal,
+  ): Promise<RequestedRun> {
     for (;;) {
-      const run = await engine.beginOne(runId)
+      const run = await dispatcher.beginOne(runId)
       if (run) {
         const stop = () => run.stop('cancelled')
         signal?.addEventListener('abort', stop)
         const over = new AbortController()
-        const keeping = keepLeases(engine, over.signal)
+        const keeping = keepLeases(dispatcher, over.signal)
         const outcome = await run.work(jobs, over.signal)
         over.abort()
         await keeping
         signal?.removeEventListener('abort', stop)
-        await engine.conclude(run, outcome)
+        await dispatcher.conclude(run, outcome)
       }
       const found = await warehouse.use(({ db }) => readRun(db, runId))
       if (signal?.aborted || (found.state !== 'queued' && found.state !== 'running')) return found
@@ -189,10 +187,10 @@ export function createScheduler(context: SchedulerContext): Scheduler {
     }
   }
 
-  async function keepLeases(engine: Engine, signal: AbortSignal): Promise<void> {
+  async function keepLeases(dispatcher: Dispatcher, signal: AbortSignal): Promise<void> {
     while (!signal.aborted) {
       await sleep(timing.leaseMs / 4, signal).catch(() => {})
-      if (!signal.aborted) await engine.keep().catch(() => {})
+      if (!signal.aborted) await dispatcher.keep().catch(() => {})
     }
   }
 
@@ -210,7 +208,7 @@ export function createScheduler(context: SchedulerContext): Scheduler {
           message: `/healthz and /metrics are on ${health.host}, port ${health.port}`,
         })
       await runWorker({
-        ...engineInput('worker'),
+        ...dispatcherInput('worker'),
         ...timing,
         concurrency: request.concurrency ?? context.concurrency,
         graceMs: request.graceMs ?? usualGraceMs,

@@ -1,13 +1,11 @@
 /** A waiting run becomes a run at work: its job's lease is taken and its row says so, in one transaction. */
-import type { Kysely } from 'kysely'
-import type { StateDatabase } from '../state/tables.ts'
-import { previousTick } from './definition.ts'
-import { type Lease, releaseLease, takeLease } from './leases.ts'
-import { type SkipReason, skipTexts } from './plan.ts'
-import { dequeue, type QueueEntry, startable } from './queue.ts'
-import type { KnownSchedule } from './register.ts'
 
-type Db = Kysely<StateDatabase>
+import { type Lease, releaseLease, takeLease } from '../state/leases.ts'
+import { dequeue, type QueueEntry, startable } from '../state/queue.ts'
+import type { Db } from '../state/tables.ts'
+import { previousTick } from './definition.ts'
+import { type SkipReason, skipTexts } from './plan.ts'
+import type { KnownSchedule } from './register.ts'
 
 /** A run that is ours. */
 export interface Taken {
@@ -81,7 +79,7 @@ async function take(
     await releaseLease(db, lease)
     return undefined
   }
-  const attempt = Number(entry.attempts) + 1
+  const attempt = entry.attempts + 1
   await db
     .updateTable('queue')
     .set({ attempts: attempt, not_before: null })

@@ -1,8 +1,8 @@
 /** The worker: looks for what is due, works on it, and leaves everything resumable when it is asked to stop. */
 import { setMaxListeners } from 'node:events'
 import { messageOf, UserError } from '../errors.ts'
-import { Engine, type EngineInput } from './engine.ts'
-import type { Outcome, RunAtWork } from './run.ts'
+import { Dispatcher, type DispatcherInput } from './dispatcher.ts'
+import type { RunAtWork, RunOutcome } from './run.ts'
 
 /** What a worker tells while it works. */
 export type WorkerEvent =
@@ -29,7 +29,7 @@ export type WorkerEvent =
   | { readonly type: 'notice'; readonly message: string }
   | { readonly type: 'stopping'; readonly atWork: number }
 
-export interface WorkerInput extends EngineInput {
+export interface WorkerInput extends DispatcherInput {
   /** The longest time between two looks. */
   readonly pollMs: number
   /** How old definitions may be. */
@@ -48,7 +48,10 @@ export interface WorkerInput extends EngineInput {
 
 /** Works until the signal is aborted; resolves when nothing is at work any more. */
 export async function runWorker(input: WorkerInput): Promise<void> {
-  await new Worker(input).run()
+  // Every run listens to it; the caller's own stays as it is.
+  const signal = AbortSignal.any([input.signal])
+  setMaxListeners(0, signal)
+  await new Worker({ ...input, signal }).run()
 }
 
 /** After a look that failed (the warehouse is away, or held by somebody) the next one comes after this, at most. */
@@ -56,7 +59,7 @@ const failurePauseMs = 2_000
 
 class Worker {
   readonly #input: WorkerInput
-  readonly #engine: Engine
+  readonly #dispatcher: Dispatcher
   readonly #bell = new Bell()
   readonly #working = new Set<Promise<void>>()
   #refreshedAtMs = Number.NEGATIVE_INFINITY
@@ -64,12 +67,11 @@ class Worker {
 
   constructor(input: WorkerInput) {
     this.#input = input
-    this.#engine = new Engine(input)
+    this.#dispatcher = new Dispatcher(input)
   }
 
   async run(): Promise<void> {
     const { signal, workerId, onEvent, watch, pollMs } = this.#input
-    setMaxListeners(0, signal)
     const ring = () => this.#bell.ring()
     signal.addEventListener('abort', ring)
     try {
@@ -95,7 +97,7 @@ class Worker {
     const { signal, onEvent, sleep } = this.#input
     while (!signal.aborted) {
       try {
-        return await this.#engine.prepare()
+        return await this.#dispatcher.prepare()
       } catch (error) {
         if (!(error instanceof UserError) || error.code !== 'warehouse_locked') throw error
         onEvent({ type: 'failed', message: messageOf(error) })
@@ -113,10 +115,14 @@ class Worker {
         await this.#refresh()
         this.#refreshedAtMs = startedMs
       }
-      const { begun, wakeInMs } = await this.#engine.look({ canBegin })
+      const { begun, wakeInMs } = await this.#dispatcher.look({ canBegin })
       for (const run of begun) this.#begin(run)
       this.#deliver()
-      onEvent({ type: 'looked', atWork: this.#engine.atWork.length, tookMs: performance.now() - startedMs })
+      onEvent({
+        type: 'looked',
+        atWork: this.#dispatcher.atWork.length,
+        tookMs: performance.now() - startedMs,
+      })
       return Math.max(wakeInMs ?? Number.POSITIVE_INFINITY, 0)
     } catch (error) {
       onEvent({ type: 'failed', message: `could not look for work: ${messageOf(error)}` })
@@ -127,7 +133,7 @@ class Worker {
   /** Definitions that cannot be read now stop nothing that is known. */
   async #refresh(): Promise<void> {
     try {
-      await this.#engine.refresh()
+      await this.#dispatcher.refresh()
     } catch (error) {
       this.#input.onEvent({ type: 'notice', message: `could not read definitions: ${messageOf(error)}` })
     }
@@ -161,11 +167,11 @@ class Worker {
   }
 
   /** The end of a run must get into the warehouse, however long that is away. */
-  async #conclude(run: RunAtWork, outcome: Outcome): Promise<boolean> {
+  async #conclude(run: RunAtWork, outcome: RunOutcome): Promise<boolean> {
     const { onEvent, sleep, signal } = this.#input
     for (let attempt = 1; ; attempt += 1) {
       try {
-        return await this.#engine.conclude(run, outcome)
+        return await this.#dispatcher.conclude(run, outcome)
       } catch (error) {
         onEvent({
           type: 'notice',
@@ -199,16 +205,16 @@ class Worker {
   /** Lets the runs finish their step, then stops them; they are put back and go on where they stopped. */
   async #end(): Promise<void> {
     const { onEvent, graceMs, pollMs } = this.#input
-    onEvent({ type: 'stopping', atWork: this.#engine.atWork.length })
+    onEvent({ type: 'stopping', atWork: this.#dispatcher.atWork.length })
     const deadlineMs = performance.now() + graceMs
     while (this.#working.size > 0) {
       const leftMs = deadlineMs - performance.now()
-      if (leftMs <= 0) for (const run of this.#engine.atWork) run.stop('shutdown')
+      if (leftMs <= 0) for (const run of this.#dispatcher.atWork) run.stop('shutdown')
       await this.#wait(Math.min(pollMs, leftMs > 0 ? leftMs : pollMs))
-      if (this.#working.size > 0) await this.#engine.keep().catch(() => {})
+      if (this.#working.size > 0) await this.#dispatcher.keep().catch(() => {})
     }
     await this.#delivery
-    await this.#engine.leave().catch((error) => {
+    await this.#dispatcher.leave().catch((error) => {
       onEvent({ type: 'notice', message: `could not say goodbye: ${messageOf(error)}` })
     })
   }

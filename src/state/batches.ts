@@ -1,8 +1,7 @@
 /** The outbox of export runs: which batches are to be sent, are on their way, or were acknowledged. */
-import { type ExpressionBuilder, type Kysely, type Selectable, sql } from 'kysely'
-import type { BatchesTable, ExportOp, PlanTable, StateDatabase } from './tables.ts'
+import { type ExpressionBuilder, type Selectable, sql } from 'kysely'
+import type { BatchesTable, Db, ExportOp, PlanTable, StateDatabase } from './tables.ts'
 
-type Db = Kysely<StateDatabase>
 export type Batch = Selectable<BatchesTable>
 export type PlanRow = Selectable<PlanTable>
 
@@ -46,8 +45,8 @@ export async function nextBatches(
     .limit(most + flying.length)
     .execute()
   const op = batches[0]?.op
-  const isFlying = new Set(flying.map(({ batch_no }) => Number(batch_no)))
-  return batches.filter((batch) => batch.op === op && !isFlying.has(Number(batch.batch_no))).slice(0, most)
+  const isFlying = new Set(flying.map(({ batch_no }) => batch_no))
+  return batches.filter((batch) => batch.op === op && !isFlying.has(batch.batch_no)).slice(0, most)
 }
 
 /** The rows of neighbouring batches. */
@@ -100,18 +99,27 @@ export async function markPending(db: Db, { run_id, batch_no }: Batch): Promise<
     .execute()
 }
 
-/** Records that Iterable has answered; `response` counts rows that were refused or left out. */
+/** An answer of Iterable's: rows that were refused or left out, and what it took to get it. */
+export interface Acknowledgement {
+  readonly refused: number
+  readonly left_out: number
+  readonly retries: number
+  readonly waitedMs: number
+  readonly now: Date
+}
+
+/** Records that Iterable has answered, the same to all of them. */
 export async function markAcked(
   db: Db,
   batches: readonly Batch[],
-  response: object,
-  now: Date,
+  { refused, left_out, retries, waitedMs, now }: Acknowledgement,
 ): Promise<void> {
   const [first] = batches
   if (!first) return
+  const response = JSON.stringify({ refused, left_out })
   await db
     .updateTable('batches')
-    .set({ state: 'acked', acked_at: now, response: JSON.stringify(response) })
+    .set({ state: 'acked', acked_at: now, response, retries, waited_ms: waitedMs })
     .where('run_id', '=', first.run_id)
     .where(
       'batch_no',
@@ -135,7 +143,7 @@ export async function ackedAmong(
     .where('batch_no', 'in', batchNumbers)
     .where('state', '=', 'acked')
     .execute()
-  return new Set(rows.map(({ batch_no }) => Number(batch_no)))
+  return new Set(rows.map(({ batch_no }) => batch_no))
 }
 
 export interface BatchCounts {
@@ -147,12 +155,12 @@ export interface BatchCounts {
 export async function countBatches(db: Db, runId: string): Promise<BatchCounts> {
   const rows = await db
     .selectFrom('batches')
-    .select(({ fn }) => ['op', 'state', fn.countAll<number | string>().as('n')])
+    .select(({ fn }) => ['op', 'state', fn.countAll<number>().as('n')])
     .where('run_id', '=', runId)
     .groupBy(['op', 'state'])
     .execute()
   const sum = (pick: (row: (typeof rows)[number]) => boolean) =>
-    rows.filter(pick).reduce((total, { n }) => total + Number(n), 0)
+    rows.filter(pick).reduce((total, { n }) => total + n, 0)
   const open = (op: ExportOp) => sum((row) => row.op === op && row.state !== 'acked')
   return {
     total: sum(() => true),

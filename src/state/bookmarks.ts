@@ -1,16 +1,15 @@
 /** How far each stream has come. */
-import type { Kysely } from 'kysely'
-import type { StateDatabase } from './tables.ts'
+import type { Db } from './tables.ts'
 
 /** The bookmarks of all streams that have one. */
-export async function readBookmarks(db: Kysely<StateDatabase>): Promise<ReadonlyMap<string, Date>> {
+export async function readBookmarks(db: Db): Promise<ReadonlyMap<string, Date>> {
   const rows = await db.selectFrom('bookmarks').select(['stream', 'bookmark']).execute()
   return new Map(rows.map(({ stream, bookmark }) => [stream, bookmark]))
 }
 
 /** Moves a stream's bookmark, in the transaction of the rows that it speaks of. */
 export async function advanceBookmark(
-  db: Kysely<StateDatabase>,
+  db: Db,
   stream: string,
   bookmark: Date,
   { runId, now }: { readonly runId: string; readonly now: Date },

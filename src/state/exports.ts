@@ -1,26 +1,14 @@
 /** Definitions of exports, and what their runs know of themselves. */
-import type { Kysely, Selectable } from 'kysely'
+import type { Selectable } from 'kysely'
 import { storable } from './sound.ts'
-import type { ExportPhase, ExportRunsTable, ExportsTable, RunState, StateDatabase } from './tables.ts'
+import type { Db, ExportPhase, ExportRunsTable, ExportsTable, RunState } from './tables.ts'
 
 export type ExportRow = Selectable<ExportsTable>
 export type ExportRun = Selectable<ExportRunsTable>
-type Db = Kysely<StateDatabase>
 
-/** All definitions, by name. JSON may come as text from DuckDB. */
-export async function readExports(db: Db): Promise<readonly ExportRow[]> {
-  const rows = await db.selectFrom('exports').selectAll().orderBy('name').execute()
-  return rows.map((row) => ({ ...row, settings: settingsOf(row.settings) as ExportRow['settings'] }))
-}
-
-/** What is JSON to DuckDB (NaN, a comma too many) may be none to others: it stays the text that it is. */
-function settingsOf(settings: unknown): unknown {
-  try {
-    return parsed(settings)
-  } catch {
-    return settings
-  }
-}
+/** All definitions, by name. */
+export const readExports = (db: Db): Promise<readonly ExportRow[]> =>
+  db.selectFrom('exports').selectAll().orderBy('name').execute()
 
 export interface SavedDefinition {
   readonly name: string
@@ -72,25 +60,25 @@ export async function readExportRuns(db: Db, name: string, limit: number): Promi
     .orderBy('started_at', 'desc')
     .limit(limit)
     .execute()
-  return rows.map(withJson)
+  return rows
 }
 
 export async function readExportRun(db: Db, runId: string): Promise<ExportRun | undefined> {
   const row = await db.selectFrom('export_runs').selectAll().where('run_id', '=', runId).executeTakeFirst()
-  return row && withJson(row)
+  return row
 }
 
 /**
  * Takes a run over: whoever held it before can commit nothing from now on. Returns the token that commits must carry.
  */
-export async function takeLease(db: Db, runId: string): Promise<number> {
+export async function takeOver(db: Db, runId: string): Promise<number> {
   const { lease_token } = await db
     .updateTable('export_runs')
     .set((row) => ({ lease_token: row('lease_token', '+', 1) }))
     .where('run_id', '=', runId)
     .returning('lease_token')
     .executeTakeFirstOrThrow()
-  return Number(lease_token)
+  return lease_token
 }
 
 /** True while nobody else has taken the run over; in the transaction of a commit it keeps others out until its end. */
@@ -103,16 +91,6 @@ export async function holdsLease(db: Db, runId: string, token: number): Promise<
     .executeTakeFirst()
   return Number(numUpdatedRows) === 1
 }
-
-const withJson = <Row extends ExportRun>(row: Row): Row => ({
-  ...row,
-  envelope: parsed(row.envelope),
-  brakes: parsed(row.brakes),
-  fields: parsed(row.fields),
-})
-
-/** DuckDB gives JSON as text, Postgres as a value. */
-const parsed = (json: unknown): unknown => (typeof json === 'string' ? JSON.parse(json) : json)
 
 export interface ExportTotals {
   readonly sent: number
@@ -156,6 +134,8 @@ export interface NewExportRun {
   readonly trigger: string
   readonly nominalAt: Date | null
   readonly now: Date
+  /** The same run as it was begun before. */
+  readonly before?: ExportRun | undefined
 }
 
 /** Records that a run begins; a scheduler may have made its row in `runs` already. Returns the token of its lease. */
@@ -165,27 +145,54 @@ export async function beginExportRun(db: Db, run: NewExportRun): Promise<number>
   await db
     .insertInto('runs')
     .values({
-      ...{ run_id: run.runId, job: `export:${run.name}`, kind: 'export', trigger: run.trigger },
-      ...{ nominal_at: run.nominalAt, details, ...started },
+      run_id: run.runId,
+      job: `export:${run.name}`,
+      kind: 'export',
+      trigger: run.trigger,
+      nominal_at: run.nominalAt,
+      details,
+      ...started,
     })
     .onConflict((conflict) => conflict.column('run_id').doUpdateSet({ ...started, details }))
     .execute()
-  // A run that a worker begins again starts from nothing.
-  for (const table of ['export_runs', 'batches', 'plan', 'rejected_rows'] as const) {
-    await db.deleteFrom(table).where('run_id', '=', run.runId).execute()
-  }
+  const token = 1 + (run.before?.lease_token ?? 0)
+  if (run.before) await forgetExportRun(db, run.runId)
   await db
     .insertInto('export_runs')
     .values({
-      ...{ run_id: run.runId, export: run.name, action: run.action, list_id: run.listId, phase: 'querying' },
-      ...{ definition_hash: run.definitionHash, mapping_hash: run.mappingHash },
-      ...{ envelope: JSON.stringify(run.envelope), started_at: run.now },
+      run_id: run.runId,
+      export: run.name,
+      action: run.action,
+      list_id: run.listId,
+      phase: 'querying',
+      definition_hash: run.definitionHash,
+      mapping_hash: run.mappingHash,
+      lease_token: token,
+      envelope: JSON.stringify(run.envelope),
+      started_at: run.now,
     })
     .execute()
-  return takeLease(db, run.runId)
+  return token
 }
 
-/** Changes what an export run knows of itself. */
+/** A run that a worker begins again starts from nothing. */
+async function forgetExportRun(db: Db, runId: string): Promise<void> {
+  for (const table of ['export_runs', 'batches', 'plan', 'rejected_rows'] as const) {
+    await db.deleteFrom(table).where('run_id', '=', runId).execute()
+  }
+}
+
+/** Takes up a run that was interrupted, or held until now. Returns the token of its new lease. */
+export async function reopenExportRun(db: Db, runId: string): Promise<number> {
+  await db
+    .updateTable('runs')
+    .set({ state: 'running', finished_at: null, error_code: null, error_text: null })
+    .where('run_id', '=', runId)
+    .execute()
+  return takeOver(db, runId)
+}
+
+/** Changes what an export run knows of itself; resolves to all of it. */
 export async function updateExportRun(
   db: Db,
   runId: string,
@@ -207,20 +214,27 @@ export async function updateExportRun(
     readonly approved_by?: string
     readonly approval_note?: string | null
   },
-): Promise<void> {
-  await db.updateTable('export_runs').set(change).where('run_id', '=', runId).execute()
+): Promise<ExportRun> {
+  const row = await db
+    .updateTable('export_runs')
+    .set(change)
+    .where('run_id', '=', runId)
+    .returningAll()
+    .executeTakeFirstOrThrow()
+  return row
 }
 
-/** Runs of an export that were not brought to their end, newest first. */
-export async function readOpenRuns(db: Db, name: string): Promise<readonly ExportRun[]> {
+/** Runs of an export that were not brought to their end, and one of this id if it has begun before; newest first. */
+export async function readOpenRuns(db: Db, name: string, runId: string): Promise<readonly ExportRun[]> {
   const rows = await db
     .selectFrom('export_runs')
     .selectAll()
-    .where('export', '=', name)
-    .where('phase', '<>', 'done')
+    .where((row) =>
+      row.or([row.and([row('export', '=', name), row('phase', '<>', 'done')]), row('run_id', '=', runId)]),
+    )
     .orderBy('started_at', 'desc')
     .execute()
-  return rows.map(withJson)
+  return rows
 }
 
 /** The latest runs of an export on a list that succeeded, newest first. */
@@ -238,16 +252,12 @@ export async function readGoodRuns(
     .where(
       'run_id',
       'in',
-      db
-        .selectFrom('runs')
-        .select('run_id')
-        .where('state', 'in', ['succeeded', 'succeeded_with_rejects'])
-        .where('trigger', '<>', 'retry'),
+      db.selectFrom('runs').select('run_id').where('state', 'in', goodStates).where('trigger', '<>', 'retry'),
     )
     .orderBy('started_at', 'desc')
     .limit(limit)
     .execute()
-  return rows.map(withJson)
+  return rows
 }
 
 /** The nominal times that a query may ask for. */
@@ -256,18 +266,17 @@ export async function readJobTimes(
   job: string,
   nominal: Date,
 ): Promise<{ readonly previous: Date | null; readonly lastSuccess: Date | null }> {
-  const latest = async (states: readonly RunState[] | undefined) => {
-    let runs = db
-      .selectFrom('runs')
-      .select(({ fn }) => fn.max(fn.coalesce('nominal_at', 'started_at')).as('at'))
-      .where('job', '=', job)
-      .where(({ fn }) => fn.coalesce('nominal_at', 'started_at'), '<', nominal)
-    if (states) runs = runs.where('state', 'in', states)
-    const at: unknown = (await runs.executeTakeFirst())?.at
-    return at instanceof Date ? at : null
-  }
-  return {
-    previous: await latest(undefined),
-    lastSuccess: await latest(['succeeded', 'succeeded_with_rejects']),
-  }
+  const latest = await db
+    .selectFrom('runs')
+    .select(({ fn }) => {
+      const at = fn.max<Date | null>(fn.coalesce('nominal_at', 'started_at'))
+      return [at.as('previous'), at.filterWhere('state', 'in', goodStates).as('last_success')]
+    })
+    .where('job', '=', job)
+    .where(({ fn }) => fn.coalesce('nominal_at', 'started_at'), '<', nominal)
+    .executeTakeFirst()
+  const timeOf = (value: unknown) => (value instanceof Date ? value : null)
+  return { previous: timeOf(latest?.previous), lastSuccess: timeOf(latest?.last_success) }
 }
+
+const goodStates: readonly RunState[] = ['succeeded', 'succeeded_with_rejects']

@@ -1,10 +1,8 @@
 /** What Iterable last acknowledged for each person of an export, and what it refused. */
-import { type Kysely, sql } from 'kysely'
+import { sql } from 'kysely'
 import type { PlanRow, SeqRange } from './batches.ts'
 import { inRanges } from './batches.ts'
-import type { ExportOp, StateDatabase } from './tables.ts'
-
-type Db = Kysely<StateDatabase>
+import type { Db, ExportOp } from './tables.ts'
 
 /** Whose state it is. */
 export interface Owner {
@@ -16,7 +14,7 @@ export interface Owner {
 /** The people of some batches whom Iterable took are on the list now, or off it. */
 export async function acknowledgeMembers(
   db: Db,
-  { runId, name, listId }: Owner,
+  owner: Owner,
   {
     op,
     ranges,
@@ -35,19 +33,13 @@ export async function acknowledgeMembers(
     readonly now: Date
   },
 ): Promise<void> {
+  const { runId, name, listId } = owner
   const taken = (trx: Db) => {
     const rows = trx.selectFrom('plan').where('run_id', '=', runId).where(inRanges(ranges))
     return refusedSeqs.length > 0 ? rows.where('seq', 'not in', refusedSeqs) : rows
   }
   // By their keys, not by a join: whatever statistics a server has of a table that is growing, it asks the index then.
-  for (const some of portions(keys)) {
-    await db
-      .deleteFrom('members')
-      .where('export', '=', name)
-      .where('list_id', '=', listId)
-      .where('member_key', 'in', some)
-      .execute()
-  }
+  await forget(db, 'members', owner, keys)
   if (op === 'remove' && !keepsRemoved) return
   await db
     .insertInto('members')
@@ -79,7 +71,7 @@ export async function forgetOutcomes(db: Db, owner: Owner, now: Date): Promise<v
     .where('state', '=', 'in_flight')
     .execute()
   for (const { op, first_seq, last_seq } of unknown) {
-    const ranges = [{ first: Number(first_seq), last: Number(last_seq) }]
+    const ranges = [{ first: first_seq, last: last_seq }]
     const people = await peopleOf(db, owner, ranges).execute()
     await doubtMembers(db, owner, { op, ranges, keys: people.map(({ member_key }) => member_key), now })
   }
@@ -118,6 +110,23 @@ export async function doubtMembers(
   }
 }
 
+/** What was known of these people, by the one or the other table, is known no longer. */
+async function forget(
+  db: Db,
+  table: 'members' | 'export_rejects',
+  { name, listId }: Owner,
+  keys: readonly string[],
+): Promise<void> {
+  for (const some of portions(keys)) {
+    await db
+      .deleteFrom(table)
+      .where('export', '=', name)
+      .where('list_id', '=', listId)
+      .where('member_key', 'in', some)
+      .execute()
+  }
+}
+
 /** Keys that one statement is asked with. */
 function* portions(keys: readonly string[]): Generator<readonly string[]> {
   for (let at = 0; at < keys.length; at += 10_000) yield keys.slice(at, at + 10_000)
@@ -145,16 +154,7 @@ export async function recordRefusals(
   const { name, listId } = owner
   const known = db.selectFrom('export_rejects').where('export', '=', name).where('list_id', '=', listId)
   const [before] = await known.select('member_key').limit(1).execute()
-  if (before) {
-    for (const some of portions(keys)) {
-      await db
-        .deleteFrom('export_rejects')
-        .where('export', '=', name)
-        .where('list_id', '=', listId)
-        .where('member_key', 'in', some)
-        .execute()
-    }
-  }
+  if (before) await forget(db, 'export_rejects', owner, keys)
   if (refused.length === 0) return
   for (let at = 0; at < refused.length; at += rowsOfInsert) {
     await insertRefusals(db, owner, refused.slice(at, at + rowsOfInsert), now)
@@ -175,8 +175,13 @@ async function insertRefusals(
     .insertInto('rejected_rows')
     .values(
       refused.map(({ row, code, reason }) => ({
-        ...{ run_id: runId, source, code, reason, rejected_at },
-        ...{ row: row.payload, raw: null },
+        run_id: runId,
+        source,
+        code,
+        reason,
+        rejected_at,
+        row: row.payload,
+        raw: null,
       })),
     )
     .execute()
@@ -184,8 +189,17 @@ async function insertRefusals(
     .insertInto('export_rejects')
     .values(
       refused.map(({ row: { member_key, op, payload, hash }, code, reason, permanent }) => ({
-        ...{ export: name, list_id: listId, member_key, op, payload, hash },
-        ...{ code, reason, permanent, run_id: runId, rejected_at },
+        export: name,
+        list_id: listId,
+        member_key,
+        op,
+        payload,
+        hash,
+        code,
+        reason,
+        permanent,
+        run_id: runId,
+        rejected_at,
       })),
     )
     .execute()

@@ -1,11 +1,11 @@
 /** Runs asked for from SQL: `insert into run_requests (job) values ('export:vip')`. */
-import type { Kysely, Selectable } from 'kysely'
-import type { RunRequestsTable, StateDatabase } from './tables.ts'
+import type { Selectable } from 'kysely'
+import type { Db, RunRequestsTable } from './tables.ts'
 
 export type RunRequest = Selectable<RunRequestsTable>
 
 /** Requests that nobody has taken, oldest first. */
-export const openRequests = (db: Kysely<StateDatabase>): Promise<RunRequest[]> =>
+export const openRequests = (db: Db): Promise<RunRequest[]> =>
   db
     .selectFrom('run_requests')
     .selectAll()
@@ -16,7 +16,7 @@ export const openRequests = (db: Kysely<StateDatabase>): Promise<RunRequest[]> =
 
 /** Takes a request, for a run or with the reason why there is none; false when another worker was quicker. */
 export async function takeRequest(
-  db: Kysely<StateDatabase>,
+  db: Db,
   requestId: string,
   taken: { readonly now: Date; readonly runId: string | null; readonly error: string | null },
 ): Promise<boolean> {

@@ -1,7 +1,6 @@
 /** The history of runs: what was done, when, and how it ended. */
-import type { Kysely } from 'kysely'
 import { ConfigError } from '../errors.ts'
-import type { RunState, StateDatabase } from './tables.ts'
+import type { Db, RunState } from './tables.ts'
 
 /** What a run has done so far. */
 export interface RunTotals {
@@ -22,7 +21,7 @@ export interface NewRun {
 }
 
 /** Records a run that begins now; a worker has made its row already, and knows its trigger. */
-export async function beginRun(db: Kysely<StateDatabase>, run: NewRun): Promise<void> {
+export async function beginRun(db: Db, run: NewRun): Promise<void> {
   const details = run.details ? JSON.stringify(run.details) : null
   await db
     .insertInto('runs')
@@ -44,7 +43,7 @@ export async function beginRun(db: Kysely<StateDatabase>, run: NewRun): Promise<
 }
 
 /** Adds what one load did to its run, in the transaction of that load. */
-export async function addToRun(db: Kysely<StateDatabase>, runId: string, added: RunTotals): Promise<void> {
+export async function addToRun(db: Db, runId: string, added: RunTotals): Promise<void> {
   await db
     .updateTable('runs')
     .set((row) => ({
@@ -62,12 +61,15 @@ export interface RunEnd {
   readonly state: RunState
   readonly now: Date
   readonly totals?: RunTotals | undefined
+  readonly apiCalls?: number | undefined
+  /** Rows that were read, and those of them that were rejected. */
+  readonly rows?: { readonly read: number; readonly rejected: number } | undefined
   readonly error?: { readonly code: string; readonly text: string } | undefined
   readonly details?: Record<string, unknown> | undefined
 }
 
 /** Records how a run ended. */
-export async function endRun(db: Kysely<StateDatabase>, runId: string, end: RunEnd): Promise<void> {
+export async function endRun(db: Db, runId: string, end: RunEnd): Promise<void> {
   await db
     .updateTable('runs')
     .set({
@@ -76,6 +78,8 @@ export async function endRun(db: Kysely<StateDatabase>, runId: string, end: RunE
       error_code: end.error?.code ?? null,
       error_text: end.error?.text ?? null,
       ...(end.details && { details: JSON.stringify(end.details) }),
+      ...(end.rows && { rows_read: end.rows.read, rows_rejected: end.rows.rejected }),
+      ...(end.apiCalls !== undefined && { api_calls: end.apiCalls }),
       ...(end.totals && {
         rows_read: end.totals.rowsRead,
         rows_written: end.totals.rowsWritten,
@@ -90,7 +94,7 @@ export async function endRun(db: Kysely<StateDatabase>, runId: string, end: RunE
 
 /** Marks other runs of a job, whose process died: only the holder of the job's lock may say so. */
 export async function failAbandonedRuns(
-  db: Kysely<StateDatabase>,
+  db: Db,
   { job, runId, now }: Pick<NewRun, 'job' | 'runId' | 'now'>,
 ): Promise<void> {
   await db
@@ -115,7 +119,7 @@ const runsListed = 5
  * @throws ConfigError `unknown_run` when no run fits, or several do: those are listed.
  */
 export async function findRun(
-  db: Kysely<StateDatabase>,
+  db: Db,
   id: string,
 ): Promise<{ readonly run_id: string; readonly job: string; readonly state: RunState }> {
   const fits = db.selectFrom('runs').select(['run_id', 'job', 'state', 'started_at'])

@@ -1,10 +1,7 @@
 /** Schedules and workers as people see them. */
-import type { Kysely } from 'kysely'
 import type { ScheduleRow } from './schedules.ts'
 import { isInstant } from './sound.ts'
-import type { StateDatabase } from './tables.ts'
-
-type Db = Kysely<StateDatabase>
+import type { Db } from './tables.ts'
 
 /** A schedule; an entry of `schedule list --json`. Times are ISO 8601. */
 export interface ScheduleStatus {
@@ -42,16 +39,21 @@ export function statusOf(row: ScheduleRow): ScheduleStatus {
   const iso = (at: Date | null) => (isInstant(at) ? at.toISOString() : null)
   const { name, cron, dialect, timezone, overlap, catchup, defined_in, paused_reason, problem } = row
   return {
-    ...{ name, cron, dialect, timezone },
-    delay_seconds: Number(row.delay_seconds),
-    ...{ overlap, catchup, defined_in },
+    name,
+    cron,
+    dialect,
+    timezone,
+    delay_seconds: row.delay_seconds,
+    overlap,
+    catchup,
+    defined_in,
     last_nominal_at: iso(row.last_nominal_at),
     next_nominal_at: iso(row.next_nominal_at),
     next_due_at: iso(row.next_due_at),
     retry_at: iso(row.retry_at),
     paused_at: iso(row.paused_at),
     paused_reason,
-    consecutive_failures: Number(row.consecutive_failures),
+    consecutive_failures: row.consecutive_failures,
     problem,
   }
 }
@@ -65,8 +67,12 @@ export async function readLiveWorkers(db: Db, now: Date): Promise<readonly Worke
     .orderBy('started_at')
     .execute()
   return rows.map(({ worker_id, host, pid, concurrency, running, started_at, seen_at }) => ({
-    ...{ worker_id, host, pid: Number(pid) },
-    ...{ concurrency: Number(concurrency), running: Number(running) },
-    ...{ started_at: started_at.toISOString(), seen_at: seen_at.toISOString() },
+    worker_id,
+    host,
+    pid: Number(pid),
+    concurrency: Number(concurrency),
+    running: Number(running),
+    started_at: started_at.toISOString(),
+    seen_at: seen_at.toISOString(),
   }))
 }

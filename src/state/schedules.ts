@@ -1,9 +1,8 @@
 /** The table of schedules: what is defined, when each runs next, and why it may not. */
-import { type Insertable, type Kysely, type Selectable, sql, type Updateable } from 'kysely'
+import { type Insertable, type Selectable, sql, type Updateable } from 'kysely'
 import type { NotifyEvent } from '../config/schema.ts'
-import type { RunState, SchedulesTable, StateDatabase } from './tables.ts'
+import type { Db, RunState, SchedulesTable } from './tables.ts'
 
-type Db = Kysely<StateDatabase>
 export type ScheduleRow = Selectable<SchedulesTable>
 export type ScheduleDefinition = Required<Omit<Insertable<SchedulesTable>, keyof Progress | 'revision'>>
 /** What the product itself writes into a schedule's row as time goes by. */
@@ -92,3 +91,6 @@ export interface Happening {
   readonly since: Date | null
   readonly failures: number
 }
+
+/** Records a message, in the transaction of what it tells of. */
+export type Announce = (db: Db, happening: Happening) => Promise<void>

@@ -1,7 +1,7 @@
 /** The tables of `iterable_sync` as Kysely sees them; their DDL is in `migrations/`. */
-import type { ColumnType as Column, Generated, JSONColumnType } from 'kysely'
+import type { ColumnType as Column, Generated, JSONColumnType, Kysely } from 'kysely'
 
-/** States of a run (design 1.3). */
+/** States of a run. */
 export type RunState =
   | 'queued'
   | 'running'
@@ -54,6 +54,52 @@ export interface LackingStreamsTable {
   answer: string
 }
 
+export type ExportJobState =
+  /** Written before the request: whether it arrived is not known. */
+  | 'asked'
+  | 'started'
+  /** The rows of its window are in the table. */
+  | 'loaded'
+  | 'failed'
+  | 'cancelled'
+  | 'standstill'
+  | 'truncated'
+  /** What it brought was not good, or nobody wants it any more. */
+  | 'discarded'
+  /** Iterable does not know it. */
+  | 'lost'
+
+/** Jobs of the asynchronous export; see migrations/0012_export_jobs.sql. */
+export interface ExportJobsTable {
+  request_id: string
+  run_id: string
+  stream: string
+  /** As it was asked for. */
+  data_type: string
+  window_from: Instant
+  window_to: Instant
+  state: ExportJobState
+  job_id: number | null
+  asked_at: Instant
+  ended_at: OptionalInstant
+  /** From asking to the last file. */
+  seconds: number | null
+  files: number | null
+  bytes: number | null
+  problem: string | null
+}
+
+export interface StreamVolumesTable {
+  stream: string
+  rows_per_day: number
+  bytes_per_day: number
+  /** How long its jobs took. */
+  job_seconds: number | null
+  /** No row is newer than this, up to the bookmark. */
+  empty_since: OptionalInstant
+  updated_at: Instant
+}
+
 export interface ColumnsTable {
   /** Name of the table. */
   stream: string
@@ -80,7 +126,7 @@ export interface RejectedRowsTable {
   reason: string
   /** The row as JSON, where it is JSON. */
   row: Column<unknown, string | null, string | null>
-  /** The text as it came, where it is no JSON. */
+  /** The text as it came, where it is not JSON. */
   raw: string | null
   rejected_at: Instant
 }
@@ -112,7 +158,7 @@ export interface ExportRunsTable {
   definition_hash: string
   /** Of the settings that turn a row into a payload. */
   mapping_hash: string
-  /** What each request says beside its rows. */
+  /** What each request says besides its rows. */
   envelope: JSONColumnType<Record<string, unknown>>
   rows_queried: Generated<number>
   planned_add: Generated<number>
@@ -139,13 +185,30 @@ export interface ExportRunsTable {
   fields: JSONColumnType<Record<string, unknown>> | null
 }
 
-/** Who said yes to a held plan. */
+/** Who said yes or no to a held plan. */
 export interface ApprovalsTable {
   run_id: string
   export: string
   approved_at: Instant
   approved_by: string
   note: string | null
+  /** `cancelled` where somebody said no; a warehouse of an older version has only yes. */
+  decision: Generated<'approved' | 'cancelled'>
+}
+
+/** What somebody did on the operations page. */
+export interface ActionsTable {
+  action_id: string
+  begun_at: Instant
+  actor: string
+  role: string
+  action: string
+  /** A run, a schedule or a query. */
+  subject: string
+  note: string | null
+  /** Null while it is under way; `done`, or why it came to nothing. */
+  outcome: string | null
+  ended_at: OptionalInstant
 }
 
 export interface PlanTable {
@@ -176,6 +239,8 @@ export interface BatchesTable {
   sent_at: OptionalInstant
   acked_at: OptionalInstant
   response: JSONColumnType<Record<string, unknown>> | null
+  retries: Generated<number | null>
+  waited_ms: Generated<number | null>
 }
 
 export interface MembersTable {
@@ -320,10 +385,130 @@ export interface MartsTable {
   changed_at: Instant
 }
 
+/** The tables of the views that are kept as tables. */
+export interface MartTablesTable {
+  view_name: string
+  table_name: string
+  /** Of the select that fills it. */
+  hash: string
+  /** Of the rows of the user that it reads. */
+  inputs: string
+  /** Rows of later syncs are not in it. */
+  loaded_through: Instant
+  refreshed_at: Instant
+}
+
+/** The comments on the stream tables, as they were last set. */
+export interface TableCommentsTable {
+  stream: string
+  /** Of the comments and of the names of the columns. */
+  hash: string
+}
+
+/** How each channel of notifications has answered last. */
+export interface ChannelsTable {
+  /** `email`, `webhook` or `webhook:NAME`. */
+  channel: string
+  answered_at: Instant
+  /** Null where the last message was taken. */
+  error_text: string | null
+  refusing_since: OptionalInstant
+}
+
+/** The view of each custom event. */
+export interface CustomEventViewsTable {
+  event_name: string
+  view_name: string
+  /** Names of the columns that its rows have filled. */
+  columns: JSONColumnType<string[]>
+  /** Of the view's text and the types of its columns. */
+  hash: string
+  changed_at: Instant
+}
+
+/** The last sweep of each stream. */
+export interface SweepsTable {
+  stream: string
+  swept_at: Instant
+  /** Null until the first sweep has come. */
+  rows_late: number | null
+  /** Late rows by how late they were. */
+  lateness: JSONColumnType<Record<string, number>> | null
+}
+
+/** Since when the events of each stream are kept. */
+export interface RetentionTable {
+  stream: string
+  kept_since: Instant
+  rows_dropped: number
+  run_id: string
+  dropped_at: Instant
+}
+
+/** Lists whose members were read. */
+export interface ListReadsTable {
+  list_id: number
+  first_read_at: Instant
+  last_read_at: Instant
+  /** Null while the list exists. */
+  gone_at: Instant | null
+  /** The same for the same members; null where the list had none. */
+  fingerprint: string | null
+}
+
+/** Who came to which list, and who left it. */
+export interface ListChangesTable {
+  list_id: number
+  email: string | null
+  user_id: string | null
+  change: 'joined' | 'left'
+  /** It happened between this read of the list and the one that found it. */
+  since: Instant
+  found_at: Instant
+  run_id: string
+}
+
+/** What a sync committed, one by one. */
+export interface RunStepsTable {
+  run_id: string
+  stream: string
+  step: string
+  window_from: OptionalInstant
+  window_to: OptionalInstant
+  begun_at: Instant
+  ended_at: Instant
+  rows_read: number
+  rows_written: number
+  rows_rejected: number
+  bytes_read: number
+  /** Of the stream, since its step before. */
+  api_calls: number
+  retries: number
+  waited_ms: number
+  /** Of the whole run, as far as it was known then. */
+  steps_done: number
+  steps_total: number
+  seconds_left: number
+}
+
+/** What a run told. */
+export interface RunLogTable {
+  run_id: string
+  line: number
+  logged_at: Instant
+  level: 'info' | 'warn'
+  stream: string | null
+  message: string
+}
+
 export interface StateDatabase {
   runs: RunsTable
+  run_steps: RunStepsTable
+  run_log: RunLogTable
   bookmarks: BookmarksTable
   lacking_streams: LackingStreamsTable
+  export_jobs: ExportJobsTable
+  stream_volumes: StreamVolumesTable
   columns: ColumnsTable
   rejected_rows: RejectedRowsTable
   exports: ExportsTable
@@ -341,4 +526,16 @@ export interface StateDatabase {
   incidents: IncidentsTable
   notifications: NotificationsTable
   marts: MartsTable
+  mart_tables: MartTablesTable
+  table_comments: TableCommentsTable
+  channels: ChannelsTable
+  actions: ActionsTable
+  custom_event_views: CustomEventViewsTable
+  sweeps: SweepsTable
+  retention: RetentionTable
+  list_reads: ListReadsTable
+  list_changes: ListChangesTable
 }
+
+/** Where they are read and written: the database itself, or a transaction in it. */
+export type Db = Kysely<StateDatabase>

@@ -1,19 +1,26 @@
 /** One part into the warehouse: prepared, committed, and prepared anew where the fast path was refused. */
 
 import type { Stream } from '../catalog/index.ts'
+import { sweepAll } from '../engine/sweep.ts'
+import { type Loaded, load, type Scope } from '../load/commit.ts'
+import { DriftError } from '../load/faults.ts'
+import { type Prepared, prepareLoad } from '../load/prepare.ts'
+import { countUnreadTimes } from '../load/unread.ts'
 import { advanceBookmark } from '../state/bookmarks.ts'
+import { endLoadedJob } from '../state/export-jobs.ts'
+import { writeLog } from '../state/run-log.ts'
+import { type Step, writeSteps } from '../state/run-steps.ts'
 import { addToRun } from '../state/runs.ts'
-import { isCheckpointFailure } from '../warehouse/engine.ts'
-import { DriftError, type Loaded, load, type Scope } from '../warehouse/load/commit.ts'
-import { UnreadableChunk } from '../warehouse/load/inspect.ts'
-import { type Prepared, type PrepareOptions, prepareLoad } from '../warehouse/load/prepare.ts'
-import { countUnreadTimes } from '../warehouse/load/unread.ts'
+import { type Volume, writeVolume } from '../state/stream-volumes.ts'
+import { inSpan } from '../telemetry.ts'
 import type { Shape } from '../warehouse/shape.ts'
-import { sweepAll } from '../warehouse/sweep.ts'
 import { prepareTable } from '../warehouse/tables.ts'
+import { type Care, moreCare, noCare } from './care.ts'
 import type { SyncContext } from './context.ts'
+import type { StepFacts } from './course.ts'
 import { BadAnswer, type Download, hasBadLines } from './download.ts'
 import type { Part } from './parts.ts'
+import { learned } from './volume.ts'
 
 export interface CommitInput {
   readonly stream: Stream
@@ -27,6 +34,8 @@ export interface CommitInput {
 }
 
 export interface Committed extends Loaded {
+  /** What is known of the stream now, where its bookmark has moved. */
+  readonly volume: Volume | undefined
   readonly notes: readonly string[]
 }
 
@@ -34,33 +43,36 @@ export interface Committed extends Loaded {
  * Loads a download and moves the bookmark, in one transaction.
  * @throws BadAnswer, ShrunkWindow, UserError; the warehouse is as it was then.
  */
-export async function commitPart(context: SyncContext, input: CommitInput): Promise<Committed> {
-  let careful = false
-  let leavesOutStrays = false
-  let isCounted = false
-  const doubtful = new Set<string>()
+export function commitPart(context: SyncContext, input: CommitInput): Promise<Committed> {
+  const attributes = {
+    'db.system.name': context.warehouse.dialect.system,
+    'iterable_elt.stream': input.stream.name,
+  }
+  return inSpan('iterable_elt.commit', attributes, async (span) => {
+    const committed = await committedPart(context, input)
+    span.set({ 'iterable_elt.rows_written': committed.rowsWritten })
+    return committed
+  })
+}
+
+async function committedPart(context: SyncContext, input: CommitInput): Promise<Committed> {
+  let care = noCare
   let shape = input.shape
   for (;;) {
     try {
-      const prepared = await prepare(context, input, shape, { careful, doubtful })
+      const prepared = await prepare(context, input, shape, care)
       // Where altering is a transaction of its own, the table keeps what it became, also when the load fails.
       shape = await alterTable(context, shape, prepared)
-      const loaded = await transact(context, { ...input, shape, leavesOutStrays, isCounted }, prepared)
+      const loaded = await transact(context, { ...input, shape, ...care }, prepared)
       // What is left of a large load is in nobody's way any more when the next one comes.
       if (input.download.bytes > sweptBytes) sweepAll()
       const notes = notesOf(input.shape, loaded.shape, prepared)
       return { ...loaded, notes: [...notes, ...(await noteOfTimes(context, input, loaded, prepared))] }
     } catch (error) {
-      // Of a commit whose checkpoint found no room everything stands, the counts of the run too.
-      if (isCheckpointFailure(error)) isCounted = true
-      if (error instanceof DriftError && error.column === input.stream.bookmark && !leavesOutStrays) {
-        leavesOutStrays = true
-      } else if (error instanceof DriftError && error.column && !doubtful.has(error.column) && !careful) {
-        doubtful.add(error.column)
-      } else if ((error instanceof DriftError || error instanceof UnreadableChunk) && !careful) {
-        await refuseFirstBadAnswer(input)
-        careful = true
-      } else if (!(await context.warehouse.engine.growAfter(error))) throw causeOf(error)
+      const more = moreCare(care, error, input.stream.bookmark)
+      if (!more && !(await context.warehouse.engine.growAfter(error))) throw causeOf(error)
+      if (more?.isCareful && !care.isCareful) await refuseFirstBadAnswer(input)
+      care = more ?? care
     }
   }
 }
@@ -68,7 +80,7 @@ export async function commitPart(context: SyncContext, input: CommitInput): Prom
 /** A download of so many bytes leaves garbage that counts. */
 const sweptBytes = 8 * 2 ** 20
 
-/** Lines that are no JSON show when they are loaded: before they are taken for bad, the question is asked again. */
+/** Lines that are not JSON show when they are loaded: before they are taken for bad, the question is asked again. */
 async function refuseFirstBadAnswer({ download, stream }: CommitInput): Promise<void> {
   if (!download.isSecondRead && (await hasBadLines(download, stream, { everywhere: true })))
     throw new BadAnswer()
@@ -78,7 +90,7 @@ function prepare(
   { warehouse, declared }: SyncContext,
   { stream, download }: CommitInput,
   shape: Shape,
-  how: Pick<PrepareOptions, 'careful' | 'doubtful'>,
+  { isCareful, doubtful }: Care,
 ): Promise<Prepared> {
   return prepareLoad(warehouse, {
     stream,
@@ -87,7 +99,8 @@ function prepare(
     refused: download.refused,
     declared: stream.hasProfileFields ? declared : new Map(),
     directory: download.directory,
-    ...how,
+    careful: isCareful,
+    doubtful,
   })
 }
 
@@ -102,34 +115,80 @@ function alterTable(
 
 async function transact(
   context: SyncContext,
-  input: CommitInput & { readonly leavesOutStrays: boolean; readonly isCounted: boolean },
+  input: CommitInput & Pick<Care, 'leavesOutStrays'>,
   prepared: Prepared,
-): Promise<Loaded> {
-  const { runId, now, warehouse, signal, emit, maxRejectPercent } = context
+): Promise<Omit<Committed, 'notes'>> {
+  const { runId, now, warehouse, signal, emit, maxRejectPercent, course } = context
   const { stream, part, shape, download, heldUntil, keepBefore, leavesOutStrays } = input
   const scope: Scope = part.scope.kind === 'window' ? { ...part.scope, keepBefore } : part.scope
   const onWait = (message: string) => emit({ type: 'notice', stream: stream.name, message })
-  return warehouse.use(
-    (session) =>
-      session.db.transaction().execute(async (trx) => {
-        const stamps = { runId, loadedAt: now }
-        const loaded = await load(trx, session, {
-          stream,
-          before: shape,
-          prepared,
-          scope,
-          stamps,
-          maxRejectPercent,
-          leavesOutStrays,
-          heldUntil,
-        })
-        if (part.bookmark) await advanceBookmark(trx, stream.name, part.bookmark, { runId, now })
-        const counts = { ...loaded, bytesRead: download.bytes, apiCalls: input.apiCalls }
-        if (!input.isCounted) await addToRun(trx, runId, counts)
-        return loaded
-      }),
+  const unwritten = course.take()
+  const facts = course.begin(stream.name, part.label)
+  const committing = warehouse.transaction(
+    async (tx) => {
+      const loaded = await load(tx, {
+        stream,
+        before: shape,
+        prepared,
+        scope,
+        maxRejectPercent,
+        leavesOutStrays,
+        heldUntil,
+        stamps: { runId, loadedAt: now },
+      })
+      if (part.bookmark) await advanceBookmark(tx.db, stream.name, part.bookmark, { runId, now })
+      if (download.job) await endLoadedJob(tx.db, download.job, context.clock.now())
+      const volume = volumeAfter(context, input, loaded)
+      if (volume) await writeVolume(tx.db, stream.name, volume, now)
+      await addToRun(tx.db, runId, { ...loaded, bytesRead: download.bytes, apiCalls: input.apiCalls })
+      const step = stepOf(context, input, loaded, facts)
+      if (unwritten) {
+        await writeSteps(tx.db, [...unwritten.steps, step])
+        await writeLog(tx.db, runId, unwritten.lines)
+      }
+      return { ...loaded, volume, step }
+    },
     { signal, onWait, isRepeatable: true },
   )
+  try {
+    const { step, ...committed } = await committing
+    if (!unwritten) course.keep(step)
+    course.end(stream.name, part.label, facts)
+    return committed
+  } catch (error) {
+    course.fail()
+    if (unwritten) course.giveBack(unwritten)
+    throw error
+  }
+}
+
+/** What is kept of it for those who look at the run. */
+function stepOf(
+  { runId, clock }: SyncContext,
+  { stream, part, download, apiCalls }: CommitInput,
+  { rowsRead, rowsWritten, rowsRejected }: Loaded,
+  { begunAt, retries, waitedMs, done, total, secondsLeft }: StepFacts,
+): Step {
+  return {
+    ...{ run_id: runId, stream: stream.name, step: part.label },
+    ...{ window_from: part.window?.from ?? null, window_to: part.window?.to ?? null },
+    ...{ begun_at: begunAt, ended_at: clock.now() },
+    ...{ rows_read: rowsRead, rows_written: rowsWritten, rows_rejected: rowsRejected },
+    ...{ bytes_read: download.bytes, api_calls: apiCalls, retries, waited_ms: waitedMs },
+    ...{ steps_done: done, steps_total: total, seconds_left: secondsLeft },
+  }
+}
+
+/** Only windows that move the bookmark tell how a stream goes: others are of any time. */
+function volumeAfter(
+  { routes }: SyncContext,
+  { stream, part, download }: CommitInput,
+  { rowsRead }: Loaded,
+): Volume | undefined {
+  if (!part.window || !part.bookmark) return undefined
+  const { bytes, job } = download
+  const seen = { window: part.window, rows: rowsRead, bytes, jobSeconds: job?.seconds }
+  return learned(routes.volumeOf(stream.name), seen)
 }
 
 function notesOf(before: Shape, after: Shape, prepared: Prepared): string[] {
@@ -143,6 +202,11 @@ function notesOf(before: Shape, after: Shape, prepared: Prepared): string[] {
   if (prepared.replacedSurrogates > 0) {
     notes.push(
       `${prepared.replacedSurrogates} rows had half a surrogate pair or broken UTF-8: it is U+FFFD now`,
+    )
+  }
+  if (prepared.twins > 0) {
+    notes.push(
+      `${prepared.twins} rows had several members of one name within a nested value: the last of them is kept`,
     )
   }
   if (prepared.replacedNuls > 0) {

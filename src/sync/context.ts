@@ -3,7 +3,12 @@ import type { IterableClient } from '../iterable/client.ts'
 import type { Clock } from '../iterable/clock.ts'
 import type { Warehouse } from '../warehouse/session.ts'
 import type { Shape } from '../warehouse/shape.ts'
+import type { Course } from './course.ts'
+import type { JobDesk } from './job-desk.ts'
+import type { KnownStream } from './known.ts'
 import type { SyncEvent } from './progress.ts'
+import type { Route } from './route.ts'
+import type { Routes } from './routes.ts'
 
 /** What every stream of one sync shares. */
 export interface SyncContext {
@@ -14,22 +19,23 @@ export interface SyncContext {
   /** When the sync began: the instant that windows, `updatedAt` of list members and `_loaded_at` speak of. */
   readonly now: Date
   readonly signal: AbortSignal
+  /** Once it is aborted nothing further is begun, and nothing is waited for that a later sync can go on with. */
+  readonly stopping: AbortSignal
   readonly projectType: ProjectType
   /** Types of profile fields, from `users/getFields`. */
   readonly declared: ReadonlyMap<string, ColumnType>
   readonly maxRejectPercent: number
   /** Members that each list has in the table, by list id. */
   readonly memberCounts: ReadonlyMap<string, number>
+  readonly course: Course
   readonly emit: (event: SyncEvent) => void
-  /** Downloads of one endpoint that may be under way at once. @throws InterruptedError once the sync is to stop. */
-  readonly turnOf: <T>(stream: Stream, work: () => Promise<T>) => Promise<T>
+  /** Downloads of one kind that may be under way at once. @throws InterruptedError once the sync is to stop. */
+  readonly turnOf: <T>(stream: Stream, work: () => Promise<T>, route?: Route) => Promise<T>
+  readonly routes: Routes
+  readonly jobDesk: JobDesk
 }
 
 /** A stream at the beginning of its sync. */
-export interface StreamStart {
-  readonly stream: Stream
+export interface StreamStart extends KnownStream {
   readonly shape: Shape
-  readonly bookmark: Date | undefined
-  /** When Iterable last said that the project lacks it. */
-  readonly lackingSince: Date | undefined
 }

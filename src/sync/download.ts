@@ -1,14 +1,15 @@
 /** From Iterable to the spool: whatever a stream reads becomes chunks of NDJSON that have been looked through. */
-import { open } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { Stream } from '../catalog/index.ts'
 import { MalformedResponseError, TransferError } from '../iterable/errors.ts'
 import { isErrorObject, shown } from '../iterable/forms.ts'
-import type { Chunk } from '../warehouse/load/chunk.ts'
-import { recordMarks } from '../warehouse/load/prepare.ts'
-import type { Rejects } from '../warehouse/load/rejects.ts'
-import { badLines, goodLines } from '../warehouse/load/rewrite.ts'
-import { ChunkWriter, EndlessLine, removeSpool } from '../warehouse/load/spool.ts'
+import { isUnfinished } from '../json/depth.ts'
+import { badLines, goodLines } from '../load/rewrite.ts'
+import type { Chunk } from '../spool/chunk.ts'
+import type { Rejects } from '../spool/rejects.ts'
+import { ChunkWriter, EndlessLine, removeSpool } from '../spool/spool.ts'
+import type { JobYield } from '../state/export-jobs.ts'
+import { lastLineOf } from './tail.ts'
 
 /** Everything that one read brought; disposing removes its files. */
 export interface Download extends AsyncDisposable {
@@ -19,16 +20,20 @@ export interface Download extends AsyncDisposable {
   readonly bytes: number
   /** It is the second answer to one question: what is bad in it is bad for good. */
   readonly isSecondRead: boolean
+  /** The job that brought it, where one did. */
+  readonly job?: JobYield | undefined
 }
 
 export interface DownloadContext {
   readonly stream: Stream
   readonly spoolDirectory: string
   readonly isSecondRead: boolean
+  /** The warehouse keeps one member of each name within a nested value: others are counted. */
+  readonly findsTwins?: boolean
   readonly onBytes?: (bytes: number) => void
 }
 
-/** A first answer has lines that are no records: it is asked for once more before anything is decided. */
+/** A first answer has lines that are not records: it is asked for once more before anything is decided. */
 export class BadAnswer extends Error {
   override readonly name = 'BadAnswer'
 }
@@ -43,11 +48,11 @@ export interface LineSink {
  * @throws whatever `read` throws; nothing is left on disk then.
  */
 export async function download(
-  { stream, spoolDirectory, isSecondRead, onBytes }: DownloadContext,
+  { stream, spoolDirectory, isSecondRead, findsTwins = false, onBytes }: DownloadContext,
   read: (sink: LineSink) => Promise<void>,
 ): Promise<Download> {
   const directory = join(spoolDirectory, `${stream.name}-${nextNumber()}`)
-  const writer = new ChunkWriter(directory, { marks: recordMarks(stream) })
+  const writer = new ChunkWriter(directory, { marks: stream.mark?.fields ?? [], findsTwins })
   try {
     await read({
       async write(block) {
@@ -88,7 +93,7 @@ async function refuseCutEnd(chunks: readonly Chunk[], stream: Stream): Promise<v
 }
 
 /**
- * What ends with an error of Iterable's is not whole, and what has no good line is no answer to the question: a page of
+ * What ends with an error of Iterable's is not whole, and what has no good line does not answer the question: a page of
  * a proxy, most likely. Single bad lines among good ones are another matter: they become rejected rows.
  * @throws MalformedResponseError
  */
@@ -101,7 +106,7 @@ async function refuseForeignAnswer(chunks: readonly Chunk[], stream: Stream): Pr
   const lines = chunks.reduce((sum, chunk) => sum + chunk.lines, 0)
   const suspects = chunks.reduce((sum, chunk) => sum + chunk.suspects, 0)
   if (suspects < lines) return
-  for (const chunk of chunks) if (await goodLines(chunk, recordMarks(stream))) return
+  for (const chunk of chunks) if (await goodLines(chunk, stream.mark)) return
   throw new MalformedResponseError(
     endpoint,
     `none of its ${lines} lines is a record; it ends with ${shown(tail)}`,
@@ -109,39 +114,13 @@ async function refuseForeignAnswer(chunks: readonly Chunk[], stream: Stream): Pr
 }
 
 /** The last line of a chunk that is not blank (of a very long one its end). */
-async function lastLine({ path, bytes, maxLineBytes }: Chunk): Promise<string> {
-  const file = await open(path)
-  try {
-    const length = Math.min(bytes, maxLineBytes + tailBytes)
-    const { buffer } = await file.read(Buffer.alloc(length), 0, length, bytes - length)
-    const text = buffer.toString().trimEnd()
-    return text.slice(text.lastIndexOf('\n') + 1)
-  } finally {
-    await file.close()
-  }
-}
+const lastLine = ({ path, bytes, maxLineBytes }: Chunk): Promise<string> =>
+  lastLineOf(path, bytes, maxLineBytes + blankBytes)
 
 /** Blank lines at the end of an answer that are looked behind. */
-const tailBytes = 1024
+const blankBytes = 1024
 
-/** True for the beginning of a JSON object: a string, an object or an array is still open at its end. */
-function isUnfinished(text: string): boolean {
-  if (!text.trimStart().startsWith('{')) return false
-  let depth = 0
-  let inString = false
-  for (let at = 0; at < text.length; at += 1) {
-    const character = text[at]
-    if (inString) {
-      if (character === '\\') at += 1
-      else if (character === '"') inString = false
-    } else if (character === '"') inString = true
-    else if (character === '{' || character === '[') depth += 1
-    else if (character === '}' || character === ']') depth -= 1
-  }
-  return inString || depth > 0
-}
-
-/** True when a download has lines that are no records of its stream: reason to read once more. */
+/** True when a download has lines that are not records of its stream: reason to read once more. */
 export async function hasBadLines(
   { chunks, refused }: Download,
   stream: Stream,
@@ -150,7 +129,7 @@ export async function hasBadLines(
   if (refused.length > 0) return true
   for (const chunk of chunks) {
     if (chunk.suspects === 0 && !everywhere) continue
-    if (await badLines(chunk, recordMarks(stream))) return true
+    if (await badLines(chunk, stream.mark)) return true
   }
   return false
 }

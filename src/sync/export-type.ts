@@ -11,7 +11,12 @@ export class ExportType {
     this.#other = otherwise
   }
 
-  /** Asks by the name that is right, as far as we know. */
+  /** The name that is right, as far as we know. */
+  get name(): string {
+    return this.#name
+  }
+
+  /** Asks by that name, and by the other one where it is refused. */
   async ask<T>(ask: (dataType: string) => Promise<T>): Promise<T> {
     try {
       return await ask(this.#name)

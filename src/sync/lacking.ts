@@ -1,36 +1,45 @@
 /**
- * Types of events that a project lacks: a channel that it does not use. Iterable answers 400 or 403 to them; that is no
- * failure, is told once, and asked again a day later.
+ * Types of events that a project lacks: a channel that it does not use; and things that it does not have or the key may
+ * not read. Iterable answers 400, 403 or 404 to them; that is not a failure; it is told once, and asked again a day later.
  */
 import type { Stream } from '../catalog/index.ts'
 import { forgetLacking, rememberLacking } from '../state/lacking-streams.ts'
 import type { StreamStart, SyncContext } from './context.ts'
+import type { KnownStream } from './known.ts'
 import type { StreamReport } from './progress.ts'
 
 const askAgainMs = 86_400_000
 
 /** True while a stream need not be asked for. */
-export const isKnownToLack = ({ lackingSince }: StreamStart, now: Date): boolean =>
+export const isKnownToLack = ({ lackingSince }: KnownStream, now: Date): boolean =>
   lackingSince !== undefined && Math.abs(now.getTime() - lackingSince.getTime()) < askAgainMs
 
 /** A stream that was not asked for. */
-export const unaskedReport = (stream: Stream): StreamReport => ({
-  ...{ stream: stream.name, state: 'succeeded', bookmark: null, notes: [] },
-  ...{ rows_read: 0, rows_written: 0, rows_rejected: 0, windows: 0, api_calls: 0 },
-  ...{ error: null, error_code: null, error_kind: null },
+export const unaskedReport = ({ stream, bookmark }: StreamStart): StreamReport => ({
+  stream: stream.name,
+  state: 'succeeded',
+  bookmark: bookmark?.toISOString() ?? null,
+  notes: [],
+  rows_read: 0,
+  rows_written: 0,
+  rows_rejected: 0,
+  windows: 0,
+  api_calls: 0,
+  error: null,
+  error_code: null,
+  error_kind: null,
 })
 
 /**
  * True for a stream that may be lacking: the core streams every project has, and what was read once is there. A refusal
  * with 403 may also mean that the key may not export at all.
  */
-export const mayLack = ({ groups, replication }: Stream, report: StreamReport): boolean =>
-  replication === 'append' &&
+export const mayLack = ({ groups }: Stream, report: StreamReport): boolean =>
   !groups.includes('core') &&
   report.state === 'failed' &&
   report.bookmark === null &&
   report.windows === 0 &&
-  (report.error_code === 'bad_request' || report.error_code === 'forbidden')
+  ['bad_request', 'forbidden', 'not_found'].includes(report.error_code ?? '')
 
 interface Ended {
   readonly start: StreamStart
@@ -45,9 +54,10 @@ export async function judgeLacking(
 ): Promise<readonly StreamReport[]> {
   const hasAnswered = ({ start, report }: Ended) => start.stream.read.kind === 'export' && report.windows > 0
   const mayExport = hasExported || all.some(hasAnswered)
-  const lacking = all.filter(
-    ({ start, report }) => mayLack(start.stream, report) && (report.error_code !== 'forbidden' || mayExport),
-  )
+  const mayRead = all.some(({ report }) => report.windows > 0)
+  const isAllowed = ({ start, report }: Ended) =>
+    report.error_code !== 'forbidden' || (start.stream.read.kind === 'export' ? mayExport : mayRead)
+  const lacking = all.filter((one) => mayLack(one.start.stream, one.report) && isAllowed(one))
   const found = all.filter(({ start, report }) => start.lackingSince && report.windows > 0)
   const reports = all.map((one) => {
     if (!mayLack(one.start.stream, one.report)) return one.report
@@ -57,13 +67,12 @@ export async function judgeLacking(
     return report
   })
   if (lacking.length === 0 && found.length === 0) return reports
-  await warehouse.use(
-    ({ db }) =>
-      db.transaction().execute(async (trx) => {
-        const names = found.map(({ start }) => start.stream.name)
-        await forgetLacking(trx, names)
-        for (const { report } of lacking) await rememberLacking(trx, report.stream, report.error ?? '', now)
-      }),
+  await warehouse.transaction(
+    async ({ db }) => {
+      const names = found.map(({ start }) => start.stream.name)
+      await forgetLacking(db, names)
+      for (const { report } of lacking) await rememberLacking(db, report.stream, report.error ?? '', now)
+    },
     { isRepeatable: true, onWait: (message) => emit({ type: 'notice', stream: undefined, message }) },
   )
   return reports
@@ -71,11 +80,14 @@ export async function judgeLacking(
 
 /** Told once: whoever knows already is not told again. */
 function lackingReport({ start, report }: Ended): StreamReport {
-  const note = `the project lacks this type of event, or the key may not read it (${report.error}); it is asked for again in a day`
+  const what = start.stream.read.kind === 'export' ? 'type of event' : 'resource'
+  const note = `the project lacks this ${what}, or the key may not read it (${report.error}); it is asked for again in a day`
   return {
     ...report,
     state: 'succeeded',
     notes: start.lackingSince ? report.notes : [...report.notes, note],
-    ...{ error: null, error_code: null, error_kind: null },
+    error: null,
+    error_code: null,
+    error_kind: null,
   }
 }

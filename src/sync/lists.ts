@@ -4,9 +4,8 @@ import type { Stream } from '../catalog/index.ts'
 import { messageOf, TransientError } from '../errors.ts'
 import { sizeForm } from '../iterable/forms.ts'
 import { addToRun } from '../state/runs.ts'
-import type { Session } from '../warehouse/session.ts'
-import { quoted } from '../warehouse/sql.ts'
-import { tableOf } from '../warehouse/tables.ts'
+import { keepVanishedLists } from '../warehouse/list-history.ts'
+import { streamTable } from '../warehouse/sql.ts'
 import type { SyncContext } from './context.ts'
 import type { List } from './readers.ts'
 import type { CountingClient } from './source.ts'
@@ -14,30 +13,24 @@ import type { CountingClient } from './source.ts'
 /** How much smaller a list may come back than it was before its size is asked for. */
 const tolerated = 0.9
 
-/** Deletes the members of lists that exist no longer. */
+/** Deletes the members of lists that exist no longer; their history says that they left. */
 export async function forgetVanishedLists(
-  { warehouse, signal }: SyncContext,
+  { warehouse, signal, memberCounts, runId, now }: SyncContext,
   stream: Stream,
   lists: readonly List[],
 ): Promise<void> {
-  const ids = lists.map(({ id }) => id).join(', ')
-  await warehouse.use(
-    async (session) => {
-      const gone = ids === '' ? '' : ` where ${quoted('listId')} not in (${ids})`
-      await sql.raw(`delete from ${tableOf(session, stream.name)}${gone}`).execute(session.db)
+  const listIds = lists.map(({ id }) => id)
+  const existing = new Set(listIds)
+  const vanished = [...memberCounts.keys()].filter((id) => !existing.has(id))
+  await warehouse.transaction(
+    async (tx) => {
+      await keepVanishedLists(tx, { listIds, vanished, runId, now })
+      if (vanished.length === 0) return
+      await sql`delete from ${streamTable(tx, stream.name)}
+        where "listId" in (${sql.join(vanished.map(Number))})`.execute(tx.tables)
     },
     { signal },
   )
-}
-
-/** How many members each list has in the table, by list id. */
-export async function readMemberCounts(session: Session): Promise<ReadonlyMap<string, number>> {
-  const { rows } = await sql
-    .raw<{ id: number | string; members: number }>(
-      `select ${quoted('listId')} as id, count(*) as members from ${tableOf(session, 'list_users')} group by 1`,
-    )
-    .execute(session.db)
-  return new Map(rows.map(({ id, members }) => [String(id), Number(members)]))
 }
 
 /**
@@ -66,29 +59,28 @@ export async function rejectList(
   list: List,
   error: unknown,
 ): Promise<void> {
-  await warehouse.use(
-    ({ db }) =>
-      db.transaction().execute(async (trx) => {
-        await addToRun(trx, runId, {
-          rowsRead: 0,
-          rowsWritten: 0,
-          rowsRejected: 1,
-          bytesRead: 0,
-          apiCalls: 0,
+  await warehouse.transaction(
+    async ({ db }) => {
+      await addToRun(db, runId, {
+        rowsRead: 0,
+        rowsWritten: 0,
+        rowsRejected: 1,
+        bytesRead: 0,
+        apiCalls: 0,
+      })
+      await db
+        .insertInto('rejected_rows')
+        .values({
+          run_id: runId,
+          source: `stream:${stream.name}`,
+          code: 'list_unreadable',
+          reason: messageOf(error),
+          row: JSON.stringify({ listId: Number(list.id), name: list.name }),
+          raw: null,
+          rejected_at: now,
         })
-        await trx
-          .insertInto('rejected_rows')
-          .values({
-            run_id: runId,
-            source: `stream:${stream.name}`,
-            code: 'list_unreadable',
-            reason: messageOf(error),
-            row: JSON.stringify({ listId: Number(list.id), name: list.name }),
-            raw: null,
-            rejected_at: now,
-          })
-          .execute()
-      }),
+        .execute()
+    },
     { signal },
   )
 }

@@ -1,11 +1,18 @@
 /** What a stream has to read: parts that are downloaded one by one, and committed one by one. */
 import type { Stream } from '../catalog/index.ts'
-import type { Scope } from '../warehouse/load/commit.ts'
+import type { Scope } from '../load/commit.ts'
+import type { OpenJob } from '../state/export-jobs.ts'
 import type { LineSink } from './download.ts'
 import { ExportType } from './export-type.ts'
 import { type List, readDocuments, readExport, readMembers, readMetadata } from './readers.ts'
+import type { Route } from './route.ts'
 import type { CountingClient } from './source.ts'
-import { halves, type Window } from './windows.ts'
+import type { WalkReach } from './walk.ts'
+import { walks } from './walks.ts'
+import { halves, type Window, wholeSecond } from './windows.ts'
+
+/** A stream that is read by window. */
+export type ExportStream = Stream & { readonly read: { readonly kind: 'export' } }
 
 /** One download and one commit. */
 export interface Part {
@@ -20,6 +27,12 @@ export interface Part {
   readonly window?: Window | undefined
   /** The type that it is a window of. */
   readonly type?: ExportType | undefined
+  /** Its window may be cut anywhere when it is read. */
+  readonly isFlexible?: boolean | undefined
+  /** A job that an earlier sync has started for this very window. */
+  readonly openJob?: OpenJob | undefined
+  /** The route by which the window was tried in vain. */
+  readonly missed?: Route | undefined
   /** A list: a read that fails is reported, and the list keeps its rows. */
   readonly list?: List | undefined
   /** Tries of a transfer that breaks off. */
@@ -32,13 +45,20 @@ export type BookmarkAt = (end: Date) => Date | undefined
 
 /** A window of an export stream. */
 export function windowPart(
-  stream: Stream & { readonly read: { readonly kind: 'export' } },
+  stream: ExportStream,
   window: Window,
   {
     type,
     bookmarkAt,
     isHalf = false,
-  }: { readonly type: ExportType; readonly bookmarkAt: BookmarkAt; readonly isHalf?: boolean },
+    openJob,
+    missed,
+    isFlexible = false,
+  }: {
+    readonly type: ExportType
+    readonly bookmarkAt: BookmarkAt
+    readonly isHalf?: boolean
+  } & Pick<Part, 'openJob' | 'missed' | 'isFlexible'>,
 ): Part {
   // A half that may be halved again is asked for once: the server's patience was tried with the whole already.
   const isHurried = isHalf && halves(window) !== undefined
@@ -49,19 +69,37 @@ export function windowPart(
     bookmarkAt,
     window,
     type,
+    openJob,
+    missed,
+    isFlexible,
     attempts: isHurried ? 2 : 4,
     read: (client, sink) => readExport(client, type, window, sink, { isHurried }),
   }
 }
 
+/** The first days of a window, and the rest of it; undefined where there is no rest. */
+export function cutOf(stream: ExportStream, part: Part, days: number): [Part, Part] | undefined {
+  const { window, bookmarkAt = () => undefined } = part
+  if (!window) return undefined
+  const middle = wholeSecond(new Date(window.from.getTime() + days * 86_400_000))
+  if (middle <= window.from || middle >= window.to) return undefined
+  const options = { type: part.type ?? new ExportType(stream.read), bookmarkAt, isFlexible: true }
+  return [
+    windowPart(stream, { from: window.from, to: middle }, options),
+    windowPart(stream, { from: middle, to: window.to }, options),
+  ]
+}
+
 /** The two halves of a window that Iterable does not deliver whole, or undefined when it cannot be halved. */
-export function halvesOf(
-  stream: Stream & { readonly read: { readonly kind: 'export' } },
-  part: Part,
-): [Part, Part] | undefined {
+export function halvesOf(stream: ExportStream, part: Part): [Part, Part] | undefined {
   const both = part.window && halves(part.window)
   const type = part.type ?? new ExportType(stream.read)
-  const options = { type, bookmarkAt: part.bookmarkAt ?? (() => undefined), isHalf: true }
+  const options = {
+    type,
+    bookmarkAt: part.bookmarkAt ?? (() => undefined),
+    isHalf: true,
+    missed: part.missed,
+  }
   return both && [windowPart(stream, both[0], options), windowPart(stream, both[1], options)]
 }
 
@@ -96,6 +134,20 @@ export const metadataPart: Part = {
   scope: { kind: 'table' },
   attempts: 4,
   read: readMetadata,
+}
+
+/** Whatever a walk through several endpoints brings. */
+export function walkPart(
+  stream: Stream & { readonly read: { readonly kind: 'walk' } },
+  { bookmark, ...reach }: Omit<WalkReach, 'client' | 'sink'> & { readonly bookmark?: Date | undefined },
+): Part {
+  return {
+    label: 'all of it',
+    scope: stream.replication === 'full' ? { kind: 'table' } : { kind: 'keys' },
+    bookmark,
+    attempts: 4,
+    read: (client, sink) => walks[stream.read.walk]({ ...reach, client, sink }),
+  }
 }
 
 const label = (at: Date): string => at.toISOString().slice(0, 16).replace('T', ' ')

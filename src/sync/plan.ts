@@ -1,10 +1,27 @@
 /** What a sync is going to read, before anything is read. */
 import { isIncremental, type Stream } from '../catalog/index.ts'
+import type { OpenJob } from '../state/export-jobs.ts'
 import { ExportType } from './export-type.ts'
-import { type BookmarkAt, documentPart, listPart, metadataPart, type Part, windowPart } from './parts.ts'
+import {
+  type BookmarkAt,
+  documentPart,
+  listPart,
+  metadataPart,
+  type Part,
+  walkPart,
+  windowPart,
+} from './parts.ts'
 import { type List, readLists } from './readers.ts'
 import type { CountingClient } from './source.ts'
-import { type SyncTimes, stretchToRead, type Window, wholeSecond, windowsBetween } from './windows.ts'
+import { utcDay } from './walk.ts'
+import {
+  type SyncTimes,
+  stretchToRead,
+  type Window,
+  wholeSecond,
+  windowsAround,
+  windowsBetween,
+} from './windows.ts'
 
 /** What of a stream is asked for: what is new, everything, or a slice of events. */
 export type Reach =
@@ -13,22 +30,47 @@ export type Reach =
   | { readonly kind: 'slice'; readonly from: Date; readonly to: Date }
 
 export interface PlanOptions extends SyncTimes {
-  readonly windowInDays: number
+  readonly windowInDays: number | 'auto'
   readonly reach: Reach
   /** Records of dimensions (campaigns, templates) that are older than the first bookmark are kept, too. */
   readonly completeDimensions: boolean
+  /** Jobs of an earlier sync that this one may go on with, oldest first. */
+  readonly openJobs: readonly OpenJob[]
+  /** A sweep is due: everything from here on is read again, in one window. */
+  readonly sweepFrom?: Date | undefined
 }
 
 type StreamOf<Kind extends Stream['read']['kind']> = Stream & { readonly read: { readonly kind: Kind } }
 const isKind = <Kind extends Stream['read']['kind']>(stream: Stream, kind: Kind): stream is StreamOf<Kind> =>
   stream.read.kind === kind
 
+const dayMs = 86_400_000
+
 /** The windows of an export stream. */
 function windowsOf(bookmark: Date | undefined, options: PlanOptions): Window[] {
-  const { reach, windowInDays } = options
+  const { reach, windowInDays, sweepFrom } = options
   const stretch =
     reach.kind === 'slice' ? reach : stretchToRead(reach.kind === 'full' ? undefined : bookmark, options)
-  return windowsBetween(stretch.from, stretch.to, windowInDays)
+  if (sweepFrom && sweepFrom < stretch.from) {
+    const days = Math.ceil((stretch.to.getTime() - sweepFrom.getTime()) / dayMs)
+    return windowsBetween(
+      sweepFrom,
+      stretch.to,
+      windowInDays === 'auto' ? days : Math.max(windowInDays, days),
+    )
+  }
+  // Windows that are as long as they may be are cut when they are read: by then more is known.
+  const days = windowInDays === 'auto' ? Number.POSITIVE_INFINITY : windowInDays
+  return windowsAround(stretch, openJobsOf(options), { days, lookbackMs: options.lookbackMs })
+}
+
+/** Files of a job may be gone after days; and what a job brings is as old as its start. */
+const adoptedMs = 2 * 86_400_000
+
+/** Jobs whose windows may be read: a refresh wants what is there now. */
+function openJobsOf({ openJobs, reach, now }: PlanOptions): readonly OpenJob[] {
+  if (reach.kind === 'full') return []
+  return openJobs.filter(({ askedAt }) => now.getTime() - askedAt.getTime() < adoptedMs)
 }
 
 /** The parts of any stream but `list_users`, whose lists must be asked for first. */
@@ -36,7 +78,14 @@ export function partsOf(stream: Stream, bookmark: Date | undefined, options: Pla
   if (isKind(stream, 'export')) {
     const bookmarkAt = bookmarksOf(bookmark, options.reach)
     const type = new ExportType(stream.read)
-    return windowsOf(bookmark, options).map((window) => windowPart(stream, window, { type, bookmarkAt }))
+    const jobs = openJobsOf(options)
+    const jobOf = (window: Window) =>
+      jobs.find(({ from, to }) => Number(from) === Number(window.from) && Number(to) === Number(window.to))
+    return windowsOf(bookmark, options).map((window) => {
+      const openJob = jobOf(window)
+      const isFlexible = options.windowInDays === 'auto' && openJob === undefined
+      return windowPart(stream, window, { type, bookmarkAt, openJob, isFlexible })
+    })
   }
   if (isKind(stream, 'documents')) {
     if (!isIncremental(stream)) return [documentPart(stream, {})]
@@ -44,7 +93,26 @@ export function partsOf(stream: Stream, bookmark: Date | undefined, options: Pla
     if (to <= since) return []
     return [documentPart(stream, { since: options.completeDimensions ? undefined : since, bookmark: to })]
   }
+  if (isKind(stream, 'walk')) return walkParts(stream, bookmark, options)
   return isKind(stream, 'metadata') ? [metadataPart] : []
+}
+
+/** Changes are told by an index, which is read anew: an hour suffices for clocks that differ. */
+const mostOverlapMs = 3_600_000
+
+function walkParts(stream: StreamOf<'walk'>, bookmark: Date | undefined, options: PlanOptions): Part[] {
+  const { now, reach, completeDimensions, lookbackMs } = options
+  if (stream.replication === 'full') return [walkPart(stream, { now, since: undefined })]
+  const known = reach.kind === 'full' ? undefined : bookmark
+  if (stream.replication === 'daily') {
+    if (known && utcDay(known) === utcDay(now)) return []
+    return [walkPart(stream, { now, since: known, bookmark: wholeSecond(now) })]
+  }
+  const times = { ...options, lookbackMs: Math.min(lookbackMs, mostOverlapMs) }
+  const { from, to } = stretchToRead(known, times)
+  if (to <= from) return []
+  const since = !known && completeDimensions ? undefined : from
+  return [walkPart(stream, { now, since, bookmark: to })]
 }
 
 /**

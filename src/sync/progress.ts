@@ -3,7 +3,7 @@ import type { ErrorKind } from '../errors.ts'
 
 export type StreamState = 'succeeded' | 'succeeded_with_rejects' | 'failed' | 'cancelled'
 
-/** How one stream ended; the entry of `--json` (design 1.1). */
+/** How one stream ended; the entry of `--json`. */
 export interface StreamReport {
   readonly stream: string
   readonly state: StreamState
@@ -41,7 +41,8 @@ export type SyncEvent =
   | {
       readonly type: 'progress'
       readonly stream: string
-      readonly phase: 'waiting' | 'downloading' | 'loading'
+      /** Of the part that `label` names: it waits for its turn, comes, is here, goes into the warehouse, is there. */
+      readonly phase: 'waiting' | 'downloading' | 'downloaded' | 'loading' | 'done'
       readonly label: string
       readonly bytes: number
       readonly rows: number
@@ -49,7 +50,25 @@ export type SyncEvent =
       readonly done: number
       readonly total: number
     }
+  /** The sync as a whole: after it began, and when something of the numbers has changed. */
+  | {
+      readonly type: 'whole'
+      readonly streamsDone: number
+      readonly streams: number
+      /** Parts of all streams. */
+      readonly done: number
+      readonly total: number
+      /** Until the end, at least: what the rate limits make of the parts that are left. */
+      readonly secondsLeft: number
+    }
   /** The rate limit or a failing server is being waited for. */
-  | { readonly type: 'wait'; readonly stream: string; readonly reason: string; readonly until: Date }
+  | {
+      readonly type: 'wait'
+      readonly stream: string
+      readonly reason: string
+      readonly until: Date
+      /** The attempt that has failed, from 1; 0 when nothing has and a turn is waited for. */
+      readonly attempt: number
+    }
   | { readonly type: 'notice'; readonly stream: string | undefined; readonly message: string }
   | { readonly type: 'finished'; readonly report: StreamReport }

@@ -5,7 +5,7 @@ import { IterableHttpError, isRetryable, MalformedResponseError, TransferError }
 import { metadataKeysForm, metadataTablesForm, shown } from '../iterable/forms.ts'
 import { splitEnvelope } from '../iterable/lines.ts'
 import { memberLines } from '../iterable/members.ts'
-import { membersOf } from '../warehouse/load/rewrite.ts'
+import { isObject, membersOf } from '../json/members.ts'
 import type { LineSink } from './download.ts'
 import type { ExportType } from './export-type.ts'
 import type { CountingClient } from './source.ts'
@@ -36,7 +36,7 @@ export async function readExport(
   for await (const block of body) await sink.write(block)
 }
 
-/** Whether asking again may bring what this read did not: it broke off, or was no answer. */
+/** Whether asking again may bring what this read did not: it broke off, or was not an answer. */
 export const isBrokenTransfer = (error: unknown): boolean =>
   error instanceof TransferError || error instanceof MalformedResponseError
 
@@ -45,7 +45,7 @@ export const isUndelivered = (error: unknown): boolean =>
   isBrokenTransfer(error) ||
   (error instanceof IterableHttpError && (error.status >= 500 || (error.status > 200 && error.status < 300)))
 
-/** More pages than this are no pages but a server that goes in circles (10,000 of 1,000 records each). */
+/** More pages than this mean a server that goes in circles (10,000 of 1,000 records each). */
 const mostPages = 10_000
 
 /** All pages of all variants of a document; the fields of the variant are written into each record. */
@@ -54,10 +54,10 @@ export async function readDocuments(
   read: Extract<Stream['read'], { kind: 'documents' }>,
   sink: LineSink,
 ): Promise<void> {
-  for (const variant of read.variants ?? [{}]) {
+  for (const { variant, asked } of questionsOf(read)) {
     const progress = new Pages(read.endpoint)
     for (let page = 1; ; page += 1) {
-      const query = { ...variant, ...(read.paged && { page, pageSize }) }
+      const query = { ...asked, ...(read.paged && { page, pageSize: read.pageSize ?? pageSize }) }
       const { body } = await client.request(read.endpoint, { query })
       const lines = splitEnvelope(body, read.property, read.endpoint)
       const content = createHash('sha1')
@@ -78,8 +78,13 @@ export async function readDocuments(
   }
 }
 
+function questionsOf({ variants, queries }: Extract<Stream['read'], { kind: 'documents' }>) {
+  if (variants) return variants.map((variant) => ({ variant, asked: variant }))
+  return (queries ?? [{}]).map((asked) => ({ variant: {}, asked }))
+}
+
 /** How far the pages of one document have come, and whether there is another. */
-class Pages {
+export class Pages {
   readonly #endpoint: string
   /** Links to pages, and hashes of what pages brought. */
   readonly #met = new Set<string>()
@@ -121,26 +126,24 @@ class Pages {
 
 /**
  * A record with further fields, those that it has itself left out; its text is kept as it is.
- * @throws MalformedResponseError for what is no object.
+ * @throws MalformedResponseError for anything but an object.
  */
-function withFields(record: Buffer, fields: Readonly<Record<string, string>>, endpoint: string): Buffer {
+export function withFields(
+  record: Buffer,
+  fields: Readonly<Record<string, string>>,
+  endpoint: string,
+): Buffer {
   if (!isObject(record)) {
     throw new MalformedResponseError(endpoint, `a record of it is ${shown(record.toString('utf8', 0, 400))}`)
   }
   if (Object.keys(fields).length === 0) return record
-  const text = record.toString()
-  const own = new Set([...membersOf(text)].map(({ key }) => key))
+  const own = new Set([...membersOf(record)].map(({ key }) => key))
   const added = Object.entries(fields).filter(([name]) => !own.has(name))
   const members = added.map(([name, value]) => `${JSON.stringify(name)}:${JSON.stringify(value)}`)
   if (members.length === 0) return record
+  const text = record.toString()
   const rest = text.slice(text.indexOf('{') + 1)
   return Buffer.from(`{${members.join(',')}${own.size > 0 ? ',' : ''}${rest}`)
-}
-
-/** What is known to be JSON and begins like an object is one. */
-function isObject(json: Buffer): boolean {
-  const first = json.find((byte) => byte > 0x20)
-  return first === 0x7b
 }
 
 export interface List {
@@ -153,11 +156,9 @@ export async function readLists(client: CountingClient): Promise<List[]> {
   const { body } = await client.request('lists')
   const lists: List[] = []
   for await (const line of splitEnvelope(body, 'lists', 'lists')) {
-    const members = isObject(line)
-      ? new Map([...membersOf(line.toString())].map(({ key, value }) => [key, value]))
-      : undefined
-    const id = members?.get('id')
-    if (!members || !id || !/^\d+$/.test(id)) {
+    const members = new Map([...membersOf(line)].map(({ key, value }) => [key, value]))
+    const id = members.get('id')
+    if (!id || !/^\d+$/.test(id)) {
       throw new MalformedResponseError('lists', `a list of it is ${shown(line.toString('utf8', 0, 400))}`)
     }
     const name: unknown = JSON.parse(members.get('name') ?? '""')
@@ -232,7 +233,7 @@ async function readMetadataValue(
 }
 
 /** A JSON document of its own as one line: a newline in JSON stands between tokens only. */
-async function oneLine(body: AsyncIterable<Buffer>, endpoint: string): Promise<Buffer> {
+export async function oneLine(body: AsyncIterable<Buffer>, endpoint: string): Promise<Buffer> {
   const blocks: Buffer[] = []
   let bytes = 0
   for await (const block of body) {

@@ -1,7 +1,7 @@
 /** The client as one stream uses it: its requests are counted, and its waits are told. */
 import type { IterableClient, Wait } from '../iterable/client.ts'
 
-export type CountingClient = Pick<IterableClient, 'request' | 'json' | 'calls'>
+export type CountingClient = Pick<IterableClient, 'request' | 'json' | 'file' | 'calls'>
 
 /** A view of `client` whose `calls` counts what went through it, retries included. */
 export function countingClient(
@@ -10,8 +10,8 @@ export function countingClient(
 ): CountingClient {
   let calls = 0
   const heard = (wait: Wait) => {
-    // A wait for anything but the pace follows a request that failed and comes before the next one.
-    if (wait.reason !== 'pace') calls += 1
+    // Where an attempt has failed, another one comes after the wait.
+    if (wait.attempt > 0) calls += 1
     onWait(wait)
   }
   return {
@@ -26,5 +26,7 @@ export function countingClient(
       calls += 1
       return client.json(endpoint, { signal, onWait: heard, ...options })
     },
+    // Files lie elsewhere: no limit of the API counts them.
+    file: (address, options) => client.file(address, { signal, ...options }),
   }
 }

@@ -1,20 +1,38 @@
 /** The story of one stream: read a part while the one before is committed, until nothing is left. */
-import { codeOf, InterruptedError, kindOf, messageOf, UserError } from '../errors.ts'
-import { IterableHttpError } from '../iterable/errors.ts'
+import { codeOf, InterruptedError, kindOf, messageOf } from '../errors.ts'
+import { ShrunkWindow, UnansweredError } from '../load/faults.ts'
+import { inSpan } from '../telemetry.ts'
 import { explainedFault } from '../warehouse/faults.ts'
-import { ShrunkWindow, UnansweredError } from '../warehouse/load/commit.ts'
 import type { Shape } from '../warehouse/shape.ts'
 import { type Committed, commitPart } from './commit.ts'
 import type { StreamStart, SyncContext } from './context.ts'
-import { BadAnswer, type Download, download, hasBadLines } from './download.ts'
-import { checkMemberCount, rejectList } from './lists.ts'
+import { BadAnswer, type Download } from './download.ts'
+import { WindowFit } from './fit.ts'
+import { isExport } from './instead.ts'
+import { PartReader, type Phase, type ReadPart } from './part-reader.ts'
 import { halvesOf, type Part } from './parts.ts'
 import type { StreamReport } from './progress.ts'
-import { isBrokenTransfer, isUndelivered, type List } from './readers.ts'
+import type { Route } from './route.ts'
+import { jobPlaces } from './routes.ts'
 import { type CountingClient, countingClient } from './source.ts'
 
 /** Syncs one stream; a failure is part of the report, never thrown. The caller tells that it has ended. */
-export async function syncStream(
+export function syncStream(
+  context: SyncContext,
+  start: StreamStart,
+  plan: (client: CountingClient) => Promise<readonly Part[]>,
+): Promise<StreamReport> {
+  return inSpan('iterable_elt.stream', { 'iterable_elt.stream': start.stream.name }, async (span) => {
+    const report = await reportOf(context, start, plan)
+    const { state, rows_written, windows, error_code } = report
+    span.set({ 'iterable_elt.state': state, 'iterable_elt.windows': windows })
+    span.set({ 'iterable_elt.rows_written': rows_written })
+    if (state === 'failed') span.fail(error_code ?? 'failed')
+    return report
+  })
+}
+
+async function reportOf(
   context: SyncContext,
   start: StreamStart,
   plan: (client: CountingClient) => Promise<readonly Part[]>,
@@ -29,7 +47,11 @@ export async function syncStream(
   return work.report(error)
 }
 
-type ExportStream = Parameters<typeof halvesOf>[0]
+/** A part that is being read. */
+interface Reading {
+  readonly route: Route
+  readonly result: Promise<ReadPart>
+}
 
 class StreamWork {
   readonly #context: SyncContext
@@ -37,6 +59,10 @@ class StreamWork {
   readonly #client: CountingClient
   readonly #queue: Part[] = []
   readonly #notes = new Set<string>()
+  readonly #fit: WindowFit
+  readonly #reader: PartReader
+  /** What is under way is left to the next sync. */
+  readonly #leaving = new AbortController()
   #shape: Shape
   #bookmark: Date | undefined
   #rowsRead = 0
@@ -51,32 +77,47 @@ class StreamWork {
     this.#context = context
     this.#start = start
     this.#shape = start.shape
+    this.#fit = new WindowFit(start.stream, context.routes.volumeOf(start.stream.name))
     this.#bookmark = start.bookmark
     this.#client = countingClient(context.client, {
       signal: context.signal,
-      onWait: ({ reason, until }) => context.emit({ type: 'wait', stream: start.stream.name, reason, until }),
+      onWait: ({ reason, until, attempt }) =>
+        context.emit({ type: 'wait', stream: start.stream.name, reason, until, attempt }),
+    })
+    this.#reader = new PartReader({
+      context,
+      stream: start.stream,
+      client: this.#client,
+      fit: this.#fit,
+      leaving: this.#leaving.signal,
+      progress: (part, phase, bytes) => this.#progress(part, phase, bytes),
+      say: (message) => this.#say(message),
     })
   }
 
   async run(plan: (client: CountingClient) => Promise<readonly Part[]>): Promise<void> {
     this.#queue.push(...(await plan(this.#client)))
-    // The next part is on its way while this one is committed.
-    let ahead = this.#begin()
+    const ahead: Reading[] = []
     try {
-      while (ahead) {
-        const { part, download } = await ahead.result
-        ahead = undefined
-        if (!download) {
-          ahead = this.#begin()
-          continue
-        }
+      for (this.#readAhead(ahead); ahead.length > 0; this.#readAhead(ahead)) {
+        const { part, download, instead } = await (ahead[0] as Reading).result
+        ahead.shift()
+        if (!download) this.#leaveOut(instead)
+        // In order, before anything later: the bookmark follows what is committed.
+        if (instead && ahead.length > 0) ahead.unshift(...instead.map((one) => this.#begin(one)))
+        else if (instead) this.#queue.unshift(...instead)
+        if (!download) continue
         await using current = download
-        ahead = this.#begin()
+        // The next part is on its way while this one is committed.
+        this.#readAhead(ahead)
         await this.#commit(part, current)
       }
     } finally {
-      const left = await ahead?.result.catch(() => undefined)
-      await left?.download?.[Symbol.asyncDispose]()
+      this.#leaving.abort()
+      for (const { result } of ahead) {
+        const left = await result.catch(() => undefined)
+        await left?.download?.[Symbol.asyncDispose]()
+      }
     }
   }
 
@@ -106,85 +147,34 @@ class StreamWork {
     }
   }
 
-  /** Takes the next part of the queue and begins to read it. */
-  #begin(): { result: Promise<{ part: Part; download: Download | undefined }> } | undefined {
-    const part = this.#queue.shift()
-    if (!part) return undefined
+  /** Begins to read the next part, and the ones behind it where jobs can work on them at once. */
+  #readAhead(ahead: Reading[]): void {
+    for (let next = this.#queue[0]; next && this.#mayBegin(next, ahead); next = this.#queue[0]) {
+      const [part, rest] = this.#fit.cut(next)
+      this.#queue.splice(0, 1, ...(rest ? [rest] : []))
+      ahead.push(this.#begin(part))
+    }
+  }
+
+  #mayBegin({ isFlexible }: Part, ahead: readonly Reading[]): boolean {
+    const last = ahead.at(-1)
+    if (!last) return true
+    // How long the next window may be shows only when one has come.
+    return last.route === 'jobs' && ahead.length < jobPlaces && (!isFlexible || this.#fit.isKnown)
+  }
+
+  #begin(part: Part): Reading {
     this.#begun += 1
-    const result = this.#read(part)
+    const route = this.#reader.routeOf(part)
+    const result = this.#reader.read(part)
     result.catch(() => {})
-    return { result }
+    return { route, result }
   }
 
-  /** Reads a part; what Iterable does not deliver is halved, or (a list) reported and left out. */
-  async #read(part: Part): Promise<{ part: Part; download: Download | undefined }> {
-    const { context, stream } = { context: this.#context, stream: this.#start.stream }
-    try {
-      return { part, download: await context.turnOf(stream, () => this.#download(part)) }
-    } catch (error) {
-      if (context.signal.aborted) throw error
-      const parts = isUndelivered(error) ? this.#halvesOf(part) : undefined
-      if (parts) {
-        this.#begun -= 1
-        this.#queue.unshift(...parts)
-        this.#say(`${part.label} does not arrive whole (${messageOf(error)}); reading it in halves`)
-        return { part, download: undefined }
-      }
-      if (part.list && isUnreadable(error)) {
-        await rejectList(context, stream, part.list, error)
-        this.#begun -= 1
-        this.#rowsRejected += 1
-        this.#say(`list ${part.list.id} cannot be read and keeps its rows: ${messageOf(error)}`)
-        return { part, download: undefined }
-      }
-      throw error
-    }
-  }
-
-  /** Reads until a whole answer has come; one with bad lines is read once more before anything is decided. */
-  async #download(part: Part, isAgain = false): Promise<Download> {
-    let isSecondRead = isAgain
-    for (let attempt = 1; ; attempt += 1) {
-      try {
-        const read = await this.#readOnce(part, isSecondRead)
-        if (!isSecondRead && (await hasBadLines(read, this.#start.stream))) {
-          isSecondRead = true
-          await read[Symbol.asyncDispose]()
-          this.#say(`${part.label}: the answer has bad lines; reading it once more`)
-          continue
-        }
-        if (part.list) await this.#checkMembers(part.list, read)
-        return read
-      } catch (error) {
-        if (this.#context.signal.aborted || !isBrokenTransfer(error) || attempt >= part.attempts) throw error
-        this.#say(`${part.label}: ${messageOf(error)}; trying again`)
-        await this.#context.clock.sleep(500 * 2 ** attempt, this.#context.signal)
-      }
-    }
-  }
-
-  async #checkMembers(list: List, read: Download): Promise<void> {
-    const members = read.chunks.reduce((sum, { lines }) => sum + lines, 0)
-    const before = this.#context.memberCounts.get(list.id) ?? 0
-    try {
-      await checkMemberCount(this.#client, list, { members, before })
-    } catch (error) {
-      await read[Symbol.asyncDispose]()
-      throw error
-    }
-  }
-
-  #readOnce(part: Part, isSecondRead: boolean): Promise<Download> {
-    this.#progress(part, 'downloading', 0)
-    return download(
-      {
-        stream: this.#start.stream,
-        spoolDirectory: this.#context.warehouse.spoolDirectory,
-        isSecondRead,
-        onBytes: (bytes) => this.#progress(part, 'downloading', bytes),
-      },
-      (sink) => part.read(this.#client, sink),
-    )
+  /** A part that is read otherwise counts no more; a list that cannot be read is a rejected row. */
+  #leaveOut(instead: readonly Part[] | undefined): void {
+    this.#begun -= 1
+    if (!instead) this.#rowsRejected += 1
   }
 
   /** Commits a part; an answer that turns out bad, or brings fewer rows than are held, is asked for once more. */
@@ -203,22 +193,23 @@ class StreamWork {
   /** The second answer to one question decides; what it does not bring is asked for in halves, one after the other. */
   async #readAgain(part: Part): Promise<void> {
     try {
-      await using again = await this.#context.turnOf(this.#start.stream, () => this.#download(part, true))
+      await using again = await this.#reader.readAgain(part)
       await this.#commitAgain(part, again)
     } catch (error) {
-      if (!isUndelivered(error) && !(error instanceof UnansweredError)) throw error
-      const halves = this.#halvesOf(part)
-      if (!halves) throw error
-      this.#say(`${part.label} does not arrive whole (${messageOf(error)}); reading it in halves`)
-      this.#begun += halves.length - 1
+      if (this.#context.signal.aborted) throw error
+      const parts =
+        error instanceof UnansweredError ? this.#halvesOf(part) : this.#reader.instead(part, error)
+      if (!parts) throw error
+      if (error instanceof UnansweredError) this.#say(`${part.label}: ${error.message}; reading it in halves`)
+      this.#begun += parts.length - 1
       // In order, before anything later: the bookmark follows what is committed.
-      for (const half of halves) await this.#readAgain(half)
+      for (const one of parts) await this.#readAgain(one)
     }
   }
 
   #halvesOf(part: Part): readonly Part[] | undefined {
     const { stream } = this.#start
-    return stream.read.kind === 'export' ? halvesOf(stream as ExportStream, part) : undefined
+    return isExport(stream) ? halvesOf(stream, part) : undefined
   }
 
   async #commitAgain(part: Part, again: Download): Promise<void> {
@@ -262,11 +253,13 @@ class StreamWork {
     this.#rowsRejected += committed.rowsRejected
     if (part.bookmark) this.#bookmark = part.bookmark
     this.#done += 1
+    this.#reader.forget(part)
+    if (committed.volume) this.#context.routes.learn(this.#start.stream.name, committed.volume)
     for (const note of committed.notes) this.#notes.add(note)
-    this.#progress(part, 'loading', 0)
+    this.#progress(part, 'done', 0)
   }
 
-  #progress(part: Part, phase: 'downloading' | 'loading', bytes: number): void {
+  #progress(part: Part, phase: Phase, bytes: number): void {
     this.#context.emit({
       type: 'progress',
       stream: this.#start.stream.name,
@@ -284,9 +277,3 @@ class StreamWork {
     this.#context.emit({ type: 'notice', stream: this.#start.stream.name, message })
   }
 }
-
-/** A list that cannot be read, while others may be: not a key that is refused, nor a host that is gone. */
-const isUnreadable = (error: unknown): boolean =>
-  isBrokenTransfer(error) ||
-  (error instanceof UserError && error.code === 'list_shrunk') ||
-  (error instanceof IterableHttpError && ![401, 403].includes(error.status))

@@ -26,19 +26,48 @@ export interface SyncTimes {
   readonly lookbackMs: number
   readonly settleMs: number
   readonly now: Date
+  /** Nothing from before this is kept, where there is such a limit. */
+  readonly keptSince?: Date | undefined
 }
 
 /**
  * The stretch of time that a sync of an incremental stream reads: from the lookback before its bookmark (from
- * `startDate` without one, and never before it) to a little before now, since exports lag.
+ * `startDate` without one, and never before it, nor before what is kept) to a little before now, since exports lag.
  */
 export function stretchToRead(bookmark: Date | undefined, times: SyncTimes): Window {
   const to = wholeSecond(new Date(times.now.getTime() - times.settleMs))
-  if (!bookmark) return { from: wholeSecond(times.startDate), to }
+  const earliestKept = times.keptSince?.getTime() ?? Number.NEGATIVE_INFINITY
+  const kept = (fromMs: number) => wholeSecond(new Date(Math.max(fromMs, earliestKept)))
+  if (!bookmark) return { from: kept(times.startDate.getTime()), to }
   const earliest = Math.min(times.startDate.getTime(), bookmark.getTime())
-  const from = wholeSecond(new Date(Math.max(bookmark.getTime() - times.lookbackMs, earliest)))
+  const from = kept(Math.max(bookmark.getTime() - times.lookbackMs, earliest))
   // Nothing has settled since the bookmark: there is nothing to read yet.
   return to <= bookmark ? { from: to, to } : { from, to }
+}
+
+/**
+ * A stretch in windows some of which are those of jobs that an earlier sync has started. What follows the last of them
+ * begins a lookback before they were asked for: rows that came later are not in them. Jobs that lie outside, or over
+ * one another, are left out.
+ */
+export function windowsAround(
+  stretch: Window,
+  jobs: readonly (Window & { readonly askedAt: Date })[],
+  { days, lookbackMs }: { readonly days: number; readonly lookbackMs: number },
+): Window[] {
+  const windows: Window[] = []
+  let next = stretch.from
+  let unseen = stretch.to
+  for (const job of jobs.toSorted((a, b) => a.from.getTime() - b.from.getTime())) {
+    if (job.from < next || job.to > stretch.to) continue
+    windows.push(...windowsBetween(next, job.from, days), { from: job.from, to: job.to })
+    next = job.to
+    const seenUntil = Math.max(job.from.getTime(), job.askedAt.getTime() - lookbackMs)
+    unseen = new Date(Math.min(unseen.getTime(), seenUntil))
+  }
+  if (next >= stretch.to) return windows
+  const from = windows.length > 0 && unseen < next ? unseen : next
+  return [...windows, ...windowsBetween(from, stretch.to, days)]
 }
 
 /** A window in two halves, or undefined when it is an hour or less. */

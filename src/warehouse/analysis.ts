@@ -2,11 +2,11 @@
 import type { ColumnType } from '../catalog/index.ts'
 
 export interface Analysis {
-  /** A subquery of the elements of a json array, as texts in a column `value`; no rows where it is no array. */
+  /** A subquery of the elements of a json array, as texts in a column `value`; no rows where it is not an array. */
   readonly elements: (json: string) => string
   /** The same as json, for elements that are objects. */
   readonly objects: (json: string) => string
-  /** A member of a json object as text; NULL where it has none, or is no object. */
+  /** A member of a json object as text; NULL where it has none, or is not an object. */
   readonly member: (json: string, name: string) => string
   /**
    * An expression that reads a column, which may have become wider, as the type that its stream knows it by: a view keeps
@@ -17,6 +17,8 @@ export interface Analysis {
   readonly functions: (schema: string) => readonly string[]
   /** A row, as an instant without zone, for each day from one to the other, both included; in the list of a select. */
   readonly days: (first: string, last: string) => string
+  /** The SHA-256 of a text, in lower-case hexadecimal digits. */
+  readonly sha256: (text: string) => string
   /** The name of a type in a cast. */
   readonly typeName: Readonly<Record<ColumnType, string>>
 }
@@ -47,6 +49,7 @@ export const duckdbAnalysis: Analysis = {
       : cast
   },
   functions: () => [],
+  sha256: (text) => `sha256(${text})`,
   typeName,
 }
 
@@ -92,5 +95,6 @@ export const postgresAnalysis: Analysis = {
           `create or replace function ${schema}.${narrowing(to)}(value ${postgresTypes[from as ColumnType]}) returns ${postgresTypes[to as ColumnType]} language sql immutable parallel safe as $$ select ${body} $$`,
       ),
     ),
+  sha256: (text) => `encode(sha256(convert_to(${text}, 'UTF8')), 'hex')`,
   typeName: postgresTypes,
 }

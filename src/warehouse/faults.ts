@@ -6,7 +6,7 @@ export function explainedFault(caught: unknown): unknown {
   const error = firstOf(caught)
   if (error instanceof UserError) return error
   const message = messageOf(error)
-  if (/ENOSPC|EDQUOT|No space left on device|Disk quota exceeded/i.test(message)) {
+  if (isDiskFull(error)) {
     return new TransientError(
       'disk_full',
       `the disk is full (${firstLine(message)}); free space beside the warehouse, or move "spool_directory". Nothing half-written was published`,
@@ -21,5 +21,8 @@ export function explainedFault(caught: unknown): unknown {
   }
   return error
 }
+
+export const isDiskFull = (error: unknown): boolean =>
+  /ENOSPC|EDQUOT|No space left on device|Disk quota exceeded/i.test(messageOf(error))
 
 const firstLine = (message: string): string => message.split('\n', 1)[0] ?? message

@@ -3,18 +3,31 @@ import { readdir, readFile } from 'node:fs/promises'
 import { type Kysely, type Migration, Migrator, sql } from 'kysely'
 import { ConfigError } from '../errors.ts'
 import { packageFile } from '../package-files.ts'
-import type { Session } from './session.ts'
+import { createSchemas } from './schemas.ts'
+import type { Session, UseOptions } from './session.ts'
 import { quoted } from './sql.ts'
 
-/**
- * Makes the schemas and our own tables, or brings them up to date. Safe when two processes start at once.
- * @throws UserError with code `newer_warehouse` when a newer version of the product has written the warehouse.
- */
+/** How long what was found up to date is not looked at again. */
+const trustedMs = 10_000
+
+/** Sees to it that a warehouse is up to date whenever it is used for more than reading. */
+export class Upkeep {
+  #seenAt = -trustedMs
+
+  /** @throws UserError with code `newer_warehouse` when a newer version of the product has written the warehouse. */
+  async of(session: Session, { isReading, isGuarded, isAsFound }: UseOptions): Promise<void> {
+    if (isReading || isGuarded || isAsFound || performance.now() - this.#seenAt < trustedMs) return
+    await migrate(session)
+    this.#seenAt = performance.now()
+  }
+}
+
+/** Makes the schemas and our own tables, or brings them up to date. Safe when two processes start at once. */
 export async function migrate(session: Session): Promise<void> {
   const { names, db } = session
   const migrations = await readMigrations(session)
   if (await isUpToDate(session, Object.keys(migrations))) return
-  await createSchemas(session)
+  await createSchemas(session, [names.streams, names.sync, names.views])
   const migrator = new Migrator({
     db: db.withoutPlugins() as Kysely<unknown>,
     provider: { getMigrations: async () => migrations },
@@ -42,22 +55,7 @@ async function isUpToDate({ db, names }: Session, ours: readonly string[]): Prom
   return applied.size === ours.length && ours.every((name) => applied.has(name))
 }
 
-/** A schema that exists is left alone: `if not exists` too asks for the right to create one. */
-async function createSchemas({ db, names }: Session): Promise<void> {
-  const existing = async () => new Set((await db.introspection.getSchemas()).map(({ name }) => name))
-  const before = await existing()
-  const needed = [names.streams, names.sync, names.views]
-  for (const schema of needed.filter((name) => !before.has(name))) {
-    try {
-      await sql.raw(`create schema if not exists ${quoted(schema)}`).execute(db)
-    } catch (error) {
-      // Another process was quicker.
-      if (!(await existing()).has(schema)) throw error
-    }
-  }
-}
-
-const addsConstraint = /^\s*alter table \S+\s+add constraint/i
+const asksForIndex = /^\s*(alter table \S+\s+add constraint|create index)\b/i
 
 async function readMigrations({ names, dialect }: Session): Promise<Record<string, Migration>> {
   const directory = packageFile('migrations')
@@ -69,7 +67,7 @@ async function readMigrations({ names, dialect }: Session): Promise<Record<strin
       .replaceAll(/^--.*$/gm, '')
       .split(/;\s*$/m)
       .filter((statement) => statement.trim() !== '')
-      .filter((statement) => dialect.addsConstraints || !addsConstraint.test(statement))
+      .filter((statement) => dialect.keepsIndexes || !asksForIndex.test(statement))
     return [
       file.replace(/\.sql$/, ''),
       {

@@ -1,23 +1,15 @@
-/** From a field's own name to the name of its column (design 1.5, rule 3). */
+/** From a field's own name to the name of its column. */
 import { createHash } from 'node:crypto'
 
-/** Columns that every stream table has beside its fields. */
+/** Columns that every stream table has besides its fields. */
 export const ownColumns = { runId: '_run_id', loadedAt: '_loaded_at', extra: '_extra' } as const
 
 /** The key under which a rewritten line carries what goes to `_extra`; a field of Iterable of that name goes there. */
 export const extraKey = '␀extra'
 
-/** Fields of `users` that are renamed always, as the reference connector does it, so that their twins keep theirs. */
-const renamedInUsers = new Map<string, string>(
-  Object.entries({
-    Industry: '_industry',
-    'offers.Intro APR': '_offers.intro APR',
-  }),
-)
-
 /** What a warehouse allows of columns. */
 export interface NameRules {
-  /** A table takes so many columns beyond the catalogue; further fields go to `_extra` (design 1.5, rule 1). */
+  /** A table takes so many columns beyond the catalogue; further fields go to `_extra`. */
   readonly maxCustomColumns: number
   /** The longest identifier that the warehouse holds, in bytes of UTF-8; undefined for no limit. */
   readonly maxBytes?: number | undefined
@@ -26,17 +18,15 @@ export interface NameRules {
 }
 
 /**
- * The column name of a field: its own, unless it would differ only by case from one already taken (then prefixed
+ * The column name of a field: `wanted` (its own, where the stream gives it no other), unless it would differ only by case from one already taken (then prefixed
  * with `_` until free; so are names of hidden columns) or be too long (then cut between characters, with a hash of the whole name).
  */
 export function columnName(
-  source: string,
-  stream: string,
+  wanted: string,
   isTaken: (lowerCaseName: string) => boolean,
   { maxBytes, hiddenColumns }: Pick<NameRules, 'maxBytes' | 'hiddenColumns'>,
 ): string {
-  const renamed = stream === 'users' ? renamedInUsers.get(source) : undefined
-  let name = shortened(renamed ?? source, maxBytes)
+  let name = shortened(wanted, maxBytes)
   const isRefused = (lower: string) => isTaken(lower) || hiddenColumns.includes(lower)
   while (isRefused(name.toLowerCase())) name = shortened(`_${name}`, maxBytes)
   return name

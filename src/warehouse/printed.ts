@@ -1,5 +1,6 @@
 /** Rows of a query as text: values as exact as the database has them, in its own words. */
-import { isExact } from './load/numbers.ts'
+import { isExact } from '../json/numbers.ts'
+import type { Rows } from './select.ts'
 
 /** What the text of a value stands for. */
 export type PrintedKind =
@@ -19,12 +20,7 @@ export interface PrintedColumn {
   readonly kind: PrintedKind
 }
 
-/** A running query. Its transaction can only read, and ends when it is disposed. */
-export interface Printed extends AsyncDisposable {
-  readonly columns: readonly PrintedColumn[]
-  /** The rows in portions, each an array of texts in the order of the columns; NULL is null. Read once. */
-  readonly rows: AsyncIterable<readonly (readonly (string | null)[])[]>
-}
+export type Printed = Rows<PrintedColumn, string | null>
 
 /** `2026-01-01 10:00:00.5` (with or without `+00`) → `2026-01-01T10:00:00.500Z`; what has no such form stays as it is. */
 export function isoTime(text: string): string {

@@ -1,6 +1,4 @@
 /** Rows of a query that a person wrote, with values as exact as the database has them. */
-import { ConfigError, messageOf } from '../errors.ts'
-
 /** What a column holds, in words that both warehouses share. In brackets: how a value comes. */
 export type ValueType =
   /** [number where it is exact, else bigint] */
@@ -33,20 +31,10 @@ export interface SelectedColumn {
 }
 
 /** A running query. Its transaction can only read, and ends when it is disposed. */
-export interface Selection extends AsyncDisposable {
-  readonly columns: readonly SelectedColumn[]
+export interface Rows<Column, Value> extends AsyncDisposable {
+  readonly columns: readonly Column[]
   /** The rows in portions, each an array of values in the order of the columns; NULL is null. Read once. */
-  readonly rows: AsyncIterable<readonly (readonly unknown[])[]>
+  readonly rows: AsyncIterable<readonly (readonly Value[])[]>
 }
 
-/** The statement is not one that may run. */
-export const refusedQuery = (why: string, cause?: unknown) =>
-  new ConfigError(
-    `the query was refused before it ran: ${why}; an export query is one SELECT that only reads ` +
-      '(no insert, update, delete, DDL, copy, nextval, nor several statements)',
-    { code: 'not_a_select', cause },
-  )
-
-/** The statement does not compile. */
-export const wrongQuery = (error: unknown) =>
-  new ConfigError(`the query does not run: ${messageOf(error)}`, { code: 'query_invalid', cause: error })
+export type Selection = Rows<SelectedColumn, unknown>

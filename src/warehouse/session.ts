@@ -1,14 +1,17 @@
-/** What both warehouses can do; nobody asks which of the two it has. */
-import type { Kysely, Transaction } from 'kysely'
+/** What every warehouse can do; nobody asks which of them it has. */
+import type { QueryExecutorProvider, RawBuilder, Transaction } from 'kysely'
 import type { ColumnType, Stream } from '../catalog/index.ts'
-import type { StateDatabase } from '../state/tables.ts'
+import type { Engine } from '../engine/engine.ts'
+import type { Db, StateDatabase } from '../state/tables.ts'
 import type { Analysis } from './analysis.ts'
-import type { Engine } from './engine.ts'
-import type { Parsed } from './load/parse.ts'
+import type { Maintenance, MaintenanceRequest } from './maintenance.ts'
 import type { NameRules } from './names.ts'
 import type { Printed } from './printed.ts'
 import type { Selection } from './select.ts'
-import type { TableColumn } from './shape.ts'
+import type { Parsed, TableColumn } from './shape.ts'
+import type { Copied, SnapshotTarget, Unload } from './snapshot.ts'
+import type { Sql } from './sql.ts'
+import type { Statement } from './statement.ts'
 
 /** The schemas of a warehouse, all named after the configured one. */
 export interface SchemaNames {
@@ -20,6 +23,8 @@ export interface SchemaNames {
   readonly views: string
   /** Views that answer questions: the files of `sql/views`. */
   readonly marts: string
+  /** Views with the names and columns of Fivetran's schema: the files of `sql/fivetran`, where they are wanted. */
+  readonly fivetran: string
 }
 
 export const schemaNames = (schema: string): SchemaNames => ({
@@ -27,6 +32,7 @@ export const schemaNames = (schema: string): SchemaNames => ({
   sync: `${schema}_sync`,
   views: `${schema}_views`,
   marts: `${schema}_marts`,
+  fivetran: `${schema}_fivetran`,
 })
 
 /** Where the two databases differ, in words of SQL. */
@@ -35,90 +41,127 @@ export interface Dialect extends NameRules {
   readonly typeName: Readonly<Record<ColumnType, string>>
   /** True where U+0000 cannot be stored. */
   readonly refusesNul: boolean
+  /** True where a json column keeps the last of several members of one name within an object. */
+  readonly dropsTwins: boolean
   /** True for a number of JSON, by its digits, that a json column cannot hold; undefined where it holds all. */
   readonly refusesNumber?: (digits: string) => boolean
   /** What a value of a primary key may take of its index; undefined where keys may be of any length. */
   readonly keyBytes?: number
   /** What the values of a row may take of its page; undefined where rows may be of any size. */
   readonly rowBytes?: number
+  /** Its name in telemetry; nothing is decided by it. */
+  readonly system: 'duckdb' | 'postgresql'
   /** True where an altered table keeps readers out until the transaction ends: `prepareTable` goes before the load. */
   readonly altersFirst: boolean
-  /** True where a constraint can be added to a table that exists. */
-  readonly addsConstraints: boolean
+  /** True where our own tables have indexes, and constraints that were added later; DuckDB scans faster than it keeps an index. */
+  readonly keepsIndexes: boolean
   /** An expression that turns a column into a wider type. */
   readonly widen: (column: string, from: ColumnType, to: ColumnType) => string
+  /** So many rows of messages are worked on at once, in this process; undefined where it is the server that works. */
+  readonly portionRows?: number
+  /** An expression that gives a whole number of 64 bits for a text, the same for the same text. */
+  readonly hash: (text: string) => string
+  /** The SHA-256 of a text in lower-case hexadecimal digits, where our own tables are. */
+  readonly sha256: (text: string) => string
+  /** True where the columns of a view can have comments. */
+  readonly describesColumns: boolean
+  /** A select of the tables, and the columns of tables, in a schema that have a comment. */
+  readonly comments: (schema: string) => RawBuilder<Commented>
   /** What the views for analysts say differently. */
   readonly analysis: Analysis
+  /** True where statements are read by an engine like that of this process, so that it can be asked how it reads them. */
+  readonly isEngine: boolean
+  /** A select of all names that may stand before the dot of a table's name (`name`): schemas and databases. */
+  readonly spaces: string
+}
+
+/** A table with a comment, or a column of it. */
+export interface Commented {
+  readonly table_name: string
+  readonly column_name: string | null
+}
+
+/** Where statements run: a session, or a transaction of it. */
+export interface Place {
+  /** Our own tables, typed. */
+  readonly db: Db
+  /** Stream tables, views and marts, as raw SQL. They may live elsewhere than our own tables: no statement has both. */
+  readonly tables: QueryExecutorProvider
+  readonly names: SchemaNames
+  readonly dialect: Dialect
+}
+
+/** One transaction: what it does is there as a whole, or not at all. */
+export interface Tx extends Place {
+  readonly db: Transaction<StateDatabase>
+  /** Inserts the parsed rows into a table, in order. Returns how many. `onRows` hears of progress. */
+  append(table: string, rows: Parsed, onRows?: (rows: number) => void): Promise<number>
+  /** Inserts the result of a statement of the engine into one of our own tables. Returns how many rows. */
+  appendQuery(table: string, columns: readonly string[], select: string): Promise<number>
+  /** Inserts what a query on stream tables returns, whose columns are in this order, into one of our own tables. */
+  insertFrom(table: string, columns: readonly string[], select: Sql): Promise<void>
+  /** Inserts the parsed rows so that the last one of each key is the only one of its key in the table. */
+  upsert(table: string, upsert: Upsert): Promise<Upserted>
+  /** Gives an entity table its primary key, where the warehouse keeps one. */
+  createKey(table: string, stream: Stream): Promise<void>
+  /** Changes a table in place. Views upon it are left as they were. */
+  alterTable(table: string, change: TableChange): Promise<void>
+  /** Keeps other loads of a table out until the transaction ends; reading it stays possible. */
+  reserve(table: string): Promise<void>
+  /**
+   * Puts the result of a statement of the engine into a temporary table of these columns, gone with the transaction. That
+   * becomes one of large joins, whatever the warehouse's statistics say of the tables: they are as old as their last
+   * count, and some servers never count. Returns the table.
+   */
+  stage(columns: readonly TableColumn[], select: string): Promise<Sql>
+  /**
+   * A name by which a statement on our own tables reads these columns of a stream table: the table, or a copy that is gone
+   * with the transaction where the two live apart.
+   */
+  copied(table: string, columns: readonly string[]): Promise<Sql>
+  /** Counts what was just filled, where the warehouse plans by statistics. */
+  analyze(table: string): Promise<void>
 }
 
 /**
  * The warehouse while it is being worked with. A DuckDB file is attached (and locked for others) for exactly the
  * lifetime of its session; a Postgres session is one connection.
  */
-export interface Session {
-  /** Our own tables, typed; bulk statements on stream tables go through it as raw SQL. */
-  readonly db: Kysely<StateDatabase>
-  readonly names: SchemaNames
-  readonly dialect: Dialect
-  /** Inserts the parsed rows into a table, in order. Returns how many. `onRows` hears of progress. */
-  append(
-    trx: Transaction<StateDatabase>,
-    table: string,
-    rows: Parsed,
-    onRows?: (rows: number) => void,
-  ): Promise<number>
-  /** Inserts the result of a statement of the engine into one of our own tables. Returns how many rows. */
-  appendQuery(
-    trx: Transaction<StateDatabase>,
-    table: string,
-    columns: readonly string[],
-    select: string,
-  ): Promise<number>
-  /** Inserts the parsed rows so that the last one of each key is the only one of its key in the table. */
-  upsert(trx: Transaction<StateDatabase>, table: string, upsert: Upsert): Promise<Upserted>
-  /** Brings stream tables that an older version made to what this one would make. Returns what people should know. */
-  modernize(): Promise<readonly string[]>
-  /** Gives an entity table its primary key, where the warehouse keeps one. */
-  createKey(trx: Transaction<StateDatabase>, table: string, stream: Stream): Promise<void>
-  /** Changes a table in place. Views upon it are left as they were. */
-  alterTable(trx: Transaction<StateDatabase>, table: string, change: TableChange): Promise<void>
+export interface Session extends Place {
+  /** Does `work` in a transaction. With `isDryRun` it is taken back in the end, and only its result remains. */
+  transaction<T>(work: (tx: Tx) => Promise<T>, options?: TransactionOptions): Promise<T>
+  /** The same for work that alters tables; it is begun anew while readers of the tables must be waited for. */
+  alter<T>(work: (tx: Tx) => Promise<T>): Promise<T>
   /**
    * Makes a view, or changes it, in a transaction of its own that ends with `andThen`. Views of others upon it stay as
    * they are, rights included.
    * @throws UserError `view_in_the_way` when one of them reads what the new text no longer has.
    */
-  replaceView(
-    view: string,
-    select: string,
-    andThen: (trx: Transaction<StateDatabase>) => Promise<void>,
-  ): Promise<void>
-  /** Runs `work`, which alters tables, in a transaction; it is begun anew while readers of the tables must be waited for. */
-  alter<T>(work: (trx: Transaction<StateDatabase>) => Promise<T>): Promise<T>
-  /** Keeps other loads of a table out until the transaction ends; reading it stays possible. */
-  reserve(trx: Transaction<StateDatabase>, table: string): Promise<void>
-  /** Makes an empty temporary table of these columns, gone with the transaction. Returns its quoted name. */
-  createStaging(trx: Transaction<StateDatabase>, columns: readonly TableColumn[]): Promise<string>
+  replaceView(view: string, select: string, andThen: (tx: Tx) => Promise<void>): Promise<void>
+  /** Brings stream tables that an older version made to what this one would make. Returns what people should know. */
+  modernize(): Promise<readonly string[]>
+  /**
+   * Lets the roles of `warehouse.readers` read all that is ours, where the warehouse has roles.
+   * @throws ConfigError for a role that does not exist.
+   */
+  admitReaders(): Promise<void>
   /**
    * Runs a query that a person wrote (in a guarded session), once, in a transaction that can only read; rows stream
    * while it is not disposed, and nothing else goes through the session meanwhile.
    * @throws ConfigError `not_a_select` for anything but one SELECT, `query_invalid` when it does not compile.
    */
-  select(query: string): Promise<Selection>
-  /**
-   * Makes the transaction one of large joins, whatever the warehouse's statistics say of the tables: they are as old as
-   * their last count, and some servers never count.
-   */
-  forBulk(trx: Transaction<StateDatabase>): Promise<void>
-  /** Counts what was just filled, where the warehouse plans by statistics. */
-  analyze(trx: Transaction<StateDatabase>, table: string): Promise<void>
-  /**
-   * The same for a statement whose rows are shown: also `explain`, `describe` and the like. `judged` is the part of it
-   * that is run, without `explain`.
-   * @throws what the database says; ConfigError for a statement whose text shows that it does more than read.
-   */
-  print(statement: string, judged: string): Promise<Printed>
-  /** Gives one of our own tables an index where the warehouse keeps them (DuckDB scans faster than it updates one). */
-  ensureIndex(table: keyof StateDatabase, columns: readonly string[]): Promise<void>
+  select(statement: Statement): Promise<Selection>
+  /** The same with its values as text, to be shown. */
+  print(statement: Statement): Promise<Printed>
+  /** Copies everything that is ours, as of one moment. Returns what was copied. */
+  copyTo(target: SnapshotTarget): Promise<readonly Copied[]>
+  /** Writes rows of tables to Parquet files, as of one moment. What the engine has no type for is text in them. */
+  unload(tables: readonly Unload[]): Promise<void>
+}
+
+export interface TransactionOptions {
+  /** Nothing of it stays. */
+  readonly isDryRun?: boolean | undefined
 }
 
 export interface Upsert {
@@ -129,6 +172,8 @@ export interface Upsert {
   readonly keyless: string
   /** A condition on rows of the table that go in any case. */
   readonly cleared?: string | undefined
+  /** Hears of the rows that come, which may repeat a key, and of those that are cleared, while both are there: as relations. */
+  readonly compare?: ((incoming: Sql, outgoing: Sql) => Promise<void>) | undefined
 }
 
 export interface Upserted {
@@ -152,8 +197,21 @@ export interface Warehouse extends AsyncDisposable {
   readonly names: SchemaNames
   /** A directory for the spool, removed with the warehouse's lock. */
   readonly spoolDirectory: string
-  /** Works with the warehouse. Sessions of a DuckDB file take turns. */
+  /** Works with the warehouse, which is brought up to date first. Sessions of a DuckDB file take turns. */
   use<T>(work: (session: Session) => Promise<T>, options?: UseOptions): Promise<T>
+  /**
+   * Does `work` in one transaction, in a session of its own. It is begun anew where the engine ran out of memory, with
+   * more of it; so what it does beside the transaction must bear to be done twice.
+   */
+  transaction<T>(work: (tx: Tx) => Promise<T>, options?: UseOptions & TransactionOptions): Promise<T>
+  /**
+   * After rows were deleted: what is left of them in files of these tables goes, too, as far as the database lets it.
+   * Returns what stays, in words for the user.
+   */
+  scrub(
+    tables: readonly string[],
+    options?: { readonly signal?: AbortSignal | undefined },
+  ): Promise<readonly string[]>
   /**
    * Excludes other processes from a job of this warehouse (e.g. `sync`) until disposed, or until this process dies.
    * @throws UserError with code `locked` that names the holder.
@@ -162,8 +220,15 @@ export interface Warehouse extends AsyncDisposable {
   /** The pace that all processes of the warehouse keep together. Only where several may work on it at once. */
   readonly paceBook?: PaceBook
   /**
+   * Builds what `warehouse.indexes` asks for on these event tables. Returns what could not be built, and why. Only where
+   * it asks for something.
+   */
+  readonly buildIndexes?: (tables: readonly string[], signal: AbortSignal) => Promise<readonly string[]>
+  /** Upkeep of its files, while no sync runs. Only where they pile up. */
+  readonly maintain?: (request: MaintenanceRequest) => Promise<Maintenance>
+  /**
    * Calls back after rows were inserted into these tables of our own, until disposed. A warehouse that cannot tell
-   * never calls: who watches looks by himself, too.
+   * never calls: a watcher also looks by itself.
    */
   watch(tables: readonly string[], onChange: () => void): Promise<AsyncDisposable>
 }
@@ -172,7 +237,7 @@ export interface Warehouse extends AsyncDisposable {
 export interface PaceBook {
   /** Takes the next free slot of a lane; resolves to the milliseconds until it. */
   takeSlot(lane: string, rate: Rate): Promise<number>
-  /** Closes a lane for so long, for everybody. */
+  /** Closes a lane for this long, for everybody. */
   hold(lane: string, waitMs: number): Promise<void>
   /** Milliseconds for which a lane stays closed. */
   heldMs(lane: string): Promise<number>
@@ -188,6 +253,8 @@ export interface UseOptions {
   readonly signal?: AbortSignal | undefined
   /** The work may be begun anew when the connection to the server breaks: nothing of it counts before its transaction ends. */
   readonly isRepeatable?: boolean | undefined
+  /** The warehouse is looked at as it is, and not brought up to date first. */
+  readonly isAsFound?: boolean | undefined
   /** The session only reads: others may read at the same time, and who may not write can use it. */
   readonly isReading?: boolean | undefined
   /** The session is for a statement that a person wrote: it can read the warehouse, and nothing else. */

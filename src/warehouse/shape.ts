@@ -1,5 +1,6 @@
 /** What a stream's table looks like: its columns, the fields they hold, and how both may change. */
 import { type ColumnType, type SourceType, type Stream, storedType } from '../catalog/index.ts'
+import type { Chunk } from '../spool/chunk.ts'
 import { columnName, type NameRules, ownColumns } from './names.ts'
 
 export type Origin = 'catalogue' | 'declared' | 'seen' | 'ours'
@@ -17,7 +18,7 @@ export interface TableColumn {
 
 /** The columns of one table, in order. Values are never changed: each change makes a new shape. */
 export interface Shape {
-  readonly stream: string
+  readonly stream: Stream
   readonly columns: readonly TableColumn[]
 }
 
@@ -29,7 +30,7 @@ export function initialShape(stream: Stream): Shape {
     [ownColumns.loadedAt]: 'timestamptz',
     [ownColumns.extra]: 'json',
   } as const).map(([name, type]) => ({ ...catalogueColumn(name, type), origin: 'ours' as const }))
-  return { stream: stream.name, columns: [...fields, ...ours] }
+  return { stream, columns: [...fields, ...ours] }
 }
 
 const catalogueColumn = (source: string, type: SourceType): TableColumn => ({
@@ -64,7 +65,8 @@ export function withNewFields(
   for (const { source, type, origin } of fields) {
     // No identifier can be empty or hold U+0000.
     if (custom >= rules.maxCustomColumns || source === '' || source.includes('\0')) continue
-    const name = columnName(source, shape.stream, (candidate) => taken.has(candidate), rules)
+    const wanted = shape.stream.renamed?.get(source) ?? source
+    const name = columnName(wanted, (candidate) => taken.has(candidate), rules)
     taken.add(name.toLowerCase())
     columns.push({ source, name, type, origin, embedded: false, previousTypes: [] })
     custom += 1
@@ -86,7 +88,7 @@ export function withTypes(shape: Shape, types: ReadonlyMap<string, ColumnType>):
 /** What a value asks of its column; a `big` whole number fits a bigint, but no double holds it exactly. */
 export type Kind = ColumnType | 'big'
 
-/** The narrowest type that holds all of these kinds of values (design 1.5, rule 2). */
+/** The narrowest type that holds all of these kinds of values. */
 export function typeFor(kinds: Iterable<Kind>): ColumnType {
   const all = [...kinds]
   const big = all.includes('double') ? 'text' : 'bigint'
@@ -99,4 +101,11 @@ export function widened(a: ColumnType, b: ColumnType): ColumnType {
   if (a === 'json' || b === 'json') return 'json'
   const numbers: readonly ColumnType[] = ['bigint', 'double']
   return numbers.includes(a) && numbers.includes(b) ? 'double' : 'text'
+}
+
+/** A reading of chunks: the columns that it gives, in order, and the statement for some of the files. */
+export interface Parsed {
+  readonly columns: readonly TableColumn[]
+  readonly chunks: readonly Chunk[]
+  readonly select: (chunks: readonly Chunk[]) => string
 }

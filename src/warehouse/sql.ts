@@ -1,4 +1,38 @@
-/** Quoting for statements that are made from the catalogue; values of state queries are bound instead. */
+/**
+ * Names and values in SQL. Values are bound; the few statements that take no parameters (DDL, the settings and the columns of
+ * DuckDB's table functions) quote them here, and nowhere else.
+ */
+import { type QueryExecutorProvider, type RawBuilder, sql } from 'kysely'
+import type { StateDatabase } from '../state/tables.ts'
+import type { SchemaNames } from './session.ts'
+import type { Statement } from './statement.ts'
+
+/** A part of a statement, with its values. */
+export type Sql = RawBuilder<unknown>
+
+/** One of our own tables. */
+export const ownTable = ({ names }: { readonly names: SchemaNames }, table: keyof StateDatabase): Sql =>
+  sql.id(names.sync, table)
+
+/** The table of a stream. */
+export const streamTable = ({ names }: { readonly names: SchemaNames }, stream: string): Sql =>
+  sql.id(names.streams, stream)
+
+/** Runs a statement; resolves to how many rows it changed. */
+export async function change(place: QueryExecutorProvider, statement: Sql): Promise<number> {
+  const { numAffectedRows } = await statement.execute(place)
+  return Number(numAffectedRows ?? 0n)
+}
+
+/** Inserts what a query returns, whose columns are in this order. */
+export const insertInto = (table: string, columns: readonly string[], select: Sql): Sql =>
+  sql`insert into ${sql.raw(table)} (${sql.join(columns.map((name) => sql.id(name)))}) ${select}`
+
+/** A query of ours, to be read as one that a person wrote. */
+export function statementOf(query: Sql, { db }: { readonly db: QueryExecutorProvider }): Statement {
+  const { sql: text, parameters } = query.compile(db)
+  return { text, query: text, isSelect: true, values: parameters }
+}
 
 /** An identifier, quoted. */
 export const quoted = (name: string): string => `"${name.replaceAll('"', '""')}"`

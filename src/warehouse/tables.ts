@@ -1,37 +1,38 @@
 /** DDL of the stream tables: made from the catalogue, extended as fields appear, widened as types drift. */
 import { sql, type Transaction } from 'kysely'
 import type { ColumnType, Stream } from '../catalog/index.ts'
-import type { StateDatabase } from '../state/tables.ts'
-import type { Dialect, Session, TableChange } from './session.ts'
+import type { Db, StateDatabase } from '../state/tables.ts'
+import type { Dialect, Place, Session, TableChange, Tx } from './session.ts'
 import { initialShape, type Shape, type TableColumn, widened, withTypes } from './shape.ts'
-import { quoted } from './sql.ts'
+import { quoted, streamTable } from './sql.ts'
 import { createStreamView } from './views.ts'
 
 /** The quoted name of a stream's table. */
-export const tableOf = ({ names }: Session, stream: string): string =>
+export const tableOf = ({ names }: Pick<Place, 'names'>, stream: string): string =>
   `${quoted(names.streams)}.${quoted(stream)}`
 
-/** The key of an entity as expressions that are never null: a list member has an email, else a userId. */
-export const keyExpressions = ({ read, key }: Stream): readonly string[] =>
-  read.kind === 'members'
-    ? [`coalesce(${quoted('email')}, ${quoted('userId')})`, quoted('listId')]
-    : key.map(quoted)
+/** The key of an entity as expressions that are never null. */
+export const keyExpressions = ({ key, standIns }: Stream): readonly string[] =>
+  key.map((name) => {
+    const standIn = standIns?.get(name)
+    return standIn === undefined ? quoted(name) : `coalesce(${quoted(name)}, ${quoted(standIn)})`
+  })
 
 /** Makes the table of a stream, if it is missing, and says what it looks like. */
-export async function ensureTable(
-  trx: Transaction<StateDatabase>,
-  session: Session,
-  stream: Stream,
-  now: Date,
-): Promise<Shape> {
-  const known = await readShape(trx, stream.name)
-  if (known) return known
-  const shape = initialShape(stream)
-  const columns = shape.columns.map((column) => columnDefinition(column, session.dialect)).join(',\n  ')
-  await sql.raw(`create table if not exists ${tableOf(session, stream.name)} (\n  ${columns}\n)`).execute(trx)
-  await session.createKey(trx, tableOf(session, stream.name), stream)
-  await recordColumns(trx, shape, shape.columns, now)
-  await createStreamView(trx, session, shape)
+export async function ensureTable(tx: Tx, stream: Stream, now: Date): Promise<Shape> {
+  return (await readShape(tx.db, stream)) ?? makeTable(tx, initialShape(stream), now)
+}
+
+/** Makes a table of this shape, with its key and its view, and records its columns. */
+export async function makeTable(tx: Tx, shape: Shape, now: Date): Promise<Shape> {
+  const { stream } = shape
+  const columns = shape.columns.map((column) => columnDefinition(column, tx.dialect)).join(',\n  ')
+  await sql
+    .raw(`create table if not exists ${tableOf(tx, stream.name)} (\n  ${columns}\n)`)
+    .execute(tx.tables)
+  await tx.createKey(tableOf(tx, stream.name), stream)
+  await recordColumns(tx.db, shape, shape.columns, now)
+  await createStreamView(tx, shape)
   return shape
 }
 
@@ -39,20 +40,14 @@ export async function ensureTable(
  * Brings a table from one shape to another: new columns, wider types, both recorded. Returns the shape reached, whose
  * types may be wider still (bigint becomes text, not double, where a double would lose digits).
  */
-export async function changeTable(
-  trx: Transaction<StateDatabase>,
-  session: Session,
-  before: Shape,
-  after: Shape,
-  now: Date,
-): Promise<Shape> {
-  const reached = neverNarrower(before, await withoutLostDigits(trx, session, before, after))
+export async function changeTable(tx: Tx, before: Shape, after: Shape, now: Date): Promise<Shape> {
+  const reached = neverNarrower(before, await withoutLostDigits(tx, before, after))
   const change = changeBetween(before, reached)
   if (isNothing(change)) return reached
   // Recorded first: the alteration is what readers wait for.
-  await recordColumns(trx, reached, [...change.added, ...change.widened.map(({ column }) => column)], now)
-  await session.alterTable(trx, tableOf(session, after.stream), change)
-  await createStreamView(trx, session, reached)
+  await recordColumns(tx.db, reached, [...change.added, ...change.widened.map(({ column }) => column)], now)
+  await tx.alterTable(tableOf(tx, after.stream.name), change)
+  await createStreamView(tx, reached)
   return reached
 }
 
@@ -64,10 +59,10 @@ export async function prepareTable(session: Session, before: Shape, after: Shape
   if (!session.dialect.altersFirst || isNothing(changeBetween(before, neverNarrower(before, after)))) {
     return before
   }
-  return session.alter(async (trx) => {
+  return session.alter(async (tx) => {
     // A load that was given up afterwards has left the table as it had become by then.
-    const current = (await readShape(trx, after.stream)) ?? before
-    return changeTable(trx, session, current, after, now)
+    const current = (await readShape(tx.db, after.stream)) ?? before
+    return changeTable(tx, current, after, now)
   })
 }
 
@@ -103,22 +98,14 @@ function changeBetween(before: Shape, after: Shape): TableChange {
 const isNothing = ({ added, widened }: TableChange): boolean => added.length === 0 && widened.length === 0
 
 /** Whole numbers beyond 2^53 have no exact double: such a column becomes text instead. */
-async function withoutLostDigits(
-  trx: Transaction<StateDatabase>,
-  session: Session,
-  before: Shape,
-  after: Shape,
-): Promise<Shape> {
+async function withoutLostDigits(tx: Tx, before: Shape, after: Shape): Promise<Shape> {
   const types = new Map<string, ColumnType>()
   for (const { name, type } of before.columns) {
     const next = after.columns.find((column) => column.name === name)
     if (type !== 'bigint' || next?.type !== 'double') continue
-    const { rows } = await sql
-      .raw<{ found: number }>(
-        `select 1 as found from ${tableOf(session, after.stream)}
-         where ${quoted(name)} not between -9007199254740992 and 9007199254740992 limit 1`,
-      )
-      .execute(trx)
+    const { rows } = await sql`
+      select 1 as found from ${streamTable(tx, after.stream.name)}
+      where ${sql.id(name)} not between -9007199254740992 and 9007199254740992 limit 1`.execute(tx.tables)
     if (rows.length > 0) types.set(name, 'text')
   }
   if (types.size === 0) return after
@@ -130,11 +117,11 @@ async function withoutLostDigits(
 }
 
 /** The recorded shape of a table, or undefined where there is none yet. */
-async function readShape(trx: Transaction<StateDatabase>, stream: string): Promise<Shape | undefined> {
+export async function readShape(trx: Db, stream: Stream): Promise<Shape | undefined> {
   const rows = await trx
     .selectFrom('columns')
     .selectAll()
-    .where('stream', '=', stream)
+    .where('stream', '=', stream.name)
     .orderBy('position')
     .execute()
   if (rows.length === 0) return undefined
@@ -145,7 +132,7 @@ async function readShape(trx: Transaction<StateDatabase>, stream: string): Promi
       type: row.type as ColumnType,
       origin: row.origin as TableColumn['origin'],
       embedded: row.embedded,
-      previousTypes: parseTypes(row.previous_types),
+      previousTypes: (row.previous_types ?? []) as ColumnType[],
     }),
   )
   return { stream, columns }
@@ -158,7 +145,7 @@ async function recordColumns(
   now: Date,
 ): Promise<void> {
   const rows = columns.map((column) => ({
-    stream: shape.stream,
+    stream: shape.stream.name,
     source_name: column.source,
     column_name: column.name,
     type: column.type,
@@ -186,7 +173,3 @@ async function recordColumns(
 
 const columnDefinition = ({ name, type }: TableColumn, dialect: Dialect): string =>
   `${quoted(name)} ${dialect.typeName[type]}`
-
-/** Postgres hands JSON over parsed, DuckDB as text. */
-const parseTypes = (value: unknown): ColumnType[] =>
-  typeof value === 'string' ? JSON.parse(value) : ((value as ColumnType[] | null) ?? [])

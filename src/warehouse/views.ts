@@ -1,27 +1,22 @@
 /** `iterable_views`: for each stream table a view of the same rows with snake_case names. */
-import { sql, type Transaction } from 'kysely'
-import type { StateDatabase } from '../state/tables.ts'
-import type { Session } from './session.ts'
+import { sql } from 'kysely'
+import type { Tx } from './session.ts'
 import type { Shape } from './shape.ts'
 import { quoted } from './sql.ts'
 
 /** Makes the view of a stream's table. */
-export async function createStreamView(
-  trx: Transaction<StateDatabase>,
-  session: Session,
-  shape: Shape,
-): Promise<void> {
+export async function createStreamView(tx: Tx, shape: Shape): Promise<void> {
   const columns = [...viewColumns(shape.columns.map(({ name }) => name))]
     .map(([column, name]) => `${quoted(column)} as ${quoted(name)}`)
     .join(',\n  ')
   await sql
     .raw(
-      `create or replace view ${viewOf(session, shape.stream)} as select\n  ${columns}\nfrom ${quoted(session.names.streams)}.${quoted(shape.stream)}`,
+      `create or replace view ${viewOf(tx, shape.stream.name)} as select\n  ${columns}\nfrom ${quoted(tx.names.streams)}.${quoted(shape.stream.name)}`,
     )
-    .execute(trx)
+    .execute(tx.tables)
 }
 
-const viewOf = ({ names }: Session, stream: string): string => `${quoted(names.views)}.${quoted(stream)}`
+const viewOf = ({ names }: Tx, stream: string): string => `${quoted(names.views)}.${quoted(stream)}`
 
 /** The view's name of each column; names that meet are numbered. */
 export function viewColumns(columns: readonly string[]): ReadonlyMap<string, string> {
@@ -37,11 +32,15 @@ export function viewColumns(columns: readonly string[]): ReadonlyMap<string, str
   return names
 }
 
-/** `createdAt` → `created_at`, `Lifetime Value` → `lifetime_value`; our own columns keep their names. */
+/**
+ * `createdAt` → `created_at`, `Lifetime Value` → `lifetime_value`, `Revenue / M (Email)` → `revenue_per_mille_email` (Iterable's
+ * M is a thousand); our own columns keep their names.
+ */
 export function snakeCase(name: string): string {
   if (name.startsWith('_')) return `_${snakeCase(name.slice(1))}`
   return (
     name
+      .replaceAll(/ \/ M\b/g, ' per mille')
       .replaceAll(/([\p{Ll}\d])(\p{Lu})/gu, '$1_$2')
       .replaceAll(/(\p{Lu})(\p{Lu}\p{Ll})/gu, '$1_$2')
       .replaceAll(/[^\p{L}\p{N}]+/gu, '_')

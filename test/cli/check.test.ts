@@ -7,10 +7,10 @@ import { join } from 'node:path'
 import { DuckDBInstance } from '@duckdb/node-api'
 import pg from 'pg'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { check } from '../../src/check/check.ts'
 import type { CheckItem } from '../../src/check/item.ts'
 import { checkIterable } from '../../src/check/iterable.ts'
 import { open } from '../../src/index.ts'
+import { clientsOf } from '../../src/iterable/clients.ts'
 import { systemClock } from '../../src/iterable/clock.ts'
 import { type Sandbox, type SandboxKeys, startSandbox } from '../../src/sandbox/index.ts'
 import { createTestDatabase } from '../support/postgres.ts'
@@ -38,7 +38,10 @@ async function itemsFor(
   const elt = await open(config)
   const connection = { ...elt.config.connections.iterable!, rate_limits: {}, base_url }
   const clock = { ...systemClock, now: () => now }
-  const items = await checkIterable({ connection, context: {}, clock, hosts: { us: us.url, eu: eu.url } })
+  const items = await checkIterable({
+    ...{ connection, clock, clientFor: clientsOf({}) },
+    hosts: { us: us.url, eu: eu.url },
+  })
   await elt[Symbol.asyncDispose]()
   await folder[Symbol.asyncDispose]()
   return Object.fromEntries(items.map((item) => [item.item, item]))
@@ -154,7 +157,7 @@ test('a host that refuses, and one that is not Iterable, end the questions', asy
 describe('the warehouse', () => {
   eachWarehouse('can be written, and nothing stays', async (warehouse) => {
     await using elt = await open({ ...configFor(us, warehouse.config), schema: 'fresh' })
-    if (warehouse.kind === 'duckdb') await elt.warehouse.use(async () => {})
+    if (warehouse.kind === 'duckdb') await elt.warehouse.use(async () => {}, { isAsFound: true })
     const { items } = await elt.check()
     const found = Object.fromEntries(items.map(({ item, state, message }) => [item, { state, message }]))
     expect(found.warehouse?.state).toBe('ok')
@@ -228,7 +231,7 @@ describe('the warehouse', () => {
       expect(existsSync(path)).toBe(false)
       ;(await DuckDBInstance.create(path)).closeSync()
       await using elt = await open(config)
-      const { items } = await check({ ...elt, clock: systemClock, context: {} })
+      const { items } = await elt.check()
       expect(items.find(({ item }) => item === 'warehouse_name')).toMatchObject({
         state: 'warning',
         cure: expect.stringContaining('warehouse.duckdb'),

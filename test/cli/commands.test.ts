@@ -62,7 +62,7 @@ describe('the commands, on one warehouse', () => {
     const { document, exitCode, stderr } = remember(await cliJson('sync', 'email_*', 'users', 'lists'))
     expect(exitCode).toBe(0)
     expect(document).toMatchObject({ job: 'sync', state: 'succeeded_with_rejects', rows_rejected: 1 })
-    expect(document.streams).toHaveLength(10)
+    expect(document.streams).toHaveLength(11)
     const sends = sandbox.truth.events('emailSend').length
     expect(document.streams.find(({ stream }: { stream: string }) => stream === 'email_send')).toMatchObject({
       state: 'succeeded',
@@ -204,9 +204,15 @@ describe('the commands, on one warehouse', () => {
     ['a stream and an export', ['rejects', '--stream', 'a', '--export', 'b'], 2, 'cannot be used with'],
     ['an argument too many', ['status', 'please'], 2, 'too many arguments'],
     ['a format beside --json', ['sql', 'select 1', '--format', 'csv'], 2, 'choose one'],
-    ['a statement that writes', ['sql', 'drop table iterable.users'], 2, 'only a query that reads'],
-    ['two statements', ['sql', 'select 1; select 2'], 2, 'one query'],
-    ['a query that fails', ['sql', 'select nothing_of_this_name'], 1, 'nothing_of_this_name'],
+    [
+      'a statement that writes',
+      ['sql', 'drop table iterable.users'],
+      2,
+      'refused before it ran: it begins with',
+    ],
+    ['two statements', ['sql', 'select 1; select 2'], 2, 'several statements'],
+    ['a parameter', ['sql', 'select $nominal_time'], 2, 'only the query of an export has parameters'],
+    ['a query that does not compile', ['sql', 'select nothing_of_this_name'], 2, 'nothing_of_this_name'],
     ['a fault that is none', ['sandbox', '--faults', 'flood'], 2, 'unknown fault profile flood'],
     ['a configuration that is not there', ['streams', '--config', 'none.json'], 2, 'none.json'],
     ['a demo without its database', ['demo', '--warehouse', 'postgres'], 2, 'DATABASE_URL'],
@@ -223,7 +229,9 @@ describe('the commands, on one warehouse', () => {
   test('for people an error is one line on stderr, with the stack only on request', async () => {
     const short = remember(await cli('runs', 'nope'))
     expect(short).toMatchObject({ exitCode: 2, stdout: '' })
-    expect(short.stderr).toBe('error: there is no run "nope"; "runs" lists them\n')
+    expect(short.stderr).toBe(
+      'error: there is no run "nope"; "runs" lists them (docs/errors.md#unknown_run)\n',
+    )
     const long = remember(await cli('runs', 'nope', '--log-level', 'debug'))
     expect(long.stderr).toContain('at findRun')
   })

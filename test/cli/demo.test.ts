@@ -1,20 +1,26 @@
 import { mkdir, readdir, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import { expect, test } from 'vitest'
+import { expect, onTestFinished, test, vi } from 'vitest'
 import { eachWarehouse } from '../support/warehouse.ts'
 import { printed, run, runJson, start, temporaryFolder } from './run.ts'
 
 eachWarehouse(
   'demo shows the whole product, from a fresh start each time',
   async ({ config, tempDir }) => {
-    const where = config.type === 'duckdb' ? [] : ['--warehouse', 'postgres', '--url', config.url]
-    const { child, ended } = start(['demo', '--keep', ...where, '--json'], { cwd: tempDir })
+    const how =
+      config.type === 'postgres' ? ['--keep', '--warehouse', 'postgres', '--url', config.url] : ['--ui']
+    const { child, ended } = start(['demo', ...how, '--json'], { cwd: tempDir })
+    onTestFinished(() => void child.kill('SIGKILL'))
     const env: Record<string, string> = config.type === 'postgres' ? { DATABASE_URL: config.url } : {}
     const options = { cwd: tempDir, env: { ...env, ITERABLE_ELT_CONFIG: join(tempDir, 'demo/config.json') } }
-    await Promise.race([printed(child.stderr, /the sandbox stays at/), ended])
+    const said = await Promise.race([
+      printed(child.stderr, /the sandbox stays at/),
+      ended.then(({ stderr }) => stderr),
+    ])
+    if (config.type === 'duckdb') await expectPlanToDecideAbout(/page is at (\S+\/)/.exec(said)?.[1] ?? '')
     // The sandbox is there for whatever comes next.
     const sync = await runJson(['sync', 'lists', 'email_open'], options)
-    expect(sync.document).toMatchObject({ state: 'succeeded' })
+    expect(sync.document, JSON.stringify(sync.document)).toMatchObject({ state: 'succeeded' })
     const status = await run(['status'], options)
     expect(status.stdout).toMatch(/email_send +[\d,]+ .*succeeded/)
     child.kill('SIGINT')
@@ -31,6 +37,7 @@ eachWarehouse(
     // Only the last day and the one before it are read again.
     expect(steps.incremental.rows_read).toBeLessThan(steps.sync.rows_read / 4)
     expect(steps.incremental.rows_read).toBeGreaterThan(0)
+    expect(steps.incremental.growth.rows.length).toBeGreaterThan(0)
     const files = await readdir(join(tempDir, 'demo'))
     expect(files.filter((name) => !name.endsWith('.work')).sort()).toEqual(
       config.type === 'duckdb' ? ['config.json', 'sql', 'warehouse.duckdb'] : ['config.json', 'sql'],
@@ -49,6 +56,18 @@ eachWarehouse(
   120_000,
 )
 
+/** `--ui` leaves a plan that waits, and the page on which to decide about it. */
+async function expectPlanToDecideAbout(page: string): Promise<void> {
+  // What is slow to read comes a moment later.
+  const seen = (path: string, what: RegExp) =>
+    vi.waitUntil(async () => what.exec(await (await fetch(new URL(path, page))).text())?.[0], {
+      timeout: 20_000,
+      interval: 200,
+    })
+  const plan = await seen('/', /\/runs\/[\w-]+\/plan/)
+  await seen(plan, /Approve and send/)
+}
+
 test('demo leaves alone what no demo has made', async () => {
   await using folder = await temporaryFolder()
   const directory = join(folder.path, 'mine')
@@ -56,6 +75,6 @@ test('demo leaves alone what no demo has made', async () => {
   await writeFile(join(directory, 'config.json'), '{}')
   const ended = await run(['demo', '--directory', directory], { cwd: folder.path })
   expect(ended.exitCode).toBe(2)
-  expect(ended.stderr).toContain('no demo has made')
+  expect(ended.stderr).toContain('not made by a demo')
   expect(await readdir(directory)).toEqual(['config.json'])
 })

@@ -1,7 +1,11 @@
-import { mkdir, readFile, writeFile } from 'node:fs/promises'
+import { mkdir, readFile, stat, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import { expect, test } from 'vitest'
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { bothRegions, findProject } from '../../src/check/project.ts'
 import { loadConfig } from '../../src/config/load.ts'
+import { createClient } from '../../src/iterable/client.ts'
+import { type Sandbox, startSandbox } from '../../src/sandbox/index.ts'
+import { keys, startInTerminal } from '../support/terminal.ts'
 import { run, runJson, temporaryFolder } from './run.ts'
 
 const env = { ITERABLE_API_KEY: 'k'.repeat(32), DATABASE_URL: 'postgres://u:p@localhost/db' }
@@ -83,16 +87,127 @@ test.each([
   await expect(readFile(join(folder.path, 'config.json'))).rejects.toThrow('ENOENT')
 })
 
-test('init asks on a terminal', async () => {
-  await using folder = await temporaryFolder()
-  const answers = ['mars', 'postgres', 'eu', '', 'soon', '2024-05-06']
-  const { exitCode, stderr } = await run(['init'], { cwd: folder.path, answers })
-  expect(exitCode).toBe(0)
-  expect(stderr).toContain('Warehouse (duckdb, postgres) [duckdb]: ')
-  const { config } = await loadConfig(join(folder.path, 'config.json'), { env })
-  expect(config).toMatchObject({
-    warehouse: { type: 'postgres' },
-    connections: { iterable: { region: 'eu', project_type: 'hybrid' } },
-    sync: { start_date: new Date('2024-05-06') },
+describe('on a terminal', () => {
+  let sandbox: Sandbox
+  beforeAll(async () => {
+    sandbox = await startSandbox({ users: 5, lists: 1, eventsPerDay: 5, days: 2 })
+  })
+  afterAll(() => sandbox.close())
+
+  /** Starts `init` in a terminal of 80 columns. */
+  const startInit = (cwd: string, ...options: readonly string[]) =>
+    startInTerminal('src/cli/main.ts', ['init', '--base-url', sandbox.url, ...options], { cwd, columns: 80 })
+
+  test('init asks, says why it asks again, and finds out what the key tells', async () => {
+    await using folder = await temporaryFolder()
+    const cwd = folder.path
+    await using terminal = startInit(cwd)
+    await terminal.shows(
+      /Where shall the tables live\?[\s\S]*DuckDB[\s\S]*Postgres[\s\S]*One file and nothing to install/,
+    )
+    terminal.type(keys.enter)
+    await terminal.shows(/DuckDB file/)
+    terminal.type('\u0015iterable.duckdb\r')
+    await terminal.shows(/would find iterable\.users ambiguous/)
+    terminal.type('\u0015data.duckdb\r')
+    await terminal.shows(/Server-side API key/)
+    terminal.type(`${sandbox.keys.disabled}\r`)
+    // What is typed before it asks anew is lost.
+    await terminal.shows(
+      /no data centre knows this key: it is wrong or disabled\. Enter another[\s\S]*\? Server-side API key/,
+    )
+    terminal.type(`${sandbox.keys.server}\r`)
+    await terminal.shows(/the key is known in 127\.0\.0\.1/)
+    // A host of one's own does not tell the data centre.
+    await terminal.shows(/Which data centre is the project in\?/)
+    terminal.type(keys.enter)
+    await terminal.shows(/What identifies people/)
+    terminal.type(keys.enter)
+    await terminal.shows(/First day to sync/)
+    terminal.type('\u0015soon\r')
+    await terminal.shows(/expected a date/)
+    terminal.type('\u00152024-05-06\r')
+    // The channels of the project are chosen already; one goes, another comes.
+    await terminal.shows(/◉ Mobile push[\s\S]*◉ SMS[\s\S]*◉ In-app messages[\s\S]*◯ Web push/)
+    terminal.type(` ${keys.down}${keys.down}${keys.down} \r`)
+    expect(await terminal.ended).toBe(0)
+    const said = terminal.lines().join('\n')
+    expect(said.replaceAll('\n', '')).toMatch(
+      /Next: .* check +tests everything.* sync --dry-run +shows.* sync +replicates/,
+    )
+    expect(terminal.raw()).not.toContain(sandbox.keys.server)
+    const { config } = await loadConfig(join(cwd, 'config.json'), { env: {} })
+    expect(config).toMatchObject({
+      warehouse: { type: 'duckdb', path: join(cwd, 'data.duckdb') },
+      connections: { iterable: { api_key: sandbox.keys.server, base_url: sandbox.url } },
+      sync: {
+        start_date: new Date('2024-05-06'),
+        streams: ['core', 'sms', 'in_app', 'web_push'],
+        window_in_days: 'auto',
+        complete_dimensions: true,
+      },
+    })
+    const text = await readFile(join(cwd, 'config.json'), 'utf8')
+    expect(text).toMatch(/"\$schema": "[^"]*config\.schema\.json"/)
+    expect(text).not.toContain(sandbox.keys.server)
+    expect((await stat(join(cwd, '.env'))).mode & 0o777).toBe(0o600)
+    // What it has written is ready.
+    const check = await run(['check'], { cwd })
+    expect(check.stdout).toMatch(/ok +api_key[\s\S]*→ check list_id[\s\S]*ready to sync/)
+    expect(check.exitCode).toBe(0)
+  }, 60_000)
+
+  test('Ctrl-C at a question writes nothing, and a key that is set is not asked for', async () => {
+    await using folder = await temporaryFolder()
+    await writeFile(join(folder.path, '.env'), `OTHER=1\nITERABLE_API_KEY=${sandbox.keys.server}\n`, {
+      mode: 0o644,
+    })
+    await using terminal = startInit(
+      folder.path,
+      '--warehouse',
+      'postgres',
+      '--url',
+      'postgres://me:pa%20ss@db/x',
+    )
+    await terminal.shows(/the key is known in[\s\S]*Which data centre/)
+    terminal.type(keys.interrupt)
+    expect(await terminal.ended).toBe(130)
+    expect(terminal.lines().join('\n')).toContain('interrupted; nothing was written')
+    await expect(readFile(join(folder.path, 'config.json'))).rejects.toThrow('ENOENT')
+    await using again = startInit(
+      folder.path,
+      '--warehouse',
+      'postgres',
+      '--url',
+      'postgres://me:pa%20ss@db/x',
+      '--region',
+      'eu',
+    )
+    await again.shows(/What identifies people[\s\S]*Both \(hybrid\)/)
+    expect(again.lines().join('\n')).not.toContain('E-mail address\n')
+    again.type(keys.enter)
+    await again.shows(/First day/)
+    again.type(keys.enter)
+    await again.shows(/Which channels/)
+    again.type(keys.enter)
+    expect(await again.ended).toBe(0)
+    expect(await readFile(join(folder.path, '.env'), 'utf8')).toBe(
+      `OTHER=1\nITERABLE_API_KEY=${sandbox.keys.server}\nDATABASE_URL='postgres://me:pa%20ss@db/x'\n`,
+    )
+    expect((await stat(join(folder.path, '.env'))).mode & 0o777).toBe(0o600)
+  }, 60_000)
+
+  test('the data centre is found by asking both', async () => {
+    await using eu = await startSandbox({ region: 'eu', users: 2, lists: 1, eventsPerDay: 1, days: 1 })
+    const hosts = { us: sandbox.url, eu: eu.url }
+    const find = (key: string) =>
+      findProject({
+        clientFor: (region) => createClient({ api_key: key, region, base_url: hosts[region] }),
+        regions: bothRegions,
+      })
+    expect(await find(eu.keys.euServer)).toMatchObject({ region: 'eu', media: expect.any(Set) })
+    expect(await find(sandbox.keys.server)).toMatchObject({ region: 'us' })
+    expect(await find(sandbox.keys.mobile)).toEqual({ region: 'us', media: undefined })
+    expect(await find(sandbox.keys.disabled)).toEqual({ problem: expect.stringContaining('no data centre') })
   })
 })

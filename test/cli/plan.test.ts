@@ -85,10 +85,10 @@ exportTest('the file of a plan has everybody, and says when it cannot be written
   await cli('export', 'vip', '--dry-run', '--csv', file)
   const lines = (await readFile(file, 'utf8')).trim().split('\r\n')
   expect(new Set(lines.slice(1).map((line) => line.split(',')[1])).size).toBe(2503)
-  const wrong = await cli('export', 'vip', '--dry-run', '--csv', '/nowhere/plan.csv')
+  const wrong = await cli('export', 'vip', '--dry-run', '--csv', '/proc/nowhere/plan.csv')
   expect(wrong).toMatchObject({
     exitCode: 2,
-    stderr: expect.stringContaining('cannot write /nowhere/plan.csv'),
+    stderr: expect.stringContaining('cannot write /proc/nowhere/plan.csv'),
   })
   const sending = await cli('export', 'vip', '--csv', file)
   expect(sending).toMatchObject({ exitCode: 2, stderr: expect.stringContaining('give --dry-run') })
@@ -132,7 +132,8 @@ exportTest('approvals that an older version recorded are kept', async (f) => {
   await undoMigrations(f.run, '0008')
   // Reports change nothing, and read what is there.
   expect(await f.elt.run(run_id)).toMatchObject({ export: { removed: 1, approval: null } })
-  expect(await f.elt.exports()).toMatchObject([{ last_run: { sent: 2, removed: 1 } }])
+  const { exports } = JSON.parse((await cli('exports', '--json')).stdout)
+  expect(exports).toMatchObject([{ last_run: { sent: 2, removed: 1 } }])
   expect(await f.elt.run(run_id)).toMatchObject({ export: { approval: { by: 'ann', note: 'spring' } } })
 })
 

@@ -4,7 +4,7 @@ import { chmod, mkdir, readdir, stat, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { open } from '../../src/index.ts'
-import { ChunkWriter } from '../../src/warehouse/load/spool.ts'
+import { ChunkWriter } from '../../src/spool/spool.ts'
 import { startProgram } from '../support/programs.ts'
 import { createTestWarehouse, eachWarehouse } from '../support/warehouse.ts'
 

@@ -26,6 +26,10 @@ export interface RunOptions {
   readonly input?: string
   /** The width of a terminal that stdout is. */
   readonly columns?: number
+  /** Stops the command, as Ctrl-C does. */
+  readonly signal?: AbortSignal
+  /** Hears what is written to stdout. */
+  readonly onOutput?: (text: string) => void
   /** File descriptors in place of pipes. */
   readonly stdout?: number
   readonly stderr?: number
@@ -64,12 +68,12 @@ const textOf = (stream: Readable | null) => (stream ? text(stream) : '')
 /** Runs the program in this process, with the configuration of `cwd` unless another is named. */
 export async function run(
   args: readonly string[],
-  { cwd, env = {}, answers, input, columns, onNote }: RunOptions,
+  { cwd, env = {}, answers, input, columns, onNote, onOutput, signal }: RunOptions,
 ): Promise<Ended> {
   const stdin = Object.assign(new PassThrough(), { isTTY: answers !== undefined })
   const typed = [...(answers ?? [])]
   if (input !== undefined) stdin.end(input)
-  const stdout = collector()
+  const stdout = collector(onOutput)
   if (columns !== undefined) Object.assign(stdout.stream, { isTTY: true, columns })
   const stderr = collector((text) => {
     onNote?.(text)
@@ -81,7 +85,7 @@ export async function run(
     stdin: stdin as unknown as NodeJS.ReadStream,
     stdout: stdout.stream,
     stderr: stderr.stream,
-    interruption: { signal: new AbortController().signal, waitForTheEnd() {} },
+    interruption: { signal: signal ?? new AbortController().signal, waitForTheEnd() {} },
     invocation: 'iterable-elt',
   })
   return { exitCode: await ended, stdout: stdout.text(), stderr: stderr.text() }

@@ -41,6 +41,24 @@ eachWarehouse('views lists the views, tells their columns and prints their SQL',
   expect(unknown.exitCode).toBe(2)
   expect(unknown.stderr).toContain('did you mean "campaign_performance"?')
 
+  const refused = await run(['views', '--materialize', 'message_facts'], { cwd })
+  expect({ exitCode: refused.exitCode, stderr: refused.stderr }).toEqual({
+    exitCode: 2,
+    stderr: expect.stringContaining('marts.materialize does not name message_facts'),
+  })
+  await writeConfig(cwd, {
+    ...configFor(sandbox, warehouse.config, { days: 2 }),
+    marts: { materialize: ['message_facts'] },
+  })
+  const messages = 'select count(*) as messages from iterable_marts.message_facts'
+  const counted = await warehouse.query(messages)
+  const kept = await run(['views', '--materialize', 'message_facts'], { cwd })
+  expect({ exitCode: kept.exitCode, stderr: kept.stderr }).toEqual({ exitCode: 0, stderr: '' })
+  expect((await run(['views'], { cwd })).stdout).toMatch(
+    /message_facts +one message .* +made, kept as a table/,
+  )
+  expect(await warehouse.query(messages)).toEqual(counted)
+
   const status = await run(['status'], { cwd })
   expect(status.stdout).toMatch(
     /Views for analysts that are not made[\s\S]*user_engagement +needs users, not replicated/,

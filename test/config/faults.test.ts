@@ -12,10 +12,10 @@ const schedule = { cron: '@daily' }
 test.each<[part: object, fault: string]>([
   [{ warehouse: undefined }, 'warehouse: expected an object {…}, but it is missing'],
   [{ warehouse: 'x.duckdb' }, 'warehouse: expected an object {…}, met text'],
-  [{ warehouse: {} }, 'warehouse.type: expected "duckdb" or "postgres", but it is missing'],
+  [{ warehouse: {} }, 'warehouse.type: expected "duckdb", "postgres" or "ducklake", but it is missing'],
   [
     { warehouse: { type: 'postgress' } },
-    'warehouse.type: expected "duckdb" or "postgres", met "postgress"; did you mean "postgres"?',
+    'warehouse.type: expected "duckdb", "postgres" or "ducklake", met "postgress"; did you mean "postgres"?',
   ],
   [{ warehouse: { type: 'duckdb' } }, 'warehouse.path: expected text, but it is missing'],
   [{ warehouse: { ...warehouse, path: '' } }, 'warehouse.path: expected text that is not empty, met ""'],
@@ -28,7 +28,7 @@ test.each<[part: object, fault: string]>([
   [{ warehouse: { ...warehouse, treads: 1 } }, 'warehouse.treads: unknown key; did you mean "threads"?'],
   [
     { warehouse: { type: 'postgres', path: 'x' } },
-    'warehouse.path: unknown key; known: type, url, ssl, statement_timeout, lock_timeout',
+    'warehouse.path: unknown key; known: type, url, ssl, statement_timeout, lock_timeout, readers, indexes',
   ],
   [
     { warehouse: { type: 'postgres', ssl: 'yes' } },
@@ -84,7 +84,7 @@ test.each<[part: object, fault: string]>([
   [connection({ max_retries: -1 }), 'connections.a.max_retries: expected at least 0, met -1'],
   [sync({ window_in_dayz: 3 }), 'sync.window_in_dayz: unknown key; did you mean "window_in_days"?'],
   [sync({ windowInDays: 3 }), 'sync.windowInDays: unknown key; did you mean "window_in_days"?'],
-  [sync({ window_in_days: '30' }), 'sync.window_in_days: expected a number, met "30"'],
+  [sync({ window_in_days: '30' }), 'sync.window_in_days: expected "auto" or a number, met "30"'],
   [sync({ window_in_days: 367 }), 'sync.window_in_days: expected at most 366, met 367'],
   [sync({ lookback: 86400 }), 'sync.lookback: expected text or an object {…}, met 86400'],
   [

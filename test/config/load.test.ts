@@ -43,8 +43,33 @@ describe('a configuration file', () => {
         complete_dimensions: false,
         lookback: 24 * 3_600_000,
         settle: 5 * 60_000,
+        export_route: 'auto',
+        retention: {},
+        quiet_streams: 'daily',
+        sweep: { every: 7 * 24 * 3_600_000, days: 30 },
         streams: ['core'],
         max_reject_percent: 5,
+      },
+      ui: { users: {}, allowed_hosts: [], session: 43_200_000, queries: join(directory, 'sql/queries') },
+      mcp: {
+        ...{ allowed_hosts: [], personal_data: false, shown_fields: [] },
+        ...{ max_rows: 1_000, max_bytes: 100_000, timeout: 30_000 },
+      },
+      marts: {
+        attribution: { click: 5 * 24 * 3_600_000, open: 24 * 3_600_000 },
+        materialize: [],
+        compatibility: [],
+        timezone: 'UTC',
+      },
+      lake: {
+        maintenance: {
+          schedule: {
+            ...{ cron: '0 3 * * *', timezone: 'UTC', dialect: 'treasuredata', delay: 0, jitter: 0 },
+            ...{ overlap: 'skip', catchup: 'latest', catchup_window: 7 * 24 * 3_600_000 },
+          },
+          keep_snapshots: 7 * 24 * 3_600_000,
+          keep_files: 24 * 3_600_000,
+        },
       },
       exports: { directory: join(directory, 'sql/exports'), allow_external_access: false },
       notifications: { webhooks: {} },
@@ -55,8 +80,13 @@ describe('a configuration file', () => {
   })
 
   test('may hold comments, trailing commas and a byte order mark', async () => {
-    const text = `\uFEFF// ours\n{ "warehouse": { "type": "duckdb", /* file */ "path": ":memory:", }, }`
-    expect((await load(text)).config.warehouse).toEqual({ type: 'duckdb', path: ':memory:' })
+    const text = `\uFEFF// ours\n{ "warehouse": { "type": "duckdb", /* file */ "path": "/w.duckdb", }, }`
+    expect((await load(text)).config.warehouse).toEqual({ type: 'duckdb', path: '/w.duckdb' })
+  })
+
+  test('a database in memory is no warehouse', async () => {
+    const text = '{ "warehouse": { "type": "duckdb", "path": ":memory:" } }'
+    await expect(load(text)).rejects.toThrow(/warehouse\.path.*in memory/s)
   })
 
   test('that is missing is a hint to init', async () => {
@@ -81,7 +111,7 @@ describe('a configuration file', () => {
     ["{ 'a': 1 }", /line 1, column 3/],
     ['{ "a": 1 } }', /line 1, column 12: expected nothing more/],
     ['{ "a": {', /expected/],
-  ])('that is no JSON (%j) gives line and column', async (text, message) => {
+  ])('that is not JSON (%j) gives line and column', async (text, message) => {
     const error = await faultOf(() => load(text))
     expect(error).toMatch(message)
     expect(error).not.toContain('sk-secret')
@@ -158,7 +188,7 @@ describe('references', () => {
   test('give text only', () => {
     const raw = { warehouse, sync: { window_in_days: '${DAYS}' } }
     expect(parseFault(raw, { DAYS: '30' })).toMatch(
-      /sync\.window_in_days: expected a number, met the value of \$\{DAYS\}; only texts can come from there/,
+      /sync\.window_in_days: expected "auto" or a number, met the value of \$\{DAYS\}; only texts can come from there/,
     )
   })
 })
@@ -222,7 +252,12 @@ describe('the connection of the sync', () => {
 
 test('the example is complete: it loads without faults', async () => {
   const text = await readFile(new URL('../../config.example.json', import.meta.url), 'utf8')
-  const env = { ITERABLE_API_KEY: 'k', SMTP_URL: 'smtp://user:pw@localhost:587', WEBHOOK_SECRET: 's' }
+  const env = {
+    ...{ ITERABLE_API_KEY: 'k', SMTP_URL: 'smtp://user:pw@localhost:587', WEBHOOK_SECRET: 's' },
+    UI_TOKEN: 'a token of the page',
+    MCP_TOKEN: 'a token of assistants',
+    UI_PASSWORD_HASH: `scrypt:16384:8:1:${'s'.repeat(22)}:${'h'.repeat(43)}`,
+  }
   const { config } = await load(text, env)
   expect(config.connections.iterable?.rate_limits).toEqual({
     export: { requests: 4, perMs: 60_000 },

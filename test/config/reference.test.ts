@@ -15,10 +15,13 @@ describe('the JSON Schema', () => {
       $schema: 'https://json-schema.org/draft/2020-12/schema',
       title: expect.any(String),
       additionalProperties: false,
-      required: ['warehouse'],
+      if: { required: ['targets'] },
+      else: { required: ['warehouse'] },
     })
     const sync = schema.properties?.sync?.properties
-    expect(sync?.window_in_days).toMatchObject({ type: 'integer', minimum: 1, maximum: 366, default: 30 })
+    const [auto, days] = sync?.window_in_days?.anyOf ?? []
+    expect([auto?.const, sync?.window_in_days?.default]).toEqual(['auto', 30])
+    expect(days).toMatchObject({ type: 'integer', minimum: 1, maximum: 366 })
     expect(sync?.settle).toMatchObject({ type: 'string', default: '5m' })
     expect(sync?.lookback).toMatchObject({ default: '1d' })
     expect(sync?.start_date).toMatchObject({ type: 'string', default: '2020-01-01' })
@@ -51,7 +54,7 @@ test('the reference has a row for every key, with its default and meaning', () =
   expect(rows).toHaveLength(2 + keysIn(schema).length)
   expect(rows.filter((row) => row.split(/(?<!\\)\|/).length !== 6)).toEqual([])
   expect(rows).toContain(
-    '| `sync.window_in_days` | integer 1–366 | `30` | Days of events asked for in one export request. |',
+    '| `sync.window_in_days` | "auto" or integer 1–366 | `30` | Days of events asked for in one export request, or "auto": as much at once as the volume of the stream allows. |',
   )
   expect(rows.find((row) => row.startsWith('| `connections.<name>.api_key` |'))).toContain('required')
   expect(rows.find((row) => row.startsWith('| `warehouse.url` (postgres) |'))).toContain('PG*')

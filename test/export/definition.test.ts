@@ -1,6 +1,6 @@
 import { readdir } from 'node:fs/promises'
 import { expect, test } from 'vitest'
-import { checkDefinition, parseExportFile } from '../../src/export/definition.ts'
+import { checkDefinition, parseExportFile } from '../../src/export/definition/definition.ts'
 import { exportTest, people } from './support.ts'
 
 const faultsOf = (text: string) => () => checkDefinition('vip', parseExportFile(text, 'exports/vip.sql'))

@@ -1,10 +1,10 @@
 import { expect, test } from 'vitest'
 import { parseJsonc } from '../../src/config/jsonc.ts'
-import { BadValue } from '../../src/export/bad-value.ts'
-import { parseExportFile } from '../../src/export/definition.ts'
-import { parseLooseObject } from '../../src/export/loose-json.ts'
-import { parseJson } from '../../src/export/values.ts'
-import { isTooDeep, mostLevels } from '../../src/json-depth.ts'
+import { parseExportFile } from '../../src/export/definition/definition.ts'
+import { BadValue } from '../../src/export/rows/bad-value.ts'
+import { parseJson } from '../../src/export/rows/values.ts'
+import { parseLooseObject } from '../../src/export/treasure-data/loose-json.ts'
+import { isTooDeep, mostLevels } from '../../src/json/depth.ts'
 import { exportTest } from './support.ts'
 
 const nested = (levels: number) => '['.repeat(levels) + ']'.repeat(levels)
@@ -13,7 +13,7 @@ const deep = nested(100_000)
 test('what is nested a hundred thousand deep is refused wherever somebody may write it', () => {
   expect(() => parseJson(deep)).toThrow(BadValue)
   for (const text of [`{"type":${deep}}`, `{type: ${deep}}`]) {
-    expect(() => parseLooseObject(text)).toThrow(/no JSON object/)
+    expect(() => parseLooseObject(text)).toThrow(/not a JSON object/)
   }
   expect(() => parseJsonc(`{"a":${deep}}`, 'config.json')).toThrow(/deeper than 1000 levels/)
   expect(() => parseExportFile(`/*\naction: ${deep}\n*/\nselect 1`, 'x.sql')).toThrow(

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { matchNames } from '../../src/export/names.ts'
+import { matchNames } from '../../src/export/rows/names.ts'
 import { exportTest } from './support.ts'
 
 const declared = [
@@ -71,9 +71,9 @@ exportTest('a name that means several fields, or merely resembles one, holds the
   const held = await elt.export('vip')
   expect(held).toMatchObject({ state: 'held', brakes: [{ brake: 'field_names', verdict: 'hold' }] })
   expect(held.error).toContain(
-    'column "INDUSTRY" is no field of the project; did you mean "Industry" or "industry"?',
+    'column "INDUSTRY" is not a field of the project; did you mean "Industry" or "industry"?',
   )
-  expect(held.error).toContain('column "frist_name" is no field of the project; did you mean "firstName"?')
+  expect(held.error).toContain('column "frist_name" is not a field of the project; did you mean "firstName"?')
   expect(members()).toEqual([])
   expect(sandbox.data.fields).not.toHaveProperty('frist_name')
   // Named in the settings, both are what they say.

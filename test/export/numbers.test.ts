@@ -1,10 +1,10 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
-import { BadValue } from '../../src/export/bad-value.ts'
-import { bodyOf, envelopeOf } from '../../src/export/body.ts'
-import { checkDefinition } from '../../src/export/definition.ts'
-import { ExactNumber, numberOf } from '../../src/export/number.ts'
-import { canonical, parseJson } from '../../src/export/values.ts'
+import { checkDefinition } from '../../src/export/definition/definition.ts'
+import { BadValue } from '../../src/export/rows/bad-value.ts'
+import { ExactNumber, numberOf } from '../../src/export/rows/number.ts'
+import { canonical, parseJson } from '../../src/export/rows/values.ts'
+import { bodyOf, envelopeOf } from '../../src/export/send/body.ts'
 import { exportTest } from './support.ts'
 
 /** The value of a number's text as a fraction of whole numbers: nothing is rounded. */
@@ -170,7 +170,8 @@ test('a changed row sends its numbers with the digits of a new one', () => {
   const long = '[1152921504606846976,0.33333333333333333333]'
   const payload = (n: number) =>
     `{"dataFields":{"big":${long.replace('[', `[${n},`)},"n":1},"email":"a@x.org"}`
-  const envelope = envelopeOf(checkDefinition('x', { ...given, placeOf: () => '' }).settings)
+  const { settings } = checkDefinition('x', { ...given, placeOf: () => '' })
+  const envelope = envelopeOf({ ...settings, list_id: 1 })
   const row = { seq: 1, member_key: 'e:a@x.org', payload: payload(2), before: payload(1) }
   const body = String(bodyOf('update', [row], envelope))
   expect(body).toContain(`"dataFields":{"big":[2,1152921504606846976,0.33333333333333333333]}`)

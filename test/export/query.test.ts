@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { prepareQuery } from '../../src/export/query.ts'
+import { prepareQuery } from '../../src/export/rows/query.ts'
 import { exportTest } from './support.ts'
 
 const times = {
@@ -102,7 +102,7 @@ exportTest('SQL that does not compile is a configuration error', async ({ elt, s
 test('instants replace parameters, not what only looks like one', () => {
   const query = `select '$nominal_time', "$nominal_time", $$ $nominal_time $$, $tag$ $nominal_time $tag$ -- $nominal_time
     /* /* $nominal_time */ $x */ from t where a > $nominal_time and b > $last_success_time;`
-  const prepared = prepareQuery(query, times)
+  const prepared = prepareQuery(query, times).text
   expect(prepared.match(/\$nominal_time/g)).toHaveLength(6)
   expect(prepared).toContain("a > (timestamptz '2026-01-02T03:04:05.000Z') and b > cast(null as timestamptz)")
 })

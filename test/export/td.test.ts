@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest'
-import { checkDefinition, parseExportFile } from '../../src/export/definition.ts'
-import { importTd } from '../../src/export/import-td.ts'
-import { adhocConnection, adhocDefinition, readResult } from '../../src/export/result.ts'
+import { checkDefinition, parseExportFile } from '../../src/export/definition/definition.ts'
+import { importTd } from '../../src/export/treasure-data/import.ts'
+import { adhocConnection, adhocDefinition, readResult } from '../../src/export/treasure-data/result.ts'
 import { exportTest, people } from './support.ts'
 
 const settingsOf = (result: string | object) => adhocDefinition('select 1', readResult(result)).settings
@@ -35,7 +35,7 @@ test('wrong result settings are told without showing the key', () => {
   expect(() => readResult('{"type":"mysql"}')).toThrow(/only "iterable"/)
   expect(() => readResult('{"list_id":1,"listId":2}')).toThrow(/twice/)
   expect(() => readResult('{"api_key":"secret-key-1" "action" add}')).toThrow(
-    /^(?!.*secret-key).*no JSON object/s,
+    /^(?!.*secret-key).*not a JSON object/s,
   )
   expect(() => settingsOf('{"action":"add"}')).toThrow(/list_id/)
   const result = readResult('{"api_key":"0123456789abcdef","region":"mars","action":"add","list_id":1}')
@@ -167,4 +167,38 @@ test('result settings alone become a file that waits for its query, without the 
   expect(exports[0]?.name).toBe('my_result')
   expect(exports[0]?.text).toContain('goes here')
   expect(JSON.stringify([exports, report])).not.toContain('0123456789abcdef')
+})
+
+test('every setting of every task is told, also when some are refused', async () => {
+  const { exports, report, faults } = await importTd({
+    fileName: 'w.dig',
+    readQuery: async () => 'select email from t',
+    text: [
+      '+first:',
+      '  td>: a.sql',
+      '  result_settings: { type: iterable, action: add, list_id: 1, colour: red, campaign_id: 7 }',
+      '+second:',
+      '  td>: b.sql',
+      '  result_settings: { action: remove, list_id: many }',
+      '+third:',
+      '  td>: c.sql',
+      '  result_settings: "no object"',
+      '+fourth:',
+      '  td>: d.sql',
+      '  result_settings: { action: add, list_id: 4 }',
+    ].join('\n'),
+  })
+  expect(exports.map(({ name }) => name)).toEqual(['first', 'second', 'third', 'fourth'])
+  const of = (task: string) => report.filter((note) => note.task === task).map(({ became }) => became)
+  expect(of('+first')).toEqual(
+    expect.arrayContaining([
+      expect.stringMatching(/^refused: unknown setting "colour"/),
+      expect.stringMatching(/^refused: .*campaign_id is for action: remove/),
+      'list_id of the export',
+    ]),
+  )
+  expect(of('+second')).toContainEqual(expect.stringMatching(/^refused: .*list_id/))
+  expect(of('+third')).toContainEqual(expect.stringMatching(/^refused: .*JSON object/))
+  expect(of('+fourth').filter((became) => became.startsWith('refused'))).toEqual([])
+  expect(faults).toBe(report.filter(({ became }) => became.startsWith('refused')).length)
 })

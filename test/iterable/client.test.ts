@@ -60,7 +60,7 @@ test('a streamed body arrives whole and the calls are counted', async () => {
   expect(seen).toEqual([200, 200])
 })
 
-test('a plain number is an answer too, and an answer that is no JSON is named', async () => {
+test('a plain number is an answer too, and an answer that is not JSON is named', async () => {
   await using server = await serve(text('4711'), text('<html>sign in</html>'))
   await using client = clientOf(server, { max_retries: 0 })
   expect(await client.json('list_size', { path: { listId: 1 } })).toBe(4711)

@@ -110,13 +110,13 @@ test('an element is given out as soon as it has ended', async () => {
 test.each([
   ['', 'it is empty'],
   ['{"items":[1,2', 'it ends inside the array "items"'],
-  ['{"items":[1,2],"next":"', 'it is no JSON'],
-  ['{"items":[1,,2]}', 'element 2 of "items" is no JSON'],
+  ['{"items":[1,2],"next":"', 'it is not JSON'],
+  ['{"items":[1,,2]}', 'element 2 of "items" is not JSON'],
   ['{"items":[1],"items":[2]}', 'it has "items" twice'],
   ['{"items":null}', '"items" should be an array and is null'],
   ['{"msg":"no","code":"Success"}', 'it has no array "items", only "msg", "code"'],
   ['[1]', 'an object with the array "items" was expected, it is an array'],
-  ['<html>Bad gateway', 'it is no JSON: "<html>Bad gateway"'],
+  ['<html>Bad gateway', 'it is not JSON: "<html>Bad gateway"'],
 ])('the page %s is refused and says why', async (page, why) => {
   const error = await failure(split(page))
   expect(error).toMatchObject({ code: 'malformed_response', retryable: true, endpoint: 'campaigns' })

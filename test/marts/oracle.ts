@@ -171,7 +171,11 @@ export interface Purchase {
 }
 
 /** The last version of each purchase, with the touches that it is credited to. */
-export function purchasesOf({ truth }: Sandbox, touches: readonly Touch[]): Purchase[] {
+export function purchasesOf(
+  { truth }: Sandbox,
+  touches: readonly Touch[],
+  windows: Readonly<Record<Touch['action'], number>> = { click: 5, open: 1 },
+): Purchase[] {
   const rows = truth.events('purchase')
   const last = new Map<unknown, Row>()
   for (const row of rows) {
@@ -180,10 +184,10 @@ export function purchasesOf({ truth }: Sandbox, touches: readonly Touch[]): Purc
   }
   return [...rows.filter(({ id }) => id === undefined), ...last.values()].map((row) => {
     const at = timeOf(row)
-    const latest = (action: Touch['action'], days: number) =>
+    const latest = (action: Touch['action']) =>
       touches
         .filter((one) => one.action === action && one.rule === null && one.person === personOf(row))
-        .filter((one) => one.at <= at && one.at >= at - days * 86_400_000)
+        .filter((one) => one.at <= at && one.at >= at - windows[action] * 86_400_000)
         .sort((a, b) => b.at - a.at || a.campaignId - b.campaignId)[0]
     return {
       id: row.id === undefined ? null : String(row.id),
@@ -191,8 +195,8 @@ export function purchasesOf({ truth }: Sandbox, touches: readonly Touch[]): Purc
       person: personOf(row),
       total: Number(row.total),
       explicit: row.campaignId === undefined ? null : Number(row.campaignId),
-      click: latest('click', 5),
-      open: latest('open', 1),
+      click: latest('click'),
+      open: latest('open'),
     }
   })
 }

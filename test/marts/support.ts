@@ -3,7 +3,7 @@ import { afterAll, beforeAll, expect, test } from 'vitest'
 import type { Elt } from '../../src/index.ts'
 import { readViewFiles } from '../../src/marts/files.ts'
 import type { Sandbox } from '../../src/sandbox/index.ts'
-import { openOn } from '../support/sync.ts'
+import { type Changes, openOn } from '../support/sync.ts'
 import {
   createTestWarehouse,
   type Row,
@@ -19,22 +19,38 @@ export interface World {
   /** Does something to the warehouse through the product's own session. */
   use: Elt['warehouse']['use']
   sync(): ReturnType<Elt['sync']>
+  report: Elt['report']
 }
 
 /** Declares a test of the world on both warehouses. */
 export type WorldTest = (name: string, body: (world: World) => Promise<void>) => void
 
+export interface WorldOptions {
+  /** Read besides those of every world. */
+  readonly streams?: readonly string[]
+  readonly marts?: Changes['marts']
+  /** Adds to the project before it is read. */
+  readonly prepare?: (sandbox: Sandbox) => void
+}
+
 /** Syncs a world before the tests of the file. */
-export function worldOf(seed: number): WorldTest {
+export function worldOf(seed: number, { streams = [], marts, prepare }: WorldOptions = {}): WorldTest {
   const kinds: readonly WarehouseKind[] = ['duckdb', 'postgres']
   const worlds = new Map<WarehouseKind, World>()
   const left: AsyncDisposable[] = []
   beforeAll(async () => {
     for (const kind of kinds) {
       const sandbox = await makeWorld(seed)
+      prepare?.(sandbox)
       const warehouse = await createTestWarehouse(kind)
-      const sync = { streams: worldStreams, start_date: worldStart.toISOString(), window_in_days: 366 }
-      const elt = await openOn(sandbox, warehouse, { sync })
+      const sync = {
+        ...{
+          streams: [...worldStreams, ...streams],
+          start_date: worldStart.toISOString(),
+          window_in_days: 366,
+        },
+      }
+      const elt = await openOn(sandbox, warehouse, { sync, marts })
       left.push(warehouse, sandbox, elt)
       const notices: string[] = []
       const report = await elt.sync({
@@ -48,6 +64,7 @@ export function worldOf(seed: number): WorldTest {
         rows: (view) => rowsOf(warehouse, view),
         use: (work) => elt.warehouse.use(work),
         sync: () => elt.sync(),
+        report: (query) => elt.report(query),
       })
     }
   })

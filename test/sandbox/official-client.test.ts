@@ -6,7 +6,7 @@ let sandbox: Sandbox
 let client: IterableClient
 
 beforeAll(async () => {
-  sandbox = await startSandbox({ rateLimits: 'off', jobMs: 40 })
+  sandbox = await startSandbox({ rateLimits: 'off', jobMs: 300 })
   client = new IterableClient({ apiKey: sandbox.keys.server, baseUrl: sandbox.url })
 })
 
@@ -53,6 +53,73 @@ describe("Iterable's official client", () => {
     expect(await client.getEmailTemplate({ templateId: Number(templateId) })).toMatchObject({ templateId })
   })
 
+  it('reads contents of templates, also by their locales', async () => {
+    const read = {
+      Email: client.getEmailTemplate.bind(client),
+      SMS: client.getSMSTemplate.bind(client),
+      Push: client.getPushTemplate.bind(client),
+      InApp: client.getInAppTemplate.bind(client),
+    }
+    for (const [medium, get] of Object.entries(read)) {
+      const rows = sandbox.data.templates.filter(
+        (row) => row.messageMedium === medium && row.templateType !== 'Base',
+      )
+      const templateId = Number(rows[0]!.templateId)
+      expect(await get({ templateId })).toMatchObject({ templateId, locale: 'en', isDefaultLocale: true })
+    }
+    const translated = sandbox.data.templates.find(
+      (row) => row.clientTemplateId && row.templateType !== 'Base',
+    )!
+    const found = await client.getTemplateByClientId({
+      clientTemplateId: String(translated.clientTemplateId),
+    })
+    expect(found.templates[0]!.locales).toEqual(['en', 'de', 'ja-JP'])
+  })
+
+  it('reads experiments, journeys, snippets, catalogues, webhooks and metrics', async () => {
+    const { experiments } = await client.listExperiments({ limit: 100 })
+    expect(experiments).toHaveLength(sandbox.data.experiments.length)
+    const { id } = experiments[0]!
+    expect(await client.getExperiment({ experimentId: id })).toMatchObject({ id })
+    expect((await client.getExperimentVariants({ experimentId: id })).variants).toHaveLength(2)
+    const figures = await client.getExperimentMetrics({ experimentId: [id] })
+    expect(figures.map((row) => row.experimentId)).toEqual([String(id), String(id)])
+    const current = await client.getJourneys({ pageSize: 50 })
+    const archived = await client.getJourneys({ pageSize: 50, state: ['Archived'] })
+    expect(current.totalJourneysCount + archived.totalJourneysCount).toBe(sandbox.data.journeys.length)
+    expect((await client.getSnippets()).snippets).toHaveLength(3)
+    expect((await client.getWebhooks()).webhooks).toEqual(sandbox.data.webhooks)
+    const campaignId = Number(
+      sandbox.data.campaigns.find(({ campaignState }) => campaignState === 'Finished')!.id,
+    )
+    const times = { startDateTime: '2025-01-01T00:00:00Z', endDateTime: '2026-02-01T00:00:00Z' }
+    expect(await client.getCampaignMetrics({ campaignId, ...times })).toMatchObject([
+      { id: String(campaignId) },
+    ])
+  })
+
+  it.each(['wrapped', 'flat'] as const)('reads catalogues whose answers are %s', async (catalogForm) => {
+    await using own = await startSandbox({
+      rateLimits: 'off',
+      catalogForm,
+      users: 1,
+      eventsPerDay: 1,
+      days: 1,
+    })
+    const reader = new IterableClient({ apiKey: own.keys.server, baseUrl: own.url })
+    const { catalogNames } = await reader.getCatalogs({ pageSize: 100 })
+    expect(catalogNames.map(({ name }) => name)).toEqual(['shops', 'products', 'empty'])
+    const { catalogItemsWithProperties } = await reader.getCatalogItems({
+      catalogName: 'shops',
+      pageSize: 1000,
+    })
+    expect(catalogItemsWithProperties).toHaveLength(130)
+    expect(await reader.getCatalogFieldMappings({ catalogName: 'shops' })).toMatchObject({
+      undefinedFields: ['note'],
+    })
+    reader.destroy()
+  })
+
   it('reads channels, message types and profile fields', async () => {
     expect((await client.getChannels()).channels).toEqual(sandbox.data.channels)
     expect((await client.getMessageTypes()).messageTypes).toHaveLength(sandbox.data.messageTypes.length)
@@ -60,6 +127,19 @@ describe("Iterable's official client", () => {
       Industry: 'string',
       'offers.Intro APR': 'string',
     })
+  })
+
+  it('reads what a person was sent, and what waits for them', async () => {
+    const email = 'person@example.com'
+    const sent = { email, campaignId: 7, templateId: 8, createdAt: '2026-01-30T00:00:00Z' }
+    sandbox.data.events('emailSend').push({ ...sent, messageId: 'a' })
+    sandbox.data.events('inAppSend').push({ ...sent, messageId: 'b' })
+    sandbox.data.events('embeddedSend').push({ ...sent, messageId: 'c', placementId: 1 })
+    const { messages } = await client.getSentMessages({ email, limit: 1000, messageMedium: 'Email' })
+    expect(messages.map(({ messageId }) => messageId)).toEqual(['a'])
+    const { inAppMessages } = await client.getInAppMessages({ email, count: 10 })
+    expect(inAppMessages.map(({ messageId }) => messageId)).toEqual(['b'])
+    expect((await client.getEmbeddedMessages({ email })).placements).toHaveLength(1)
   })
 
   it('makes a list, puts people on it, takes them off and deletes it', async () => {

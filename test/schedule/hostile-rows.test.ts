@@ -1,7 +1,7 @@
 /** Rows that somebody inserts by SQL against the jobs of everybody else. */
 import { sql } from 'kysely'
 import { expect } from 'vitest'
-import { loadExports } from '../../src/export/saved.ts'
+import { loadExports } from '../../src/export/definition/saved.ts'
 import { readSchedules } from '../../src/state/schedules.ts'
 import { statusOf } from '../../src/state/schedules-status.ts'
 import { migrate } from '../../src/warehouse/migrations.ts'

@@ -95,14 +95,15 @@ eachWarehouse('a run that takes long: the next tick is skipped, or one is queued
     ],
   })
   simulation.now = new Date('2026-03-01T01:00:00Z')
-  const { begun } = await simulation.engine.look({ canBegin: true })
+  const { begun } = await simulation.dispatcher.look({ canBegin: true })
   expect(begun).toHaveLength(2)
   for (const hour of ['02', '03']) {
     simulation.now = new Date(`2026-03-01T${hour}:00:00Z`)
-    await simulation.engine.look({ canBegin: true })
+    await simulation.dispatcher.look({ canBegin: true })
   }
   const stopping = new AbortController().signal
-  for (const run of begun) await simulation.engine.conclude(run, await run.work(simulation.jobs, stopping))
+  for (const run of begun)
+    await simulation.dispatcher.conclude(run, await run.work(simulation.jobs, stopping))
   await simulation.settle()
   const states = await runs(warehouse, 'state, error_code')
   expect(states.map(({ job, state, error_code }) => `${job} ${error_code ?? state}`)).toEqual([
@@ -212,7 +213,7 @@ eachWarehouse('a schedule inserted by SQL runs; one that cannot be read is told 
       .execute(),
   )
   await simulation.goTo('2026-03-02T12:00:00Z')
-  await simulation.engine.refresh()
+  await simulation.dispatcher.refresh()
   expect(simulation.ran.map(({ job }) => job)).toEqual(['export:a'])
   expect(simulation.told.filter(({ event }) => event === 'failure').map(({ job }) => job)).toEqual([
     'export:b',
@@ -262,17 +263,19 @@ eachWarehouse(
     })
     const stopping = new AbortController().signal
     simulation.now = new Date('2026-03-01T01:00:00Z')
-    const dead = simulation.engine
+    const dead = simulation.dispatcher
     const [lost] = (await dead.look({ canBegin: true })).begun
-    simulation.engine = simulation.newWorker()
+    simulation.dispatcher = simulation.newWorker()
     simulation.now = new Date('2026-03-01T01:00:09Z')
-    expect((await simulation.engine.look({ canBegin: true })).begun).toEqual([])
+    expect((await simulation.dispatcher.look({ canBegin: true })).begun).toEqual([])
     simulation.now = new Date('2026-03-01T01:00:11Z')
-    const [taken] = (await simulation.engine.look({ canBegin: true })).begun
+    const [taken] = (await simulation.dispatcher.look({ canBegin: true })).begun
     expect(taken?.taken).toMatchObject({ runId: lost?.taken.runId, attempt: 2 })
     const late = { kind: 'ended', result: failed('server_error', 'transient') } as const
     expect(await dead.conclude(lost!, late)).toBe(false)
-    expect(await simulation.engine.conclude(taken!, await taken!.work(simulation.jobs, stopping))).toBe(true)
+    expect(await simulation.dispatcher.conclude(taken!, await taken!.work(simulation.jobs, stopping))).toBe(
+      true,
+    )
     expect(await brief(warehouse)).toEqual(['03-01 01:00 succeeded'])
     expect(simulation.told.map(({ event }) => event)).toEqual(['success'])
   },
@@ -301,12 +304,12 @@ eachWarehouse(
         return succeeded
       },
     })
-    const { engine: slow, jobs } = simulation
+    const { dispatcher: slow, jobs } = simulation
     const other = simulation.newWorker()
     const stopping = new AbortController().signal
-    const look = async (engine: typeof slow, time: string) => {
+    const look = async (dispatcher: typeof slow, time: string) => {
       simulation.now = new Date(`2026-03-01T${time}Z`)
-      return (await engine.look({ canBegin: true })).begun
+      return (await dispatcher.look({ canBegin: true })).begun
     }
     const [first] = await look(slow, '01:00:00')
     const working = first!.work(jobs, stopping)
@@ -361,13 +364,16 @@ eachWarehouse(
     })
     // A day ahead: one run is left behind by a worker that dies, one fails and waits to be tried again.
     simulation.now = new Date('2026-03-02T00:30:00Z')
-    const [vip, sync] = [...(await simulation.engine.look({ canBegin: true })).begun].sort((a, b) =>
+    const [vip, sync] = [...(await simulation.dispatcher.look({ canBegin: true })).begun].sort((a, b) =>
       a.taken.job < b.taken.job ? -1 : 1,
     )
     isDown = true
-    await simulation.engine.conclude(sync!, await sync!.work(simulation.jobs, new AbortController().signal))
+    await simulation.dispatcher.conclude(
+      sync!,
+      await sync!.work(simulation.jobs, new AbortController().signal),
+    )
     isDown = false
-    simulation.engine = simulation.newWorker()
+    simulation.dispatcher = simulation.newWorker()
     simulation.now = new Date('2026-03-01T00:40:00Z')
     await simulation.settle()
     // The dead worker's lease is over when a living one would have renewed it.

@@ -2,18 +2,15 @@
 
 import type { z } from 'zod'
 import { scheduleSchema } from '../../src/config/schema.ts'
-import { Engine } from '../../src/schedule/engine.ts'
+import { Dispatcher } from '../../src/schedule/dispatcher.ts'
 import type { JobDefinition, JobResult, RunContext } from '../../src/schedule/job.ts'
 import type { Happening } from '../../src/state/schedules.ts'
-import { openDuckdb } from '../../src/warehouse/duckdb/warehouse.ts'
-import { openPostgres } from '../../src/warehouse/postgres/warehouse.ts'
 import type { Warehouse } from '../../src/warehouse/session.ts'
+import { openBare } from '../support/open.ts'
 import type { TestWarehouse } from '../support/warehouse.ts'
 
 export const openWarehouse = ({ config }: Pick<TestWarehouse, 'config'>): Promise<Warehouse> =>
-  config.type === 'duckdb'
-    ? openDuckdb({ source: config.path, schema: 'iterable' })
-    : openPostgres({ source: config, schema: 'iterable' })
+  openBare(config)
 
 export const scheduled = (job: string, schedule: z.input<typeof scheduleSchema>): JobDefinition => ({
   job,
@@ -44,7 +41,7 @@ export class Simulation implements AsyncDisposable {
   definitions: readonly JobDefinition[]
   now: Date
   work: NonNullable<SimulationOptions['work']>
-  engine: Engine
+  dispatcher: Dispatcher
   readonly #options: SimulationOptions
   #workers = 0
 
@@ -54,20 +51,20 @@ export class Simulation implements AsyncDisposable {
     this.definitions = options.definitions
     this.now = new Date(options.start)
     this.work = options.work ?? (() => succeeded)
-    this.engine = this.newWorker()
+    this.dispatcher = this.newWorker()
   }
 
   static async start(test: Pick<TestWarehouse, 'config'>, options: SimulationOptions): Promise<Simulation> {
     const simulation = new Simulation(await openWarehouse(test), options)
-    await simulation.engine.prepare()
-    await simulation.engine.refresh()
-    await simulation.engine.look({ canBegin: false })
+    await simulation.dispatcher.prepare()
+    await simulation.dispatcher.refresh()
+    await simulation.dispatcher.look({ canBegin: false })
     return simulation
   }
 
-  newWorker(): Engine {
+  newWorker(): Dispatcher {
     this.#workers += 1
-    return new Engine({
+    return new Dispatcher({
       warehouse: this.warehouse,
       jobs: {
         definitions: async () => this.definitions,
@@ -93,16 +90,16 @@ export class Simulation implements AsyncDisposable {
   /** Definitions that changed are read, as a worker does every few seconds. */
   async define(...definitions: readonly JobDefinition[]): Promise<void> {
     this.definitions = definitions
-    await this.engine.refresh()
-    await this.engine.look({ canBegin: false })
+    await this.dispatcher.refresh()
+    await this.dispatcher.look({ canBegin: false })
   }
 
   /** Looks and works until nothing is left to do now. Resolves to when something falls due. */
   async settle(): Promise<number | null> {
     for (;;) {
-      const { begun, wakeInMs } = await this.engine.look({ canBegin: true })
+      const { begun, wakeInMs } = await this.dispatcher.look({ canBegin: true })
       for (const run of begun) {
-        await this.engine.conclude(run, await run.work(this.jobs, new AbortController().signal))
+        await this.dispatcher.conclude(run, await run.work(this.jobs, new AbortController().signal))
       }
       if (begun.length === 0 && wakeInMs !== 0) return wakeInMs
     }

@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest'
 import { nextTick, previousTick, readSchedule, type ScheduleRow } from '../../src/schedule/definition.ts'
 import { planTicks } from '../../src/schedule/plan.ts'
-import { idle } from '../../src/schedule/queue.ts'
+import { idle } from '../../src/state/queue.ts'
 import { createTestDatabase } from '../support/postgres.ts'
 import { Simulation, scheduled } from './simulation.ts'
 

@@ -1,9 +1,10 @@
 /**
- * Programs that tests start as processes of their own. They are bundled once a run: `tsx` would compile the product
- * anew for each, which takes two CPU seconds (measured).
+ * Programs that tests start as processes of their own. They are bundled once a run, as the command is that is released:
+ * `tsx` would compile the product anew for each, which takes two CPU seconds (measured).
  */
 import { type ChildProcess, type SpawnOptions, spawn } from 'node:child_process'
 import { createHash } from 'node:crypto'
+import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { build } from 'esbuild'
 
@@ -21,20 +22,14 @@ const programs = [
 
 export type Program = (typeof programs)[number]
 
-/** Bundles all of them; packages stay where they are. */
+/** Bundles all of them. */
 export async function bundlePrograms(): Promise<void> {
   await build({
+    ...JSON.parse(readFileSync(join(root, '.ci/bundle.json'), 'utf8')),
     absWorkingDir: root,
     entryPoints: [...programs],
     outdir: bundles,
     outbase: root,
-    bundle: true,
-    splitting: true,
-    packages: 'external',
-    platform: 'node',
-    format: 'esm',
-    target: 'node20',
-    logLevel: 'warning',
   })
 }
 
@@ -44,5 +39,8 @@ export function startProgram(
   args: readonly string[],
   options: SpawnOptions = {},
 ): ChildProcess {
-  return spawn(process.execPath, [join(bundles, program.replace(/\.ts$/, '.js')), ...args], options)
+  return spawn(process.execPath, [programPath(program), ...args], options)
 }
+
+/** The bundle of a program. */
+export const programPath = (program: Program): string => join(bundles, program.replace(/\.ts$/, '.js'))

@@ -4,6 +4,7 @@
  * lines of JSON.
  */
 import { once } from 'node:events'
+import { allowSweeps } from '../../src/engine/sweep.ts'
 import { type ConfigInput, open, type SyncEvent, type SyncReport, UserError } from '../../src/index.ts'
 import { systemClock } from '../../src/iterable/clock.ts'
 
@@ -22,6 +23,7 @@ export type SyncLine =
 const job = JSON.parse(process.argv[2] ?? '') as SyncJob
 const say = (line: SyncLine) => process.stdout.write(`${JSON.stringify(line)}\n`)
 
+allowSweeps()
 say({ type: 'ready' })
 await once(process.stdin, 'data')
 process.stdin.unref()

@@ -3,6 +3,7 @@
 import { type ConfigInput, type Elt, open, type SyncReport } from '../../src/index.ts'
 import { systemClock } from '../../src/iterable/clock.ts'
 import { type Row, type Sandbox, type SandboxOptions, startSandbox } from '../../src/sandbox/index.ts'
+import type { StreamPlan } from '../../src/sync/dry-run.ts'
 import type { TestWarehouse } from './warehouse.ts'
 
 /** The present of every test: the clock of sandbox and product stands still unless a test moves it. */
@@ -44,13 +45,14 @@ type ConnectionInput = NonNullable<ConfigInput['connections']>[string]
 export interface Changes {
   readonly sync?: Partial<SyncInput>
   readonly connection?: Partial<ConnectionInput>
+  readonly marts?: ConfigInput['marts']
 }
 
 /** A configuration that reads the last days of the project, day by day, and waits for nothing. */
 export function configFor(
   sandbox: Sandbox,
   warehouse: Pick<TestWarehouse, 'config'>,
-  { sync, connection }: Changes = {},
+  { sync, connection, marts }: Changes = {},
 ): ConfigInput {
   return {
     warehouse: warehouse.config,
@@ -64,6 +66,7 @@ export function configFor(
       },
     },
     sync: { start_date: ago(days(3)).toISOString(), window_in_days: 1, settle: '0s', ...sync },
+    marts,
   } as ConfigInput
 }
 
@@ -85,6 +88,17 @@ export async function syncOnce(
 ): Promise<SyncReport> {
   await using elt = await openOn(sandbox, warehouse, changes)
   return await elt.sync(request)
+}
+
+/** Opens, plans what a sync would do, closes: the plans by stream. */
+export async function planOnce(
+  sandbox: Sandbox,
+  warehouse: TestWarehouse,
+  changes: Changes = {},
+): Promise<ReadonlyMap<string, StreamPlan>> {
+  await using elt = await openOn(sandbox, warehouse, changes)
+  const { streams } = await elt.planSync()
+  return new Map(streams.map((plan) => [plan.stream, plan]))
 }
 
 /** The report of one stream. */

@@ -1,13 +1,14 @@
-/** One test body, run on both kinds of warehouse. */
+/** One test body, run on two kinds of warehouse, or on all three. */
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { DuckDBInstance } from '@duckdb/node-api'
 import pg from 'pg'
 import { test } from 'vitest'
+import { type LakeConfig, lakeConfig, lakeExtensions, readerOf } from './lake.ts'
 import { createTestDatabase } from './postgres.ts'
 
-export type WarehouseKind = 'duckdb' | 'postgres'
+export type WarehouseKind = 'duckdb' | 'postgres' | 'ducklake'
 
 /** An empty warehouse that belongs to one test. */
 export type TestWarehouse = AsyncDisposable & {
@@ -16,6 +17,7 @@ export type TestWarehouse = AsyncDisposable & {
   readonly config:
     | { readonly type: 'duckdb'; readonly path: string }
     | { readonly type: 'postgres'; readonly url: string }
+    | LakeConfig
   /** A folder for whatever else the test writes. */
   readonly tempDir: string
   /**
@@ -33,28 +35,70 @@ export function eachWarehouse(
   body: (warehouse: TestWarehouse) => Promise<void>,
   timeoutMs?: number,
 ): void {
-  for (const kind of ['duckdb', 'postgres'] as const) {
+  declareOn(['duckdb', 'postgres'], name, body, timeoutMs)
+}
+
+/**
+ * Declares it on a lake, too. A lake is DuckDB's tables beside Postgres's state, so most of what holds for either holds for
+ * it; these tests are of what is its own, and of what goes through both at once.
+ */
+export function everyWarehouse(
+  name: string,
+  body: (warehouse: TestWarehouse) => Promise<void>,
+  timeoutMs?: number,
+): void {
+  declareOn(
+    lakeExtensions ? ['duckdb', 'postgres', 'ducklake'] : ['duckdb', 'postgres'],
+    name,
+    body,
+    timeoutMs,
+  )
+}
+
+/** Declares a test of a lake alone. */
+export function onLake(
+  name: string,
+  body: (warehouse: TestWarehouse) => Promise<void>,
+  timeoutMs?: number,
+): void {
+  declareOn(lakeExtensions ? ['ducklake'] : [], name, body, timeoutMs)
+}
+
+function declareOn(
+  kinds: readonly WarehouseKind[],
+  name: string,
+  body: (warehouse: TestWarehouse) => Promise<void>,
+  timeoutMs: number | undefined,
+): void {
+  for (const kind of kinds) {
     test(
       `${name} [${kind}]`,
       async () => {
         await using warehouse = await createTestWarehouse(kind)
         await body(warehouse)
       },
-      timeoutMs,
+      // Each commit of a lake is one of its catalogue, too.
+      timeoutMs ?? (kind === 'ducklake' ? 180_000 : undefined),
     )
   }
 }
 
 /** `server`: another one than the Postgres of this test run. */
 export async function createTestWarehouse(kind: WarehouseKind, server?: string): Promise<TestWarehouse> {
-  const database = kind === 'postgres' ? await createTestDatabase(server) : undefined
+  const database = kind !== 'duckdb' ? await createTestDatabase(server) : undefined
   const tempDir = await mkdtemp(join(tmpdir(), 'elt-test-'))
   const path = join(tempDir, 'warehouse.duckdb')
   return {
     kind,
-    config: database ? { type: 'postgres', url: database.url } : { type: 'duckdb', path },
+    ...(!database
+      ? { config: { type: 'duckdb', path }, query: (sql) => queryDuckDb(() => readFile(path), sql) }
+      : kind === 'postgres'
+        ? {
+            config: { type: 'postgres', url: database.url },
+            query: (sql) => queryPostgres(database.url, sql),
+          }
+        : lakeAt(database.url, join(tempDir, 'lake'))),
     tempDir,
-    query: (sql) => (database ? queryPostgres(database.url, sql) : queryDuckDb(path, sql)),
     async [Symbol.asyncDispose]() {
       await database?.drop()
       await rm(tempDir, { recursive: true, force: true })
@@ -63,11 +107,24 @@ export async function createTestWarehouse(kind: WarehouseKind, server?: string):
 }
 
 /** The file is opened for this one query only: while it is open, the tool under test cannot write. */
-async function queryDuckDb(path: string, sql: string): Promise<Row[]> {
-  const instance = await DuckDBInstance.create(path, { access_mode: 'READ_ONLY' })
+const readFile = (path: string) => DuckDBInstance.create(path, { access_mode: 'READ_ONLY' })
+
+function lakeAt(catalog: string, dataPath: string): Pick<TestWarehouse, 'config' | 'query'> {
+  const config = lakeConfig(catalog, dataPath)
+  // Our own tables are plain ones of Postgres.
+  const isOfState = (sql: string) =>
+    /\biterable_sync\b/.test(sql) && !/\biterable(_views|_marts)?\./.test(sql)
+  const query = (sql: string) =>
+    isOfState(sql) ? queryPostgres(catalog, sql) : queryDuckDb(() => readerOf(config), sql, 'use warehouse')
+  return { config, query }
+}
+
+async function queryDuckDb(open: () => Promise<DuckDBInstance>, sql: string, before = ''): Promise<Row[]> {
+  const instance = await open()
   // The file stays open as long as one of its connections does.
   const connection = await instance.connect()
   try {
+    if (before) await connection.run(before)
     const result = await connection.runAndReadAll(sql)
     const jsonColumns = result.columnNames().filter((_, i) => result.columnType(i).alias === 'JSON')
     return result.getRowObjectsJS().map((row) => {

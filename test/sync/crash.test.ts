@@ -2,6 +2,7 @@
 import { setTimeout as delay } from 'node:timers/promises'
 import { describe, expect } from 'vitest'
 import type { Sandbox } from '../../src/sandbox/index.ts'
+import { often } from '../support/often.ts'
 import { type SyncProcess, startSync } from '../support/processes.ts'
 import {
   type Changes,
@@ -16,6 +17,7 @@ import type { SyncLine } from '../support/sync-process.ts'
 import {
   createTestWarehouse,
   eachWarehouse,
+  everyWarehouse,
   type TestWarehouse,
   type WarehouseKind,
 } from '../support/warehouse.ts'
@@ -97,9 +99,12 @@ describe('kill -9', () => {
   }
 
   // Where the file itself might suffer, more often.
-  const killsOf = { duckdb: 10, postgres: 5 } as const
+  const killsOf = often(
+    { duckdb: 8, postgres: 4, ducklake: 4 },
+    { duckdb: 300, postgres: 300, ducklake: 300 },
+  )
 
-  eachWarehouse(
+  everyWarehouse(
     'again and again, anywhere, leaves nothing wrong behind',
     async (warehouse) => {
       const most = killsOf[warehouse.kind]
@@ -126,6 +131,6 @@ describe('kill -9', () => {
       }
       await expectRecovery(sandbox, warehouse)
     },
-    240_000,
+    often(240_000, 3_600_000),
   )
 })

@@ -1,7 +1,7 @@
 /** Types of events that a project lacks, and types with two names. */
 import { expect } from 'vitest'
 import type { Sandbox } from '../../src/sandbox/index.ts'
-import { days, hours, of, outcome, startProject, syncOnce } from '../support/sync.ts'
+import { days, hours, of, openOn, outcome, planOnce, startProject, syncOnce } from '../support/sync.ts'
 import { eachWarehouse } from '../support/warehouse.ts'
 
 function lack(sandbox: Sandbox, dataTypeName: string, status: number): void {
@@ -33,7 +33,20 @@ eachWarehouse('are told once, asked for once a day, and fail nothing', async (wa
   }
   expect(of(first, 'sms_received').rows_written).toBeGreaterThan(0)
 
+  {
+    await using elt = await openOn(sandbox, warehouse, { sync })
+    const { lacking } = await elt.status()
+    expect(lacking.map(({ stream, asked_at }) => [stream, asked_at])).toEqual([
+      ['sms_click', sandbox.now.toISOString()],
+      ['sms_send', sandbox.now.toISOString()],
+    ])
+    expect(lacking[1]?.answer).toMatch(/no smsSend here/)
+  }
+
   sandbox.advance(hours(5))
+  const planned = await planOnce(sandbox, warehouse, { sync })
+  expect(planned.get('sms_send')).toMatchObject({ left_out: 'lacking', api_calls: 0 })
+  expect(planned.get('sms_received')).toMatchObject({ left_out: null })
   const before = sandbox.requests.length
   const second = await syncOnce(sandbox, warehouse, { sync })
   expect(outcome(second)).toEqual({ state: 'succeeded', wrong: [] })

@@ -148,7 +148,7 @@ const { json } = fc.letrec<{ json: string; array: string; object: string }>((tie
 }))
 
 /** Half pairs become U+FFFD on the way. */
-export const wellFormed = (text: string): string => Buffer.from(text).toString()
+export const wellFormed = (text: string): string => text.toWellFormed()
 
 /** U+0000 as Postgres gets it. */
 export const withoutNul = (text: string): string => text.replaceAll('\0', '␀')

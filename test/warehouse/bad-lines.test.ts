@@ -92,7 +92,7 @@ eachWarehouse('each bad line is a rejected row with its reason, the good ones lo
   ])
 })
 
-eachWarehouse('what is no JSON inside of nested values never becomes a row', async (warehouse) => {
+eachWarehouse('what is not JSON inside of nested values never becomes a row', async (warehouse) => {
   // DuckDB takes these for JSON; the column exists already, so nothing makes the fast path look twice.
   await using loading = await startLoading(warehouse)
   const shelf = loading.sandbox.data.events('emailOpen')
@@ -132,7 +132,7 @@ eachWarehouse('an answer of nothing but blanks, or of nothing, is an empty windo
   }
 })
 
-eachWarehouse('bytes that are no UTF-8 become U+FFFD and are counted', async (warehouse) => {
+eachWarehouse('bytes that are not UTF-8 become U+FFFD and are counted', async (warehouse) => {
   const broken = (before: string, wrong: number[], after: string) =>
     Buffer.concat([Buffer.from(before), Buffer.from(wrong), Buffer.from(after)])
   const [head, tail] = event('X', { name: '"X"' })
@@ -242,9 +242,9 @@ eachWarehouse('a rejected row holds what was sent, also where its line was rewri
   await using loading = await startLoading(warehouse)
   const shelf = loading.sandbox.data.events('emailOpen')
   shelf.push(event('a', { Zeta: '1', zeta: '2' }))
-  shelf.pushRaw('{"createdAt":"soon","":1,"a":2,"a":3,"zeta":4,"ZETA":5}', at)
+  const sent = '{"createdAt":"soon","":1,"a":2,"a":3,"zeta":4,"ZETA":5}'
+  shelf.pushRaw(sent, at)
   await loading.load('email_open')
-  expect((await rejectsOf(warehouse)).map(({ code, row }) => [code, row])).toEqual([
-    ['unreadable_time', { createdAt: 'soon', a: 3, zeta: 4, ZETA: 5, _extra: { '': 1, a: 2 } }],
-  ])
+  const rejected = await warehouse.query('select code, row::varchar as text from iterable_sync.rejected_rows')
+  expect(rejected).toEqual([{ code: 'unreadable_time', text: sent }])
 })

@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest'
 import type { ColumnType } from '../../src/catalog/index.ts'
 import { type Kind, typeFor } from '../../src/warehouse/shape.ts'
-import { eachWarehouse, type TestWarehouse } from '../support/warehouse.ts'
+import { eachWarehouse, everyWarehouse, type TestWarehouse } from '../support/warehouse.ts'
 import { columnsOf, event, startLoading, textRows } from './load.ts'
 
 /** The type of a field, what it was before, and its values in order. */
@@ -66,7 +66,7 @@ eachWarehouse('drift within one window finds the type that holds all values', as
   expect(await found(warehouse, 'late')).toMatchObject({ type: 'bigint', values: [null, null, '7'] })
 })
 
-eachWarehouse('drift from sync to sync widens step by step and keeps what was there', async (warehouse) => {
+everyWarehouse('drift from sync to sync widens step by step and keeps what was there', async (warehouse) => {
   await using loading = await startLoading(warehouse)
   const shelf = loading.sandbox.data.events('emailOpen')
   const steps = ['3', '2.5', '"three"', '{"n":3}', '"still json"']
@@ -93,7 +93,7 @@ eachWarehouse('drift from sync to sync widens step by step and keeps what was th
   })
 })
 
-eachWarehouse(
+everyWarehouse(
   'earlier rows that are not read again keep their values when a column widens',
   async (warehouse) => {
     await using loading = await startLoading(warehouse, { sync: { lookback: '1h' } })

@@ -3,8 +3,8 @@ import { writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { sql } from 'kysely'
 import { expect, test } from 'vitest'
+import { isCheckpointFailure } from '../../src/engine/engine.ts'
 import { openDuckdb } from '../../src/warehouse/duckdb/warehouse.ts'
-import { isCheckpointFailure } from '../../src/warehouse/engine.ts'
 import type { Session } from '../../src/warehouse/session.ts'
 import { createTestWarehouse } from '../support/warehouse.ts'
 
@@ -23,6 +23,8 @@ test('a checkpoint without room costs nothing that was committed, and the next s
   await using test = await createTestWarehouse('duckdb')
   const source = join(test.tempDir, 'narrow.duckdb')
   await using warehouse = await openDuckdb({ source, schema: 'iterable' })
+  // 100 MB: the table fits, its checkpoint does not.
+  await warehouse.engine.makeRoomFor(56, 0)
   // Another reader holds most of the engine's memory, as the parser may.
   const lines = join(test.tempDir, 'lines.ndjson')
   await writeFile(lines, `${JSON.stringify({ text: 'x'.repeat(100) })}\n`.repeat(400_000))

@@ -4,18 +4,18 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { DuckDBConnection, DuckDBResult } from '@duckdb/node-api'
 import { expect, test } from 'vitest'
-import { Engine } from '../../src/warehouse/engine.ts'
+import { Engine } from '../../src/engine/engine.ts'
 
 test('an engine without a byte left grows as soon as others let go of a little', async () => {
   const directory = await mkdtemp(join(tmpdir(), 'elt-engine-'))
   try {
-    await using engine = await Engine.create({ directory })
+    await using engine = await Engine.create({ directory, room: { cores: 2, memoryMb: 2000 } })
     const full = await fill(engine)
     expect(String(full.refused)).toContain('Out of Memory Error')
     const growing = engine.growAfter(full.refused)
     setTimeout(full.free, 300)
     expect(await growing).toBe(true)
-    expect(engine.memoryLimit).toBe('140MB')
+    expect(engine.memoryLimit).toBe('118MB')
     expect(await engine.rows('select 42')).toEqual([[42]])
   } finally {
     await rm(directory, { recursive: true, force: true })

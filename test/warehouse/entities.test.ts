@@ -1,11 +1,11 @@
 import { expect } from 'vitest'
-import { eachWarehouse } from '../support/warehouse.ts'
+import { eachWarehouse, everyWarehouse } from '../support/warehouse.ts'
 import { line, loadBytes, rejectsOf, startLoading, succeeded, textRows } from './load.ts'
 
 const user = (email: string | null, members: Readonly<Record<string, string>> = {}): string =>
   line({ email: JSON.stringify(email), profileUpdatedAt: '"2026-01-10 12:00:00 +00:00"', ...members })
 
-eachWarehouse('the last record of a key wins, within one answer and over answers', async (warehouse) => {
+everyWarehouse('the last record of a key wins, within one answer and over answers', async (warehouse) => {
   await using loading = await startLoading(warehouse)
   const shelf = loading.sandbox.data.events('user')
   shelf.push(
@@ -124,7 +124,7 @@ eachWarehouse(
   },
 )
 
-eachWarehouse(
+everyWarehouse(
   '100,000 records with keys in several chunks leave each key once, with its last values',
   async (warehouse) => {
     const keys = 40_000

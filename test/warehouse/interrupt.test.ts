@@ -3,14 +3,13 @@ import { setTimeout as delay } from 'node:timers/promises'
 import { sql } from 'kysely'
 import { expect, test } from 'vitest'
 import { openDuckdb } from '../../src/warehouse/duckdb/warehouse.ts'
-import { openPostgres } from '../../src/warehouse/postgres/warehouse.ts'
 import type { Warehouse } from '../../src/warehouse/session.ts'
+import { readStatement } from '../../src/warehouse/statement.ts'
+import { often } from '../support/often.ts'
+import { openBare } from '../support/open.ts'
 import { eachWarehouse, type TestWarehouse } from '../support/warehouse.ts'
 
-const openOne = ({ config }: TestWarehouse): Promise<Warehouse> =>
-  config.type === 'duckdb'
-    ? openDuckdb({ source: config.path, schema: 'iterable' })
-    : openPostgres({ source: { url: config.url }, schema: 'iterable' })
+const openOne = ({ config }: TestWarehouse): Promise<Warehouse> => openBare(config)
 
 eachWarehouse(
   'a statement that would take for ever ends soon after any moment of asking',
@@ -29,14 +28,14 @@ eachWarehouse(
       (text: string) =>
         warehouse.use(
           async (session) => {
-            await using selection = await session.select(text)
+            await using selection = await session.select(readStatement(text))
             for await (const _ of selection.rows);
           },
           { signal: stop.signal },
         ),
     ]
     let stop = new AbortController()
-    const rounds = test.kind === 'duckdb' ? 600 : 90
+    const rounds = test.kind === 'duckdb' ? often(150, 6_000) : often(60, 900)
     for (let round = 0; round < rounds; round += 1) {
       stop = new AbortController()
       const work = works[round % works.length] as (typeof works)[number]
@@ -61,47 +60,51 @@ eachWarehouse(
       }
     }
   },
-  120_000,
+  often(120_000, 1_800_000),
 )
 
-test('a DuckDB file is attached and let go hundreds of times, whatever else the engine does meanwhile', async () => {
-  const { mkdtemp, rm } = await import('node:fs/promises')
-  const { tmpdir } = await import('node:os')
-  const { join } = await import('node:path')
-  const folder = await mkdtemp(join(tmpdir(), 'elt-test-'))
-  {
-    await using warehouse = await openDuckdb({ source: join(folder, 'w.duckdb'), schema: 'iterable' })
-    await warehouse.use(({ db }) => sql`create table t as select * from range(1000)`.execute(db))
-    let isOver = false
-    const beside = async () => {
-      while (!isOver) await warehouse.engine.rows('select count(*) from duckdb_tables(), duckdb_columns()')
-    }
-    const locking = async () => {
-      while (!isOver) {
-        const lock = await warehouse.lock('sync')
-        await lock[Symbol.asyncDispose]()
+test(
+  'a DuckDB file is attached and let go again and again, whatever else the engine does meanwhile',
+  async () => {
+    const { mkdtemp, rm } = await import('node:fs/promises')
+    const { tmpdir } = await import('node:os')
+    const { join } = await import('node:path')
+    const folder = await mkdtemp(join(tmpdir(), 'elt-test-'))
+    {
+      await using warehouse = await openDuckdb({ source: join(folder, 'w.duckdb'), schema: 'iterable' })
+      await warehouse.use(({ db }) => sql`create table t as select * from range(1000)`.execute(db))
+      let isOver = false
+      const beside = async () => {
+        while (!isOver) await warehouse.engine.rows('select count(*) from duckdb_tables(), duckdb_columns()')
+      }
+      const locking = async () => {
+        while (!isOver) {
+          const lock = await warehouse.lock('sync')
+          await lock[Symbol.asyncDispose]()
+        }
+      }
+      // A transaction of another connection that has looked at the file keeps it for a moment.
+      const lingering = async () => {
+        while (!isOver) {
+          const connection = await warehouse.engine.instance.connect()
+          await connection.run('begin').catch(() => {})
+          await connection.run('select count(*) from warehouse.main.t').catch(() => {})
+          await delay(3)
+          connection.closeSync()
+          await delay(1)
+        }
+      }
+      const others = [beside(), locking(), lingering()]
+      try {
+        for (let turn = 0; turn < often(100, 4_000); turn += 1) {
+          await warehouse.use(({ db }) => sql`select count(*) from t`.execute(db))
+        }
+      } finally {
+        isOver = true
+        await Promise.all(others)
       }
     }
-    // A transaction of another connection that has looked at the file keeps it for a moment.
-    const lingering = async () => {
-      while (!isOver) {
-        const connection = await warehouse.engine.instance.connect()
-        await connection.run('begin').catch(() => {})
-        await connection.run('select count(*) from warehouse.main.t').catch(() => {})
-        await delay(3)
-        connection.closeSync()
-        await delay(1)
-      }
-    }
-    const others = [beside(), locking(), lingering()]
-    try {
-      for (let turn = 0; turn < 400; turn += 1) {
-        await warehouse.use(({ db }) => sql`select count(*) from t`.execute(db))
-      }
-    } finally {
-      isOver = true
-      await Promise.all(others)
-    }
-  }
-  await rm(folder, { recursive: true })
-}, 120_000)
+    await rm(folder, { recursive: true })
+  },
+  often(120_000, 1_800_000),
+)

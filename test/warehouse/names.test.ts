@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
-import { membersOf } from '../../src/warehouse/load/rewrite.ts'
+import { membersOf } from '../../src/json/members.ts'
 import { columnName } from '../../src/warehouse/names.ts'
 import { snakeCase, viewColumns } from '../../src/warehouse/views.ts'
 import { eachWarehouse, type TestWarehouse } from '../support/warehouse.ts'
@@ -207,7 +207,7 @@ test('column names are unlike one another in any case, and fit their warehouse',
         const taken = new Set<string>()
         for (const source of new Set(sources)) {
           const rules = { maxBytes, hiddenColumns: ['ctid'] }
-          const name = columnName(source, 'email_open', (lower) => taken.has(lower), rules)
+          const name = columnName(source, (lower) => taken.has(lower), rules)
           expect(taken.has(name.toLowerCase())).toBe(false)
           taken.add(name.toLowerCase())
           if (maxBytes) expect(Buffer.byteLength(name)).toBeLessThanOrEqual(maxBytes)
@@ -220,7 +220,7 @@ test('column names are unlike one another in any case, and fit their warehouse',
 
 test('a name that is too long ends with a hash of all of it', () => {
   const rules = { maxBytes: 63, hiddenColumns: [] }
-  const name = (source: string) => columnName(source, 'users', () => false, rules)
+  const name = (source: string) => columnName(source, () => false, rules)
   expect(name('n'.repeat(63))).toBe('n'.repeat(63))
   expect(name('n'.repeat(64))).toMatch(/^n{54}_[0-9a-f]{8}$/)
   expect(name('n'.repeat(65))).not.toBe(name('n'.repeat(64)))
@@ -229,9 +229,9 @@ test('a name that is too long ends with a hash of all of it', () => {
 
 test('names of hidden columns get a prefix', () => {
   const rules = { hiddenColumns: ['ctid', 'xmin'] }
-  expect(columnName('ctid', 'users', () => false, rules)).toBe('_ctid')
-  expect(columnName('XMIN', 'users', () => false, rules)).toBe('_XMIN')
-  expect(columnName('ctid', 'users', (lower) => lower === '_ctid', rules)).toBe('__ctid')
+  expect(columnName('ctid', () => false, rules)).toBe('_ctid')
+  expect(columnName('XMIN', () => false, rules)).toBe('_XMIN')
+  expect(columnName('ctid', (lower) => lower === '_ctid', rules)).toBe('__ctid')
 })
 
 test('snake_case', () => {

@@ -1,8 +1,9 @@
 /** Every number that enters is exact in its column, or kept there as text. */
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
-import { isExact } from '../../src/warehouse/load/numbers.ts'
-import { LineScanner } from '../../src/warehouse/load/scan.ts'
+import { kindOfNumber, kindsIn } from '../../src/json/kinds.ts'
+import { isExact } from '../../src/json/numbers.ts'
+import { LineScanner } from '../../src/json/scan.ts'
 import { eachWarehouse, type TestWarehouse } from '../support/warehouse.ts'
 import {
   columnsOf,
@@ -144,8 +145,8 @@ test('the scanner counts the numbers of a line that no double holds, whole ones 
       scanner.scan(Buffer.from(`{"a":[${numbers.join(', ')}],"true":[true,false,"1e400"],"b":${numbers[0]}}`))
       const inexact = [...numbers, numbers[0] as string].filter((n) => /[.eE]/.test(n) && !isExact(n))
       expect(scanner.inexact).toBe(inexact.length)
-      expect(scanner.fields.get('b')?.isInexact).toBe(inexact.includes(numbers[0] as string))
-      expect(scanner.fields.get('a')?.isInexact).toBe(false)
+      expect([...kindsIn(scanner.fields.get('b')?.kinds ?? 0)]).toEqual([kindOfNumber(numbers[0] as string)])
+      expect([...kindsIn(scanner.fields.get('a')?.kinds ?? 0)]).toEqual(['json'])
     }),
   )
 })

@@ -3,13 +3,13 @@ import { randomUUID } from 'node:crypto'
 import { join } from 'node:path'
 import pg from 'pg'
 import { catalogue, type Stream } from '../../src/catalog/index.ts'
-import { DriftError, type Loaded, load, type Scope } from '../../src/warehouse/load/commit.ts'
-import { prepareLoad, recordMarks } from '../../src/warehouse/load/prepare.ts'
-import { Rejects } from '../../src/warehouse/load/rejects.ts'
-import { ChunkWriter } from '../../src/warehouse/load/spool.ts'
-import { migrate } from '../../src/warehouse/migrations.ts'
+import { type Loaded, load, type Scope } from '../../src/load/commit.ts'
+import { DriftError } from '../../src/load/faults.ts'
+import { prepareLoad } from '../../src/load/prepare.ts'
+import { Rejects } from '../../src/spool/rejects.ts'
+import { ChunkWriter } from '../../src/spool/spool.ts'
 import { openPostgres, type PostgresOptions } from '../../src/warehouse/postgres/warehouse.ts'
-import type { Session, UseOptions, Warehouse } from '../../src/warehouse/session.ts'
+import type { Tx, UseOptions, Warehouse } from '../../src/warehouse/session.ts'
 import { ensureTable, prepareTable } from '../../src/warehouse/tables.ts'
 import { createTestDatabase } from '../support/postgres.ts'
 
@@ -54,7 +54,7 @@ export interface LoadOptions extends UseOptions {
   /** Lines of one chunk. */
   readonly chunkLines?: number
   /** Runs in the transaction, before what it did is committed. */
-  readonly beforeCommit?: (session: Session) => Promise<void>
+  readonly beforeCommit?: (tx: Tx) => Promise<void>
   readonly onRows?: () => void
 }
 
@@ -66,14 +66,11 @@ export async function loadLines(
   { chunkLines = lines.length, beforeCommit, ...options }: LoadOptions = {},
 ): Promise<Loaded> {
   const stream = catalogue('email').find((each) => each.name === name) as Stream
-  await warehouse.use(migrate)
-  let shape = await warehouse.use(({ db, ...session }) =>
-    db.transaction().execute((trx) => ensureTable(trx, { ...session, db }, stream, now)),
-  )
+  let shape = await warehouse.transaction((tx) => ensureTable(tx, stream, now))
   const directory = join(warehouse.spoolDirectory, randomUUID())
   const chunks = []
   for (let at = 0; at < lines.length; at += chunkLines) {
-    const writer = new ChunkWriter(directory, { marks: recordMarks(stream) })
+    const writer = new ChunkWriter(directory, { marks: stream.mark?.fields ?? [] })
     await writer.write(Buffer.from(`${lines.slice(at, at + chunkLines).join('\n')}\n`))
     chunks.push(...(await writer.end()).chunks)
   }
@@ -90,25 +87,16 @@ export async function loadLines(
     })
     shape = await warehouse.use((session) => prepareTable(session, shape, prepared.shape, now))
     try {
-      return await warehouse.use(
-        (session) =>
-          session.db.transaction().execute(async (trx) => {
-            const stamps = { runId: 'run', loadedAt: now }
-            const input = {
-              stream,
-              before: shape,
-              prepared,
-              scope,
-              stamps,
-              maxRejectPercent: 5,
-              leavesOutStrays: careful,
-            }
-            const loaded = await load(trx, session, input)
-            await beforeCommit?.(session)
-            return loaded
-          }),
-        options,
-      )
+      return await warehouse.transaction(async (tx) => {
+        const stamps = { runId: 'run', loadedAt: now }
+        const input = {
+          ...{ stream, before: shape, prepared, scope, stamps },
+          ...{ maxRejectPercent: 5, leavesOutStrays: careful },
+        }
+        const loaded = await load(tx, input)
+        await beforeCommit?.(tx)
+        return loaded
+      }, options)
     } catch (error) {
       if (!(error instanceof DriftError) || careful) throw error
     }

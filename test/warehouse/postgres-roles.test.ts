@@ -37,6 +37,8 @@ test('the roles of the documentation: the worker works, analysts ask, queries se
     url.username = `elt_${suffix}`
     url.password = 'change me'
     await using elt = await open({
+      // Nobody is asked: what is looked at are the rights in the database.
+      connections: { iterable: { type: 'iterable', api_key: 'x', base_url: 'http://127.0.0.1:9' } },
       warehouse: { type: 'postgres', url: url.href },
       exports: { role: `query_${suffix}`, directory: warehouse.tempDir },
     })

@@ -1,6 +1,8 @@
 import { tmpdir } from 'node:os'
 import { expect, test } from 'vitest'
-import { Engine } from '../../src/warehouse/engine.ts'
+import { Engine } from '../../src/engine/engine.ts'
+import { kindsIn } from '../../src/json/kinds.ts'
+import { LineScanner } from '../../src/json/scan.ts'
 import { literal } from '../../src/warehouse/sql.ts'
 import { eachWarehouse } from '../support/warehouse.ts'
 import { columnsOf, event, line, startLoading, textRows } from './load.ts'
@@ -222,7 +224,7 @@ const transactional: Record<string, [sent: string, stored: unknown]> = {
   '24 escaped quote': ['"{\\"a\\":\\"\\\\\\",]NaN\\"}"', { a: '",]NaN' }],
 }
 
-eachWarehouse('transactionalData is stored decoded, what is no JSON as a JSON string', async (warehouse) => {
+eachWarehouse('transactionalData is stored decoded, what is not JSON as a JSON string', async (warehouse) => {
   await using loading = await startLoading(warehouse)
   const shelf = loading.sandbox.data.events('emailSend')
   for (const [id, [sent]] of Object.entries(transactional)) shelf.push(event(id, { transactionalData: sent }))
@@ -267,6 +269,14 @@ test('macros read exactly what JSON means', async () => {
   }
   for (const [json, expected] of Object.entries(kinds))
     expect([json, await kind(json)]).toEqual([json, expected])
+  // So does the look at the bytes.
+  const scanner = new LineScanner([])
+  const members = Object.keys(kinds).map((json, index) => `"f${index}" : ${json}`)
+  scanner.scan(Buffer.from(`{"none":null,${members.join(' ,')},"many":[{"a":1.5},true,null]}\n{"many":1}`))
+  const [none, ...seen] = [...scanner.fields.values()].map((use) => [...kindsIn(use.kinds)])
+  expect(none).toEqual([])
+  expect(seen.pop()?.sort()).toEqual(['bigint', 'json'])
+  expect(seen).toEqual(Object.values(kinds).map((kind) => [kind]))
   // What a cast would round, or take though it is no number of JSON.
   for (const text of ['NaN', 'Infinity', '1.5', '1.0', '1e3', '"5"', '9223372036854775808']) {
     expect([text, await one(`json_bigint(${literal(text)})`)]).toEqual([text, null])

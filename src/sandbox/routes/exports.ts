@@ -2,8 +2,8 @@
 import { type Answer, badParams, lines } from '../answers.ts'
 import { dataTypes, eventShares, spellingOf } from '../data/catalog.ts'
 import { limits } from '../limits.ts'
-import { csv, isPlain, linesOf, reshape, type Shape } from '../rows.ts'
-import { parseRow } from '../shelf.ts'
+import { eventsOf, type Person, personOf } from '../person.ts'
+import { csv, isPlain, reshape, type Shape } from '../rows.ts'
 import { readTime } from '../times.ts'
 import { rowBytes } from '../truth.ts'
 import type { Call, Route, World } from './route.ts'
@@ -82,23 +82,17 @@ export function exportBytes(
 }
 
 function exportUserEvents({ query }: Call, { project }: World): Answer {
-  const email = query.get('email')?.toLowerCase()
-  const userId = query.get('userId')
-  if (!email && !userId) return badParams('email or userId is required')
+  const who = personOf(query)
+  if (!who) return badParams('email or userId is required')
   const custom = query.get('includeCustomEvents') === 'true'
-  return lines(eventsOfUser(), ndjson)
+  return lines(eventsOfUser(who), ndjson)
 
-  function* eventsOfUser(): Generator<Buffer> {
+  function* eventsOfUser(person: Person): Generator<Buffer> {
     for (const dataType of dataTypes) {
       if (dataType === 'user' || (dataType === 'customEvent' && !custom)) continue
       if (project.events(dataType).count === 0 && !eventShares[dataType]) continue
-      for (const piece of project.events(dataType).read(-Infinity, Infinity, { peek: true })) {
-        const rows = linesOf(piece).map(parseRow)
-        const mine = rows.filter((row) => (email ? row?.email === email : row?.userId === userId))
-        if (mine.length > 0) {
-          yield Buffer.from(mine.map((row) => `${JSON.stringify({ _type: dataType, ...row })}\n`).join(''))
-        }
-      }
+      const rows = eventsOf(project, person, dataType)
+      yield Buffer.from(rows.map((row) => `${JSON.stringify({ _type: dataType, ...row })}\n`).join(''))
     }
   }
 }

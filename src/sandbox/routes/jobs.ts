@@ -1,42 +1,35 @@
-/** Asynchronous exports: jobs that take a while, files of whole lines, signed links that expire. */
-import { type Answer, badJson, badParams, failure, json, lines, notFound, success } from '../answers.ts'
+/** Asynchronous exports: jobs that wait, work and fail, files of whole lines, signed links that expire. */
+import { type Answer, badJson, badParams, failure, json, linkExpired, notFound, success } from '../answers.ts'
 import { hash32 } from '../data/random.ts'
+import { type Job, Jobs } from '../jobs.ts'
 import { limits } from '../limits.ts'
+import type { FaultKind, JobFault } from '../options.ts'
 import { exportBytes, readRequest } from './exports.ts'
 import type { Call, Route, World } from './route.ts'
 
-interface Job {
-  readonly id: number
-  readonly dataType: string
-  readonly startAt: number
-  readonly endAt: number
-  readonly suffix: string
-  /** Made when the job is done. */
-  files: { name: string; bytes: Buffer }[] | undefined
-  readonly make: () => Iterable<Buffer>
-  cancelled: boolean
-}
-
-const jobsPerOrganization = 4
 const filesPerPage = 10
-const linkMs = 30 * 60_000
+const usualLinkMs = 30 * 60_000
 
 /** Jobs belong to one sandbox; so do these routes. */
 export function jobRoutes(): readonly Route[] {
-  const jobs: Job[] = []
+  let all: Jobs | undefined
+  const jobsOf = (world: World) => {
+    all ??= new Jobs(world)
+    return all
+  }
   return [
     {
       method: 'POST',
       pattern: '/api/export/start',
       limit: limits.exportStart,
-      handle: (call, world) => startJob(call, world, jobs),
+      handle: (call, world) => startJob(call, world, jobsOf(world)),
     },
     {
       method: 'GET',
       pattern: '/api/export/jobs',
       handle: ({ query }, world) => {
         const state = query.get('jobState')?.toLowerCase()
-        const shown = jobs.map((job) => showJob(job, world))
+        const shown = jobsOf(world).all.map((job) => showJob(job, jobsOf(world)))
         return json({ jobs: shown.filter(({ jobState }) => !state || jobState === state) })
       },
     },
@@ -44,25 +37,23 @@ export function jobRoutes(): readonly Route[] {
       method: 'GET',
       pattern: '/api/export/{id}/files',
       limit: limits.exportFiles,
-      handle: (call, world) => listFiles(call, world, jobs),
+      handle: (call, world) => listFiles(call, world, jobsOf(world)),
     },
     {
       method: 'DELETE',
       pattern: '/api/export/{id}',
       limit: limits.exportCancel,
-      handle: ({ parts: [id] }, world) => {
-        const job = jobs.find((job) => job.id === Number(id))
-        if (!job) return notFound(`Export job ${id} not found`)
-        if (stateOf(job, world) === 'completed') return badParams(`Export job ${id} is completed`)
-        job.cancelled = true
-        return success('Export job cancelled')
-      },
+      handle: ({ parts: [id] }, world) => cancelJob(Number(id), jobsOf(world)),
     },
-    { method: 'GET', pattern: '/files/{id}/{name}', handle: (call, world) => download(call, world, jobs) },
+    {
+      method: 'GET',
+      pattern: '/files/{id}/{name}',
+      handle: (call, world) => download(call, world, jobsOf(world)),
+    },
   ]
 }
 
-function startJob({ body, path }: Call, world: World, jobs: Job[]): Answer {
+function startJob({ body, path, fault }: Call, world: World, jobs: Jobs): Answer {
   if (!body) return badJson(path, { obj: 'JSON object expected' })
   const format = body.outputFormat
   if (format !== 'text/csv' && format !== 'application/x-json-stream') {
@@ -79,92 +70,75 @@ function startJob({ body, path }: Call, world: World, jobs: Job[]): Answer {
     world,
   )
   if (typeof asked === 'string') return badParams(asked)
-  const now = world.clock()
-  const busy = jobs
-    .filter((job) => !job.cancelled && job.endAt > now)
-    .map(({ endAt }) => endAt)
-    .sort((a, b) => a - b)
-  const startAt = busy.length < jobsPerOrganization ? now : busy[busy.length - jobsPerOrganization]!
-  const endAt = startAt + (world.options.jobMs ?? 200) / (world.options.timeScale ?? 1)
-  const id = 4711 + jobs.length
-  jobs.push({
-    ...{ id, dataType: asked.dataType, startAt, endAt, suffix: isCsv ? 'csv' : 'json', files: undefined },
-    ...{ make: () => exportBytes(asked, world), cancelled: false },
+  const { id } = jobs.start({
+    dataType: asked.dataType,
+    suffix: isCsv ? 'csv' : 'json',
+    fault: isJobFault(fault) ? fault : undefined,
+    make: () => exportBytes(asked, world),
   })
   return json({ jobId: id })
 }
 
-function stateOf(job: Job, { clock }: World): string {
-  if (job.cancelled) return 'cancelled'
-  const now = clock()
-  if (now >= job.endAt) return 'completed'
-  return now < job.startAt + (job.endAt - job.startAt) / 4 ? 'enqueued' : 'running'
-}
+export const isJobFault = (fault: FaultKind | undefined): fault is JobFault =>
+  typeof fault === 'string' && /^(?:job-|file-twice)/.test(fault)
 
-function showJob(job: Job, world: World) {
-  const jobState = stateOf(job, world)
-  const time = world.project.now().toISOString()
-  const bytes =
-    jobState === 'completed' ? filesOf(job, world).reduce((sum, { bytes }) => sum + bytes.length, 0) : 0
+function showJob(job: Job, jobs: Jobs) {
+  const jobState = jobs.stateOf(job)
+  const bytes = jobs.filesOf(job).reduce((sum, { bytes }) => sum + bytes.length, 0)
   return {
-    ...{ id: job.id, dataTypeName: job.dataType, jobState, scheduledStartTime: time },
-    ...(jobState === 'completed' ? { endTime: time, bytesExported: bytes } : {}),
+    id: job.id,
+    dataTypeName: job.dataType,
+    jobState,
+    scheduledStartTime: job.scheduledAt,
+    ...(jobState === 'enqueued' ? {} : { bytesExported: bytes }),
+    ...(jobState === 'completed' ? { endTime: job.scheduledAt } : {}),
   }
 }
 
-function listFiles({ parts: [id], query }: Call, world: World, jobs: readonly Job[]): Answer {
-  const job = jobs.find((job) => job.id === Number(id))
+function listFiles({ parts: [id], query }: Call, world: World, jobs: Jobs): Answer {
+  const job = jobs.find(Number(id))
   if (!job) return notFound(`Export job ${id} not found`)
-  const jobState = stateOf(job, world)
+  // Before the files: a job that is told to be completed has all of them.
+  const jobState = jobs.stateOf(job)
   const after = query.get('startAfter') ?? ''
-  const files = jobState === 'completed' ? filesOf(job, world).filter(({ name }) => name > after) : []
-  const expires = Math.ceil(world.clock() + linkMs / (world.options.timeScale ?? 1))
-  return json({
-    ...{ exportTruncated: false, jobId: job.id, jobState },
-    files: files.slice(0, filesPerPage).map(({ name }) => ({
-      file: name,
-      url: `${world.url}/files/${job.id}/${name}?expires=${expires}&signature=${signature(world, name, expires)}`,
-    })),
-  })
+  const page = jobs
+    .filesOf(job)
+    .filter(({ name }) => name > after)
+    .slice(0, filesPerPage)
+  const expires = Math.ceil(
+    world.clock() + (world.options.linkMs ?? usualLinkMs) / (world.options.timeScale ?? 1),
+  )
+  const shown = page.map(({ name }) => ({
+    file: name,
+    url: `${world.url}/files/${job.id}/${name}?expires=${expires}&signature=${signature(world, name, expires)}`,
+  }))
+  const files = job.fault === 'file-twice' ? shown.flatMap((file) => [file, file]) : shown
+  return json({ exportTruncated: jobs.isTruncated(job), jobId: job.id, jobState, files })
 }
 
-/** No API key here: the link is the permission. */
-function download({ parts: [id, name = ''], query }: Call, world: World, jobs: readonly Job[]): Answer {
-  const job = jobs.find((job) => job.id === Number(id))
-  const file = job?.files?.find((file) => file.name === name)
+function cancelJob(id: number, jobs: Jobs): Answer {
+  const job = jobs.find(id)
+  if (!job) return notFound(`Export job ${id} not found`)
+  if (jobs.stateOf(job) === 'completed') return badParams(`Export job ${id} is completed`)
+  jobs.cancel(job)
+  return success('Export job cancelled')
+}
+
+/** The link is the permission. */
+function download({ parts: [id, name = ''], query }: Call, world: World, jobs: Jobs): Answer {
+  const job = jobs.find(Number(id))
+  const file = job && jobs.filesOf(job).find((file) => file.name === name)
   const expires = Number(query.get('expires'))
   if (!file || query.get('signature') !== signature(world, name, expires)) {
     return failure(403, 'AccessDenied', 'The request signature does not match')
   }
-  if (world.clock() > expires) {
-    return {
-      status: 403,
-      type: 'application/xml',
-      body: [Buffer.from('<Error><Code>AccessDenied</Code><Message>Request has expired</Message></Error>')],
-    }
+  if (world.clock() > expires) return linkExpired
+  return {
+    status: 200,
+    type: job.suffix === 'csv' ? 'text/csv' : 'application/x-json-stream',
+    body: [file.bytes],
   }
-  return lines([file.bytes], job?.suffix === 'csv' ? 'text/csv' : 'application/x-json-stream')
 }
 
 const signature = ({ project }: World, name: string, expires: number) =>
   hash32(`${project.seed}:${name}:${expires}`).toString(16)
-
-/** Whole lines in files of at most jobFileBytes (a longer line gets a file of its own). */
-function filesOf(job: Job, { options }: World): { name: string; bytes: Buffer }[] {
-  if (job.files) return job.files
-  const limit = options.jobFileBytes ?? 10_000_000
-  const files: { name: string; bytes: Buffer }[] = []
-  const body = Buffer.concat([...job.make()])
-  for (let start = 0; start < body.length; ) {
-    let end = body.length
-    if (end - start > limit) {
-      const before = body.lastIndexOf(10, start + limit - 1) + 1
-      end = before > start ? before : body.indexOf(10, start) + 1 || body.length
-    }
-    const number = String(files.length + 1).padStart(6, '0')
-    files.push({ name: `file-1679086${number}.${job.suffix}`, bytes: body.subarray(start, end) })
-    start = end
-  }
-  job.files = files
-  return files
-}

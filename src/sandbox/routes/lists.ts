@@ -61,8 +61,11 @@ function createList({ body, path }: Call, { project, clock }: World): Answer {
   }
   const description = typeof body?.description === 'string' ? body.description : ''
   const list: ListRow = {
-    ...{ id: project.nextListId(), name, description },
-    ...{ createdAt: project.now().getTime(), listType: 'Standard' as const },
+    id: project.nextListId(),
+    name,
+    description,
+    createdAt: project.now().getTime(),
+    listType: 'Standard' as const,
   }
   project.lists.push(list)
   madeAt.set(list, clock())

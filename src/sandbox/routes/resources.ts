@@ -1,5 +1,5 @@
 /** Campaigns, channels, message types, templates. */
-import { type Answer, badParams, json, notFound, text } from '../answers.ts'
+import { type Answer, badParams, json, notFound } from '../answers.ts'
 import { limits } from '../limits.ts'
 import type { Row } from '../options.ts'
 import { readTime } from '../times.ts'
@@ -29,12 +29,6 @@ export const resourceRoutes: readonly Route[] = [
       )
       return page(call, rows, 'campaigns', 'totalCampaignsCount', 'id')
     },
-  },
-  {
-    method: 'GET',
-    pattern: '/api/campaigns/metrics',
-    limit: limits.campaignMetrics,
-    handle: (call, { project }) => metrics(call, project.campaigns),
   },
   {
     method: 'GET',
@@ -72,11 +66,15 @@ export const resourceRoutes: readonly Route[] = [
     handle: ({ query }, { project }) => {
       const rows = project.templates.filter((row) => row.clientTemplateId === query.get('clientTemplateId'))
       return json({
-        templates: rows.map(({ templateId, campaignId }) => ({ templateId, campaignId, locales: ['en'] })),
+        templates: rows.map((row) => ({
+          templateId: row.templateId,
+          campaignId: row.campaignId,
+          locales: localesOf(row),
+        })),
       })
     },
   },
-  ...(['email', 'sms', 'push', 'inapp'] as const).map(
+  ...(['email', 'sms', 'push', 'inapp', 'embedded'] as const).map(
     (medium): Route => ({
       method: 'GET',
       pattern: `/api/templates/${medium}/get`,
@@ -84,10 +82,19 @@ export const resourceRoutes: readonly Route[] = [
       handle: ({ query }, { project }) => {
         const id = Number(query.get('templateId') ?? Number.NaN)
         if (Number.isNaN(id)) return badParams('templateId is required')
-        const row = project.templates.find(
-          (template) => template.templateId === id && String(template.messageMedium).toLowerCase() === medium,
-        )
-        return row ? json(content(medium, row)) : notFound(`Template ${id} not found`)
+        const row =
+          medium === 'embedded'
+            ? project.embeddedTemplates.find(({ templateId }) => templateId === id)
+            : project.templates.find(
+                (template) =>
+                  template.templateId === id && String(template.messageMedium).toLowerCase() === medium,
+              )
+        const locale = query.get('locale') ?? 'en'
+        // A base is where others begin; nobody has written anything into these.
+        const isBlank = row?.templateType === 'Base' && id % 2 === 0
+        return row && !isBlank && localesOf(row).includes(locale)
+          ? json(content(medium, row, locale))
+          : notFound(`Template ${id} not found`)
       },
     }),
   ),
@@ -156,7 +163,11 @@ function templatesFor({ query }: Call, templates: readonly Row[]): Row[] | strin
   })
 }
 
-function content(medium: 'email' | 'sms' | 'push' | 'inapp', row: Row): Row {
+/** Templates with an id of their maker's are translated. */
+const localesOf = ({ clientTemplateId }: Row): string[] =>
+  clientTemplateId === undefined ? ['en'] : ['en', 'de', 'ja-JP']
+
+function content(medium: 'email' | 'sms' | 'push' | 'inapp' | 'embedded', row: Row, locale: string): Row {
   const {
     templateId,
     name,
@@ -173,15 +184,15 @@ function content(medium: 'email' | 'sms' | 'push' | 'inapp', row: Row): Row {
     messageTypeId,
     campaignId,
     clientTemplateId,
-    locale: 'en',
-    isDefaultLocale: true,
+    locale,
+    isDefaultLocale: locale === 'en',
   }
   switch (medium) {
     case 'email':
       return {
         ...common,
         creatorUserId,
-        subject: `${name} ✨`,
+        subject: locale === 'en' ? `${name} ✨` : `${name} (${locale})`,
         preheaderText: '',
         fromName: 'Example',
         fromEmail: 'news@example.com',
@@ -210,24 +221,7 @@ function content(medium: 'email' | 'sms' | 'push' | 'inapp', row: Row): Row {
       }
     case 'inapp':
       return { ...common, html: '<p>Hello</p>', payload: {}, createdAt, updatedAt }
+    case 'embedded':
+      return { ...common, title: name, body: 'Hello', elements: {}, payload: {}, placementId: 77 }
   }
-}
-
-function metrics({ query }: Call, campaigns: readonly Row[]): Answer {
-  const ids = new Set(
-    query
-      .getAll('campaignId')
-      .flatMap((ids) => ids.split(','))
-      .map(Number),
-  )
-  const rows = campaigns.filter(
-    ({ id, campaignState }) =>
-      ids.has(Number(id)) && !['Draft', 'Scheduled', 'Recurring'].includes(String(campaignState)),
-  )
-  const lines = rows.map(
-    ({ id, sendSize }) => `${id},${sendSize ?? 0},${Math.floor(Number(sendSize ?? 0) / 3)},`,
-  )
-  return text(
-    ['id,Total Email Sends,Unique Email Opens,Average Custom Conversion Value', ...lines].join('\n'),
-  )
 }

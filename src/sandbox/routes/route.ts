@@ -3,7 +3,7 @@ import type { Answer } from '../answers.ts'
 import type { FaultBook } from '../faults.ts'
 import type { Limit } from '../limits.ts'
 import type { Log } from '../log.ts'
-import type { SandboxKeys, SandboxOptions } from '../options.ts'
+import type { FaultKind, SandboxKeys, SandboxOptions } from '../options.ts'
 import type { Project } from '../project.ts'
 
 export interface World {
@@ -25,8 +25,10 @@ export interface Call {
   readonly query: URLSearchParams
   /** Text of the request body. */
   readonly text: string
-  /** Parsed body; undefined where it is no JSON object. */
+  /** Parsed body; undefined where it is not a JSON object. */
   readonly body: Record<string, unknown> | undefined
+  /** The fault that was ordered for it and does not concern the answer as such. */
+  readonly fault?: FaultKind | undefined
   /** Called by a write that was carried out; `answered` is settled when the answer has gone out. */
   wrote(rows: { listId?: number; rows: number; successCount: number; failCount: number }): void
 }

@@ -130,8 +130,13 @@ export function makeReport() {
       call.wrote({ rows, successCount, failCount, ...(listId === undefined ? {} : { listId }) })
       const { invalidEmails, invalidUserIds } = arrays
       return json({
-        ...{ successCount, failCount, createdFields: [...createdFields], filteredOutFields: [] },
-        ...{ invalidEmails, invalidUserIds, failedUpdates: arrays },
+        successCount,
+        failCount,
+        createdFields: [...createdFields],
+        filteredOutFields: [],
+        invalidEmails,
+        invalidUserIds,
+        failedUpdates: arrays,
       })
     },
   }

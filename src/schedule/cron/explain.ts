@@ -3,7 +3,8 @@
 import { DateTime } from 'luxon'
 import { messageOf } from '../../errors.ts'
 import { type ClockChange, clockChanges } from './changes.ts'
-import { type CronExpression, type Dialect, dialects, parseCron } from './expression.ts'
+import type { CronExpression, DialectName } from './dialect.ts'
+import { dialects, parseCron } from './expression.ts'
 import { nextOccurrences } from './occurrences.ts'
 import { checkTimezone } from './timezone.ts'
 import { describeCron } from './words.ts'
@@ -25,7 +26,7 @@ export interface ExplainedRun {
 
 export interface CronExplanation {
   readonly expression: string
-  readonly dialect: Dialect
+  readonly dialect: DialectName
   readonly timezone: string
   readonly ignored: 'day_of_month' | 'day_of_week' | null
   readonly warnings: readonly string[]
@@ -43,7 +44,7 @@ export interface CronExplanation {
  */
 export function explainCron(
   source: string | null,
-  { dialect, timezone, from, count }: { dialect: Dialect; timezone: string; from: Date; count: number },
+  { dialect, timezone, from, count }: { dialect: DialectName; timezone: string; from: Date; count: number },
 ): CronExplanation {
   const zone = checkTimezone(timezone)
   const expression = parseCron(source, dialect)
@@ -73,7 +74,7 @@ function inOneSentence(expression: CronExpression, timezone: string): string {
 
 function differsFrom(expression: CronExpression): string | null {
   if (expression.never) return null
-  const other: Dialect = expression.dialect === 'treasuredata' ? 'standard' : 'treasuredata'
+  const other: DialectName = expression.dialect === 'treasuredata' ? 'standard' : 'treasuredata'
   const { label } = dialects[other]
   try {
     const reading = parseCron(expression.source, other)

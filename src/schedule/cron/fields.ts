@@ -35,7 +35,7 @@ export interface FieldGrammar {
   readonly everyNth: (step: number, field: Field, remarks: FieldRemarks) => readonly number[]
   /** `a-b/n` and `a/n` are allowed. */
   readonly steppedRanges: boolean
-  /** `*` may stand beside other items of a list. */
+  /** `*` may be one item of a list among others. */
   readonly starInLists: boolean
 }
 
@@ -120,7 +120,7 @@ function readSpan(span: string, field: Field, remarks: FieldRemarks): { from: nu
   const [fromText = '', toText, ...rest] = span.split('-')
   if (rest.length > 0 || fromText === '' || toText === '') {
     const cure = `write one of ${allowedValues(field)}, or a range such as ${field.min}-${field.min + 3}`
-    return remarks.fail(`has ${JSON.stringify(span)}, which is no value and no range`, cure)
+    return remarks.fail(`has ${JSON.stringify(span)}, which is neither a value nor a range`, cure)
   }
   const from = readValue(fromText, field, remarks)
   if (toText === undefined) return { from }

@@ -17,7 +17,7 @@
 
 import { CronExpressionParser } from 'cron-parser'
 import { type ClockChange, clockChanges, offsetAt } from './changes.ts'
-import type { CronExpression } from './expression.ts'
+import type { CronExpression } from './dialect.ts'
 
 const minuteMs = 60_000
 const hourMs = 60 * minuteMs

@@ -1,6 +1,6 @@
 /** Vixie cron, the cron of Linux distributions (crontab(5), `entry.c` of cron 3.0). */
 
-import type { CronDialect } from './expression.ts'
+import type { CronDialect } from './dialect.ts'
 import { highest, selectsAll, valuesFrom } from './fields.ts'
 
 export const standard: CronDialect = {

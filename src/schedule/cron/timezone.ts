@@ -116,7 +116,7 @@ function complaintAbout(name: string): string {
   }
   const nearest = nearestName(name)
   const question = nearest === null ? 'names look like "Asia/Tokyo"' : `did you mean "${nearest}"?`
-  return `is no full IANA name; ${question}`
+  return `is not a full IANA name; ${question}`
 }
 
 /**

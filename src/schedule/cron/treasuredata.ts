@@ -3,7 +3,7 @@
  * text). Where the text is silent, `*\/n` is refused outside of the field's limits.
  */
 
-import type { CronDialect } from './expression.ts'
+import type { CronDialect } from './dialect.ts'
 import { allowedValues, type FieldReading, selectsAll, valuesFrom } from './fields.ts'
 import { countDays } from './frequency.ts'
 

@@ -1,6 +1,6 @@
 /** A cron expression in English: `At 06:00 on Mondays in January and March`. */
 
-import type { CronExpression } from './expression.ts'
+import type { CronExpression } from './dialect.ts'
 
 const weekdays = ['Sundays', 'Mondays', 'Tuesdays', 'Wednesdays', 'Thursdays', 'Fridays', 'Saturdays']
 const months = [

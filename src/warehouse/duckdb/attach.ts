@@ -1,14 +1,21 @@
 /** Attaching DuckDB files: DuckDB locks a file for as long as it is attached, and the system frees it when we die. */
 import { setTimeout as delay } from 'node:timers/promises'
 import type { DuckDBConnection, DuckDBInstance } from '@duckdb/node-api'
-import { ConfigError, InterruptedError, messageOf, TransientError, type UserError } from '../../errors.ts'
+import { sweepNow } from '../../engine/sweep.ts'
+import {
+  ConfigError,
+  InterruptedError,
+  LockedError,
+  messageOf,
+  TransientError,
+  type UserError,
+} from '../../errors.ts'
 import type { UseOptions } from '../session.ts'
 import { literal } from '../sql.ts'
-import { sweepAll } from '../sweep.ts'
 
 /** How long a warehouse file that another program has open is waited for. */
 const patienceMs = 30_000
-const pollMs = 200
+const pollMs = 50
 
 /** Attaches the warehouse file as the default database of a connection, waiting while another program holds it. */
 export async function attachFile(
@@ -19,8 +26,7 @@ export async function attachFile(
   for (let waitedMs = 0; ; waitedMs += pollMs) {
     if (signal?.aborted) throw new InterruptedError()
     try {
-      await attach(connection, path, isReadOnly ? 'warehouse (read_only)' : 'warehouse')
-      await connection.run('use warehouse')
+      await attach(connection, path, `warehouse${isReadOnly ? ' (read_only)' : ''}; use warehouse`)
       return
     } catch (error) {
       if (!isLocked(error)) throw attachError(path, error)
@@ -43,14 +49,14 @@ export async function attachFile(
  * connection that looks through all databases, a transaction that has not ended, a result that waits for the garbage
  * collector. All of that passes in a moment.
  */
-async function attach(connection: DuckDBConnection, path: string, as: string): Promise<void> {
+async function attach(connection: DuckDBConnection, path: string, nameAndMore: string): Promise<void> {
   for (let waitedMs = 0; ; waitedMs += lingerMs) {
     try {
-      await connection.run(`attach ${literal(path)} as ${as}`)
+      await connection.run(`attach ${literal(path)} as ${nameAndMore}`)
       return
     } catch (error) {
       if (!/Unique file handle conflict/i.test(messageOf(error)) || waitedMs >= patienceMs) throw error
-      sweepAll()
+      sweepNow()
       await delay(lingerMs)
     }
   }
@@ -91,13 +97,8 @@ export async function holdFile(
   }
 }
 
-function lockedError(job: string, holder: string, cause?: unknown): UserError {
-  return new TransientError(
-    'locked',
-    `another ${job} of this warehouse is running (${holder}); wait until it ends, or stop it`,
-    { cause },
-  )
-}
+const lockedError = (job: string, holder: string, cause?: unknown): LockedError =>
+  new LockedError(`another ${job} of this warehouse is running`, holder, { cause })
 
 const isLocked = (error: unknown): boolean =>
   /Could not set lock on file|being used by another process/i.test(messageOf(error))
@@ -112,21 +113,24 @@ function attachError(path: string, error: unknown): UserError {
   const message = messageOf(error)
   if (/not a valid DuckDB database file/.test(message)) {
     return new ConfigError(
-      `${path} exists but is no DuckDB database; change "warehouse.path", or move that file away`,
+      `${path} exists but is not a DuckDB database; change "warehouse.path", or move that file away`,
       { code: 'not_a_warehouse', cause: error },
     )
   }
   if (/corrupt|checksum/i.test(message)) {
     return new ConfigError(
-      `${path} is damaged (${message.split('\n')[0]}); put a backup in its place, or move it away and sync anew`,
+      `${path} is damaged (${message.split('\n')[0]}); put a backup in its place, or move it away and sync again from the start`,
       { code: 'damaged_warehouse', cause: error },
     )
   }
   if (/version number|newer version|storage version/i.test(message)) {
-    return new ConfigError(`${path} was written by a newer version of DuckDB; upgrade iterable-elt`, {
-      code: 'newer_warehouse',
-      cause: error,
-    })
+    return new ConfigError(
+      `${path} was written by a newer version of DuckDB; upgrade iterable-elt, or put a backup in its place (docs/troubleshooting.md#duckdb-2)`,
+      {
+        code: 'newer_warehouse',
+        cause: error,
+      },
+    )
   }
   if (/Unique file handle conflict/i.test(message)) {
     return new TransientError(

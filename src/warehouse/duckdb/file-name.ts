@@ -16,11 +16,14 @@ export function namesake(path: string, schema: string): string | undefined {
   return Object.values(schemaNames(schema)).find((name) => name.toLowerCase() === catalogue)
 }
 
-/** @throws ConfigError for a file that would be made under such a name; one that exists already is used as it is. */
-export function refuseNamesake(path: string, schema: string): void {
+/**
+ * @param what the setting that names the file.
+ * @throws ConfigError for a file that would be made under such a name; one that exists already is used as it is.
+ */
+export function refuseNamesake(path: string, schema: string, what = '"warehouse.path"'): void {
   const name = namesake(path, schema)
   if (name === undefined || existsSync(path)) return
   throw new ConfigError(
-    `"warehouse.path": ${basename(path)} would be a catalogue called like the schema ${name}, and every program that opens the file would find ${name}.users ambiguous; name the file otherwise, e.g. warehouse.duckdb`,
+    `${what}: ${basename(path)} would be a catalogue called like the schema ${name}, and every program that opens the file would find ${name}.users ambiguous; name the file otherwise, e.g. warehouse.duckdb`,
   )
 }

@@ -4,14 +4,15 @@
  * reading any file of the machine (`read_text`, `glob`), nor from writing some (`enable_logging`).
  */
 import { existsSync } from 'node:fs'
-import type { DuckDBConnection } from '@duckdb/node-api'
+import { type DuckDBConnection, type DuckDBValue, listValue } from '@duckdb/node-api'
+import { type Engine, makeInstance } from '../../engine/engine.ts'
 import { messageOf } from '../../errors.ts'
 import { makeFolder } from '../../folders.ts'
-import { type Engine, makeInstance } from '../engine.ts'
-import { refusedQuery } from '../select.ts'
 import type { UseOptions } from '../session.ts'
 import { literal } from '../sql.ts'
+import { refusedQuery } from '../statement.ts'
 import { attachFile } from './attach.ts'
+import type { Held } from './hold.ts'
 
 /** What statements of people may do beside reading the warehouse. */
 export interface Permissions {
@@ -19,25 +20,25 @@ export interface Permissions {
   readonly allowsExternalAccess: boolean
 }
 
-export interface GuardOptions extends Permissions, UseOptions {
-  readonly path: string
+export interface CutOffOptions extends Permissions {
   /** Its memory limit is the guarded instance's, too: only one of the two is at work at a time. */
   readonly engine: Engine
   readonly threads: number
   /** For DuckDB to spill into. */
   readonly directory: string
+  /** A folder whose files may be read all the same. */
+  readonly readableFolder?: string
 }
 
-/** A connection that can read the warehouse file and nothing else. Costs about 20 ms (measured). */
-export async function holdGuarded({
-  path,
-  engine,
-  threads,
-  directory,
-  allowsExternalAccess,
-  signal,
-  onWait,
-}: GuardOptions): Promise<AsyncDisposable & { readonly connection: DuckDBConnection }> {
+export interface GuardOptions extends CutOffOptions, UseOptions {
+  readonly path: string
+}
+
+/** A DuckDB of its own: `attach` gives it what it may read; then it is cut off, and its settings are locked. */
+export async function openCutOff(
+  { engine, threads, directory, allowsExternalAccess, readableFolder }: CutOffOptions,
+  attach: (connection: DuckDBConnection) => Promise<unknown>,
+): Promise<{ readonly connection: DuckDBConnection; close(): void }> {
   await makeFolder(directory)
   const instance = await makeInstance({ directory, memoryLimit: engine.memoryLimit, threads })
   const connection = await instance.connect()
@@ -46,25 +47,36 @@ export async function holdGuarded({
     instance.closeSync()
   }
   try {
-    await connection.run(`set TimeZone = 'UTC'`)
-    // Asking for a warehouse does not make it.
-    if (existsSync(path)) await attachFile(connection, path, { signal, onWait, isReadOnly: true })
-    else await connection.run(`attach ':memory:' as warehouse; use warehouse`)
-    if (!allowsExternalAccess) await connection.run('set enable_external_access = false')
-    await connection.run('set lock_configuration = true')
+    await attach(connection)
+    const folders =
+      readableFolder === undefined ? '' : `set allowed_directories = [${literal(readableFolder)}];`
+    const closed = allowsExternalAccess ? '' : `${folders} set enable_external_access = false;`
+    await connection.run(`set TimeZone = 'UTC'; ${closed} set lock_configuration = true`)
   } catch (error) {
     close()
     throw error
   }
+  return { connection, close }
+}
+
+/** A connection that can read the warehouse file and nothing else. Costs about 20 ms (measured). */
+export async function holdGuarded({ path, signal, onWait, ...options }: GuardOptions): Promise<Held> {
+  const { connection, close } = await openCutOff(options, (opened) =>
+    // Asking for a warehouse does not make it.
+    existsSync(path)
+      ? attachFile(opened, path, { signal, onWait, isReadOnly: true })
+      : opened.run(`attach ':memory:' as warehouse; use warehouse`),
+  )
   return {
     connection,
+    isAtWork: false,
     async [Symbol.asyncDispose]() {
       try {
         // By name: what still waits for the garbage collector would keep the file open.
-        await connection.run('use memory')
-        await connection.run('detach warehouse')
+        await connection.run('use memory; detach warehouse')
       } finally {
-        close()
+        // The file is free; ending its threads takes up to 10 ms, in which others may go on.
+        setImmediate(close)
       }
     },
   }
@@ -100,34 +112,46 @@ const readingFiles = new Set([
 export async function refuseWrongFunctions(
   connection: DuckDBConnection,
   query: string,
-  { allowsExternalAccess, isLive }: Permissions & { readonly isLive: boolean },
+  { allowsExternalAccess, isLive, isLake }: Admission,
 ): Promise<void> {
-  const [tree] = await rowsOf(connection, `select json_serialize_sql(${literal(query)})`)
-  const { functions, tables } = namesIn(JSON.parse(String(tree?.[0])))
+  const [tree] = await rowsOf(connection, 'select json_serialize_sql($1::varchar)', [query])
+  const { functions, tables, catalogues } = namesIn(JSON.parse(String(tree?.[0])))
+  if (isLake && [...catalogues].some((name) => /^__ducklake_metadata/i.test(name))) {
+    throw refusedAccess('it reads the catalogue of the lake')
+  }
   const isFile = (name: string) => !allowsExternalAccess && readingFiles.has(name)
   const suspects = [...functions].filter((name) => !reading.has(name) || (isLive && isFile(name)))
   // What DuckDB does not know itself is a macro of the warehouse.
   const known = await rowsOf(
     connection,
     `select distinct function_name from duckdb_functions()
-     where function_type = 'table' and database_name = 'system' and function_name in (${['', ...suspects].map(literal).join(', ')})`,
+     where function_type = 'table' and database_name = 'system' and list_contains($1, function_name)`,
+    [listValue(suspects)],
     suspects.length > 0,
   )
   for (const [name] of known) {
     if (isFile(String(name))) throw refusedAccess(`it reads files (${name})`)
     if (!readingFiles.has(String(name))) throw refusedQuery(`it calls ${name}, which does more than read`)
   }
+  if ((isLive || isLake) && functions.has('query_table')) throw refusedAccess('it calls query_table')
   if (!isLive || allowsExternalAccess) return
   // A table that is not there is looked for among the files.
   const paths = [...tables].filter((name) => /[^\p{L}\p{N}_$ -]/u.test(name))
   const existing = await rowsOf(
     connection,
     'select table_name from duckdb_tables() union all select view_name from duckdb_views()',
+    [],
     paths.length > 0,
   )
   const missing = paths.find((name) => !existing.some(([table]) => table === name))
   if (missing !== undefined) throw refusedAccess(`it reads the file ${JSON.stringify(missing)}`)
-  if (functions.has('query_table')) throw refusedAccess('it calls query_table')
+}
+
+export interface Admission extends Permissions {
+  /** The instance is the host's, and its settings with it. */
+  readonly isLive: boolean
+  /** The instance has a lake attached, and the database of its catalogue: all that is in there, not only what is ours. */
+  readonly isLake?: boolean
 }
 
 export const refusedAccess = (why: string, cause?: unknown) =>
@@ -143,28 +167,34 @@ export const isAccessRefusal = (error: unknown): boolean =>
 async function rowsOf(
   connection: DuckDBConnection,
   statement: string,
+  values: DuckDBValue[],
   isNeeded = true,
 ): Promise<readonly unknown[][]> {
-  return isNeeded ? (await connection.runAndReadAll(statement)).getRowsJson() : []
+  return isNeeded ? (await connection.runAndReadAll(statement, values)).getRowsJson() : []
 }
 
-/** Names of table functions (in lower case) and of tables in a serialized statement. */
+/** Names of table functions (in lower case), of tables and of their catalogues in a serialized statement. */
 function namesIn(tree: unknown): {
   readonly functions: ReadonlySet<string>
   readonly tables: ReadonlySet<string>
+  readonly catalogues: ReadonlySet<string>
 } {
   const functions = new Set<string>()
   const tables = new Set<string>()
+  const catalogues = new Set<string>()
   const open: unknown[] = [tree]
   while (open.length > 0) {
     const node = open.pop()
     if (typeof node !== 'object' || node === null) continue
-    const { type, function: called, table_name } = node as Readonly<Record<string, unknown>>
+    const { type, function: called, table_name, catalog_name } = node as Readonly<Record<string, unknown>>
     if (type === 'TABLE_FUNCTION') {
       functions.add(String((called as { function_name?: unknown } | undefined)?.function_name).toLowerCase())
     }
-    if (type === 'BASE_TABLE') tables.add(String(table_name))
+    if (type === 'BASE_TABLE') {
+      tables.add(String(table_name))
+      catalogues.add(String(catalog_name))
+    }
     open.push(...Object.values(node))
   }
-  return { functions, tables }
+  return { functions, tables, catalogues }
 }

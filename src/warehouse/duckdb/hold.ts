@@ -1,7 +1,9 @@
 /** The warehouse file for the time of a session: attached, and let go with all that was committed in it. */
-import { existsSync } from 'node:fs'
+import { existsSync, statSync } from 'node:fs'
+import { setTimeout as delay } from 'node:timers/promises'
 import type { DuckDBConnection, DuckDBInstance } from '@duckdb/node-api'
-import type { Engine } from '../engine.ts'
+import type { Engine } from '../../engine/engine.ts'
+import { isDiskFull } from '../faults.ts'
 import type { UseOptions } from '../session.ts'
 import { attachFile } from './attach.ts'
 
@@ -9,7 +11,7 @@ import { attachFile } from './attach.ts'
  * Connections of the engine. To make one ready costs as much as to attach a small file, so the last one is kept for the
  * next session; to a host's instance nothing of ours stays open.
  */
-export class Connections {
+class Connections {
   readonly #engine: Engine
   #idle: DuckDBConnection | undefined
 
@@ -36,12 +38,80 @@ export class Connections {
 }
 
 /** A connection whose default database is the warehouse; the file is let go when it is disposed. */
-export async function holdWarehouse(
+export interface Held extends AsyncDisposable {
+  readonly connection: DuckDBConnection
+  /** Set while the work is under way: what ends in its middle may leave its transaction open. */
+  isAtWork: boolean
+}
+
+/**
+ * The file, handed from one session to the next where that waits already: to attach it and to let go of it, with a
+ * checkpoint, costs as much as the commit of a small window. After a second it is let go all the same, so that other
+ * programs come in between.
+ */
+export class Holder {
+  readonly #source: string | DuckDBInstance
+  readonly #engine: Engine
+  readonly #connections: Connections
+  #kept: { readonly held: Held; readonly sinceMs: number } | undefined
+
+  constructor(source: string | DuckDBInstance, engine: Engine) {
+    this.#source = source
+    this.#engine = engine
+    this.#connections = new Connections(engine)
+  }
+
+  /** `isNext` tells, at the end, whether the next session is to write here, too. */
+  async take(options: UseOptions, isNext: () => boolean): Promise<Held> {
+    const kept = this.#kept
+    this.#kept = undefined
+    const held = kept?.held ?? (await holdWarehouse(this.#source, this.#engine, this.#connections, options))
+    const sinceMs = kept?.sinceMs ?? performance.now()
+    return {
+      connection: held.connection,
+      get isAtWork() {
+        return held.isAtWork
+      },
+      set isAtWork(isAtWork) {
+        held.isAtWork = isAtWork
+      },
+      [Symbol.asyncDispose]: async () => {
+        const isWanted = !held.isAtWork && isNext()
+        const isLong = performance.now() - sinceMs >= longestHoldMs
+        if (isWanted && !isLong && logBytes(this.#source) < mostLogBytes) {
+          await held.connection.run(clear)
+          this.#kept = { held, sinceMs }
+          return
+        }
+        await held[Symbol.asyncDispose]()
+        if (isWanted && isLong) await delay(restMs)
+      },
+    }
+  }
+
+  close(): void {
+    this.#connections.close()
+  }
+}
+
+const longestHoldMs = 1_000
+
+/** Whoever wrote more pays for its checkpoint, and hears of it where it fails. */
+const mostLogBytes = 2 ** 20
+
+const logBytes = (source: string | DuckDBInstance): number =>
+  typeof source === 'string' ? (statSync(`${source}.wal`, { throwIfNoEntry: false })?.size ?? 0) : Infinity
+
+/** Long enough for one who looks every 50 ms to get in, now and then. */
+const restMs = 25
+
+/** Attaches the warehouse, and waits for it where others have it. */
+async function holdWarehouse(
   source: string | DuckDBInstance,
   engine: Engine,
   connections: Connections,
   { signal, onWait, isReading }: UseOptions,
-): Promise<AsyncDisposable & { readonly connection: DuckDBConnection }> {
+): Promise<Held> {
   const connection = await connections.take(source)
   try {
     if (typeof source === 'string') {
@@ -55,14 +125,14 @@ export async function holdWarehouse(
     connections.giveBack(connection, source)
     throw error
   }
-  return {
+  const held: Held = {
     connection,
+    isAtWork: false,
     async [Symbol.asyncDispose]() {
-      // What was interrupted may have left its transaction open, and an open one keeps the file.
-      await connection.run('rollback').catch(() => {})
-      await connection.run('drop table if exists temp.staging').catch(() => {})
+      // An open transaction keeps the file.
+      if (held.isAtWork) await connection.run('rollback').catch(() => {})
       try {
-        if (typeof source === 'string') await letGo(connection)
+        await connection.run(typeof source === 'string' ? letGo : clear)
       } catch (error) {
         // Its default database is one that cannot be used any more.
         connection.closeSync()
@@ -72,13 +142,13 @@ export async function holdWarehouse(
       connections.giveBack(connection, source)
     },
   }
+  return held
 }
 
+const clear = 'drop table if exists temp.staging'
+
 /** Detaches the file, which writes a checkpoint. */
-async function letGo(connection: DuckDBConnection): Promise<void> {
-  await connection.run('use memory')
-  await connection.run('detach warehouse')
-}
+const letGo = `${clear}; use memory; detach warehouse`
 
 /** How often a file is attached anew for a checkpoint that fails for other reasons than room. */
 const checkpointTries = 3
@@ -90,13 +160,15 @@ const checkpointTries = 3
 async function letGoAgain(path: string, engine: Engine, cause: unknown): Promise<void> {
   let error = cause
   for (let tries = 1; ; tries += 1) {
+    // All that was committed is safe in the log. Whoever commits next hears of the disk, unless it has room by then.
+    if (isBrokenCheckpoint(error) && isDiskFull(error)) return
     const mayHelp = (await engine.growAfter(error)) || (isBrokenCheckpoint(error) && tries <= checkpointTries)
     if (!mayHelp) throw error
     const connection = await engine.connect()
     try {
       await connection.run('detach database if exists warehouse')
       await attachFile(connection, path, {})
-      await letGo(connection)
+      await connection.run(letGo)
       return
     } catch (caught) {
       error = caught

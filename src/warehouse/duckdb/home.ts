@@ -9,11 +9,11 @@ import { access, chmod, constants } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { basename, dirname, join, resolve } from 'node:path'
 import type { DuckDBInstance } from '@duckdb/node-api'
+import { Turns } from '../../engine/turns.ts'
 import { ConfigError, messageOf } from '../../errors.ts'
 import { makeFolder } from '../../folders.ts'
-import { ownName, removeLeftovers, removeOwn } from '../leftovers.ts'
-import { removeSpool } from '../load/spool.ts'
-import { Turns } from '../turns.ts'
+import { ownName, removeLeftovers, removeOwn } from '../../spool/leftovers.ts'
+import { removeSpool } from '../../spool/spool.ts'
 
 export interface Home extends AsyncDisposable {
   /** The file under its true name, or the host's instance. */
@@ -22,6 +22,8 @@ export interface Home extends AsyncDisposable {
   readonly turns: Turns
   /** For locks. */
   readonly workDirectory: string
+  /** The work directory is that of the file, which all processes share. */
+  readonly isBeside: boolean
   readonly spoolDirectory: string
   /** For DuckDB to spill into; no other process uses it. */
   readonly tempDirectory: string
@@ -60,6 +62,7 @@ export async function openHome(
     source,
     turns: shared.turns,
     workDirectory,
+    isBeside,
     spoolDirectory: join(spoolParent, spool),
     tempDirectory: join(workDirectory, temp),
     async [Symbol.asyncDispose]() {

@@ -1,7 +1,6 @@
-/** Queries of people on DuckDB whose rows are shown, see `Session.print`. */
+/** Values of a query as text, see `Session.print`. */
 import {
   type DuckDBArrayType,
-  type DuckDBConnection,
   type DuckDBListType,
   type DuckDBListValue,
   type DuckDBMapType,
@@ -14,31 +13,13 @@ import {
   DuckDBTypeId,
   type DuckDBValue,
 } from '@duckdb/node-api'
-import { isoTime, jsonOf, type Printed, type PrintedKind } from '../printed.ts'
-import { rollBack, shortestSingle } from './select.ts'
-import { wholeStream } from './stream.ts'
+import { isoTime, jsonOf, type PrintedColumn, type PrintedKind } from '../printed.ts'
+import type { Form } from './query.ts'
+import { shortestSingle } from './select.ts'
 
-export async function printFromDuckdb(connection: DuckDBConnection, query: string): Promise<Printed> {
-  await connection.run('begin transaction read only')
-  try {
-    const result = await connection.stream(query)
-    const types = result.columnTypes()
-    const printers = types.map(printerOf)
-    const print = (row: readonly DuckDBValue[]) =>
-      row.map((value, index) => (value === null ? null : (printers[index] as Printer)(value)))
-    return {
-      columns: result
-        .columnNames()
-        .map((name, index) => ({ name, kind: kindOf(types[index] as DuckDBType) })),
-      rows: (async function* () {
-        for await (const rows of wholeStream(connection, query, result.yieldRows())) yield rows.map(print)
-      })(),
-      [Symbol.asyncDispose]: () => rollBack(connection),
-    }
-  } catch (error) {
-    await rollBack(connection)
-    throw error
-  }
+export const printed: Form<PrintedColumn, string> = {
+  column: (name, type) => ({ name, kind: kindOf(type) }),
+  reader: printerOf,
 }
 
 const id = DuckDBTypeId

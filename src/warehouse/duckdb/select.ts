@@ -1,11 +1,6 @@
-/**
- * Queries of people on DuckDB. The statement must be one SELECT by DuckDB's own parser, and runs in a transaction that
- * was begun read-only, so that nothing it calls (nextval, a macro) can write to the warehouse. What it could reach
- * beside the warehouse is the matter of guard.ts.
- */
+/** Values of a query as exact as DuckDB has them, see `Session.select`. */
 import {
   type DuckDBArrayType,
-  type DuckDBConnection,
   type DuckDBDateValue,
   type DuckDBDecimalValue,
   type DuckDBListType,
@@ -16,76 +11,13 @@ import {
   type DuckDBStructValue,
   type DuckDBType,
   DuckDBTypeId,
-  StatementType,
 } from '@duckdb/node-api'
-import { ConfigError, messageOf } from '../../errors.ts'
-import { refusedQuery, type Selection, type ValueType, wrongQuery } from '../select.ts'
-import { isAccessRefusal, refusedAccess } from './guard.ts'
-import { wholeStream } from './stream.ts'
+import type { SelectedColumn, ValueType } from '../select.ts'
+import type { Form } from './query.ts'
 
-/** Begins a query; see `Session.select`. */
-export async function selectFromDuckdb(
-  connection: DuckDBConnection,
-  query: string,
-  admit: (query: string) => Promise<void>,
-): Promise<Selection> {
-  await connection.run('begin transaction read only')
-  try {
-    const result = await start(connection, query, admit)
-    const types = result.columnTypes()
-    const readers = types.map(readerOf)
-    const read = (row: readonly unknown[]) =>
-      row.map((value, index) => (value === null ? null : readers[index]?.(value)))
-    return {
-      columns: result
-        .columnNames()
-        .map((name, index) => ({ name, type: typeOf(types[index] as DuckDBType) })),
-      rows: (async function* () {
-        try {
-          for await (const rows of wholeStream(connection, query, result.yieldRows())) yield rows.map(read)
-        } catch (error) {
-          throw explained(error)
-        }
-      })(),
-      [Symbol.asyncDispose]: () => rollBack(connection),
-    }
-  } catch (error) {
-    await rollBack(connection)
-    throw explained(error)
-  }
-}
-
-async function start(connection: DuckDBConnection, query: string, admit: (query: string) => Promise<void>) {
-  const statements = await connection.extractStatements(query)
-  if (statements.count !== 1) throw refusedQuery(`it holds ${statements.count} statements`)
-  // Before it is bound: some functions act then.
-  await admit(query)
-  const prepared = await statements.prepare(0)
-  if (prepared.statementType !== StatementType.SELECT) {
-    throw refusedQuery(`it is a statement of the kind ${StatementType[prepared.statementType]}`)
-  }
-  return prepared.stream()
-}
-
-function explained(error: unknown): unknown {
-  if (error instanceof ConfigError) return error
-  const message = messageOf(error)
-  if (/launched in read-only mode|attached in read-only mode/.test(message)) {
-    return refusedQuery('it writes', error)
-  }
-  if (isAccessRefusal(error)) return refusedAccess('it reads files', error)
-  return /(Parser|Binder|Catalog|Conversion|Invalid Input|Permission) Error/.test(message)
-    ? wrongQuery(error)
-    : error
-}
-
-export async function rollBack(connection: DuckDBConnection): Promise<void> {
-  try {
-    await connection.run('rollback')
-  } catch (error) {
-    // Some failures end the transaction by themselves.
-    if (!/no transaction is active/.test(messageOf(error))) throw error
-  }
+export const selected: Form<SelectedColumn, unknown> = {
+  column: (name, type) => ({ name, type: typeOf(type) }),
+  reader: readerOf,
 }
 
 const id = DuckDBTypeId

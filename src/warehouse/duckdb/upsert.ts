@@ -3,32 +3,36 @@
  * Rows go straight into the table, and then those go that have become too many; a staging table in between took a
  * fifth more time, and its memory (measured).
  */
-import { sql, type Transaction } from 'kysely'
-import type { StateDatabase } from '../../state/tables.ts'
+import { sql } from 'kysely'
 import { ownColumns } from '../names.ts'
-import type { Session, Upsert, Upserted } from '../session.ts'
+import type { Tx, Upsert, Upserted } from '../session.ts'
 import { quoted } from '../sql.ts'
 
 export async function upsertIntoDuckdb(
-  append: Session['append'],
-  trx: Transaction<StateDatabase>,
+  { tables, append }: Pick<Tx, 'tables' | 'append'>,
   table: string,
-  { rows, key, keyless, cleared }: Upsert,
+  { rows, key, keyless, cleared, compare }: Upsert,
 ): Promise<Upserted> {
   const number = async (query: string) => {
-    const { rows } = await sql.raw<{ n: number | null }>(`select ${query} as n from ${table}`).execute(trx)
+    const { rows } = await sql.raw<{ n: number | null }>(`select ${query} as n from ${table}`).execute(tables)
     return rows[0]?.n ?? null
   }
   const remove = async (condition: string) => {
-    const { numAffectedRows } = await sql.raw(`delete from ${table} where ${condition}`).execute(trx)
+    const { numAffectedRows } = await sql.raw(`delete from ${table} where ${condition}`).execute(tables)
     return Number(numAffectedRows ?? 0n)
   }
-  if (cleared) await remove(cleared)
+  if (cleared && !compare) await remove(cleared)
   // Rows get their numbers in the order of arrival: what is new lies behind what is there.
   const last = await number('max(rowid)')
   const isNew = last === null ? 'true' : `rowid > ${last}`
-  const read = await append(trx, table, rows)
+  const read = await append(table, rows)
   const withoutKey = await remove(`${isNew} and (${keyless})`)
+  if (cleared && compare) {
+    const isOld = last === null ? 'false' : `rowid <= ${last} and (${cleared})`
+    const rowsThat = (condition: string) => sql.raw(`(select * from ${table} where ${condition})`)
+    await compare(rowsThat(isNew), rowsThat(isOld))
+    await remove(isOld)
+  }
   const keys = key.length === 1 ? (key[0] as string) : `(${key.join(', ')})`
   if (last !== null)
     await remove(`not (${isNew}) and ${keys} in (select ${keys} from ${table} where ${isNew})`)

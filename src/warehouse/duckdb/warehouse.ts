@@ -3,23 +3,37 @@ import { existsSync } from 'node:fs'
 import { chmod } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { DuckDBConnection, DuckDBInstance } from '@duckdb/node-api'
-import { Kysely, sql } from 'kysely'
+import { Kysely, sql, type Transaction } from 'kysely'
+import { Engine } from '../../engine/engine.ts'
+import { Interrupter } from '../../engine/interrupter.ts'
+import { duckdbDialect } from '../../engine/kysely.ts'
 import { firstOf, InterruptedError } from '../../errors.ts'
 import type { StateDatabase } from '../../state/tables.ts'
 import { duckdbAnalysis } from '../analysis.ts'
-import { Engine } from '../engine.ts'
-import { type Chunk, hasLongLines } from '../load/chunk.ts'
-import { type Dialect, type SchemaNames, type Session, schemaNames, type Warehouse } from '../session.ts'
-import { quoted } from '../sql.ts'
+import { Upkeep } from '../migrations.ts'
+import {
+  type Dialect,
+  type SchemaNames,
+  type Session,
+  schemaNames,
+  type Tx,
+  type UseOptions,
+  type Warehouse,
+} from '../session.ts'
+import { insertInto, quoted } from '../sql.ts'
 import { alterations } from '../tables.ts'
+import { transact, transactionIn } from '../transaction.ts'
+import { appendTo, runOn } from './append.ts'
 import { holdFile } from './attach.ts'
 import { holdGuarded, refuseWrongFunctions } from './guard.ts'
-import { Connections, holdWarehouse } from './hold.ts'
+import { Holder } from './hold.ts'
 import { openHome } from './home.ts'
-import { Interrupter } from './interrupter.ts'
-import { duckdbDialect } from './kysely.ts'
-import { printFromDuckdb } from './print.ts'
-import { selectFromDuckdb } from './select.ts'
+import { paceFiles } from './pace.ts'
+import { printed } from './print.ts'
+import { queryDuckdb } from './query.ts'
+import { scrubFile } from './scrub.ts'
+import { selected } from './select.ts'
+import { copyDuckdb, unloadDuckdb } from './snapshot.ts'
 import { upsertIntoDuckdb } from './upsert.ts'
 
 export interface DuckdbOptions {
@@ -32,6 +46,8 @@ export interface DuckdbOptions {
   readonly spoolDirectory?: string | undefined
   /** Queries of people may read files and addresses. */
   readonly allowsExternalAccess?: boolean | undefined
+  /** Of the paces that all processes of a file keep together; without it each keeps its own. */
+  readonly now?: (() => Date) | undefined
   /** Hears of waits that whoever waits does not ask to hear of. */
   readonly onWait?: ((message: string) => void) | undefined
 }
@@ -46,52 +62,69 @@ export async function openDuckdb(options: DuckdbOptions): Promise<Warehouse> {
     threads: options.threads,
   })
   const names = schemaNames(options.schema)
-  const connections = new Connections(engine)
+  const holder = new Holder(source, engine)
   const guard = {
     engine,
-    threads: options.threads ?? 1,
+    threads: engine.budget.threads,
     directory: join(tempDirectory, 'guard'),
     allowsExternalAccess: options.allowsExternalAccess ?? false,
     isLive: typeof source !== 'string',
   }
 
-  return {
-    engine,
-    dialect,
-    names,
-    spoolDirectory,
-    use: (work, given = {}) => {
-      const useOptions = { ...given, onWait: given.onWait ?? options.onWait }
-      return turns
-        .take(async () => {
+  const upkeep = new Upkeep()
+
+  const use = <T>(work: (session: Session) => Promise<T>, given: UseOptions = {}): Promise<T> => {
+    const useOptions = { ...given, onWait: given.onWait ?? options.onWait }
+    const writesFile = typeof source === 'string' && !given.isReading && !given.isGuarded
+    return turns
+      .take(
+        async () => {
           const isNew = typeof source === 'string' && !existsSync(source)
           await using held =
             useOptions.isGuarded && typeof source === 'string'
               ? await holdGuarded({ ...guard, ...useOptions, path: source })
-              : await holdWarehouse(source, engine, connections, useOptions)
+              : await holder.take(useOptions, () => writesFile && turns.next === holder)
           if (isNew && existsSync(source)) await chmod(source, 0o600)
           using interrupter = new Interrupter(held.connection, useOptions.signal)
           const admit = (query: string) => refuseWrongFunctions(held.connection, query, guard)
-          return await work(session({ connection: held.connection, names, interrupter, admit }))
-        })
-        .catch((caught: unknown) => {
-          // Letting go of the file may fail for the same reason, and hides nothing.
-          const error = firstOf(caught)
-          if (useOptions.signal?.aborted) throw new InterruptedError(undefined, { cause: error })
-          throw error
-        })
-    },
+          held.isAtWork = true
+          const one = session({ connection: held.connection, names, interrupter, admit })
+          await upkeep.of(one, useOptions)
+          const result = await work(one)
+          held.isAtWork = false
+          return result
+        },
+        writesFile ? holder : undefined,
+      )
+      .catch((caught: unknown) => {
+        // Letting go of the file may fail for the same reason, and hides nothing.
+        const error = firstOf(caught)
+        if (useOptions.signal?.aborted) throw new InterruptedError(undefined, { cause: error })
+        throw error
+      })
+  }
+
+  return {
+    engine,
+    dialect: duckdbTables,
+    names,
+    spoolDirectory,
+    ...(options.now && home.isBeside && { paceBook: paceFiles(join(workDirectory, 'paces'), options.now) }),
+    use,
+    transaction: (work, given) => transact({ use, engine }, work, given),
+    scrub: () => turns.take(() => scrubFile(source, engine)),
     lock: (job) => holdFile(engine.instance, join(workDirectory, `${job}.lock`), job),
     watch: async () => ({ async [Symbol.asyncDispose]() {} }),
     async [Symbol.asyncDispose]() {
-      await turns.take(async () => connections.close())
+      await turns.take(async () => holder.close())
       await engine[Symbol.asyncDispose]()
       await home[Symbol.asyncDispose]()
     },
   }
 }
 
-const dialect: Dialect = {
+/** What DuckDB says differently, also where its tables are those of a lake. */
+export const duckdbTables: Dialect = {
   typeName: {
     boolean: 'boolean',
     bigint: 'bigint',
@@ -101,11 +134,26 @@ const dialect: Dialect = {
     json: 'json',
   },
   refusesNul: false,
+  dropsTwins: false,
+  system: 'duckdb',
   altersFirst: false,
-  addsConstraints: false,
+  keepsIndexes: false,
+  hash: (text) => `hash(${text})`,
+  sha256: duckdbAnalysis.sha256,
+  describesColumns: true,
+  portionRows: 250_000,
+  comments: (schema) =>
+    sql`select table_name, null as column_name from duckdb_tables()
+     where database_name = current_database() and schema_name = ${schema} and comment is not null
+     union all
+     select table_name, column_name from duckdb_columns()
+     where database_name = current_database() and schema_name = ${schema} and comment is not null`,
   maxCustomColumns: 1000,
   hiddenColumns: ['rowid'],
   analysis: duckdbAnalysis,
+  isEngine: true,
+  spaces: `select schema_name as name from information_schema.schemata
+     union select database_name from duckdb_databases()`,
   widen(column, from, to) {
     if (to === 'json') return `to_json(${column})`
     // A whole number that had become a double is written as it came: 3, not 3.0.
@@ -114,19 +162,6 @@ const dialect: Dialect = {
     }
     return `${column}::${this.typeName[to]}`
   },
-}
-
-/** One statement reads all chunks, but long lines apart: 2,048 rows of a statement are in memory at a time. */
-function statements(chunks: readonly Chunk[]): readonly (readonly Chunk[])[] {
-  // In their order: of rows of one key the last counts.
-  const groups: Chunk[][] = []
-  for (const [index, chunk] of chunks.entries()) {
-    const before = chunks[index - 1]
-    const last = groups.at(-1)
-    if (last && before && !hasLongLines(before) && !hasLongLines(chunk)) last.push(chunk)
-    else groups.push([chunk])
-  }
-  return groups
 }
 
 interface SessionParts {
@@ -141,76 +176,55 @@ function session({ connection, names, interrupter, admit }: SessionParts): Sessi
   const db = new Kysely<StateDatabase>({ dialect: duckdbDialect(connection, interrupter) }).withSchema(
     names.sync,
   )
-  const append: Session['append'] = async (trx, table, rows, onRows) => {
-    if (rows.chunks.length === 0) return 0
-    let count = 0
-    for (const chunks of statements(rows.chunks)) {
-      const result = await sql.raw(`insert into ${table} by name ${rows.select(chunks)}`).execute(trx)
-      count += Number(result.numAffectedRows ?? 0n)
-      onRows?.(Number(result.numAffectedRows ?? 0n))
-    }
-    return count
-  }
+  const transaction = transactionIn(db, (trx) => transactionOf(trx, names))
+  const query = { connection, interrupter, admit }
   return {
     db,
+    tables: db,
     names,
-    dialect,
-    append,
-    async appendQuery(trx, table, columns, select) {
-      const result = await sql
-        .raw(`insert into ${table} (${columns.map(quoted).join(', ')}) ${select}`)
-        .execute(trx)
-      return Number(result.numAffectedRows ?? 0n)
-    },
-    upsert: (trx, table, upsert) => upsertIntoDuckdb(append, trx, table, upsert),
-    modernize: async () => [],
-    async createKey() {},
-    async alterTable(trx, table, change) {
-      for (const alteration of alterations(change, dialect)) {
-        await sql.raw(`alter table ${table} ${alteration}`).execute(trx)
-      }
-    },
+    dialect: duckdbTables,
+    transaction,
+    alter: (work) => transaction(work),
     replaceView: (view, select, andThen) =>
-      db.transaction().execute(async (trx) => {
-        await sql.raw(`create or replace view ${view} as\n${select}`).execute(trx)
-        await andThen(trx)
+      transaction(async (tx) => {
+        await sql.raw(`create or replace view ${view} as\n${select}`).execute(tx.db)
+        await andThen(tx)
       }),
-    alter: (work) => db.transaction().execute(work),
-    async reserve() {},
-    async createStaging(trx, columns) {
-      const list = columns.map(({ name, type }) => `${quoted(name)} ${dialect.typeName[type]}`).join(', ')
-      await sql.raw(`create or replace temp table staging (${list})`).execute(trx)
-      return 'temp.staging'
-    },
-    select: (query) => whileHeard(interrupter, () => selectFromDuckdb(connection, query, admit)),
-    print: (statement, judged) =>
-      whileHeard(interrupter, async () => {
-        await admit(judged)
-        return printFromDuckdb(connection, statement)
-      }),
-    async forBulk() {},
-    async analyze() {},
-    async ensureIndex() {},
+    modernize: async () => [],
+    async admitReaders() {},
+    copyTo: (target) => copyDuckdb(connection, names, target),
+    unload: (wanted) => unloadDuckdb(connection, wanted),
+    select: (statement) => queryDuckdb(query, statement, selected),
+    print: (statement) => queryDuckdb(query, statement, printed),
   }
 }
 
-/** A result that ends when the user asks to stop, until it is disposed. */
-async function whileHeard<Result extends AsyncDisposable>(
-  interrupter: Interrupter,
-  begin: () => Promise<Result>,
-): Promise<Result> {
-  const end = interrupter.begin()
-  try {
-    const result = await begin()
-    return {
-      ...result,
-      async [Symbol.asyncDispose]() {
-        end()
-        await result[Symbol.asyncDispose]()
-      },
-    }
-  } catch (error) {
-    end()
-    throw error
+function transactionOf(db: Transaction<StateDatabase>, names: SchemaNames): Tx {
+  const run = (statement: string) => runOn(db, statement)
+  const append = appendTo(db)
+  return {
+    db,
+    tables: db,
+    names,
+    dialect: duckdbTables,
+    append,
+    appendQuery: (table, columns, select) =>
+      run(`insert into ${table} (${columns.map(quoted).join(', ')}) ${select}`),
+    async insertFrom(table, columns, select) {
+      await insertInto(table, columns, select).execute(db)
+    },
+    upsert: (table, upsert) => upsertIntoDuckdb({ tables: db, append }, table, upsert),
+    async createKey() {},
+    async alterTable(table, change) {
+      for (const alteration of alterations(change, duckdbTables))
+        await run(`alter table ${table} ${alteration}`)
+    },
+    async reserve() {},
+    copied: async (table) => sql.raw(table),
+    async stage(_columns, select) {
+      await run(`create or replace temp table staging as ${select}`)
+      return sql.table('temp.staging')
+    },
+    async analyze() {},
   }
 }

@@ -4,13 +4,13 @@ import { Kysely, PostgresAdapter, PostgresDialect, sql } from 'kysely'
 import pg from 'pg'
 import Cursor from 'pg-cursor'
 import { InterruptedError } from '../../errors.ts'
-import type { StateDatabase } from '../../state/tables.ts'
+import type { Db, StateDatabase } from '../../state/tables.ts'
 import type { PostgresServer } from './server.ts'
 import { Transactions } from './transactions.ts'
 
 export interface HeldClient extends AsyncDisposable {
   readonly client: pg.PoolClient
-  readonly db: Kysely<StateDatabase>
+  readonly db: Db
   /** Begins a transaction by a statement of one's own. */
   begin(statement: string): Promise<void>
   /** Ends it by `commit` or `rollback`. */
@@ -148,7 +148,12 @@ function poolOf({
           if (typeof query !== 'string') return client.query(query as pg.Submittable)
           if (query === 'rollback') {
             busy.isRollingBack = true
-            return transactions.run({ text: query }).catch(afterLoss)
+            return transactions
+              .run({ text: query })
+              .catch(afterLoss)
+              .finally(() => {
+                busy.isRollingBack = false
+              })
           }
           if (signal?.aborted) return Promise.reject(new InterruptedError())
           return transactions.run({ text: query, values: values ?? [], types })

@@ -2,10 +2,11 @@
 import { rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { DuckDBConnection } from '@duckdb/node-api'
-import type { Engine } from '../engine.ts'
+import type { Engine } from '../../engine/engine.ts'
+import { Turns } from '../../engine/turns.ts'
+import { jsonWithoutNul } from '../nul.ts'
 import type { TableColumn } from '../shape.ts'
 import { literal, quoted } from '../sql.ts'
-import { Turns } from '../turns.ts'
 
 /**
  * Control characters in place of comma and quote: JSON is full of quotes, and each would be doubled, read and undone
@@ -17,6 +18,20 @@ const quote = '\x01'
 
 /** What both of them are told. */
 export const csvOptions = `format csv, header false, delimiter '${delimiter}', quote '${quote}', escape '${quote}'`
+
+/** A statement of the engine that reads CSV as Postgres writes it, where an empty text is quoted and NULL is not. */
+export function readCsv(
+  path: string,
+  columns: readonly (readonly [name: string, type: string])[],
+  maxLineBytes: number,
+): string {
+  const types = columns.map(([name, type]) => `${literal(name)}: ${literal(type)}`)
+  return (
+    `select * from read_csv(${literal(path)}, columns = {${types.join(', ')}}, auto_detect = false, header = false, ` +
+    `delim = '${delimiter}', quote = '${quote}', escape = '${quote}', nullstr = '', allow_quoted_nulls = false, ` +
+    `new_line = '\\n', max_line_size = ${maxLineBytes}, buffer_size = ${2 * maxLineBytes}, parallel = false)`
+  )
+}
 
 export interface CsvFile {
   readonly path: string
@@ -64,15 +79,6 @@ export class CsvWriter implements AsyncDisposable {
  */
 export function csvExpression({ name, type, embedded }: TableColumn): string {
   if (type === 'timestamptz') return `make_timestamp(epoch_us(${quoted(name)})) as ${quoted(name)}`
-  return embedded ? `${withoutNul(quoted(name))} as ${quoted(name)}` : quoted(name)
-}
-
-/**
- * JSON that was text within JSON shows its U+0000 only now. Postgres would store it, and then fail whenever it is read.
- * An even number of backslashes in front is no escape; a match takes the character before it, so it is looked for twice.
- */
-function withoutNul(json: string): string {
-  const pattern = String.raw`'(^|[^\\])((?:\\\\)*)\\u0000', '\1\2\\u2400', 'g'`
-  const replaced = `regexp_replace(regexp_replace(${json}::varchar, ${pattern}), ${pattern})::json`
-  return String.raw`case when contains(${json}::varchar, '\u0000') then ${replaced} else ${json} end`
+  // JSON that was text within JSON shows its U+0000 only now. Postgres would store it, and then fail whenever it is read.
+  return embedded ? `${jsonWithoutNul(quoted(name))} as ${quoted(name)}` : quoted(name)
 }

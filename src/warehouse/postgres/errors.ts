@@ -2,13 +2,15 @@
 import { type CodeOf, errorCodes } from '../../error-codes.ts'
 import { ConfigError, type ErrorCode, messageOf, UserError } from '../../errors.ts'
 
-/** Whom the messages speak of; the password is no part of it. */
+/** Whom the messages speak of; the password is not part of it. */
 export interface Target {
   readonly host: string
   readonly port: number
   readonly database: string
   readonly user: string
   readonly schema: string
+  /** The setting that has the address. */
+  readonly setting: string
 }
 
 interface Fault {
@@ -64,7 +66,7 @@ function errorOf({ code, message }: Fault, cause: unknown): UserError {
 
 /** Reaching the server, TLS and login. */
 function connectionFault(error: unknown, target: Target): Fault | undefined {
-  const { host, port, database, user } = target
+  const { host, port, database, user, setting } = target
   const place = `${host}:${port}`
   const said = messageOf(error)
   const fault = (code: ErrorCode, message: string): Fault => ({ code, message })
@@ -73,21 +75,21 @@ function connectionFault(error: unknown, target: Target): Fault | undefined {
     case 'EAI_AGAIN':
       return fault(
         'warehouse_unreachable',
-        `the Postgres host "${host}" is not known to this machine's name service; check the host in "warehouse.url" (or PGHOST)`,
+        `the Postgres host "${host}" is not known to this machine's name service; check the host in "${setting}" (or PGHOST)`,
       )
     case 'ECONNREFUSED':
       return fault(
         'warehouse_unreachable',
-        `nothing answers at ${place}; check host and port in "warehouse.url" (or PGHOST, PGPORT), and that Postgres is running and listens there`,
+        `nothing answers at ${place}; check host and port in "${setting}" (or PGHOST, PGPORT), and that Postgres is running and listens there`,
       )
     case 'ENOENT':
       if (Reflect.get(error as object, 'syscall') === 'open') {
-        return fault('config', `a certificate file that "warehouse.url" names cannot be read (${said})`)
+        return fault('config', `a certificate file that "${setting}" names cannot be read (${said})`)
       }
       if (Reflect.get(error as object, 'syscall') !== 'connect') return undefined
       return fault(
         'warehouse_unreachable',
-        `there is no Postgres socket at ${place} (${said}); check the host in "warehouse.url" (or PGHOST)`,
+        `there is no Postgres socket at ${place} (${said}); check the host in "${setting}" (or PGHOST)`,
       )
     case 'EHOSTUNREACH':
     case 'ENETUNREACH':
@@ -99,7 +101,7 @@ function connectionFault(error: unknown, target: Target): Fault | undefined {
     case '28P01':
       return fault(
         'warehouse_login',
-        `Postgres at ${place} refuses the password of "${user}"; check it in "warehouse.url" (characters such as @ / : # % must be written as %40 …), PGPASSWORD or .pgpass`,
+        `Postgres at ${place} refuses the password of "${user}"; check it in "${setting}" (characters such as @ / : # % must be written as %40 …), PGPASSWORD or .pgpass`,
       )
     case '28000':
       return /no pg_hba.conf entry/.test(said)
@@ -107,18 +109,18 @@ function connectionFault(error: unknown, target: Target): Fault | undefined {
             'warehouse_login',
             `Postgres at ${place} takes no such connection (${said})${
               /no encryption/.test(said)
-                ? '; set "warehouse": {"ssl": true}, or add ?sslmode=require to "warehouse.url"'
+                ? `; set "warehouse": {"ssl": true}, or add ?sslmode=require to "${setting}"`
                 : '; its administrator must allow this machine in pg_hba.conf'
             }`,
           )
         : fault(
             'warehouse_login',
-            `Postgres at ${place} does not let "${user}" in (${said}); check the user in "warehouse.url" (or PGUSER)`,
+            `Postgres at ${place} does not let "${user}" in (${said}); check the user in "${setting}" (or PGUSER)`,
           )
     case '3D000':
       return fault(
         'warehouse_database_missing',
-        `Postgres at ${place} has no database "${database}"; create it (create database ${quotedName(database)}), or correct the name in "warehouse.url" (or PGDATABASE)`,
+        `Postgres at ${place} has no database "${database}"; create it (create database ${quotedName(database)}), or correct the name in "${setting}" (or PGDATABASE)`,
       )
     case '53300':
       return fault(
@@ -153,13 +155,13 @@ function connectionFault(error: unknown, target: Target): Fault | undefined {
   if (/server does not support SSL/.test(said)) {
     return fault(
       'warehouse_tls',
-      `Postgres at ${place} speaks no TLS; set "warehouse": {"ssl": false} (and take sslmode out of "warehouse.url"), or turn ssl on there`,
+      `Postgres at ${place} speaks no TLS; set "warehouse": {"ssl": false} (and take sslmode out of "${setting}"), or turn ssl on there`,
     )
   }
   if (/password must be a string|no password|SASL/.test(said)) {
     return fault(
       'warehouse_login',
-      `Postgres at ${place} asks for a password of "${user}" and there is none; put it into "warehouse.url", PGPASSWORD or .pgpass`,
+      `Postgres at ${place} asks for a password of "${user}" and there is none; put it into "${setting}", PGPASSWORD or .pgpass`,
     )
   }
   if (/timeout expired|timeout exceeded when trying to connect/.test(said)) {
@@ -172,7 +174,10 @@ function connectionFault(error: unknown, target: Target): Fault | undefined {
 }
 
 /** What the server says to a statement. */
-function serverFault(error: unknown, { host, port, database, user, schema }: Target): Fault | undefined {
+function serverFault(
+  error: unknown,
+  { host, port, database, user, schema, setting }: Target,
+): Fault | undefined {
   const said = messageOf(error)
   const place = `${host}:${port}`
   switch (codeOf(error)) {
@@ -181,7 +186,7 @@ function serverFault(error: unknown, { host, port, database, user, schema }: Tar
     case '25006':
       return {
         code: 'warehouse_read_only',
-        message: `Postgres at ${place} is read-only (${said}); point "warehouse.url" at the primary server`,
+        message: `Postgres at ${place} is read-only (${said}); point "${setting}" at the primary server`,
       }
     case '53100':
       return {

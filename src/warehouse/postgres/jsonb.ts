@@ -1,8 +1,8 @@
 /** JSON as Postgres holds it: jsonb, whose numbers are those of `numeric`. */
-import { type Kysely, sql, type Transaction } from 'kysely'
+import { sql, type Transaction } from 'kysely'
 import { decimalOf } from '../../decimal.ts'
 import { messageOf } from '../../errors.ts'
-import type { StateDatabase } from '../../state/tables.ts'
+import type { Db, StateDatabase } from '../../state/tables.ts'
 import type { Session } from '../session.ts'
 import { quoted } from '../sql.ts'
 import { isRefusedValue } from './errors.ts'
@@ -28,7 +28,7 @@ interface JsonColumn {
 
 /** Columns of the type json, which an older version made, become jsonb, each table in a transaction of its own. */
 export async function convertJson(
-  db: Kysely<StateDatabase>,
+  db: Db,
   { names, alter }: Pick<Session, 'names' | 'alter'>,
 ): Promise<readonly string[]> {
   const { rows } = await sql<JsonColumn>`
@@ -41,12 +41,12 @@ export async function convertJson(
   for (const stream of new Set(rows.map((row) => row.stream))) {
     const columns = rows.filter((row) => row.stream === stream).map(({ column }) => column)
     try {
-      await alter((trx) => convert(trx, `${quoted(names.streams)}.${quoted(stream)}`, columns))
+      await alter(({ db }) => convert(db, `${quoted(names.streams)}.${quoted(stream)}`, columns))
       notes.push(`${stream}: ${columns.length} json columns are jsonb now`)
     } catch (error) {
       if (!isRefusedValue(error)) throw error
       notes.push(
-        `${stream}: its json columns stay json, a value of them is none of jsonb (${messageOf(error)})`,
+        `${stream}: its json columns stay json, since jsonb cannot hold one of their values (${messageOf(error)})`,
       )
     }
   }

@@ -5,8 +5,8 @@
 import { createHash } from 'node:crypto'
 import { hostname } from 'node:os'
 import type pg from 'pg'
-import { TransientError } from '../../errors.ts'
-import { Turns } from '../turns.ts'
+import { Turns } from '../../engine/turns.ts'
+import { LockedError } from '../../errors.ts'
 import type { PostgresServer } from './server.ts'
 
 /** A lock that is taken again when the server has restarted in between. */
@@ -62,11 +62,8 @@ async function lockOn(server: PostgresServer, key: string, job: string): Promise
 export const holderName = (job: string): string =>
   `iterable-elt ${job}, process ${process.pid} on ${hostname()}`.slice(0, 63)
 
-export const lockedBy = (job: string, holder: string): TransientError =>
-  new TransientError(
-    'locked',
-    `another ${job} of this warehouse is running (${holder}); wait until it ends, or stop it`,
-  )
+export const lockedBy = (job: string, holder: string): LockedError =>
+  new LockedError(`another ${job} of this warehouse is running`, holder)
 
 async function holderOf(client: pg.Client, key: string): Promise<string> {
   const { rows } = await client.query(`

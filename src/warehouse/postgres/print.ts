@@ -1,54 +1,14 @@
-/** Queries of people on Postgres whose rows are shown, see `Session.print`. */
+/** Values of a query as text, see `Session.print`. */
 import pg from 'pg'
-import Cursor from 'pg-cursor'
-import { isoTime, jsonOf, type Printed, type PrintedKind } from '../printed.ts'
-import type { HeldClient } from './client.ts'
-import { asText, readArray, takeRole } from './select.ts'
+import { isoTime, jsonOf, type PrintedColumn, type PrintedKind } from '../printed.ts'
+import type { Form } from './query.ts'
+import { readArray } from './select.ts'
 
-const rowsAtOnce = 1_000
-
-export async function printFromPostgres(
-  held: HeldClient,
-  query: string,
-  role: string | undefined,
-): Promise<Printed> {
-  await held.begin('begin transaction read only')
-  // A cursor that failed, or came to its end, is closed, and would wait for ever for a second word on that.
-  let isOpen = true
-  const cursor = new Cursor<(string | null)[]>(query, [], { rowMode: 'array', types: asText } as never)
-  const read = () =>
-    new Promise<{ rows: (string | null)[][]; fields: readonly pg.FieldDef[] }>((resolve, reject) => {
-      // Behind the last row nothing comes but the end.
-      cursor.read(rowsAtOnce, (error, rows, result: pg.QueryResult | undefined) => {
-        if (error || rows.length === 0) isOpen = false
-        if (error) reject(error)
-        else resolve({ rows, fields: result?.fields ?? [] })
-      })
-    })
-  const end = async () => {
-    if (isOpen) await cursor.close().catch(() => {})
-    await held.end('rollback').catch(() => {})
-  }
-  try {
-    await takeRole(held.client, role)
-    held.client.query(cursor)
-    const first = await read()
-    const { fields } = first
-    const printers = fields.map(({ dataTypeID }) => printerOf(dataTypeID))
-    const print = (row: readonly (string | null)[]) =>
-      row.map((value, index) => (value === null ? null : (printers[index] as Printer)(value)))
-    return {
-      columns: fields.map(({ name, dataTypeID }) => ({ name, kind: kindOf(dataTypeID) })),
-      rows: (async function* () {
-        for (let { rows } = first; rows.length > 0; { rows } = await read()) yield rows.map(print)
-      })(),
-      [Symbol.asyncDispose]: end,
-    }
-  } catch (error) {
-    await end()
-    throw error
-  }
-}
+export const printed: Form<PrintedColumn, string> = async (_client, fields) =>
+  fields.map(({ name, dataTypeID }) => ({
+    column: { name, kind: kindOf(dataTypeID) },
+    read: printerOf(dataTypeID),
+  }))
 
 const types = pg.types.builtins
 

@@ -11,7 +11,7 @@ import { holderName, type JobLock, lockedBy } from './lock.ts'
 import type { PostgresServer } from './server.ts'
 
 const beatMs = 1_000
-/** A holder that has not been heard of for so long is dead, or stopped; the next one may begin. */
+/** A holder that has not been heard of for this long is dead, or stopped; the next one may begin. */
 const leaseMs = 4_000
 /** How long whoever wants the row waits for a transaction of the one who is silent. */
 const patienceMs = 2_000
@@ -54,7 +54,7 @@ export async function takeRowLock(server: PostgresServer, schema: string, job: s
   }
 }
 
-/** Takes the row, or resolves to who has it. */
+/** Takes the row, or resolves to whoever has it. */
 async function take(
   client: pg.ClientBase,
   locks: string,
@@ -83,7 +83,7 @@ async function beat(server: PostgresServer, locks: string, id: string, over: Abo
   while (!over.aborted) {
     await delay(beatMs, undefined, { signal: over }).catch(() => {})
     if (over.aborted) return
-    // One that fails is followed by the next; who has lost the row hears of it before he works on.
+    // One that fails is followed by the next; a holder that has lost the row learns of it before it works on.
     await transact(server, (client) =>
       client.query(`update ${locks} set beat_at = clock_timestamp() where id = $1`, [id]),
     ).catch(() => {})

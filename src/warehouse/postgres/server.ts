@@ -36,12 +36,17 @@ export class PostgresServer implements AsyncDisposable {
   #wasReached = false
   #isPooled: boolean | undefined
 
-  constructor(source: PostgresConfig | pg.Pool, schema: string, environment: Environment = {}) {
+  constructor(
+    source: PostgresConfig | pg.Pool,
+    schema: string,
+    environment: Environment = {},
+    setting = 'warehouse.url',
+  ) {
     this.#isOurs = !isPool(source)
     const [first, ...others] = isPool(source) ? [] : waysToConnect(source, environment)
     this.#pool = isPool(source) ? source : newPool(first as pg.PoolConfig)
     this.#alternatives = others
-    this.target = targetOf(this.#pool.options, schema)
+    this.target = { ...targetOf(this.#pool.options, schema), setting }
   }
 
   /** True for a pool of the host application, whose settings must be found again as they were. */
@@ -204,7 +209,7 @@ function configOf(options: pg.PoolConfig): pg.ClientConfig {
   return { ...options, ...(options.password !== undefined && { password: options.password }) }
 }
 
-function targetOf(options: pg.PoolConfig, schema: string): Target {
+function targetOf(options: pg.PoolConfig, schema: string): Omit<Target, 'setting'> {
   try {
     const { host, port, database, user } = new pg.Client(configOf(options))
     return { host, port, database: database ?? '', user: user ?? '', schema }
@@ -215,7 +220,7 @@ function targetOf(options: pg.PoolConfig, schema: string): Target {
 
 /** One way to connect, or two where `sslmode` leaves it open whether to encrypt. */
 function waysToConnect(config: PostgresConfig, environment: Environment): pg.PoolConfig[] {
-  const url = completed(new URL(config.url ?? 'postgres:///'), environment)
+  const url = completedAddress(new URL(config.url ?? 'postgres:///'), environment)
   const common = {
     Client: TidyClient,
     max: 20,
@@ -249,7 +254,7 @@ function waysToConnect(config: PostgresConfig, environment: Environment): pg.Poo
 const tlsParameters = ['sslmode', 'ssl', 'sslrootcert', 'sslcert', 'sslkey', 'uselibpqcompat']
 
 /** The address with what it leaves open from the environment, as psql does it. */
-function completed(url: URL, environment: Environment): URL {
+export function completedAddress(url: URL, environment: Environment): URL {
   const parameters = url.searchParams
   const complete = (name: string, variable: string, isGiven: boolean) => {
     const value = environment[variable]

@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { ConfigError, messageOf } from '../../errors.ts'
 import { makeFolder } from '../../folders.ts'
-import { ownName, removeLeftovers } from '../leftovers.ts'
+import { ownName, removeLeftovers } from '../../spool/leftovers.ts'
 import type { Target } from './errors.ts'
 
 /** Makes the directory, readable by nobody else, and removes those that dead processes have left behind. */

@@ -1,27 +1,33 @@
 /** Rows by key in a Postgres table, by way of a temporary one; the primary key of the table does the rest. */
-import { sql, type Transaction } from 'kysely'
-import type { StateDatabase } from '../../state/tables.ts'
+import { sql } from 'kysely'
 import { ownColumns } from '../names.ts'
-import type { Session, Upsert, Upserted } from '../session.ts'
+import type { Tx, Upsert, Upserted } from '../session.ts'
+import type { TableColumn } from '../shape.ts'
 import { quoted } from '../sql.ts'
 
+/** Makes an empty temporary table of these columns, gone with the transaction. Returns its quoted name. */
+export type CreateStaging = (columns: readonly TableColumn[]) => Promise<string>
+
 export async function upsertIntoPostgres(
-  { append, createStaging }: Pick<Session, 'append' | 'createStaging'>,
-  trx: Transaction<StateDatabase>,
+  { db: trx, append }: Pick<Tx, 'db' | 'append'>,
+  createStaging: CreateStaging,
   table: string,
-  { rows, key, keyless, cleared }: Upsert,
+  { rows, key, keyless, cleared, compare }: Upsert,
 ): Promise<Upserted> {
   const run = async (statement: string) => {
     const { numAffectedRows } = await sql.raw(statement).execute(trx)
     return Number(numAffectedRows ?? 0n)
   }
-  const staging = await createStaging(trx, rows.columns)
-  await append(trx, staging, rows)
+  const staging = await createStaging(rows.columns)
+  await append(staging, rows)
   const withoutKey = await run(`delete from ${staging} where ${keyless}`)
   const extras = await sql
     .raw(`select 1 from ${staging} where ${quoted(ownColumns.extra)} is not null limit 1`)
     .execute(trx)
-  if (cleared) await run(`delete from ${table} where ${cleared}`)
+  if (cleared) {
+    await compare?.(sql.table(staging), sql.raw(`(select * from ${table} where ${cleared})`))
+    await run(`delete from ${table} where ${cleared}`)
+  }
   const list = rows.columns.map(({ name }) => quoted(name))
   const written = await run(
     `insert into ${table} (${list.join(', ')})

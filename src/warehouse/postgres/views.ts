@@ -5,8 +5,8 @@
 import { sql, type Transaction } from 'kysely'
 import { ConfigError, messageOf } from '../../errors.ts'
 import type { StateDatabase } from '../../state/tables.ts'
-import type { Session } from '../session.ts'
-import { literal, quoted } from '../sql.ts'
+import type { Session, Tx } from '../session.ts'
+import { quoted } from '../sql.ts'
 
 /** A view (or materialized view) that reads one of the columns, itself or through other views. */
 interface Dependent {
@@ -33,25 +33,26 @@ export async function replaceView(
   alter: Session['alter'],
   view: string,
   select: string,
-  andThen: (trx: Transaction<StateDatabase>) => Promise<void>,
+  andThen: (tx: Tx) => Promise<void>,
 ): Promise<void> {
   try {
-    return await alter(async (trx) => {
-      await run(trx, `create or replace view ${view} as\n${select}`)
-      await andThen(trx)
+    return await alter(async (tx) => {
+      await run(tx.db, `create or replace view ${view} as\n${select}`)
+      await andThen(tx)
     })
   } catch (error) {
     if (!isOfOtherColumns(error)) throw error
   }
   const why = `the view ${view} gets other columns`
-  await alter(async (trx) => {
+  await alter(async (tx) => {
+    const trx = tx.db
     await withoutViews(trx, view, { why }, async () => {
       const rights = await rightsOn(trx, view)
       await run(trx, `drop view ${view}`)
       await run(trx, `create view ${view} as\n${select}`)
       for (const right of rights) await run(trx, right)
     })
-    await andThen(trx)
+    await andThen(tx)
   })
 }
 
@@ -59,12 +60,9 @@ export async function replaceView(
 const isOfOtherColumns = (error: unknown): boolean => (error as { code?: unknown } | null)?.code === '42P16'
 
 async function rightsOn(trx: Transaction<StateDatabase>, view: string): Promise<readonly string[]> {
-  const { rows } = await sql
-    .raw<{ right: string }>(
-      `with views as (select *, ${literal(view)} as name from pg_class where oid = ${literal(view)}::regclass)
-       select granted.right from views, lateral (${grants}) as granted ("right")`,
-    )
-    .execute(trx)
+  const { rows } = await sql<{ right: string }>`
+    with views as (select *, ${view}::text as name from pg_class where oid = ${view}::text::regclass)
+    select granted.right from views, lateral (${sql.raw(grants)}) as granted ("right")`.execute(trx)
   return rows.map(({ right }) => right)
 }
 
@@ -131,15 +129,14 @@ async function findDependents(
   table: string,
   columns: readonly string[] | undefined,
 ): Promise<Dependent[]> {
-  const isRead = columns ? `refobjsubid = 0 or attname in (${columns.map(literal).join(', ')})` : 'true'
-  const { rows } = await sql
-    .raw<ViewRow>(
-      `with recursive readers (oid, depth) as (
+  const isRead = columns ? sql`refobjsubid = 0 or attname in (${sql.join(columns)})` : sql`true`
+  const { rows } = await sql<ViewRow>`
+       with recursive readers (oid, depth) as (
          select rule.ev_class, 1
          from pg_depend as link join pg_rewrite as rule on rule.oid = link.objid
            left join pg_attribute as attribute on attrelid = refobjid and attnum = refobjsubid
          where link.classid = 'pg_rewrite'::regclass and link.refclassid = 'pg_class'::regclass
-           and refobjid = ${literal(table)}::regclass and rule.ev_class <> refobjid
+           and refobjid = ${table}::text::regclass and rule.ev_class <> refobjid
            and (${isRead})
          union
          select rule.ev_class, depth + 1
@@ -158,11 +155,9 @@ async function findDependents(
          pg_get_userbyid(relowner) as owner, pg_get_userbyid(relowner) = current_user as is_own,
          reloptions as options, relispopulated as populated,
          array(
-           ${indexes} union all ${triggers} union all ${comments} union all ${grants} union all ${columnGrants}
+           ${sql.raw([indexes, triggers, comments, grants, columnGrants].join(' union all '))}
          ) as others
-       from views order by depth, oid`,
-    )
-    .execute(trx)
+       from views order by depth, oid`.execute(trx)
   return rows.map((row) => ({
     oid: row.oid,
     name: row.name,

@@ -3,29 +3,32 @@ import { join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
 import { sql } from 'kysely'
 import type { ClientBase, Pool } from 'pg'
+import { Engine } from '../../engine/engine.ts'
 import { firstOf, InterruptedError } from '../../errors.ts'
 import { makeFolder } from '../../folders.ts'
-import { postgresAnalysis } from '../analysis.ts'
-import { Engine } from '../engine.ts'
-import { removeSpool } from '../load/spool.ts'
-import { migrate } from '../migrations.ts'
-import { type Dialect, type Session, schemaNames, type UseOptions, type Warehouse } from '../session.ts'
-import { quoted } from '../sql.ts'
-import { alterations, keyExpressions } from '../tables.ts'
-import { type HeldClient, holdClient, type Settings } from './client.ts'
-import { copyRows } from './copy.ts'
-import { CsvWriter, csvExpression } from './csv.ts'
-import { explained, isConnectionLost, isLockTimeout, isRefusedValue } from './errors.ts'
-import { convertJson, isBeyondNumeric } from './jsonb.ts'
-import { type JobLock, tableLock, takeSessionLock } from './lock.ts'
+import { removeSpool } from '../../spool/spool.ts'
+import { Upkeep } from '../migrations.ts'
+import { type Session, schemaNames, type UseOptions, type Warehouse } from '../session.ts'
+import { transact, transactionIn } from '../transaction.ts'
+import { holdClient, type Settings } from './client.ts'
+import { CsvWriter } from './csv.ts'
+import { postgresTables } from './dialect.ts'
+import { explained, isConnectionLost, isLockTimeout } from './errors.ts'
+import { buildIndexes } from './indexes.ts'
+import { convertJson } from './jsonb.ts'
+import { type JobLock, takeSessionLock } from './lock.ts'
 import { paceBook } from './pace.ts'
-import { printFromPostgres } from './print.ts'
+import { printed } from './print.ts'
+import { queryPostgres } from './query.ts'
+import { admitReaders } from './readers.ts'
 import { takeRowLock } from './row-lock.ts'
-import { selectFromPostgres } from './select.ts'
+import { selected } from './select.ts'
 import { type Environment, type PostgresConfig, PostgresServer } from './server.ts'
+import { copyPostgres, unloadPostgres } from './snapshot.ts'
 import { makeWorkDirectory } from './spool.ts'
-import { indexed, isColumn, upsertIntoPostgres } from './upsert.ts'
-import { replaceView, withoutViews } from './views.ts'
+import { type TransactionContext, transactionOf } from './tx.ts'
+import { vacuum } from './vacuum.ts'
+import { replaceView } from './views.ts'
 import { watchTables } from './watch.ts'
 
 export interface PostgresOptions {
@@ -38,6 +41,12 @@ export interface PostgresOptions {
   readonly spoolDirectory?: string | undefined
   /** Queries of people run with the rights of this role. */
   readonly queryRole?: string | undefined
+  /** Roles that may read all that is ours. */
+  readonly readers?: readonly string[] | undefined
+  /** Event tables get indexes for looking things up. */
+  readonly indexes?: boolean | undefined
+  /** The setting that has the address, for messages; `warehouse.url` without it. */
+  readonly setting?: string | undefined
   /** For PGHOST, PGPASSWORD, PGSSLMODE … where the address leaves them open. */
   readonly environment?: Environment | undefined
 }
@@ -51,7 +60,7 @@ const alterPatienceMs = 120_000
 
 /** Opens a Postgres warehouse. The server itself is asked only by `use` and `lock`. */
 export async function openPostgres(options: PostgresOptions): Promise<Warehouse> {
-  const server = new PostgresServer(options.source, options.schema, options.environment)
+  const server = new PostgresServer(options.source, options.schema, options.environment, options.setting)
   const workDirectory = await makeWorkDirectory(options.spoolDirectory, server.target)
   const spoolDirectory = join(workDirectory, 'spool')
   await makeFolder(spoolDirectory)
@@ -64,8 +73,10 @@ export async function openPostgres(options: PostgresOptions): Promise<Warehouse>
   const settings = sessionSettings(options.source)
   const names = schemaNames(options.schema)
   const locks = new Set<JobLock>()
+  const upkeep = new Upkeep()
 
-  async function useOnce<T>(work: (session: Session) => Promise<T>, { signal, isGuarded }: UseOptions) {
+  async function useOnce<T>(work: (session: Session) => Promise<T>, useOptions: UseOptions) {
+    const { signal, isGuarded } = useOptions
     const onBegin = async (client: ClientBase) => {
       for (const lock of locks) await lock.ensureHeld(client)
     }
@@ -75,7 +86,9 @@ export async function openPostgres(options: PostgresOptions): Promise<Warehouse>
       isGuarded: isGuarded ?? false,
       onBegin,
     })
-    return await work(session({ held, writer, server, signal, queryRole: options.queryRole }))
+    const one = session({ held, writer, server, signal, engine, workDirectory, options })
+    await upkeep.of(one, useOptions)
+    return await work(one)
   }
 
   async function use<T>(work: (session: Session) => Promise<T>, useOptions: UseOptions = {}): Promise<T> {
@@ -96,16 +109,17 @@ export async function openPostgres(options: PostgresOptions): Promise<Warehouse>
     await server.meet()
     if (!server.isPooled) return takeSessionLock(server, options.schema, job)
     // The row needs its table.
-    await use(migrate)
+    await use(async () => {})
     return takeRowLock(server, names.sync, job)
   }
 
   return {
     engine,
-    dialect,
+    dialect: postgresTables,
     names,
     spoolDirectory,
     use,
+    transaction: (work, useOptions) => transact({ use, engine }, work, useOptions),
     async lock(job) {
       const lock = await takeLock(job)
       locks.add(lock)
@@ -116,7 +130,12 @@ export async function openPostgres(options: PostgresOptions): Promise<Warehouse>
         },
       }
     },
+    scrub: (tables) => vacuum(server, tables),
     paceBook: paceBook(server, names.sync),
+    ...(options.indexes && {
+      buildIndexes: (tables: readonly string[], signal: AbortSignal) =>
+        buildIndexes(server, names, tables, signal),
+    }),
     async watch(tables, onChange) {
       await server.meet()
       // A pooler hears no NOTIFY for its clients.
@@ -130,40 +149,6 @@ export async function openPostgres(options: PostgresOptions): Promise<Warehouse>
       await removeSpool(workDirectory)
     },
   }
-}
-
-const dialect: Dialect = {
-  typeName: {
-    boolean: 'boolean',
-    bigint: 'bigint',
-    double: 'double precision',
-    timestamptz: 'timestamptz',
-    text: 'text',
-    // jsonb, not json: without an operator for equality `select distinct`, `group by` and `union` would fail upon every
-    // view. Digits stay; of members of one name within one object the last stays.
-    json: 'jsonb',
-  },
-  refusesNul: true,
-  refusesNumber: isBeyondNumeric,
-  altersFirst: true,
-  addsConstraints: true,
-  // 1,600 is Postgres's own limit. A row in which nearly all of a thousand are filled may not fit its page of 8,160
-  // bytes: COPY refuses it then, and the careful path puts what finds no room into `_extra`.
-  maxCustomColumns: 1000,
-  rowBytes: 7_800,
-  // An entry of an index takes a third of its page at most: 2,704 bytes with what else is in it.
-  keyBytes: 2_600,
-  maxBytes: 63,
-  analysis: postgresAnalysis,
-  hiddenColumns: ['ctid', 'xmin', 'xmax', 'cmin', 'cmax', 'tableoid'],
-  widen(column, from, to) {
-    if (to === 'json') return `to_jsonb(${column})`
-    // A whole number that had become a double is written as it came: 1500000000000000, not 1.5e+15.
-    if (to === 'text' && from === 'double') {
-      return `case when ${column} = trunc(${column}) and abs(${column}) <= 9007199254740992 then ${column}::bigint::text else ${column}::text end`
-    }
-    return `${column}::${this.typeName[to]}`
-  },
 }
 
 /**
@@ -197,55 +182,24 @@ function sessionSettings(source: PostgresConfig | Pool): Settings {
   }
 }
 
-interface SessionContext {
-  readonly held: HeldClient
-  readonly writer: CsvWriter
-  readonly server: PostgresServer
-  readonly signal: AbortSignal | undefined
-  readonly queryRole: string | undefined
+interface SessionContext extends TransactionContext {
+  readonly engine: Engine
+  readonly workDirectory: string
+  readonly options: Pick<PostgresOptions, 'queryRole' | 'readers'>
 }
 
-function session({ held, writer, server, signal, queryRole }: SessionContext): Session {
+function session(context: SessionContext): Session {
+  const { held, server, signal, engine, workDirectory, options } = context
+  const { queryRole, readers = [] } = options
   const names = schemaNames(server.target.schema)
   const db = held.db.withSchema(names.sync)
-
-  /** What Postgres refuses to hold is told apart from faults: the careful path may find another type for it. */
-  const refusing = async <T>(work: () => Promise<T>): Promise<T> => {
-    try {
-      return await work()
-    } catch (error) {
-      throw isRefusedValue(error) ? explained(error, server.target) : error
-    }
-  }
-  const copy = (
-    table: string,
-    columns: readonly string[],
-    selects: readonly string[],
-    onRows?: (rows: number) => void,
-  ) => {
-    const context = { client: held.client, writer, onRows, signal }
-    return refusing(() => copyRows({ table, columns, selects }, context))
-  }
-  const append: Session['append'] = (_trx, table, rows, onRows) => {
-    const names = rows.columns.map(({ name }) => name)
-    const expressions = rows.columns.map(csvExpression)
-    const selects = rows.chunks.map(
-      (chunk) => `select ${expressions.join(', ')} from (${rows.select([chunk])})`,
-    )
-    return copy(table, names, selects, onRows)
-  }
-  const createStaging: Session['createStaging'] = async (trx, columns) => {
-    const list = columns.map(({ name, type }) => `${quoted(name)} ${dialect.typeName[type]}`).join(', ')
-    await sql.raw('drop table if exists pg_temp.staging').execute(trx)
-    await sql.raw(`create temp table staging (${list}) on commit drop`).execute(trx)
-    return 'pg_temp.staging'
-  }
+  const transaction = transactionIn(db, (trx) => transactionOf(trx, context))
   const alter: Session['alter'] = async (work) => {
     for (let waitedMs = 0; ; waitedMs += alterWaitMs + alterPauseMs) {
       try {
-        return await db.transaction().execute(async (trx) => {
-          await sql.raw(`set local lock_timeout = ${alterWaitMs}`).execute(trx)
-          return await work(trx)
+        return await transaction(async (tx) => {
+          await sql.raw(`set local lock_timeout = ${alterWaitMs}`).execute(tx.db)
+          return await work(tx)
         })
       } catch (error) {
         if (!isLockTimeout(error) || waitedMs >= alterPatienceMs) throw error
@@ -253,75 +207,20 @@ function session({ held, writer, server, signal, queryRole }: SessionContext): S
       await delay(alterPauseMs, undefined, signal && { signal })
     }
   }
-
+  const snapshot = { held, engine, names, directory: workDirectory, signal }
   return {
     db,
+    tables: db,
     names,
-    dialect,
-    append,
-    appendQuery: (_trx, table, columns, select) => copy(table, columns, [select]),
-    upsert: (trx, table, upsert) =>
-      refusing(() => upsertIntoPostgres({ append, createStaging }, trx, table, upsert)),
-    modernize: () => convertJson(db, { names, alter }),
-    async createKey(trx, table, stream) {
-      if (stream.replication === 'append') {
-        // Windows are deleted by time. Events come nearly in order of time, so this index of a few pages finds them.
-        const column = quoted(stream.bookmark as string)
-        await sql
-          .raw(`create index on ${table} using brin (${column}) with (autosummarize = on)`)
-          .execute(trx)
-        return
-      }
-      const key = keyExpressions(stream)
-      await sql
-        .raw(
-          key.every(isColumn)
-            ? `alter table ${table} add primary key (${key.join(', ')})`
-            : `create unique index on ${table} (${key.map(indexed).join(', ')})`,
-        )
-        .execute(trx)
-    },
-    async alterTable(trx, table, change) {
-      const alter = async () => {
-        await sql.raw(`alter table ${table} ${alterations(change, dialect).join(', ')}`).execute(trx)
-      }
-      const widened = change.widened.map(({ column }) => column.name)
-      if (widened.length === 0) await alter()
-      else await withoutViews(trx, table, { columns: widened }, alter)
-    },
-    replaceView: (view, select, andThen) => replaceView(alter, view, select, andThen),
+    dialect: postgresTables,
+    transaction,
     alter,
-    async reserve(trx, table) {
-      await sql.raw(tableLock(table)).execute(trx)
-    },
-    createStaging,
-    print: (statement) => printFromPostgres(held, statement, queryRole),
-    select: (query) => selectFromPostgres(held, query, queryRole),
-    async forBulk(trx) {
-      // Without statistics a table counts as nearly empty, and a nested loop over two of a hundred thousand rows as cheap.
-      await sql.raw(`set local enable_nestloop = off`).execute(trx)
-      await sql.raw(`set local jit = off`).execute(trx)
-      // Large joins spill otherwise; more is the business of whoever runs the server.
-      await sql
-        .raw(
-          `select set_config('work_mem', '64MB', true) where pg_size_bytes(current_setting('work_mem')) < 64 * 1024 * 1024`,
-        )
-        .execute(trx)
-    },
-    async analyze(trx, table) {
-      await sql.raw(`analyze ${table}`).execute(trx)
-    },
-    async ensureIndex(table, columns) {
-      const name = `${table}_${columns.join('_')}`.slice(0, 63)
-      // `if not exists` alone would wait for whoever is writing to the table before it looks.
-      const { rows } = await sql<{ known: string | null }>`
-        select to_regclass(${`${quoted(names.sync)}.${quoted(name)}`})::text as known`.execute(db)
-      if (rows[0]?.known) return
-      await sql
-        .raw(
-          `create index if not exists ${quoted(name)} on ${quoted(names.sync)}.${quoted(table)} (${columns.map(quoted).join(', ')})`,
-        )
-        .execute(db)
-    },
+    replaceView: (view, select, andThen) => replaceView(alter, view, select, andThen),
+    modernize: () => convertJson(db, { names, alter }),
+    admitReaders: () => admitReaders(db, names, readers),
+    copyTo: (target) => copyPostgres(snapshot, target),
+    unload: (wanted) => unloadPostgres(snapshot, wanted),
+    select: (statement) => queryPostgres(held, queryRole, statement, selected),
+    print: (statement) => queryPostgres(held, queryRole, statement, printed),
   }
 }

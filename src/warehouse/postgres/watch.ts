@@ -5,7 +5,7 @@ import type pg from 'pg'
 import { quoted } from '../sql.ts'
 import type { PostgresServer } from './server.ts'
 
-/** How long after a lost connection the server is asked again; meanwhile whoever watches has to look by himself. */
+/** How long after a lost connection the server is asked again; meanwhile watchers have to look by themselves. */
 const reconnectMs = 2_000
 
 /**

@@ -1,13 +1,13 @@
 import { describe, expect, test } from 'vitest'
 import { ConfigError } from '../../../src/errors.ts'
+import type { DialectName } from '../../../src/schedule/cron/dialect.ts'
 import { explainCron } from '../../../src/schedule/cron/explain.ts'
-import type { Dialect } from '../../../src/schedule/cron/expression.ts'
 
 const explain = (
   source: string | null,
   timezone = 'UTC',
   from = '2026-01-01T00:00Z',
-  dialect: Dialect = 'treasuredata',
+  dialect: DialectName = 'treasuredata',
 ) => explainCron(source, { dialect, timezone, from: new Date(from), count: 3 })
 
 test('all there is to say about the documented example', () => {
@@ -44,7 +44,7 @@ test('never has no runs', () => {
 })
 
 describe('words', () => {
-  test.each<[string, string, Dialect?]>([
+  test.each<[string, string, DialectName?]>([
     ['* * * * *', 'At every minute of every hour every day, UTC time.'],
     ['@hourly', 'At the start of every hour every day, UTC time.'],
     ['*/15 * * * *', 'At minutes 0, 15, 30 and 45 of every hour every day, UTC time.'],
@@ -64,7 +64,7 @@ describe('words', () => {
 })
 
 describe('where the other dialect differs', () => {
-  test.each<[string, string | null, Dialect?]>([
+  test.each<[string, string | null, DialectName?]>([
     ['0 6 * * *', null],
     ['*/5 * * * *', null],
     ['0 0 * * 7', null],

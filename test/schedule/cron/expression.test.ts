@@ -1,13 +1,14 @@
 import { describe, expect, test } from 'vitest'
 import { ConfigError } from '../../../src/errors.ts'
-import { type CronExpression, type Dialect, parseCron } from '../../../src/schedule/cron/expression.ts'
+import type { CronExpression, DialectName } from '../../../src/schedule/cron/dialect.ts'
+import { parseCron } from '../../../src/schedule/cron/expression.ts'
 
 const td = (source: string | null) => parseCron(source, 'treasuredata')
 const vixie = (source: string | null) => parseCron(source, 'standard')
 const upTo = (last: number, first = 0) =>
   Array.from({ length: last - first + 1 }, (_, index) => first + index)
 
-function refusal(source: string, dialect: Dialect = 'treasuredata'): string {
+function refusal(source: string, dialect: DialectName = 'treasuredata'): string {
   try {
     parseCron(source, dialect)
   } catch (error) {
@@ -206,16 +207,16 @@ describe('refused with field, value, allowed values and cure', () => {
       '0 0 * * fri-sun',
       'day of week has the range fri-sun, which runs backwards; write it in two parts: fri-sat,sun',
     ],
-    ['-5 * * * *', 'minute has "-5", which is no value and no range'],
-    ['1-2-3 * * * *', 'minute has "1-2-3", which is no value and no range'],
+    ['-5 * * * *', 'minute has "-5", which is neither a value nor a range'],
+    ['1-2-3 * * * *', 'minute has "1-2-3", which is neither a value nor a range'],
     ['1.5 * * * *', 'minute has "1.5"; allowed are 0-59'],
     ['constructor * * * *', 'minute has "constructor"; allowed are 0-59'],
     [
       '@weekly',
-      `is no macro of Treasure Data's dialect; use one of @hourly, @daily, @midnight, @monthly, or write "0 0 * * 0"`,
+      `is not a macro of Treasure Data's dialect; use one of @hourly, @daily, @midnight, @monthly, or write "0 0 * * 0"`,
     ],
-    ['@reboot', 'is no macro'],
-    ['@constructor', 'is no macro'],
+    ['@reboot', 'is not a macro'],
+    ['@constructor', 'is not a macro'],
     ['0 0 31 2 *', 'can never run: day of month "31" never comes in month "2"; choose a day'],
     ['0 0 31 apr,jun,sep,nov *', 'can never run: day of month "31" never comes in month "apr,jun,sep,nov"'],
     ['0 0 */30 2 *', 'can never run'],

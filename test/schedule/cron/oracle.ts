@@ -5,7 +5,7 @@
 
 import fc from 'fast-check'
 import { DateTime } from 'luxon'
-import type { Dialect } from '../../../src/schedule/cron/expression.ts'
+import type { DialectName } from '../../../src/schedule/cron/dialect.ts'
 
 export interface Day {
   day: number
@@ -22,7 +22,7 @@ interface Piece {
 }
 export interface Sample {
   source: string
-  dialect: Dialect
+  dialect: DialectName
   hourIsWildcard: boolean
   fits: (label: Label) => boolean
   /** Month and day fields only. */
@@ -59,7 +59,7 @@ function range(field: Limits): fc.Arbitrary<Piece> {
   })
 }
 
-function everyNth(field: Limits, dialect: Dialect): fc.Arbitrary<Piece> {
+function everyNth(field: Limits, dialect: DialectName): fc.Arbitrary<Piece> {
   return fc.integer({ min: 1, max: field.max }).map((n) => ({
     text: `*/${n}`,
     fits: (other) => (dialect === 'treasuredata' ? other % n === 0 : (other - field.min) % n === 0),
@@ -73,7 +73,7 @@ function steppedRange(field: Limits): fc.Arbitrary<Piece> {
   })
 }
 
-function list(field: Limits, dialect: Dialect): fc.Arbitrary<Piece> {
+function list(field: Limits, dialect: DialectName): fc.Arbitrary<Piece> {
   const items = [single(field), range(field), everyNth(field, dialect)]
   if (dialect === 'standard') items.push(steppedRange(field))
   return fc.array(fc.oneof(...items), { minLength: 1, maxLength: 4 }).map((pieces) => ({
@@ -82,14 +82,14 @@ function list(field: Limits, dialect: Dialect): fc.Arbitrary<Piece> {
   }))
 }
 
-const field = (name: keyof typeof limits, dialect: Dialect) =>
+const field = (name: keyof typeof limits, dialect: DialectName) =>
   fc.oneof({ weight: 1, arbitrary: fc.constant(star) }, { weight: 2, arbitrary: list(limits[name], dialect) })
 
 const allOf = ({ min, max }: Limits) => Array.from({ length: max - min + 1 }, (_, index) => min + index)
 const selectsAll = (piece: Piece, field: Limits) => allOf(field).every(piece.fits)
 
 /** Random expressions of a dialect; some of them name dates that never come. */
-export function samples(dialect: Dialect, fixedTime?: { minute: Piece; hour: Piece }) {
+export function samples(dialect: DialectName, fixedTime?: { minute: Piece; hour: Piece }) {
   const time = fixedTime
     ? fc.constant(fixedTime)
     : fc.record({ minute: field('minute', dialect), hour: field('hour', dialect) })
@@ -112,7 +112,7 @@ export const midnight = {
   hour: { text: '0', fits: (hour: number) => hour === 0 },
 }
 
-function dayRule(dialect: Dialect, day: Piece, month: Piece, weekday: Piece): (label: Day) => boolean {
+function dayRule(dialect: DialectName, day: Piece, month: Piece, weekday: Piece): (label: Day) => boolean {
   const byDay = (label: Day) => day.fits(label.day)
   const byWeekday = (label: Day) => weekday.fits(label.weekday)
   if (dialect === 'standard') {

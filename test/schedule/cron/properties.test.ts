@@ -1,6 +1,7 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
-import { type CronExpression, type Dialect, parseCron } from '../../../src/schedule/cron/expression.ts'
+import type { CronExpression, DialectName } from '../../../src/schedule/cron/dialect.ts'
+import { parseCron } from '../../../src/schedule/cron/expression.ts'
 import { countDays } from '../../../src/schedule/cron/frequency.ts'
 import { nextOccurrences, occurrencesBetween } from '../../../src/schedule/cron/occurrences.ts'
 import {
@@ -14,7 +15,7 @@ import {
   walkStretch,
 } from './oracle.ts'
 
-const dialects: Dialect[] = ['treasuredata', 'standard']
+const dialects: DialectName[] = ['treasuredata', 'standard']
 
 /** Clock changes of every kind; each stretch holds one, or none in zones that have none. */
 const stretches = (

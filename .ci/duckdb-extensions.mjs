@@ -1,0 +1,102 @@
+/**
+ * DuckDB's extensions for a lake, without DuckDB's own download: the Python package index has them as wheels, built for
+ * exactly one version of the engine. They are laid out as `extension_directory` wants them.
+ *
+ *     node .ci/duckdb-extensions.mjs [DIRECTORY]
+ *
+ * Prints the directory. Exit code 1, and the reason, where they cannot be had.
+ */
+import { execFile } from 'node:child_process'
+import { copyFile, mkdir, mkdtemp, readdir, rename, rm, stat } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { promisify } from 'node:util'
+import { DuckDBInstance } from '@duckdb/node-api'
+
+const run = promisify(execFile)
+const names = ['ducklake', 'postgres_scanner', 'httpfs']
+
+/** The directory with all of them, filled if need be. */
+export async function fetchExtensions(directory = defaultDirectory) {
+  const { version, platform } = await engine()
+  const home = join(directory, version, platform)
+  const missing = []
+  for (const name of names) {
+    if (!(await exists(join(home, fileOf(name))))) missing.push(name)
+  }
+  if (missing.length === 0) return directory
+  await mkdir(home, { recursive: true })
+  const scratch = await mkdtemp(join(tmpdir(), 'elt-wheels-'))
+  try {
+    const wheels = missing.map((name) => `duckdb-extension-${name.replaceAll('_', '-')}==${version.slice(1)}`)
+    await run('python3', [
+      '-m',
+      'pip',
+      'download',
+      '--quiet',
+      '--no-deps',
+      '--only-binary=:all:',
+      '-d',
+      scratch,
+      ...wheels,
+    ])
+    for (const wheel of await readdir(scratch)) {
+      await run('python3', ['-m', 'zipfile', '-e', join(scratch, wheel), join(scratch, 'unpacked')])
+    }
+    for (const name of missing) {
+      const unpacked = join(
+        scratch,
+        'unpacked',
+        `duckdb_extension_${name}`,
+        'extensions',
+        version,
+        fileOf(name),
+      )
+      // Whoever fetches at the same time finds the file whole, or not at all.
+      const fresh = join(home, `${fileOf(name)}.${process.pid}`)
+      await copyFile(unpacked, fresh)
+      await rename(fresh, join(home, fileOf(name)))
+    }
+  } finally {
+    await rm(scratch, { recursive: true, force: true })
+  }
+  return directory
+}
+
+const defaultDirectory = fileURLToPath(
+  new URL('../node_modules/.cache/iterable-elt/duckdb-extensions', import.meta.url),
+)
+
+const fileOf = (name) => `${name}.duckdb_extension`
+
+const exists = (path) =>
+  stat(path).then(
+    () => true,
+    () => false,
+  )
+
+async function engine() {
+  const instance = await DuckDBInstance.create()
+  const connection = await instance.connect()
+  try {
+    const [[version, platform]] = (
+      await connection.runAndReadAll(
+        'select v.library_version, p.platform from pragma_version() v, pragma_platform() p',
+      )
+    ).getRows()
+    return { version, platform }
+  } finally {
+    connection.closeSync()
+    instance.closeSync()
+  }
+}
+
+if (process.argv[1] === fileURLToPath(import.meta.url)) {
+  try {
+    console.log(await fetchExtensions(process.argv[2]))
+  } catch (error) {
+    console.error(`DuckDB's extensions cannot be had: ${error.message.trim()}`)
+    process.exitCode = 1
+  }
+}

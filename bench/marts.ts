@@ -1,0 +1,210 @@
+/**
+ * Views for analysts against queries by hand for the same figures, over rows that SQL makes in the warehouse: so many
+ * sends in 300 campaigns, three opens and a click for each ten of them, a bounce for fifty.
+ */
+import { join } from 'node:path'
+import { DuckDBInstance } from '@duckdb/node-api'
+import pg from 'pg'
+import { open } from '../src/index.ts'
+import { startSandbox } from '../src/sandbox/index.ts'
+
+export interface MartsBench {
+  readonly directory: string
+  /** Of a Postgres server; without it the warehouse is a DuckDB file. */
+  readonly url: string | undefined
+  readonly sends: number
+  readonly rounds: number
+}
+
+export async function benchMarts({ directory, url, sends, rounds }: MartsBench): Promise<void> {
+  const path = join(directory, 'marts.duckdb')
+  const warehouse = url ? ({ type: 'postgres', url } as const) : ({ type: 'duckdb', path } as const)
+  const connect = () => (url ? onPostgres(url) : onDuckdb(path))
+  await makeTables(warehouse)
+  {
+    await using database = await connect()
+    for (const statement of rowsOf(sends, warehouse.type)) await database.run(statement)
+    console.log(`\nviews, ${sends.toLocaleString('en')} sends, ${url ? 'Postgres' : 'DuckDB with 2 threads'}`)
+    await compare(database, rounds)
+  }
+  const made = await timed(() => keepMessages(warehouse))
+  console.log(
+    `\nthe same with the views of messages kept as tables, which took ${made.seconds.toFixed(1)} s to fill`,
+  )
+  await using database = await connect()
+  await compare(database, rounds)
+}
+
+async function compare(database: Database, rounds: number): Promise<void> {
+  for (const [view, { figures, byHand }] of Object.entries(questions)) {
+    const seconds: { view: number[]; byHand: number[] } = { view: [], byHand: [] }
+    for (let round = 0; round < rounds; round += 1) {
+      const ours = await timed(() =>
+        database.run(`select ${figures} from iterable_marts.${view} order by 1, 2`),
+      )
+      const theirs = await timed(() => database.run(`select * from (${byHand}) as figures order by 1, 2`))
+      requireSame(view, ours.result, theirs.result)
+      seconds.view.push(ours.seconds)
+      seconds.byHand.push(theirs.seconds)
+    }
+    const [ours, theirs] = [median(seconds.view), median(seconds.byHand)]
+    console.log(
+      `  ${view.padEnd(28)} ${ours.toFixed(2)} s, by hand ${theirs.toFixed(2)} s, ratio ${(ours / theirs).toFixed(2)}`,
+    )
+  }
+}
+
+export type Target =
+  | { readonly type: 'duckdb'; readonly path: string }
+  | { readonly type: 'postgres'; readonly url: string }
+
+async function keepMessages(warehouse: Target): Promise<void> {
+  const marts = { materialize: ['sent_messages', 'engagement_events', 'message_facts'] }
+  await using elt = await open({ warehouse, marts })
+  const notices = await elt.rebuildViews(marts.materialize)
+  if (notices.length > 0) throw new Error(notices.join('; '))
+}
+
+/** The product's own tables and views, without a row. */
+export async function makeTables(warehouse: Target): Promise<void> {
+  await using sandbox = await startSandbox({ empty: true, rateLimits: 'off' })
+  await using elt = await open({
+    warehouse,
+    connections: { iterable: { api_key: sandbox.keys.server, base_url: sandbox.url, rate_limits: 'off' } },
+    sync: { streams: ['core', 'push', 'purchase'], start_date: '2026-01-01', window_in_days: 366 },
+  })
+  const { state } = await elt.sync()
+  if (state !== 'succeeded') throw new Error(`the empty sync ended as ${state}`)
+}
+
+/** Statements that fill the tables; every number is made from the number of the row. */
+export function rowsOf(sends: number, kind: Target['type']): readonly string[] {
+  const series = (count: number) =>
+    kind === 'duckdb' ? `range(${count}) as numbers(n)` : `generate_series(0, ${count - 1}) as numbers(n)`
+  const hash = (salt: number) => `mod(n * 2654435761 + ${salt}, 4294967296)`
+  // The message of a row: the k-th of each ten, so that no message is met twice by one table.
+  const message = (step: string) => `(${step})`
+  const at = (number: string, later: string) =>
+    `timestamptz '2026-01-01 00:00:00+00' + (mod(${number}, 7776000) + ${later}) * interval '1 second'`
+  const rows = (number: string, later: string, more: string) =>
+    `select ${at(number, later)}, 'person.' || mod(${number}, ${Math.ceil(sends / 20)}) || '@example.com',
+       1 + mod(${number}, 300), 1001 + mod(${number}, 300), 'message-' || ${number}${more}`
+  const into = (table: string, more: string) =>
+    `insert into iterable.${table} ("createdAt", "email", "campaignId", "templateId", "messageId"${more}) `
+  const one = message('n')
+  const opened = message('(n / 3) * 10 + mod(n, 3)')
+  return [
+    `${into('email_send', '')} ${rows(one, '0', '')} from ${series(sends)}`,
+    `${into('email_open', ', "proxySource", "isBot", "userAgent"')} ${rows(
+      opened,
+      `mod(${hash(1)}, 100000)`,
+      `, case when mod(n, 4) = 0 then 'Gmail' end, mod(n, 9) = 0, 'Mozilla/5.0 ' || mod(n, 1000)`,
+    )} from ${series(Math.floor(sends * 0.3))}`,
+    `${into('email_click', ', "url", "isBot", "userAgent"')} ${rows(
+      'n * 10',
+      `mod(${hash(2)}, 200000)`,
+      `, 'https://example.com/' || mod(n, 50), mod(n, 11) = 0, 'Mozilla/5.0 ' || mod(n, 1000)`,
+    )} from ${series(Math.floor(sends * 0.1))}`,
+    `${into('email_bounce', ', "recipientState", "status"')} ${rows(
+      'n * 50 + 7',
+      '3',
+      `, case when mod(n, 3) = 0 then 'HardBounce' else 'SoftBounce' end, '5.1.1'`,
+    )} from ${series(Math.floor(sends * 0.02))}`,
+    ...(kind === 'postgres' ? ['vacuum analyze'] : ['checkpoint']),
+  ]
+}
+
+/** What people would write who know that every message is an e-mail, has one send, and names its campaign everywhere. */
+const questions: Readonly<Record<string, { readonly figures: string; readonly byHand: string }>> = {
+  campaign_performance: {
+    figures:
+      'campaign_id, sent, delivered, bounced, hard_bounced, opened, human_opened, clicked, human_clicked',
+    byHand: `
+      with bounced as (
+        select "messageId" as id, bool_or("recipientState" = 'HardBounce') as is_hard from iterable.email_bounce group by 1
+      ),
+      opened as (
+        select o."messageId" as id,
+          bool_or(not coalesce(o."isBot", false)
+            and not (o."proxySource" is not null and o."createdAt" <= s."createdAt" + interval '60 seconds')
+            and not (o."createdAt" <= s."createdAt" + interval '1 second')) as is_human
+        from iterable.email_open o join iterable.email_send s on s."messageId" = o."messageId"
+        group by 1
+      ),
+      clicked as (
+        select "messageId" as id, bool_or(not coalesce("isBot", false)) as is_human from iterable.email_click group by 1
+      )
+      select s."campaignId", count(*) as sent, count(*) filter (where b.id is null) as delivered, count(b.id) as bounced,
+        count(*) filter (where b.is_hard) as hard, count(*) filter (where b.id is null and o.id is not null) as opened,
+        count(*) filter (where b.id is null and (o.is_human or k.is_human)) as human_opened,
+        count(*) filter (where b.id is null and k.id is not null) as clicked,
+        count(*) filter (where b.id is null and k.is_human) as human_clicked
+      from iterable.email_send s
+        left join bounced b on b.id = s."messageId"
+        left join opened o on o.id = s."messageId"
+        left join clicked k on k.id = s."messageId"
+      group by 1`,
+  },
+  deliverability_daily: {
+    figures: `cast(day as varchar) as day, mailbox_provider, sent, delivered, hard_bounced`,
+    byHand: `
+      with bounced as (
+        select "messageId" as id, bool_or("recipientState" = 'HardBounce') as is_hard from iterable.email_bounce group by 1
+      )
+      select cast(cast("createdAt" at time zone 'UTC' as date) as varchar) as day, 'other' as mailbox_provider, count(*) as sent,
+        count(*) filter (where b.id is null) as delivered, count(*) filter (where b.is_hard) as hard_bounced
+      from iterable.email_send s left join bounced b on b.id = s."messageId"
+      group by 1`,
+  },
+  daily_events: {
+    figures: `cast(day as varchar) as day, stream, events`,
+    byHand: ['email_send', 'email_open', 'email_click', 'email_bounce']
+      .map(
+        (table) =>
+          `select cast(cast("createdAt" at time zone 'UTC' as date) as varchar) as day, '${table}' as stream, count(*) as events
+           from iterable.${table} group by 1`,
+      )
+      .join(' union all '),
+  },
+}
+
+interface Database extends AsyncDisposable {
+  run(statement: string): Promise<readonly unknown[]>
+}
+
+async function onDuckdb(path: string): Promise<Database> {
+  const instance = await DuckDBInstance.create(path, { threads: '2' })
+  const connection = await instance.connect()
+  return {
+    run: async (statement) => (await connection.runAndReadAll(statement)).getRowsJson(),
+    async [Symbol.asyncDispose]() {
+      connection.closeSync()
+      instance.closeSync()
+    },
+  }
+}
+
+async function onPostgres(url: string): Promise<Database> {
+  const client = new pg.Client({ connectionString: url })
+  await client.connect()
+  return {
+    run: async (statement) => (await client.query({ text: statement, rowMode: 'array' })).rows,
+    [Symbol.asyncDispose]: () => client.end(),
+  }
+}
+
+async function timed<T>(work: () => Promise<T>): Promise<{ seconds: number; result: T }> {
+  const startedMs = performance.now()
+  const result = await work()
+  return { seconds: (performance.now() - startedMs) / 1000, result }
+}
+
+function requireSame(view: string, ours: readonly unknown[], theirs: readonly unknown[]): void {
+  const text = (rows: readonly unknown[]) => rows.map((row) => JSON.stringify(row)).join('\n')
+  if (text(ours) !== text(theirs)) throw new Error(`${view} and the query by hand give different figures`)
+}
+
+function median(numbers: readonly number[]): number {
+  const sorted = [...numbers].sort((a, b) => a - b)
+  return sorted[Math.floor(sorted.length / 2)] ?? Number.NaN
+}

@@ -1,0 +1,14 @@
+-- Opt-outs of profiles as they are now. The form of connections from before August 2023.
+--
+-- Grain: one person and opt-out
+-- Needs: users
+-- Columns:
+--   _fivetran_synced: when the sync began that loaded the profile
+--   message_type_id: what the person has opted out of
+--   email: e-mail address
+--   updated_at: when the profile was last changed
+select distinct
+  _loaded_at as _fivetran_synced, cast(value as varchar) as message_type_id, email,
+  profile_updated_at as updated_at
+from {{streams.users}} as u, lateral {{elements(u.unsubscribed_message_type_ids)}} as element
+where value is not null

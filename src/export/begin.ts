@@ -1,0 +1,165 @@
+/** The first session of a run: what earlier runs left is cleared away; then one of them is gone on with, or this one begins. */
+import type { Transaction } from 'kysely'
+import {
+  beginExportRun,
+  type ExportRun,
+  readJobTimes,
+  readOpenRuns,
+  reopenExportRun,
+} from '../state/exports.ts'
+import type { StateDatabase } from '../state/tables.ts'
+import type { Warehouse } from '../warehouse/session.ts'
+import { giveUp } from './abandon.ts'
+import { type ExportInput, inTransaction } from './context.ts'
+import type { Definition } from './definition/definition.ts'
+import { definitionHash, isTracked, mappingHash } from './definition/settings.ts'
+import { needsBaseline } from './plan/adopt.ts'
+import { asksForEarlierRuns, type QueryTimes } from './rows/query.ts'
+import { removeStage } from './rows/stage.ts'
+import { envelopeOf } from './send/body.ts'
+
+/** A plan that waits longer describes a world that is gone. */
+export const planLifeMs = 24 * 3_600_000
+
+/** A run that was interrupted in the middle of sending, and is ours now. */
+export interface Reopened {
+  readonly run: ExportRun
+  readonly token: number
+}
+
+export interface Begun {
+  readonly token: number
+  readonly now: Date
+  readonly times: QueryTimes
+  /** The run is to take over who is on the list already. */
+  readonly needsBaseline: boolean
+}
+
+/** @throws ConfigError where the export may not run. */
+export async function beginRun(input: ExportInput): Promise<Reopened | Begun> {
+  const { runId, definition, clock, emit, warehouse } = input
+  const now = clock.now()
+  const { refusal, left, begun } = await inTransaction(
+    input,
+    async ({ db }) => {
+      const refused = await input.admit?.(db)
+      if (refused) return { refusal: refused, left: [], begun: undefined }
+      const { open, before, left } = await lookBack(db, input, now)
+      if (open) {
+        const token = await reopenExportRun(db, open.run_id)
+        return { refusal: undefined, left, begun: { run: open, token } }
+      }
+      const times = await queryTimes(db, input, now)
+      const { name, query, settings } = definition
+      const token = await beginExportRun(db, {
+        runId,
+        name,
+        action: settings.action,
+        listId: settings.list_id,
+        trigger: input.trigger,
+        now,
+        definitionHash: definitionHash(query, settings),
+        mappingHash: mappingHash(settings),
+        envelope: envelopeOf(settings),
+        nominalAt: input.nominalAt ?? null,
+        before,
+      })
+      const isFirst = await needsBaseline(db, definition)
+      return { refusal: undefined, left, begun: { token, now, times, needsBaseline: isFirst } }
+    },
+    { signal: input.signal },
+  )
+  if (!begun) throw refusal
+  await clearAway(left, warehouse, emit)
+  return begun
+}
+
+/** The same look at the export for a plan that is only looked at: nothing is begun, nothing cleared away. */
+export async function beginPlan(
+  input: ExportInput,
+): Promise<{ readonly now: Date; readonly times: QueryTimes }> {
+  const now = input.clock.now()
+  const { refusal, times } = await inTransaction(
+    input,
+    async ({ db }) => {
+      const refused = await input.admit?.(db)
+      return { refusal: refused, times: refused ? undefined : await queryTimes(db, input, now) }
+    },
+    { signal: input.signal },
+  )
+  if (!times) throw refusal
+  return { now, times }
+}
+
+/** A run that will not be gone on with. */
+interface LeftRun {
+  readonly run: ExportRun
+  readonly why: string
+}
+
+/** Gives up what cannot be gone on with. `before` is this very run, which a worker begins again. */
+async function lookBack(
+  trx: Transaction<StateDatabase>,
+  { definition, runId }: ExportInput,
+  now: Date,
+): Promise<{
+  readonly open: ExportRun | undefined
+  readonly before: ExportRun | undefined
+  readonly left: readonly LeftRun[]
+}> {
+  let open: ExportRun | undefined
+  let before: ExportRun | undefined
+  const left: LeftRun[] = []
+  for (const run of await readOpenRuns(trx, definition.name, runId)) {
+    if (run.run_id === runId) before = run
+    if (run.phase === 'done') continue
+    const why = open ? 'replaced by a later run' : reasonToDrop(run, definition, now)
+    if (why === undefined) {
+      open = run
+      continue
+    }
+    await giveUp(trx, run, { now, why })
+    left.push({ run, why })
+  }
+  return { open, before, left }
+}
+
+async function clearAway(
+  left: readonly LeftRun[],
+  warehouse: Warehouse,
+  emit: ExportInput['emit'],
+): Promise<void> {
+  for (const { run, why } of left) {
+    if (run.phase === 'sending') {
+      emit({ type: 'notice', message: `the interrupted run ${run.run_id} was given up: ${why}` })
+    }
+    if (run.phase === 'querying') await removeStage(warehouse, run.run_id)
+  }
+}
+
+function reasonToDrop(run: ExportRun, { query, settings }: Definition, now: Date): string | undefined {
+  if (run.phase === 'querying') return 'the process ended before anything was sent'
+  if (run.phase === 'held') return 'a later run replaces its plan'
+  if (run.definition_hash !== definitionHash(query, settings))
+    return 'the query or the settings have changed since'
+  if (run.list_id !== settings.list_id) return 'the list of that name is another one now'
+  // Rows of one day must get out even late; a mirror computes the difference anew.
+  const isOld = now.getTime() - (run.planned_at ?? run.started_at).getTime() > planLifeMs
+  return isOld && isTracked(settings) ? 'its plan is older than a day' : undefined
+}
+
+async function queryTimes(
+  trx: Transaction<StateDatabase>,
+  { definition, nominalAt, previousNominalAt }: ExportInput,
+  now: Date,
+): Promise<QueryTimes> {
+  const nominal = nominalAt ?? now
+  const { previous, lastSuccess } = asksForEarlierRuns(definition.query)
+    ? await readJobTimes(trx, `export:${definition.name}`, nominal)
+    : { previous: null, lastSuccess: null }
+  return {
+    nominal_time: nominal,
+    previous_nominal_time: previousNominalAt ?? previous,
+    last_success_time: lastSuccess,
+  }
+}

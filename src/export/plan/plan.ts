@@ -1,0 +1,294 @@
+/**
+ * From the rows of the query to a frozen plan: duplicates, the difference to what Iterable last acknowledged, batches.
+ * Everything is set-based SQL in one transaction, so that a plan is there whole or not at all.
+ */
+import { sql } from 'kysely'
+import type { ExportOp, StateDatabase } from '../../state/tables.ts'
+import type { Tx } from '../../warehouse/session.ts'
+import type { TableColumn } from '../../warehouse/shape.ts'
+import { change, ownTable, quoted, type Sql } from '../../warehouse/sql.ts'
+import { type ExportSettings, isTracked } from '../definition/settings.ts'
+import { readStage, type Staged, stageColumns } from '../rows/stage.ts'
+import { cutBatches } from './cut.ts'
+import { dropForgotten, markForgotten } from './forgotten.ts'
+
+/** From so many rows on, statistics pay. */
+const worthCounting = 1_000
+
+/** What a row that only names a person takes at most. */
+const identifierBytes = 300
+
+export interface PlanCounts {
+  /** Rows of the query. */
+  readonly queried: number
+  /** Rows that may not be sent, by us or because Iterable refused the very same before or has forgotten the person. */
+  readonly rejected: number
+  /** Of those: found invalid by us. */
+  readonly invalid: number
+  /** The same person again. */
+  readonly skipped: number
+  readonly add: number
+  readonly update: number
+  readonly remove: number
+  readonly unchanged: number
+  /** People that this export manages before the run. */
+  readonly members: number
+}
+
+export interface PlanInput {
+  readonly runId: string
+  readonly name: string
+  readonly settings: ExportSettings
+  readonly staged: Staged
+  readonly now: Date
+}
+
+/** Fills `plan`, `batches` and `rejected_rows` for a run. */
+export async function makePlan(tx: Tx, input: PlanInput): Promise<PlanCounts> {
+  const { settings } = input
+  const work = new Work(tx, input)
+  await work.load()
+  const found = await work.survey()
+  const forgotten = found.knowsForgotten ? await work.markForgotten() : 0
+  if (found.repeated > 0) await work.markDuplicates()
+  if (found.refused > 0) await work.markRefusedBefore()
+  const isMarked = forgotten + found.repeated + found.refused > 0
+  if (isMarked || found.invalid > 0) await work.recordRejects()
+  const rows = isMarked
+    ? await work.countKinds()
+    : { valid: found.rows - found.invalid, skipped: 0, invalid: found.invalid, refused: 0 }
+  const frozen = await work.freeze(found)
+  const planned = frozen.add + frozen.update + frozen.remove
+  if (planned > 0) await cutBatches(tx, input.runId)
+  await work.countRows(found.members)
+  return {
+    queried: found.rows,
+    rejected: rows.invalid + rows.refused,
+    invalid: rows.invalid,
+    skipped: rows.skipped,
+    ...frozen,
+    unchanged: rows.valid - (settings.action === 'remove' ? frozen.remove : frozen.add + frozen.update),
+    members: found.members,
+  }
+}
+
+/** What is known of the rows before any of them is marked: it decides which steps are needed. */
+interface Survey {
+  readonly rows: number
+  /** Rows that may not be sent, by what stands in them. */
+  readonly invalid: number
+  /** People who come more than once. */
+  readonly repeated: number
+  /** Rows that Iterable once refused for good. */
+  readonly refused: number
+  /** People that this export manages. */
+  readonly members: number
+  /** One person may be going as an e-mail and coming as a userId. */
+  readonly exchangesIdentifiers: boolean
+  /** The hashes of forgotten people are replicated. */
+  readonly knowsForgotten: boolean
+}
+
+/** Rows of the plan, by operation. */
+type Frozen = Pick<PlanCounts, ExportOp>
+
+class Work {
+  readonly #tx: Tx
+  readonly #input: PlanInput
+  #staging: Sql = sql``
+
+  constructor(tx: Tx, input: PlanInput) {
+    this.#tx = tx
+    this.#input = input
+  }
+
+  #table(name: keyof StateDatabase): Sql {
+    return ownTable(this.#tx, name)
+  }
+
+  #run(statement: Sql): Promise<number> {
+    return change(this.#tx.db, statement)
+  }
+
+  /** The people of this export on this list. */
+  get managed(): Sql {
+    return sql`(select member_key, payload, hash from ${this.#managedRows}) as m`
+  }
+
+  get #managedRows(): Sql {
+    const { name, settings } = this.#input
+    const status = settings.action === 'remove' ? 'removed' : 'member'
+    return sql`${this.#table('members')}
+      where export = ${name} and list_id = ${settings.list_id} and status = ${status}`
+  }
+
+  /** Rows of `export_rejects` that Iterable refused for good, of this export and its operations. */
+  get #refused(): Sql {
+    const { name, settings } = this.#input
+    const isOp = settings.action === 'remove' ? sql`op = 'remove'` : sql`op <> 'remove'`
+    return sql`(select member_key, hash, code, reason from ${this.#table('export_rejects')}
+      where export = ${name} and list_id = ${settings.list_id} and permanent and ${isOp}) as r`
+  }
+
+  async load(): Promise<void> {
+    this.#staging = await this.#tx.stage(stagingColumns, readStage(this.#input.staged.file))
+  }
+
+  async survey(): Promise<Survey> {
+    const { settings } = this.#input
+    const tracked = isTracked(settings)
+      ? sql`(select count(*) from ${this.managed}) as members, (select count(*) from ${this.#refused}) as refused,`
+      : sql`0 as members, 0 as refused,`
+    // E-mails and userIds are told apart by the first character of a key.
+    const identifierKinds =
+      settings.action === 'mirror'
+        ? sql`(select count(distinct substr(member_key, 1, 1)) from
+            (select member_key from ${this.managed} union all select member_key from ${this.#staging}) as k)`
+        : sql`0`
+    const { rows } = await sql<
+      Record<'rows' | 'invalid' | 'repeated' | 'members' | 'refused' | 'kinds' | 'hashes', number>
+    >`select ${tracked} ${identifierKinds} as kinds,
+        (select count(*) from ${this.#table('columns')} where stream = 'forgotten_users') as hashes,
+        (select count(*) from ${this.#staging}) as rows,
+        (select count(*) from ${this.#staging} where code is not null) as invalid,
+        (select count(*) from (${this.#repeated}) as repeated) as repeated`.execute(this.#tx.db)
+    const [{ kinds, hashes, ...found }] = rows as [(typeof rows)[number]]
+    return { ...found, exchangesIdentifiers: found.members > 0 && kinds > 1, knowsForgotten: hashes > 0 }
+  }
+
+  get #repeated(): Sql {
+    return sql`select member_key from ${this.#staging} where code is null group by member_key having count(*) > 1`
+  }
+
+  /** What is asked for by key while the plan is sent. */
+  async countRows(members: number): Promise<void> {
+    const tables: readonly (keyof StateDatabase)[] =
+      members > 0 ? ['plan', 'batches', 'members'] : ['plan', 'batches']
+    if (members + this.#input.staged.rows < worthCounting) return
+    for (const table of tables) await this.#tx.analyze(`${quoted(this.#tx.names.sync)}.${quoted(table)}`)
+  }
+
+  /** Nobody who asked to be forgotten is sent. Returns how many rows they are. */
+  markForgotten(): Promise<number> {
+    return markForgotten(this.#tx, this.#staging)
+  }
+
+  /** Who comes again is marked, the first row of each person goes on. */
+  async markDuplicates(): Promise<void> {
+    const { on_duplicate } = this.#input.settings
+    const isSkipped = { first: sql`true`, identical_ok: sql`hash = first_hash`, fail: sql`false` }[
+      on_duplicate
+    ]
+    await this.#run(sql`
+      update ${this.#staging} as s set code = d.code, reason = d.reason from (
+        select seq, case when ${isSkipped} then 'skip' else 'duplicate' end as code,
+          concat('the same person as in row ', first_seq,
+            case when hash = first_hash then '' else ', with other values' end) as reason
+        from (
+          select seq, hash, row_number() over w as n, first_value(hash) over w as first_hash,
+            first_value(seq) over w as first_seq
+          from ${this.#staging} where code is null and member_key in (${this.#repeated})
+          window w as (partition by member_key order by seq)
+        ) as numbered where n > 1
+      ) as d where s.seq = d.seq`)
+  }
+
+  /** What Iterable refused for good is not sent again until it changes. */
+  async markRefusedBefore(): Promise<void> {
+    await this.#run(sql`
+      update ${this.#staging} as s set code = r.code, reason = concat(r.reason, ' (refused before, unchanged since)')
+      from ${this.#refused}
+      where s.code is null and s.member_key = r.member_key and s.hash = r.hash`)
+  }
+
+  async recordRejects(): Promise<void> {
+    const { runId, name, now } = this.#input
+    await this.#run(sql`
+      insert into ${this.#table('rejected_rows')} (run_id, source, code, reason, row, raw, rejected_at)
+      select cast(${runId} as varchar), cast(${`export:${name}`} as varchar), code, reason,
+        cast(coalesce(row_text, payload) as json), null, cast(${now} as timestamptz)
+      from ${this.#staging} where code is not null and code <> 'skip'`)
+  }
+
+  /** Writes the plan in the order of sending. */
+  async freeze({ members, exchangesIdentifiers, knowsForgotten }: Survey): Promise<Frozen> {
+    const { action, send } = this.#input.settings
+    const frozen = { add: 0, update: 0, remove: 0 }
+    const insert = async (op: ExportOp, columns: Sql, from: Sql) => {
+      frozen[op] = await this.#insert(op, columns, from, frozen.add + frozen.update + frozen.remove)
+    }
+    const rows = sql`${this.#staging} as s`
+    const valid = sql`s.code is null and s.payload is not null`
+    const none = sql`cast(null as varchar)`
+    const ofRemoval = sql.lit(identifierBytes)
+    if (action !== 'mirror' && send === 'all') {
+      const bytes = action === 'remove' ? ofRemoval : sql`s.bytes`
+      await insert(
+        action,
+        sql`s.member_key, s.payload, s.hash, ${none}, ${bytes}`,
+        sql`${rows} where ${valid}`,
+      )
+      return frozen
+    }
+    const joined = (condition: Sql) => sql`
+      (select s.seq from ${rows} left join ${this.managed} on m.member_key = s.member_key
+       where ${valid} and ${condition}) as d join ${rows} on s.seq = d.seq`
+    if (action === 'remove') {
+      const columns = sql`s.member_key, s.payload, s.hash, ${none}, ${ofRemoval}`
+      await insert('remove', columns, joined(sql`m.member_key is null`))
+      return frozen
+    }
+    // Also a row that may not be sent says that its person belongs on the list.
+    const goneBut = (unless: Sql) =>
+      sql`${this.managed} where not exists (select 1 from ${rows} where s.member_key = m.member_key${unless})`
+    const gone = goneBut(sql``)
+    const remove = () => insert('remove', sql`m.member_key, m.payload, m.hash, ${none}, ${ofRemoval}`, gone)
+    const removes = action === 'mirror' && members > 0
+    if (removes && knowsForgotten) {
+      const candidates = goneBut(sql` and s.code is distinct from 'forgotten'`)
+      await dropForgotten(this.#tx, this.#managedRows, sql`select m.member_key from ${candidates}`)
+    }
+    // Who goes, goes first, where the same person may come under another name.
+    if (removes && exchangesIdentifiers) await remove()
+    await insert(
+      'add',
+      sql`s.member_key, s.payload, s.hash, ${none}, s.bytes`,
+      joined(sql`m.member_key is null`),
+    )
+    if (members > 0) {
+      await insert(
+        'update',
+        sql`s.member_key, s.payload, s.hash, case when m.hash = '' then null else m.payload end, s.bytes`,
+        sql`${joined(sql`m.hash <> s.hash`)} join ${this.managed} on m.member_key = s.member_key`,
+      )
+    }
+    if (removes && !exchangesIdentifiers) await remove()
+    return frozen
+  }
+
+  #insert(op: ExportOp, columns: Sql, from: Sql, offset: number): Promise<number> {
+    return this.#run(sql`
+      insert into ${this.#table('plan')} (run_id, op, member_key, payload, hash, before, bytes, seq)
+      select cast(${this.#input.runId} as varchar), cast(${op} as varchar), ${columns},
+        cast(${offset} as bigint) + row_number() over () from ${from}`)
+  }
+
+  /** The rows once they are marked, by what becomes of them. */
+  async countKinds(): Promise<Readonly<Record<'valid' | 'skipped' | 'invalid' | 'refused', number>>> {
+    const { rows } = await sql<{ what: string; n: number }>`
+      select case when code is null then 'valid' when code = 'skip' then 'skipped'
+        when payload is null or code = 'duplicate' then 'invalid' else 'refused' end as what, count(*) as n
+      from ${this.#staging} group by 1`.execute(this.#tx.db)
+    const of = (what: string) => rows.find((row) => row.what === what)?.n ?? 0
+    return { valid: of('valid'), skipped: of('skipped'), invalid: of('invalid'), refused: of('refused') }
+  }
+}
+
+const stagingColumns: readonly TableColumn[] = stageColumns.map((name) => ({
+  source: name,
+  name,
+  type: name === 'seq' || name === 'bytes' ? 'bigint' : 'text',
+  origin: 'ours',
+  embedded: false,
+  previousTypes: [],
+}))

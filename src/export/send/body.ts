@@ -1,0 +1,71 @@
+/** The body of a request: a function of the frozen plan and nothing else, so that it is the same whenever it is made. */
+import type { ExportOp } from '../../state/tables.ts'
+import type { ExportSettings } from '../definition/settings.ts'
+import { canonical, exactJson } from '../rows/values.ts'
+
+/** What each request of a run says besides its rows; frozen with the plan. */
+export interface Envelope {
+  readonly listId: number
+  readonly updateExistingUsersOnly: boolean
+  readonly channelUnsubscribe: boolean
+  readonly campaignId?: number | undefined
+}
+
+export function envelopeOf(settings: ExportSettings): Envelope {
+  const { list_id, update_existing_users_only, channel_unsubscribe, campaign_id } = settings
+  return {
+    listId: list_id,
+    updateExistingUsersOnly: update_existing_users_only,
+    channelUnsubscribe: channel_unsubscribe,
+    ...(campaign_id !== undefined && { campaignId: campaign_id }),
+  }
+}
+
+export interface PlannedRow {
+  readonly seq: number
+  readonly member_key: string
+  readonly payload: string
+  readonly before: string | null
+}
+
+export const endpointOf = (op: ExportOp): 'subscribe' | 'unsubscribe' =>
+  op === 'remove' ? 'unsubscribe' : 'subscribe'
+
+/** The body for some rows of one operation. */
+export function bodyOf(op: ExportOp, rows: readonly PlannedRow[], envelope: Envelope): Buffer {
+  const { listId, updateExistingUsersOnly, channelUnsubscribe, campaignId } = envelope
+  const head =
+    op === 'remove'
+      ? { listId, ...(campaignId !== undefined && { campaignId }), channelUnsubscribe }
+      : { listId, ...(updateExistingUsersOnly && { updateExistingUsersOnly }) }
+  const subscribers = rows.map((row) => subscriberText(op, row)).join(',')
+  return Buffer.from(`${JSON.stringify(head).slice(0, -1)},"subscribers":[${subscribers}]}`)
+}
+
+interface Subscriber {
+  readonly dataFields?: Readonly<Record<string, unknown>>
+  readonly email?: string
+  readonly userId?: string
+}
+
+function subscriberText(op: ExportOp, { payload, before }: PlannedRow): string {
+  if (op === 'add') return payload
+  const subscriber = exactJson(payload) as Subscriber
+  if (op === 'remove') {
+    const { email, userId } = subscriber
+    return JSON.stringify(email === undefined ? { userId } : { email })
+  }
+  return before === null ? payload : changesOf(subscriber, exactJson(before) as Subscriber)
+}
+
+/**
+ * Only the fields that changed: less traffic, and no journey starts for a field that stayed. A changed field goes whole,
+ * so nothing depends on how Iterable merges.
+ */
+function changesOf({ dataFields = {}, ...person }: Subscriber, before: Subscriber): string {
+  const known = before.dataFields ?? {}
+  const changed = Object.entries(dataFields).filter(
+    ([name, value]) => !Object.hasOwn(known, name) || canonical(value) !== canonical(known[name]),
+  )
+  return canonical(changed.length > 0 ? { ...person, dataFields: Object.fromEntries(changed) } : person)
+}

@@ -1,0 +1,179 @@
+/** Gets one batch through: repeats what may have been lost, halves what is too large or holds a poison row. */
+import type { IterableClient, Wait } from '../../iterable/client.ts'
+import type { Clock } from '../../iterable/clock.ts'
+import { IterableHttpError } from '../../iterable/errors.ts'
+import { answerForm } from '../../iterable/forms.ts'
+import { isRateLimit, refuseLongWait } from '../../iterable/retry.ts'
+import type { ExportOp } from '../../state/tables.ts'
+import { type ListAnswer, type Refused, readAnswer, unattributed } from './answer.ts'
+import { nextAttempt } from './attempt.ts'
+import { bodyOf, type Envelope, endpointOf, type PlannedRow } from './body.ts'
+
+export interface Courier {
+  readonly client: IterableClient
+  readonly clock: Clock
+  readonly random: () => number
+  readonly envelope: Envelope
+  /** How often a request whose outcome is unknown is sent again. */
+  readonly maxRetries: number
+  /** The longest wait that an answer may ask for. */
+  readonly maxWaitMs: number
+  /** Ends waits and requests. */
+  readonly signal: AbortSignal
+  readonly onWait: (wait: Pick<Wait, 'reason' | 'until'>) => void
+  readonly learned: Learned
+}
+
+/** What one run learns about Iterable while it sends. */
+export interface Learned {
+  /** Requests with more rows were refused. */
+  maxRows: number
+  /** Rows that were taken. */
+  taken: number
+  /** Rows that a 400 refused alone. */
+  poisoned: number
+}
+
+/** A batch that did not get through. `isUntouched`: Iterable refused to look at it, nothing of it happened. */
+export class DeliveryError extends Error {
+  readonly isUntouched: boolean
+
+  constructor(cause: unknown, isUntouched: boolean) {
+    super(cause instanceof Error ? cause.message : String(cause), { cause })
+    this.isUntouched = isUntouched
+  }
+}
+
+const firstDelayMs = 1_000
+const longestDelayMs = 60_000
+
+export interface Delivered {
+  /** Those that Iterable refused, by member key. */
+  readonly refused: ReadonlyMap<string, Refused>
+  /** An earlier request with some of the rows had no answer: it may have been carried out. */
+  readonly isRepeated: boolean
+  /** Requests that were sent again, and how long was waited before. */
+  readonly retries: number
+  readonly waitedMs: number
+}
+
+/**
+ * Sends rows of one operation until the outcome of each is known.
+ * @throws DeliveryError
+ */
+export async function deliver(
+  op: ExportOp,
+  rows: readonly PlannedRow[],
+  courier: Courier,
+): Promise<Delivered> {
+  const trace = { isUntouched: true, isRepeated: false, retries: 0, waitedMs: 0 }
+  try {
+    const refused = await deliverRows(op, rows, courier, trace)
+    const { isRepeated, retries, waitedMs } = trace
+    return { refused, isRepeated, retries, waitedMs }
+  } catch (error) {
+    throw new DeliveryError(error, trace.isUntouched)
+  }
+}
+
+interface Trace {
+  isUntouched: boolean
+  isRepeated: boolean
+  retries: number
+  waitedMs: number
+}
+
+async function deliverRows(
+  op: ExportOp,
+  rows: readonly PlannedRow[],
+  courier: Courier,
+  trace: Trace,
+): Promise<ReadonlyMap<string, Refused>> {
+  const { client, envelope, learned, signal } = courier
+  const halves = async () => {
+    const middle = Math.ceil(rows.length / 2)
+    const first = await deliverRows(op, rows.slice(0, middle), courier, trace)
+    return new Map([...first, ...(await deliverRows(op, rows.slice(middle), courier, trace))])
+  }
+  if (rows.length > learned.maxRows) return halves()
+  const body = bodyOf(op, rows, envelope)
+  const tries = { failures: 0, limited: 0 }
+  for (;;) {
+    try {
+      const answer: ListAnswer = await client.json(endpointOf(op), {
+        form: answerForm,
+        body,
+        retry: false,
+        signal,
+      })
+      trace.isUntouched = false
+      const keys = rows.map(({ member_key }) => member_key)
+      const refused =
+        readAnswer(answer, keys)?.refused ?? (rows.length === 1 ? alone(answer, keys) : undefined)
+      if (!refused) return halves()
+      learned.taken += rows.length - refused.size
+      return refused
+    } catch (error) {
+      const next = nextAttempt(
+        { rows: rows.length, ...tries, ...learned, maxRetries: courier.maxRetries },
+        error,
+      )
+      if (next.mayHaveHappened) trace.isUntouched = false
+      switch (next.kind) {
+        case 'repeat':
+          if (next.mayHaveHappened) trace.isRepeated = true
+          tries[next.counts] += 1
+          trace.retries += 1
+          trace.waitedMs += await pause(courier, error, tries[next.counts])
+          break
+        case 'halve':
+          learned.maxRows = Math.min(learned.maxRows, next.maxRows)
+          return halves()
+        case 'refuse':
+          learned.poisoned += 1
+          return new Map([[rows[0]?.member_key ?? '', poison(error as IterableHttpError)]])
+        case 'giveUp':
+          throw error
+      }
+    }
+  }
+}
+
+/** A row sent alone needs no name to be told apart. */
+function alone(
+  { successCount, failCount }: ListAnswer,
+  [key = '']: readonly string[],
+): ReadonlyMap<string, Refused> {
+  return successCount === 1 && failCount !== 1 ? new Map() : new Map([[key, unattributed]])
+}
+
+function poison(error: IterableHttpError): Refused {
+  const { iterableCode, iterableMsg, status, code } = error
+  const said = [iterableCode, iterableMsg].filter(Boolean).join(': ')
+  return {
+    code:
+      code === 'field_type_mismatch' ? 'invalid_data' : code === 'batch_too_large' ? 'too_large' : 'refused',
+    reason: `Iterable answered ${status} to the row alone${said && ` (${said})`}`,
+    permanent: true,
+  }
+}
+
+/** A wait that the server asks for is honoured; ours doubles, drawn from a range. Resolves to its milliseconds. */
+async function pause(
+  { clock, random, signal, onWait, maxWaitMs }: Courier,
+  error: unknown,
+  tries: number,
+): Promise<number> {
+  refuseLongWait(error, maxWaitMs)
+  const askedMs = error instanceof IterableHttpError ? error.retryAfterMs : undefined
+  const mostMs = Math.min(longestDelayMs, firstDelayMs * 2 ** (tries - 1))
+  const waitMs = Math.ceil(askedMs ?? mostMs * (0.5 + random() / 2))
+  const reason = isRateLimit(error)
+    ? 'rate_limit'
+    : error instanceof IterableHttpError
+      ? 'server_error'
+      : 'connection'
+  onWait({ reason, until: new Date(clock.now().getTime() + waitMs) })
+  await clock.sleep(waitMs, signal)
+  return waitMs
+}

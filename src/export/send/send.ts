@@ -1,0 +1,166 @@
+/**
+ * Sends a frozen plan. A few batches are on their way at once; what they brought is recorded in one commit with the
+ * claim of the next ones, so a DuckDB file is held only for that moment, and state never runs ahead of Iterable.
+ */
+import { createHash } from 'node:crypto'
+import { setTimeout as delay } from 'node:timers/promises'
+import type { Transaction } from 'kysely'
+import { InterruptedError, UserError } from '../../errors.ts'
+import { type Batch, countBatches, markInFlight, nextBatches, planRows } from '../../state/batches.ts'
+import { holdsLease, readExportRun } from '../../state/exports.ts'
+import type { Owner } from '../../state/members.ts'
+import type { StateDatabase } from '../../state/tables.ts'
+import { inSpan } from '../../telemetry.ts'
+import type { Warehouse } from '../../warehouse/session.ts'
+import { inTransaction } from '../context.ts'
+import type { ExportEvent } from '../progress.ts'
+import { bodyOf } from './body.ts'
+import type { DeliveryError } from './deliver.ts'
+import { attempt, type Claimed, Flying } from './flight.ts'
+import { type RecordInput, record, unrecorded } from './record.ts'
+
+export interface SendInput extends RecordInput {
+  readonly warehouse: Warehouse
+  readonly token: number
+  readonly maxRejectPercent: number
+  /** The wish to stop: batches on their way come to their end. */
+  readonly stop: AbortSignal
+  readonly emit: (event: ExportEvent) => void
+}
+
+/** Batches on their way at once: as many as a second of the documented pace lets through, and some more. */
+const lanes = 8
+/**
+ * An answer is recorded when it comes: what a crash takes with it goes out again. Others that come within this moment,
+ * up to so many, are recorded with it.
+ */
+const lingerMs = 50
+const recordedTogether = lanes / 2
+/** With fewer rows, a share of refusals says nothing while sending. */
+export const rowsBeforeVerdict = 500
+
+/**
+ * @throws UserError `too_many_rejects`, `lease_lost`; InterruptedError; what Iterable says when no retry helps. What was
+ * acknowledged by then is recorded; the rest can be resumed.
+ */
+export async function sendPlan(input: SendInput): Promise<void> {
+  const flying = new Flying()
+  try {
+    await sendBatches(input, flying)
+  } finally {
+    // Nobody else may write to the list while a request of ours is on its way.
+    await flying.landing(lanes)
+  }
+}
+
+async function sendBatches(input: SendInput, flying: Flying): Promise<void> {
+  const { owner, stop } = input
+  let failure: DeliveryError | undefined
+  let verdict: UserError | undefined
+  for (;;) {
+    const results = flying.landed()
+    failure ??= results.flatMap((result) => ('error' in result ? [result.error] : []))[0]
+    const free = failure || verdict || stop.aborted ? 0 : lanes - flying.batches.length
+    const commit = { 'iterable_elt.export': owner.name, 'iterable_elt.batches': results.length }
+    const step = await inSpan('iterable_elt.commit', commit, () =>
+      inTransaction(
+        input,
+        async ({ db: trx }) => {
+          if (!(await holdsLease(trx, owner.runId, input.token))) throw leaseLost(owner)
+          await record(trx, input, await unrecorded(trx, owner, results))
+          // Thrown only when everything that Iterable acknowledged is committed.
+          const tooMany = await verdictOnRefusals(trx, input)
+          const claimed = free > 0 && !tooMany ? await claim(trx, input, flying.batches, free) : []
+          return { tooMany, claimed, progress: await progressOf(trx, owner.runId) }
+        },
+        { isRepeatable: true },
+      ),
+    )
+    verdict ??= step.tooMany
+    if (step.progress) input.emit(step.progress)
+    for (const claimed of step.claimed) flying.start(claimed.batch, attempt(claimed, input.courier))
+    if (flying.batches.length === 0) {
+      if (verdict) throw verdict
+      if (failure) throw causeOf(failure)
+      if (step.progress?.batchesDone === step.progress?.batches) return
+      throw new InterruptedError('interrupted; the next run of this export goes on where this one stopped')
+    }
+    await flying.landing(1)
+    await Promise.race([flying.landing(recordedTogether), delay(lingerMs)])
+  }
+}
+
+async function claim(
+  trx: Transaction<StateDatabase>,
+  input: SendInput,
+  flying: readonly Batch[],
+  most: number,
+): Promise<readonly Claimed[]> {
+  const { owner, courier } = input
+  const batches = await nextBatches(trx, owner.runId, flying, most)
+  const first = batches[0]
+  const last = batches.at(-1)
+  if (!first || !last) return []
+  const rows = await planRows(trx, owner.runId, first.first_seq, last.last_seq)
+  const claimed = batches.map((batch) => ({
+    batch,
+    rows: rows.filter(({ seq }) => seq >= batch.first_seq && seq <= batch.last_seq),
+  }))
+  const bodies = claimed.map(({ batch, rows }) => {
+    const sha256 = createHash('sha256')
+      .update(bodyOf(batch.op, rows, courier.envelope))
+      .digest('hex')
+    if (batch.body_sha256 !== null && batch.body_sha256 !== sha256) {
+      throw new Error(
+        `batch ${batch.batch_no} of run ${owner.runId} changed since it was sent: this is a fault of iterable-elt`,
+      )
+    }
+    return { batchNo: batch.batch_no, sha256 }
+  })
+  await markInFlight(trx, owner.runId, bodies, courier.clock.now())
+  return claimed
+}
+
+async function verdictOnRefusals(
+  trx: Transaction<StateDatabase>,
+  { owner, maxRejectPercent }: SendInput,
+): Promise<UserError | undefined> {
+  const run = await readExportRun(trx, owner.runId)
+  if (!run) return undefined
+  const { refused } = run
+  const processed = run.sent + run.removed + refused
+  const isTooMuch = processed >= rowsBeforeVerdict && refused * 100 > processed * maxRejectPercent
+  return isTooMuch ? tooManyRejects(refused, processed, maxRejectPercent) : undefined
+}
+
+export const tooManyRejects = (refused: number, processed: number, maxPercent: number) =>
+  new UserError(
+    'too_many_rejects',
+    `Iterable refused ${refused} of ${processed} rows, more than max_reject_percent ${maxPercent} allows; ` +
+      'see them with: iterable-elt rejects',
+  )
+
+const leaseLost = ({ runId }: Owner) =>
+  new UserError(
+    'lease_lost',
+    `run ${runId} was cancelled or taken over by another process; nothing more was sent`,
+  )
+
+const causeOf = (error: DeliveryError): unknown => error.cause
+
+async function progressOf(
+  trx: Transaction<StateDatabase>,
+  runId: string,
+): Promise<Extract<ExportEvent, { type: 'sending' }> | undefined> {
+  const counts = await countBatches(trx, runId)
+  const run = await readExportRun(trx, runId)
+  return (
+    run && {
+      type: 'sending',
+      batches: counts.total,
+      batchesDone: counts.acked,
+      rowsDone: run.sent + run.removed + run.refused,
+      rows: run.planned_add + run.planned_update + run.planned_remove,
+    }
+  )
+}

@@ -1,0 +1,27 @@
+/** A look at the values of a chunk before it is loaded: which kinds of them its fields have. */
+
+import type { Engine } from '../engine/engine.ts'
+import { type Chunk, objectSizeOption } from '../spool/chunk.ts'
+import type { Kind } from '../warehouse/shape.ts'
+import { literal, quoted } from '../warehouse/sql.ts'
+
+/** The kinds of values that one member of an object field has in a chunk. */
+export async function kindsInside(
+  engine: Engine,
+  chunk: Chunk,
+  field: string,
+  member: string,
+): Promise<ReadonlySet<Kind>> {
+  const value = `nullif(json_extract(${quoted(field)}, ${literal(`$."${member}"`)}), 'null'::json)`
+  const rows = await engine.rows(
+    `select distinct json_kind(${value}) from read_json(${literal(chunk.path)}, format = 'newline_delimited', columns = {${literal(field)}: 'JSON'}${objectSizeOption([chunk])})`,
+  )
+  return new Set(rows.map(([kind]) => kind as Kind | null).filter((kind) => kind !== null))
+}
+
+/** True for what DuckDB says of a line that it cannot read: malformed, a duplicate key, too long. */
+export function isRefusedInput(error: unknown): boolean {
+  return /Malformed JSON|duplicate key|maximum_object_size|Invalid (Input|unicode)|invalid UTF|unicode/i.test(
+    String(error),
+  )
+}

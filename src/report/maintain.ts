@@ -1,0 +1,88 @@
+/** Upkeep of a lake as a run: no sync works meanwhile, and what was done stands in its row. */
+import { randomUUID } from 'node:crypto'
+import { ConfigError, codeOf, messageOf } from '../errors.ts'
+import { beginRun, endRun, failAbandonedRuns } from '../state/runs.ts'
+import type { MaintainedTable, Maintenance } from '../warehouse/maintenance.ts'
+import type { ReportSource } from './read.ts'
+
+export const maintenanceJob = 'maintain'
+
+export interface MaintainRequest {
+  /** Looks, and changes nothing. */
+  readonly isDryRun?: boolean | undefined
+  /** Of a run that a worker has begun. */
+  readonly runId?: string | undefined
+  readonly trigger?: string | undefined
+  readonly signal?: AbortSignal | undefined
+  readonly onTable?: ((table: MaintainedTable) => void) | undefined
+}
+
+/** What was done, or would be; what `maintain --json` prints. */
+export interface Upkeep {
+  /** Null where nothing was done. */
+  readonly run_id: string | null
+  readonly files_before: number
+  readonly files_after: number
+  readonly bytes_before: number
+  readonly bytes_after: number
+  readonly snapshots_expired: number
+  readonly files_removed: number
+  readonly orphans_removed: number
+  /** Files in the folder of the lake that may be another's: they stay. */
+  readonly files_unknown: number
+  readonly tables: readonly MaintainedTable[]
+}
+
+/**
+ * Maintains the lake as `lake.maintenance` says.
+ * @throws ConfigError where the warehouse is no lake; UserError `locked` while a sync runs.
+ */
+export async function maintain(
+  { warehouse, config, now }: ReportSource & { readonly now: () => Date },
+  { isDryRun = false, runId = randomUUID(), trigger = 'manual', signal, onTable }: MaintainRequest,
+): Promise<Upkeep> {
+  if (!warehouse.maintain)
+    throw new ConfigError('only a lake (a "warehouse" of type "ducklake") has files to maintain', {
+      code: 'usage',
+    })
+  const { keep_snapshots, keep_files } = config.lake.maintenance
+  const request = {
+    ...{ keepSnapshotsMs: keep_snapshots, keepFilesMs: keep_files },
+    ...{ isDryRun, signal, onTable },
+  }
+  if (isDryRun) return told(null, await warehouse.maintain(request))
+  await using _lock = await warehouse.lock('sync')
+  const job = maintenanceJob
+  await warehouse.use(async ({ db }) => {
+    await failAbandonedRuns(db, { job, runId, now: now() })
+    await beginRun(db, { runId, job, kind: job, trigger, now: now() })
+  })
+  try {
+    const upkeep = told(runId, await warehouse.maintain(request))
+    const { run_id: _, ...details } = upkeep
+    await warehouse.use(({ db }) => endRun(db, runId, { state: 'succeeded', now: now(), details }))
+    return upkeep
+  } catch (error) {
+    const state = signal?.aborted ? 'cancelled' : 'failed'
+    const failure = { code: codeOf(error), text: messageOf(error) }
+    await warehouse.use(({ db }) => endRun(db, runId, { state, now: now(), error: failure })).catch(() => {})
+    throw error
+  }
+}
+
+function told(runId: string | null, done: Maintenance): Upkeep {
+  const sum = (of: (table: MaintainedTable) => number) =>
+    done.tables.reduce((total, table) => total + of(table), 0)
+  return {
+    run_id: runId,
+    files_before: sum(({ before }) => before.files),
+    files_after: sum(({ after }) => after.files),
+    bytes_before: sum(({ before }) => before.bytes),
+    bytes_after: sum(({ after }) => after.bytes),
+    snapshots_expired: done.snapshots,
+    files_removed: done.removed,
+    orphans_removed: done.orphans,
+    files_unknown: done.foreign,
+    tables: done.tables,
+  }
+}

@@ -1,0 +1,83 @@
+/** How things stand, for the first page: what `status` tells, the volume of each stream, and what asks for attention. */
+import { sql } from 'kysely'
+import { type Progress, readProgress } from './course.ts'
+import { type ReportSource, readState, readTogether } from './read.ts'
+import { type RunSummary, readRuns } from './runs.ts'
+import { readStatus, type Status } from './status.ts'
+import { readVolumes, type Volume } from './volume.ts'
+
+/** How much of the pace of an endpoint is used. Times are ISO 8601. */
+export interface Quota {
+  /** Connection and endpoint. */
+  readonly lane: string
+  /** Requests let through in the last minute. */
+  readonly used: number
+  /** Requests that have been promised a slot. */
+  readonly waiting: number
+  /** When the last of them is let through, or was. */
+  readonly last_at: string | null
+  /** Iterable has closed it until then. */
+  readonly closed_until: string | null
+}
+
+/** A run at work, and how far it is. */
+export interface WorkingRun extends RunSummary {
+  /** Null where nobody knows. */
+  readonly progress: Progress | null
+}
+
+export interface Overview {
+  readonly status: Status
+  readonly volumes: ReadonlyMap<string, Volume>
+  readonly working: readonly WorkingRun[]
+  readonly held: readonly RunSummary[]
+  readonly failures: readonly RunSummary[]
+  /** Only a warehouse that several processes share keeps them. */
+  readonly quotas: readonly Quota[]
+}
+
+const listed = 10
+
+/** Undefined where nothing was ever synced. */
+export function readOverview(
+  source: ReportSource,
+  { now, days }: { readonly now: Date; readonly days: number },
+): Promise<Overview | undefined> {
+  return readTogether(source, async (together) => ({
+    status: await readStatus(together),
+    volumes: await readVolumes(together, { now, days }),
+    working: await readWorking(together),
+    held: await readRuns(together, { state: 'held', limit: listed }),
+    failures: await readRuns(together, { state: 'failed', limit: 5 }),
+    quotas: await readQuotas(together, now),
+  }))
+}
+
+async function readWorking(source: ReportSource): Promise<readonly WorkingRun[]> {
+  const runs = await readRuns(source, { state: 'running', limit: listed })
+  const progress = await readProgress(source, runs)
+  return runs.map((run) => ({ ...run, progress: progress.get(run.run_id) ?? null }))
+}
+
+async function readQuotas(source: ReportSource, now: Date): Promise<readonly Quota[]> {
+  const rows = await readState(source, async ({ db, names }, tables) => {
+    if (!tables.has(`${names.sync}.paces`)) return []
+    const found = await sql<PaceRow>`
+      select lane, sent_at, closed_until from ${sql.table(`${names.sync}.paces`)} order by lane`.execute(db)
+    return found.rows
+  })
+  const [nowMs, sinceMs] = [now.getTime(), now.getTime() - 60_000]
+  return (rows ?? []).map(({ lane, sent_at, closed_until }) => ({
+    lane,
+    used: sent_at.filter((at) => at.getTime() > sinceMs && at.getTime() <= nowMs).length,
+    waiting: sent_at.filter((at) => at.getTime() > nowMs).length,
+    last_at: sent_at.at(-1)?.toISOString() ?? null,
+    closed_until: closed_until && closed_until > now ? closed_until.toISOString() : null,
+  }))
+}
+
+interface PaceRow {
+  readonly lane: string
+  readonly sent_at: readonly Date[]
+  readonly closed_until: Date | null
+}

@@ -1,0 +1,302 @@
+/** Everything that the warehouse knows of one person, and why somebody is, or is not, on a list. */
+import { sql } from 'kysely'
+import type { Session } from '../warehouse/session.ts'
+import { streamTable } from '../warehouse/sql.ts'
+import { memberKeys, streamsWithPeople } from './person-places.ts'
+import { type ReportSource, readState } from './read.ts'
+import { textOf } from './stream.ts'
+
+/** An event of a person. Times are ISO 8601. */
+export interface PersonEvent {
+  readonly stream: string
+  readonly at: string
+  readonly campaign_id: string | null
+}
+
+/** What an export has to do with a person. */
+export interface PersonExport {
+  readonly export: string
+  readonly list_id: number | null
+  /**
+   * `member`: Iterable has acknowledged them. `removed`: it has acknowledged their removal. `unsure`: the outcome of the
+   * last request is unknown. `rejected`: Iterable, or a check before sending, refused them. `waiting`: they are part of a
+   * held plan. `absent`: the query did not return them. `never`: nothing has run yet.
+   */
+  readonly state: 'member' | 'removed' | 'unsure' | 'rejected' | 'waiting' | 'absent' | 'never'
+  readonly since: string | null
+  readonly reason: string | null
+  readonly last_run: { readonly run_id: string; readonly state: string; readonly at: string } | null
+}
+
+export interface Person {
+  /** As it was asked for. */
+  readonly asked: string
+  readonly email: string | null
+  readonly user_id: string | null
+  /** The row of `users`, values as text; null where there is none. */
+  readonly profile: Readonly<Record<string, string | null>> | null
+  readonly lists: readonly {
+    readonly id: string
+    readonly name: string | null
+    /** The read of the list that found them there first; null where they were there at the first of all. */
+    readonly joined_at: string | null
+    /** The first read of the list; null where its history is not kept. */
+    readonly first_read_at: string | null
+    /** The last read. */
+    readonly updated_at: string | null
+  }[]
+  readonly events: readonly PersonEvent[]
+  readonly exports: readonly PersonExport[]
+}
+
+/** Events are looked for so far back: nothing but time leads a Postgres quickly to them. */
+export const eventDays = 90
+const eventsShown = 100
+const dayMs = 86_400_000
+
+/** Undefined where nothing was ever synced. `asked` is an e-mail address in any case, or a userId. */
+export function readPerson(
+  source: ReportSource,
+  asked: string,
+  { now }: { readonly now: Date },
+): Promise<Person | undefined> {
+  return readState(source, async (session, tables) => {
+    const columns = await streamsWithPeople(session, tables)
+    const has = (table: string) => tables.has(`${session.names.streams}.${table}`)
+    const profile = has('users') ? await readProfile(session, asked, columns.get('users')) : null
+    const email = profile?.email ?? (asked.includes('@') ? asked : null)
+    const userId = profile?.userId ?? (asked.includes('@') ? null : asked)
+    const identity: Identity = { email, userId }
+    const eventTables = [...columns.keys()].filter((table) => table !== 'users')
+    return {
+      asked,
+      email,
+      user_id: userId,
+      profile,
+      lists: has('list_users')
+        ? await readLists(session, identity, {
+            hasLists: has('lists'),
+            hasHistory: tables.has(`${session.names.sync}.list_changes`),
+          })
+        : [],
+      events: await readEvents(session, identity, {
+        tables: eventTables,
+        columns,
+        from: new Date(now.getTime() - eventDays * dayMs),
+      }),
+      exports: tables.has(`${session.names.sync}.export_runs`) ? await readExports(session, identity) : [],
+    }
+  })
+}
+
+interface Identity {
+  readonly email: string | null
+  readonly userId: string | null
+}
+
+type ColumnNames = ReadonlyMap<string, ReadonlySet<string>>
+
+async function readProfile(
+  session: Session,
+  asked: string,
+  columns: ReadonlySet<string> = new Set(),
+): Promise<Person['profile']> {
+  const conditions = [
+    ...(columns.has('email') ? [sql`lower(email) = ${asked.toLowerCase()}`] : []),
+    ...(columns.has('userId') ? [sql`${sql.ref('userId')} = ${asked}`] : []),
+  ]
+  if (conditions.length === 0) return null
+  const { rows } = await sql<Record<string, unknown>>`
+    select * from ${streamTable(session, 'users')} where ${sql.join(conditions, sql` or `)} limit 1
+  `.execute(session.tables)
+  const [row] = rows
+  return row ? Object.fromEntries(Object.entries(row).map(([name, value]) => [name, textOf(value)])) : null
+}
+
+/** A condition on a table with columns `email` and `userId`, or one of them. */
+function isThem({ email, userId }: Identity, columns: ReadonlySet<string>) {
+  const conditions = [
+    ...(email !== null && columns.has('email')
+      ? [sql`email in (${sql.join([...new Set([email, email.toLowerCase()])])})`]
+      : []),
+    ...(userId !== null && columns.has('userId') ? [sql`${sql.ref('userId')} = ${userId}`] : []),
+  ]
+  return conditions.length === 0 ? undefined : sql`(${sql.join(conditions, sql` or `)})`
+}
+
+async function readLists(
+  session: Session,
+  identity: Identity,
+  { hasLists, hasHistory }: { readonly hasLists: boolean; readonly hasHistory: boolean },
+): Promise<Person['lists']> {
+  const condition = isThem(identity, new Set(['email', 'userId']))
+  if (!condition) return []
+  const name = hasLists
+    ? sql`(select min(l.name) from ${streamTable(session, 'lists')} as l where l.id = m."listId")`
+    : sql`cast(null as varchar)`
+  const { rows } = await sql<{ id: unknown; name: string | null; updated_at: Date | null }>`
+    select "listId" as id, ${name} as name, "updatedAt" as updated_at
+    from ${streamTable(session, 'list_users')} as m where ${condition} order by "listId"
+  `.execute(session.tables)
+  const ids = rows.map(({ id }) => String(id))
+  const stays =
+    hasHistory && ids.length > 0 ? await readStays(session, identity, ids) : new Map<string, Stay>()
+  return rows.map(({ id, name: listName, updated_at }) => ({
+    id: String(id),
+    name: listName,
+    updated_at: updated_at?.toISOString() ?? null,
+    joined_at: stays.get(String(id))?.joined_at?.toISOString() ?? null,
+    first_read_at: stays.get(String(id))?.first_read_at.toISOString() ?? null,
+  }))
+}
+
+interface Stay {
+  readonly list_id: unknown
+  readonly first_read_at: Date
+  readonly joined_at: Date | null
+}
+
+/** Since when they are on these lists, by list. */
+async function readStays(
+  { db, names }: Session,
+  { email, userId }: Identity,
+  ids: readonly string[],
+): Promise<ReadonlyMap<string, Stay>> {
+  const them = [
+    ...(email === null ? [] : [sql`c.email = ${email.toLowerCase()}`]),
+    ...(userId === null ? [] : [sql`c.user_id = ${userId}`]),
+  ]
+  const { rows } = await sql<Stay>`
+    select r.list_id, r.first_read_at, max(c.found_at) as joined_at
+    from ${sql.table(`${names.sync}.list_reads`)} as r
+      left join ${sql.table(`${names.sync}.list_changes`)} as c
+        on c.list_id = r.list_id and c.change = 'joined' and (${sql.join(them, sql` or `)})
+    where r.list_id in (${sql.join(ids.map((id) => sql`cast(${id} as bigint)`))})
+    group by r.list_id, r.first_read_at`.execute(db)
+  return new Map(rows.map((row) => [String(row.list_id), row]))
+}
+
+async function readEvents(
+  session: Session,
+  identity: Identity,
+  {
+    tables,
+    columns,
+    from,
+  }: { readonly tables: readonly string[]; readonly columns: ColumnNames; readonly from: Date },
+): Promise<readonly PersonEvent[]> {
+  const parts = tables.flatMap((table) => {
+    const own = columns.get(table) ?? new Set<string>()
+    const condition = isThem(identity, own)
+    if (!condition || !own.has('createdAt')) return []
+    const campaign = own.has('campaignId') ? sql`cast("campaignId" as varchar)` : sql`cast(null as varchar)`
+    return [
+      sql<EventRow>`
+        select ${table} as stream, "createdAt" as happened_at, ${campaign} as campaign_id
+        from ${streamTable(session, table)} where "createdAt" >= ${from} and ${condition}`,
+    ]
+  })
+  if (parts.length === 0) return []
+  const { rows } = await sql<EventRow>`
+    select * from (${sql.join(parts, sql` union all `)}) as events
+    order by happened_at desc limit ${sql.lit(eventsShown)}`.execute(session.tables)
+  return rows.map(({ happened_at, ...event }) => ({ ...event, at: happened_at.toISOString() }))
+}
+
+interface EventRow {
+  readonly stream: string
+  readonly happened_at: Date
+  readonly campaign_id: string | null
+}
+
+async function readExports({ db }: Session, { email, userId }: Identity): Promise<readonly PersonExport[]> {
+  const keys = memberKeys({ email: email === null ? [] : [email], userId: userId === null ? [] : [userId] })
+  if (keys.length === 0) return []
+  const exports = await db.selectFrom('exports').selectAll().orderBy('name').execute()
+  const lists = await db.selectFrom('export_runs').select(['export', 'list_id']).distinct().execute()
+  if (lists.length === 0) return exports.map(({ name }) => ({ ...unknown, export: name }))
+  // By the columns of their index, from the first on: a list may have millions.
+  const ofThem = <Table extends 'members' | 'export_rejects'>(table: Table) =>
+    db
+      .selectFrom<'members' | 'export_rejects'>(table)
+      .selectAll()
+      .where('export', 'in', [...new Set(lists.map((list) => list.export))])
+      .where('list_id', 'in', [...new Set(lists.map(({ list_id }) => list_id))])
+      .where('member_key', 'in', keys)
+      .execute()
+  const members = await ofThem('members')
+  const refused = await ofThem('export_rejects')
+  const held = await db
+    .selectFrom('plan as p')
+    .innerJoin('export_runs as r', 'r.run_id', 'p.run_id')
+    .select(['r.export', 'p.op', 'p.run_id'])
+    .where('r.phase', '=', 'held')
+    .where('p.member_key', 'in', keys)
+    .execute()
+  const answers: PersonExport[] = []
+  for (const { name, settings } of exports) {
+    const last = await readLastRun(db, name)
+    const { list_id } = (settings ?? {}) as { readonly list_id?: unknown }
+    const told = {
+      export: name,
+      last_run: last,
+      list_id: typeof list_id === 'number' ? list_id : null,
+    }
+    const waiting = held.find((row) => row.export === name)
+    const refusal = refused.find((row) => row.export === name)
+    const member = members.find((row) => row.export === name)
+    if (waiting) {
+      const reason = `the held run ${waiting.run_id.slice(0, 8)} would ${waiting.op} them`
+      answers.push({ ...told, state: 'waiting', since: null, reason })
+    } else if (refusal) {
+      const since = refusal.rejected_at.toISOString()
+      answers.push({ ...told, state: 'rejected', since, reason: `${refusal.code}: ${refusal.reason}` })
+    } else if (member) {
+      const state = member.hash === '' ? 'unsure' : member.status
+      answers.push({ ...told, state, since: member.confirmed_at.toISOString(), reason: null })
+    } else if (!last) {
+      answers.push({ ...told, state: 'never', since: null, reason: null })
+    } else {
+      const rejected = await readRejection(db, last.run_id, [email, userId])
+      answers.push(
+        rejected
+          ? { ...told, state: 'rejected', since: last.at, reason: `${rejected.code}: ${rejected.reason}` }
+          : { ...told, state: 'absent', since: null, reason: null },
+      )
+    }
+  }
+  return answers
+}
+
+const unknown = { list_id: null, state: 'never', since: null, reason: null, last_run: null } as const
+
+type Db = Session['db']
+
+async function readLastRun(db: Db, name: string): Promise<PersonExport['last_run']> {
+  const row = await db
+    .selectFrom('export_runs as e')
+    .innerJoin('runs as r', 'r.run_id', 'e.run_id')
+    .select(['e.run_id', 'r.state', 'e.started_at'])
+    .where('e.export', '=', name)
+    .orderBy('e.started_at', 'desc')
+    .limit(1)
+    .executeTakeFirst()
+  return row ? { run_id: row.run_id, state: row.state, at: row.started_at.toISOString() } : null
+}
+
+/** A row that was refused before it was sent has no key: its text is looked through. */
+async function readRejection(
+  db: Db,
+  runId: string,
+  identifiers: readonly (string | null)[],
+): Promise<{ readonly code: string; readonly reason: string } | undefined> {
+  const known = identifiers.filter((one) => one !== null).map((one) => one.toLowerCase())
+  const text = sql<string>`lower(coalesce(cast("row" as varchar), raw, ''))`
+  return db
+    .selectFrom('rejected_rows')
+    .select(['code', 'reason'])
+    .where('run_id', '=', runId)
+    .where((row) => row.or(known.map((one) => sql<boolean>`strpos(${text}, ${JSON.stringify(one)}) > 0`)))
+    .limit(1)
+    .executeTakeFirst()
+}

@@ -1,0 +1,89 @@
+/** What runs told while they worked, kept for those who look at them later. */
+import { cut, withoutAddresses } from '../words.ts'
+import { storable } from './sound.ts'
+import type { Db } from './tables.ts'
+
+export interface LogLine {
+  /** From 1 on, within the process that has told it. */
+  readonly line: number
+  readonly at: Date
+  readonly level: 'info' | 'warn'
+  /** Null for what concerns all of them. */
+  readonly stream: string | null
+  readonly message: string
+}
+
+/** Of one run: whoever tells more than that tells nothing new. */
+const mostLines = 1_000
+const longestMessage = 500
+
+/** The lines of a run that are not written yet. */
+export class RunLog {
+  readonly #now: () => Date
+  readonly #clean: (text: string) => string
+  #told = 0
+  #unwritten: LogLine[] = []
+
+  /** `clean` takes secrets out of a text. */
+  constructor(now: () => Date, clean: (text: string) => string) {
+    this.#now = now
+    this.#clean = clean
+  }
+
+  get unwritten(): readonly LogLine[] {
+    return this.#unwritten
+  }
+
+  say(level: LogLine['level'], message: string, stream: string | null = null): void {
+    if (this.#told >= mostLines) return
+    this.#told += 1
+    const isLast = this.#told === mostLines
+    const text = isLast ? 'further lines are left out' : withoutAddresses(this.#clean(message))
+    const line = { line: this.#told, at: this.#now(), level, stream }
+    this.#unwritten.push({ ...line, message: cut(storable(text), longestMessage) })
+  }
+
+  /** Hands out what is to be written now. */
+  take(): readonly LogLine[] {
+    const taken = this.#unwritten
+    this.#unwritten = []
+    return taken
+  }
+
+  /** Takes back what could not be written. */
+  giveBack(lines: readonly LogLine[]): void {
+    this.#unwritten.unshift(...lines)
+  }
+}
+
+export async function writeLog(db: Db, runId: string, lines: readonly LogLine[]): Promise<void> {
+  if (lines.length === 0) return
+  const rows = lines.map(({ at, ...line }) => ({ run_id: runId, logged_at: at, ...line }))
+  await db.insertInto('run_log').values(rows).execute()
+}
+
+const keptMs = 90 * 86_400_000
+const keptRows = 100_000
+
+/** Removes what is older than 90 days, or than the latest 100,000 rows, of the log and of the steps. */
+export async function forgetOldCourses(db: Db, now: Date): Promise<void> {
+  const since = new Date(now.getTime() - keptMs)
+  const firstStep = await db
+    .selectFrom('run_steps')
+    .select('ended_at')
+    .orderBy('ended_at', 'desc')
+    .offset(keptRows)
+    .limit(1)
+    .executeTakeFirst()
+  await db.deleteFrom('run_steps').where('ended_at', '<=', later(since, firstStep?.ended_at)).execute()
+  const firstLine = await db
+    .selectFrom('run_log')
+    .select('logged_at')
+    .orderBy('logged_at', 'desc')
+    .offset(keptRows)
+    .limit(1)
+    .executeTakeFirst()
+  await db.deleteFrom('run_log').where('logged_at', '<=', later(since, firstLine?.logged_at)).execute()
+}
+
+const later = (one: Date, other: Date | undefined): Date => (other !== undefined && other > one ? other : one)

@@ -1,0 +1,81 @@
+/** How a sync begins: with the state of its streams and their tables, as the warehouse has them. */
+import { type ColumnType, catalogue, type Stream } from '../catalog/index.ts'
+import { messageOf } from '../errors.ts'
+import { fieldsForm } from '../iterable/forms.ts'
+import { forgetOldJobs } from '../state/export-jobs.ts'
+import { beginRun, failAbandonedRuns } from '../state/runs.ts'
+import type { Volume } from '../state/stream-volumes.ts'
+import { readMemberCounts } from '../warehouse/member-counts.ts'
+import type { Session } from '../warehouse/session.ts'
+import { ensureTable } from '../warehouse/tables.ts'
+import type { StreamStart } from './context.ts'
+import type { SyncInput } from './input.ts'
+import { knownOf, readKnown } from './known.ts'
+
+export interface Begun {
+  readonly starts: readonly StreamStart[]
+  readonly memberCounts: ReadonlyMap<string, number>
+  readonly volumes: ReadonlyMap<string, Volume>
+  /** Some stream of the export was read before: the key may export. */
+  readonly hasExported: boolean
+}
+
+/** State and tables, in one session: what the sync needs to know of the warehouse. */
+export async function begin(
+  { warehouse, connection, runId, trigger, reach, signal, emit }: SyncInput,
+  streams: readonly Stream[],
+  now: Date,
+): Promise<Begun> {
+  const onWait = (message: string) => emit({ type: 'notice', stream: undefined, message })
+  const prepare = async (session: Session) => {
+    await session.admitReaders()
+    for (const message of await session.modernize()) onWait(message)
+    return session.transaction(async (tx) => {
+      const trx = tx.db
+      await failAbandonedRuns(trx, { job: 'sync', runId, now })
+      const details = { reach: reach.kind, streams: streams.map(({ name }) => name) }
+      await beginRun(trx, { runId, job: 'sync', kind: 'sync', trigger, now, details })
+      await forgetOldJobs(trx, now)
+      const known = await readKnown(trx)
+      const starts: StreamStart[] = []
+      for (const stream of streams) {
+        starts.push({ ...knownOf(known, stream), shape: await ensureTable(tx, stream, now) })
+      }
+      const hasLists = streams.some(({ read }) => read.kind === 'members')
+      const memberCounts = hasLists ? await readMemberCounts(tx) : new Map()
+      const hasExported = catalogue(connection.project_type).some(
+        ({ name, read }) => read.kind === 'export' && known.bookmarks.has(name),
+      )
+      return { starts, memberCounts, hasExported, volumes: known.volumes }
+    })
+  }
+  return warehouse.use(prepare, { signal, onWait })
+}
+
+/** Types of profile fields as Iterable declares them; without them, types come from the values seen. */
+export async function declaredTypes(
+  { client, signal, emit }: SyncInput,
+  streams: readonly Stream[],
+): Promise<ReadonlyMap<string, ColumnType>> {
+  if (!streams.some(({ hasProfileFields }) => hasProfileFields)) return new Map()
+  const types = new Map<string, ColumnType>([
+    ['string', 'text'],
+    ['boolean', 'boolean'],
+    ['long', 'bigint'],
+    ['double', 'double'],
+    ['date', 'timestamptz'],
+    ['geo_location', 'json'],
+    ['object', 'json'],
+    ['nested', 'json'],
+  ])
+  try {
+    const { fields } = await client.json('user_fields', { form: fieldsForm, signal })
+    const known = Object.entries(fields).map(([name, type]) => [name, types.get(type)] as const)
+    return new Map(known.filter((entry): entry is [string, ColumnType] => entry[1] !== undefined))
+  } catch (error) {
+    if (signal.aborted) return new Map()
+    const message = `users/getFields: ${messageOf(error)}; types of new fields come from their values`
+    emit({ type: 'notice', stream: undefined, message })
+    return new Map()
+  }
+}

@@ -1,0 +1,112 @@
+/** What templates say: each that changed is read once, and again for each further locale. */
+import { templateTypes } from '../catalog/entities.ts'
+import type { EndpointName } from '../iterable/endpoints.ts'
+import { localesForm } from '../iterable/forms.ts'
+import { campaignsRead } from './metrics.ts'
+import { oneLine, withFields } from './readers.ts'
+import type { CountingClient } from './source.ts'
+import { type IndexRecord, readIndex, timeOf, unlessMissing, type WalkReader } from './walk.ts'
+
+type Medium = 'Email' | 'SMS' | 'Push' | 'InApp' | 'Embedded'
+
+const endpointOf = {
+  Email: 'email_template',
+  SMS: 'sms_template',
+  Push: 'push_template',
+  InApp: 'in_app_template',
+  Embedded: 'embedded_template',
+} as const satisfies Record<Medium, EndpointName>
+
+/** What Iterable names no locale for. */
+const unnamedLocale = 'default'
+
+interface Template {
+  readonly id: string
+  readonly clientId: string | undefined
+  readonly updatedAt: Date | undefined
+}
+
+/** A reader of the contents of one medium. A template without content (404) has no row. */
+export function contentsOf(medium: Medium): WalkReader {
+  return async ({ client, sink, since }) => {
+    for (const template of await templatesOf(client, medium)) {
+      if (since && template.updatedAt && template.updatedAt < since) continue
+      const usual = await contentOf(client, medium, template, undefined)
+      if (usual) await sink.write(usual.line)
+      for (const locale of await localesOf(client, template)) {
+        if (locale === usual?.locale) continue
+        const further = await contentOf(client, medium, template, locale)
+        if (further) await sink.write(further.line)
+      }
+    }
+  }
+}
+
+/** The templates of a medium. The index lists no embedded ones: those that campaigns use are known. */
+async function templatesOf(client: CountingClient, medium: Medium): Promise<readonly Template[]> {
+  const found = new Map<string, Template>()
+  const add = (record: IndexRecord) => {
+    const template = templateOf(record)
+    const before = template && found.get(template.id)
+    const isNewer =
+      !before?.updatedAt || (template?.updatedAt !== undefined && before.updatedAt < template.updatedAt)
+    if (template && isNewer) found.set(template.id, template)
+  }
+  if (medium === 'Embedded') {
+    const campaigns = await readIndex(client, campaignsRead)
+    for (const campaign of campaigns) if (/^embedded/i.test(String(campaign.messageMedium))) add(campaign)
+    return [...found.values()]
+  }
+  const templates = await readIndex(client, {
+    kind: 'documents',
+    endpoint: 'templates',
+    property: 'templates',
+    paged: true,
+    queries: templateTypes.map((templateType) => ({ templateType, messageMedium: medium })),
+  })
+  for (const template of templates) add(template)
+  return [...found.values()]
+}
+
+function templateOf({ templateId, clientTemplateId, updatedAt }: IndexRecord): Template | undefined {
+  if (typeof templateId !== 'number') return undefined
+  const clientId =
+    typeof clientTemplateId === 'string' && clientTemplateId !== '' ? clientTemplateId : undefined
+  return { id: String(templateId), clientId, updatedAt: timeOf(updatedAt) }
+}
+
+/** The locales of a template; Iterable tells them only of those that have an id of their maker's. */
+async function localesOf(client: CountingClient, { id, clientId }: Template): Promise<readonly string[]> {
+  if (clientId === undefined) return []
+  const query = { clientTemplateId: clientId }
+  const answer = await unlessMissing(client.json('template_locales', { form: localesForm, query }))
+  return answer?.templates.find(({ templateId }) => String(templateId) === id)?.locales ?? []
+}
+
+async function contentOf(
+  client: CountingClient,
+  medium: Medium,
+  { id, updatedAt }: Template,
+  locale: string | undefined,
+): Promise<{ line: Buffer; locale: string } | undefined> {
+  const endpoint = endpointOf[medium]
+  const response = await unlessMissing(client.request(endpoint, { query: { templateId: id, locale } }))
+  if (!response) return undefined
+  const text = await oneLine(response.body, endpoint)
+  const named = (JSON.parse(text.toString()) as IndexRecord | null)?.locale
+  const known = typeof named === 'string' && named !== '' ? named : (locale ?? unnamedLocale)
+  // The last of two members of one name counts.
+  const fields = { ...(updatedAt && { updatedAt: updatedAt.toISOString() }), templateId: id, locale: known }
+  const line = withFields(text, fields, endpoint)
+  return { line: Buffer.concat([known === named ? line : withLocale(line, known), newline]), locale: known }
+}
+
+/** The record with a locale behind whatever it says itself (null, an empty text). */
+function withLocale(record: Buffer, locale: string): Buffer {
+  const text = record.toString().trimEnd()
+  return JSON.parse(text).locale === locale
+    ? record
+    : Buffer.from(JSON.stringify({ ...JSON.parse(text), locale }))
+}
+
+const newline = Buffer.from('\n')

@@ -1,0 +1,148 @@
+/** How a sync ends: views are made, sweeps are told, the run is recorded. */
+import { catalogue } from '../catalog/index.ts'
+import { messageOf } from '../errors.ts'
+import { installViews } from '../marts/install.ts'
+import { forgetOldCourses, writeLog } from '../state/run-log.ts'
+import { writeSteps } from '../state/run-steps.ts'
+import { endRun } from '../state/runs.ts'
+import { commentTables } from '../warehouse/comments.ts'
+import { keepEventViews } from '../warehouse/custom-events.ts'
+import type { Session } from '../warehouse/session.ts'
+import type { StreamStart } from './context.ts'
+import type { Unwritten } from './course.ts'
+import { lookbackOf, type SyncInput, selectedStreams } from './input.ts'
+import type { StreamReport, SyncReport } from './progress.ts'
+import { dropAged } from './retention.ts'
+import { endSweeps } from './sweep.ts'
+
+/** Records the end of the run, and reports it. */
+export async function finish(
+  input: SyncInput,
+  ended: Pick<Parameters<typeof endSweeps>[1], 'reports' | 'starts' | 'sweeps' | 'now'> & {
+    readonly unwritten: Unwritten
+  },
+): Promise<SyncReport> {
+  const { runId, warehouse, clock, emit } = input
+  let { reports } = ended
+  const { unwritten } = ended
+  const sum = (pick: (report: StreamReport) => number) =>
+    reports.reduce((total, report) => total + pick(report), 0)
+  let report: SyncReport = {
+    run_id: runId,
+    job: 'sync',
+    state: stateOf(reports),
+    rows_read: sum(({ rows_read }) => rows_read),
+    rows_written: sum(({ rows_written }) => rows_written),
+    rows_rejected: sum(({ rows_rejected }) => rows_rejected),
+    streams: reports,
+  }
+  const failed = reports.filter(({ state }) => state === 'failed')
+  const onWait = (message: string) => emit({ type: 'notice', stream: undefined, message })
+  await warehouse.use(
+    async (session) => {
+      const views = {
+        settings: input.marts,
+        loadedThrough: ended.now,
+        now: clock.now(),
+        growAfter: (error: unknown) => warehouse.engine.growAfter(error),
+      }
+      const notices = input.signal.aborted ? [] : [...(await installViews(session, views))]
+      if (!input.signal.aborted) notices.push(...(await comments(session, input)))
+      notices.push(...(await eventViews(session, input, reports, ended.starts)))
+      if (!input.signal.aborted) {
+        reports = await endSweeps(session, { ...ended, config: input.config, reach: input.reach, emit })
+        reports = await dropOld(session, input, reports, ended)
+      }
+      report = { ...report, streams: reports }
+      for (const message of notices) emit({ type: 'notice', stream: undefined, message })
+      await writeSteps(session.db, unwritten.steps)
+      await writeLog(session.db, runId, [...unwritten.lines, ...input.log.unwritten])
+      await forgetOldCourses(session.db, clock.now())
+      // Of the views, and the schema that they may have come with.
+      await session.admitReaders()
+      await endRun(session.db, runId, {
+        state: report.state,
+        now: clock.now(),
+        error:
+          failed.length > 0
+            ? {
+                code: failed[0]?.error_code ?? 'failed',
+                text: failed.map(({ stream, error }) => `${stream}: ${error}`).join('\n'),
+              }
+            : undefined,
+        details: { reach: input.reach.kind, streams: reports },
+      })
+    },
+    { onWait, isRepeatable: true },
+  )
+  await buildIndexes(input)
+  return report
+}
+
+/** Drops what is older than streams keep it, where all of a stream was read; the report says what went. */
+async function dropOld(
+  session: Session,
+  { config, runId, emit }: SyncInput,
+  reports: readonly StreamReport[],
+  { starts, now }: { readonly starts: readonly StreamStart[]; readonly now: Date },
+): Promise<readonly StreamReport[]> {
+  const streams = starts.map(({ stream }) => stream)
+  const dropped = await dropAged(session, config, { streams, runId, now })
+  return reports.map((report) => {
+    const one = dropped.find(({ stream, rows }) => stream === report.stream && rows > 0)
+    if (!one) return report
+    const message = `${one.rows} ${one.rows === 1 ? 'row' : 'rows'} from before ${one.keptSince.toISOString().slice(0, 10)} dropped (sync.retention)`
+    emit({ type: 'notice', stream: report.stream, message })
+    return { ...report, notes: [...report.notes, message] }
+  })
+}
+
+/** After the run: whoever waits for its rows need not wait for them. What fails is told, and tried again after the next. */
+async function buildIndexes(input: SyncInput): Promise<void> {
+  const { warehouse, signal, emit } = input
+  const tables = selectedStreams(input)
+    .filter(({ replication }) => replication === 'append')
+    .map(({ name }) => name)
+  if (!warehouse.buildIndexes || tables.length === 0 || signal.aborted) return
+  const failures = await warehouse
+    .buildIndexes(tables, signal)
+    .catch((error: unknown) => [`indexes could not be built: ${messageOf(error)}`])
+  for (const message of failures) emit({ type: 'notice', stream: undefined, message })
+}
+
+async function comments(session: Session, { connection }: SyncInput): Promise<readonly string[]> {
+  try {
+    await commentTables(session, catalogue(connection.project_type))
+    return []
+  } catch (error) {
+    return [`the tables of ${session.names.streams} have not got their comments: ${messageOf(error)}`]
+  }
+}
+
+/** The views of custom events, where some were read. */
+async function eventViews(
+  session: Session,
+  { config, reach, clock, signal }: SyncInput,
+  reports: readonly StreamReport[],
+  starts: readonly StreamStart[],
+): Promise<readonly string[]> {
+  const report = reports.find(({ stream }) => stream === 'custom_event')
+  if (signal.aborted || !report || report.windows === 0) return []
+  const bookmark = starts.find(({ stream }) => stream.name === report.stream)?.bookmark
+  const isBounded = reach.kind === 'incremental' && bookmark !== undefined
+  const since = isBounded
+    ? new Date(bookmark.getTime() - lookbackOf(config.lookback, report.stream))
+    : undefined
+  try {
+    return await keepEventViews(session, { since, now: clock.now() })
+  } catch (error) {
+    return [`the views of custom events are as they were: ${messageOf(error)}`]
+  }
+}
+
+function stateOf(reports: readonly StreamReport[]): SyncReport['state'] {
+  for (const state of ['cancelled', 'failed', 'succeeded_with_rejects'] as const) {
+    if (reports.some((report) => report.state === state)) return state
+  }
+  return 'succeeded'
+}

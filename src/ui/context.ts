@@ -1,0 +1,118 @@
+/** What the routes work with, and how they answer. */
+import type { Hono, Context as HonoContext } from 'hono'
+import { redact } from '../config/secrets.ts'
+import { messageOf, UserError } from '../errors.ts'
+import type { Elt } from '../index.ts'
+import type { ReportSource } from '../report/read.ts'
+import type { Attempts } from './attempts.ts'
+import type { Errands } from './errands.ts'
+import { html } from './html.ts'
+import type { LastStates, Reading } from './last-states.ts'
+import { documentOf, type Page, pageOf, type View } from './page.ts'
+import type { Session, Sessions } from './session.ts'
+
+/** What the page is opened with. */
+export interface UiOptions {
+  readonly now: () => Date
+  /** Who sits at this machine. */
+  readonly localName: string
+  /** What no page may show, whatever the reports say. */
+  readonly secrets: readonly string[]
+}
+
+/** The page at work. */
+export interface Ui extends UiOptions {
+  readonly elt: Elt
+  readonly states: LastStates
+  readonly sessions: Sessions
+  readonly attempts: Attempts
+  readonly errands: Errands
+  /** Other sites of the same machine have cookies of their own names. */
+  readonly cookie: string
+  /** Aborted when the server stops. */
+  readonly closing: AbortSignal
+}
+
+export interface Env {
+  readonly Variables: { readonly session: Session }
+}
+export type App = Hono<Env>
+export type Context = HonoContext<Env>
+
+export function pageFor(ui: Ui, c: Context): Page {
+  const session = c.get('session')
+  const { config } = ui.elt
+  const url = new URL(c.req.url)
+  return pageOf({ session, formToken: ui.sessions.formToken(session), now: ui.now(), config, url })
+}
+
+/** Short secrets are words like others, and pages do not show what they are read from. */
+const leastSecret = 8
+
+/** Answers with a document. Secrets are taken out of it, wherever they came from. */
+export async function answer(
+  ui: Pick<Ui, 'secrets'>,
+  c: Context,
+  document: ReturnType<typeof documentOf>,
+  status: 200 | 400 | 401 | 403 | 404 | 409 | 421 | 429 | 500 | 503 = 200,
+): Promise<Response> {
+  const long = ui.secrets.filter((secret) => secret.length >= leastSecret)
+  const escaped = await Promise.all(long.map(async (secret) => String(await html`${secret}`)))
+  return c.html(redact(String(await document), [...new Set([...long, ...escaped])]), status)
+}
+
+/** Shows a report; what was read last, while the warehouse cannot be read, or where it is no older than `goodMs`. */
+export async function show<T>(
+  ui: Ui,
+  c: Context,
+  report: (source: ReportSource, page: Page) => Promise<T>,
+  view: (page: Page, value: T) => View,
+  { goodMs = 0 }: { readonly goodMs?: number } = {},
+): Promise<Response> {
+  const page = pageFor(ui, c)
+  try {
+    // What is read for a viewer is less.
+    const key = `${page.session.role} ${page.url.pathname}${page.url.search}`
+    const reading = await ui.states.read(key, page.now, (source) => report(source, page), goodMs)
+    return await answer(ui, c, shown(page, reading, view))
+  } catch (error) {
+    return refuse(ui, c, error)
+  }
+}
+
+function shown<T>(page: Page, reading: Reading<T>, view: (page: Page, value: T) => View) {
+  if (reading.isKnown) return documentOf(page, view(page, reading.value), reading)
+  const body = html`
+    <p class="notice" role="status">${page.see.text(reading.held)}.</p>
+    <p>This page has not been read before; it shows itself as soon as it can be. <a href="${page.url.pathname}${page.url.search}">Try again</a></p>`
+  const title = reading.isPending ? 'One moment' : 'The warehouse is busy'
+  return documentOf(page, { title, body }, { isPending: reading.isPending })
+}
+
+/** Says what went wrong, and what helps. */
+export function refuse(ui: Ui, c: Context, error: unknown): Promise<Response> {
+  const page = pageFor(ui, c)
+  const isKnown = error instanceof UserError
+  const message = isKnown ? error.message : `unexpected: ${messageOf(error).split('\n')[0]}`
+  const status = !isKnown
+    ? 500
+    : error.code.startsWith('unknown_')
+      ? 404
+      : error.kind === 'transient'
+        ? 503
+        : 409
+  return fail(ui, c, page.see.reason(message), status)
+}
+
+/** A page with one sentence. */
+export function fail(
+  ui: Ui,
+  c: Context,
+  message: string,
+  status: 400 | 403 | 404 | 409 | 500 | 503,
+): Promise<Response> {
+  const page = pageFor(ui, c)
+  const title = status === 404 ? 'Not found' : status === 403 ? 'Not allowed' : 'That did not work'
+  const body = html`<p class="notice failure" role="alert">${message}</p><p><a href="/">Overview</a></p>`
+  return answer(ui, c, documentOf(page, { title, body }), status)
+}

@@ -1,0 +1,208 @@
+/** The history of runs, and one run in detail. */
+import type { ActionStatus } from '../../report/actions.ts'
+import type { CourseSums, LogStatus, StepStatus } from '../../report/course.ts'
+import type { BatchStatus, CompleteRun } from '../../report/run-detail.ts'
+import type { RunSummary } from '../../report/runs.ts'
+import { count, counted, seconds, size } from '../../words.ts'
+import { type Html, html } from '../html.ts'
+import type { Page, View } from '../page.ts'
+import { badge, brief, facts, instant, jobLink, runLink, streamLink, table, when } from '../parts.ts'
+import { actionsTable } from './actions.ts'
+import { batchesPart, logPart, stepsListed, stepsPart } from './course.ts'
+import { codeLink, cureOf } from './errors.ts'
+import { runsTable, tookText } from './overview.ts'
+
+export const runStates = [
+  ...(['queued', 'running', 'held', 'succeeded', 'succeeded_with_rejects'] as const),
+  ...(['failed', 'cancelled', 'skipped'] as const),
+]
+export const runsOnPage = 50
+
+export function runsView(
+  page: Page,
+  runs: readonly RunSummary[],
+  { job, state, offset }: { readonly job: string; readonly state: string; readonly offset: number },
+): View {
+  const link = (to: number) => `/runs?${new URLSearchParams({ job, state, offset: String(to) })}`
+  return {
+    title: 'Runs',
+    body: html`
+      <form class="filter" method="get" action="/runs">
+        <label>Job <input name="job" value="${job}" placeholder="sync or export:NAME"></label>
+        <label>State
+          <select name="state">
+            <option value="">any</option>
+            ${runStates.map(
+              (one) =>
+                html`<option value="${one}" ${one === state && html`selected`}>${one.replaceAll('_', ' ')}</option>`,
+            )}
+          </select>
+        </label>
+        <button>Show</button>
+      </form>
+      ${runsTable(page, runs.slice(0, runsOnPage))}
+      <p>
+        ${offset > 0 && html`<a href="${link(Math.max(0, offset - runsOnPage))}">newer</a>`}
+        ${runs.length > runsOnPage && html`<a href="${link(offset + runsOnPage)}">older</a>`}
+      </p>`,
+  }
+}
+
+export interface RunInput {
+  readonly run: CompleteRun
+  readonly before: RunSummary | null
+  readonly batches: {
+    readonly batches: readonly BatchStatus[]
+    readonly total: number
+    readonly done: number
+  }
+  readonly steps: readonly StepStatus[]
+  readonly log: readonly LogStatus[]
+  /** Of this run and of the one before. */
+  readonly sums: ReadonlyMap<string, CourseSums>
+  readonly actions: readonly ActionStatus[]
+}
+
+export function runView(page: Page, input: RunInput): View {
+  const { run, before, batches, steps, log, actions } = input
+  const detail = run.export
+  const cure = cureOf(run.error_code)
+  return {
+    title: `Run ${run.run_id.slice(0, 8)}`,
+    body: html`
+      ${facts([
+        ['state', badge(run.state)],
+        ['job', html`${jobLink(run.job)} (${run.trigger})`],
+        ['started', instant(run.started_at)],
+        ['finished', instant(run.finished_at)],
+        ['took', tookText(run)],
+        ['nominal time', instant(run.nominal_at)],
+        ['id', html`<code>${run.run_id}</code>`],
+      ])}
+      ${
+        run.error_text &&
+        html`<p class="notice failure"><strong>${codeLink(run.error_code) ?? run.error_code}</strong>: ${page.see.reason(run.error_text)}
+          ${cure && html`<br>What helps: ${cure}.`}</p>`
+      }
+      ${detail && exportPart(page, run)}
+      <h2>Compared with the run before</h2>
+      ${comparison(run, before, input.sums)}
+      ${stepsPart(steps)}
+      ${streamPart(page, run)}
+      ${
+        batches.total > 0 &&
+        html`<h2>Requests</h2>
+          <p>${count(batches.done)} of ${counted(batches.total, 'request')} acknowledged.</p>
+          ${batchesPart(batches.batches, page)}
+          ${table(
+            'Requests',
+            ['no.', 'what', 'state', 'people', 'attempts', 'sent again', 'waited', 'sent', 'acknowledged'],
+            batches.batches
+              .slice(0, stepsListed)
+              .map((batch) => [
+                ...[
+                  count(batch.batch_no),
+                  batch.op,
+                  badge(batch.state),
+                  count(batch.rows),
+                  count(batch.attempts),
+                  count(batch.retries),
+                  seconds(batch.waited_ms / 1000),
+                ],
+                ...[instant(batch.sent_at), instant(batch.acked_at)],
+              ]),
+            'rllrrrrll',
+          )}`
+      }
+      <h2>Rejected rows</h2>
+      ${table(
+        'Rejected rows',
+        ['of', 'reason', 'rows'],
+        run.rejects.map(({ source, code, rows }) => [source, code, count(rows)]),
+        'llr',
+      )}
+      ${logPart(page, log)}
+      ${actions.length > 0 && html`<h2>What people did</h2>${actionsTable(page, actions)}`}`,
+  }
+}
+
+function exportPart(page: Page, { run_id, state, export: detail }: CompleteRun): Html | null {
+  if (!detail) return null
+  const { planned, approval } = detail
+  return html`
+    <h2>Plan</h2>
+    ${facts([
+      ['list', `${detail.list_name ?? '?'} (${detail.list_id}), ${detail.action}`],
+      ['add', count(planned.add)],
+      ['update', count(planned.update)],
+      ['remove', count(planned.remove)],
+      ['unchanged', count(planned.unchanged)],
+      ['rejected', count(detail.rejected)],
+      ['skipped', count(detail.skipped)],
+      ['sent', count(detail.sent)],
+      ['taken off the list', count(detail.removed)],
+    ])}
+    ${detail.brakes.map(({ brake, verdict, message }) => html`<p class="brake"><strong>${brake}</strong> (${verdict}): ${page.see.text(message)}</p>`)}
+    ${approval && html`<p>${approval.decision} by ${approval.by}, ${when(approval.at, page)}${approval.note && `: ${approval.note}`}</p>`}
+    ${detail.plan && html`<p><a href="/runs/${run_id}/plan">${state === 'held' ? 'Look at the plan, and approve or cancel it' : 'Look at the plan'}</a></p>`}`
+}
+
+function comparison(run: RunSummary, before: RunSummary | null, sums: RunInput['sums']): Html {
+  if (!before) return html`<p class="empty">This is the first run of its job.</p>`
+  const sum = (of: (one: CourseSums) => string | null) => (one: RunSummary) => {
+    const known = sums.get(one.run_id)
+    return known ? of(known) : null
+  }
+  const line = (name: string, of: (one: RunSummary) => string | null) => [name, of(run), of(before)]
+  return table(
+    'Comparison',
+    ['', 'this run', html`the run before ${runLink(before.run_id)}`],
+    [
+      ['state', badge(run.state), badge(before.state)],
+      line('took', tookText),
+      line('rows read', (one) => count(one.rows_read)),
+      line('rows written', (one) => count(one.rows_written)),
+      line('rows rejected', (one) => count(one.rows_rejected)),
+      line('bytes read', (one) => size(one.bytes_read)),
+      line('calls', (one) => count(one.api_calls)),
+      line(
+        run.kind === 'sync' ? 'windows, lists and tables' : 'requests',
+        sum((one) => count(one.steps)),
+      ),
+      line(
+        'sent again',
+        sum((one) => count(one.retries)),
+      ),
+      line(
+        'waited',
+        sum((one) => seconds(one.waited_ms / 1000)),
+      ),
+    ],
+    'lrr',
+  )
+}
+
+/** The reports of streams that a finished sync keeps. */
+function streamPart(page: Page, { details }: CompleteRun): Html | null {
+  const { streams } = (details ?? {}) as { readonly streams?: unknown }
+  const reports = (Array.isArray(streams) ? streams : []).filter(
+    (entry): entry is Readonly<Record<string, unknown>> => typeof entry === 'object' && entry !== null,
+  )
+  if (reports.length === 0) return null
+  const number = (value: unknown) => (typeof value === 'number' ? count(value) : null)
+  return html`
+    <h2>Streams</h2>
+    ${table(
+      'Streams of this run',
+      ['stream', 'state', 'windows', 'calls', 'read', 'written', 'rejected', 'bookmark', 'remarks'],
+      reports.map((report) => [
+        streamLink(String(report.stream)),
+        badge(String(report.state)),
+        ...[number(report.windows), number(report.api_calls), number(report.rows_read)],
+        ...[number(report.rows_written), number(report.rows_rejected)],
+        instant(typeof report.bookmark === 'string' ? report.bookmark : null),
+        brief([report.error, ...[report.notes].flat()].filter(Boolean).join('; '), page, 300),
+      ]),
+      'llrrrrrll',
+    )}`
+}

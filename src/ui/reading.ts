@@ -1,0 +1,219 @@
+/** The pages that are read. */
+import { streamSSE } from 'hono/streaming'
+import { readActions } from '../report/actions.ts'
+import { readCourseSums, readLog, readSteps } from '../report/course.ts'
+import { readExportHistory, readSavedExports } from '../report/exports.ts'
+import { readMart, readTrend } from '../report/mart.ts'
+import { readOverview } from '../report/overview.ts'
+import { readPerson } from '../report/person.ts'
+import { readPlanChanges } from '../report/plan-changes.ts'
+import { type ReportSource, readTogether } from '../report/read.ts'
+import { readBatches, readCompleteRun } from '../report/run-detail.ts'
+import { readRunBefore, readRuns } from '../report/runs.ts'
+import { readScheduleBook } from '../report/schedules.ts'
+import { readStream } from '../report/stream.ts'
+import { readViews } from '../report/views.ts'
+import { Changes } from './changes.ts'
+import { type App, answer, fail, pageFor, refuse, show, type Ui } from './context.ts'
+import { CsvFile } from './csv-answer.ts'
+import { documentOf } from './page.ts'
+import { actionsView } from './pages/actions.ts'
+import { linesShown, stepsDrawn } from './pages/course.ts'
+import { errorsView } from './pages/errors.ts'
+import { exportsView, exportView } from './pages/exports.ts'
+import { martGoodMs, martOf, marts, martsView, martView } from './pages/marts.ts'
+import { overviewDays, overviewView } from './pages/overview.ts'
+import { personView } from './pages/person.ts'
+import { changesShown, planView } from './pages/plan.ts'
+import { type RunInput, runStates, runsOnPage, runsView, runView } from './pages/runs.ts'
+import { backfillView, previewOf, schedulesView } from './pages/schedules.ts'
+import { streamDays, streamView } from './pages/stream.ts'
+
+export function addPages(app: App, ui: Ui): void {
+  app.get('/', (c) =>
+    show(
+      ui,
+      c,
+      (source, { now }) =>
+        readTogether(source, async (together) => {
+          const overview = await readOverview(together, { now, days: overviewDays })
+          const { schedules } = await readScheduleBook(together)
+          return overview && { overview, schedule: schedules.find(({ name }) => name === 'sync') }
+        }),
+      overviewView,
+    ),
+  )
+
+  app.get('/runs', (c) => {
+    const job = c.req.query('job') ?? ''
+    const state = runStates.find((one) => one === c.req.query('state'))
+    const offset = Math.min(Math.max(0, Math.trunc(Number(c.req.query('offset') ?? 0)) || 0), 1_000_000)
+    return show(
+      ui,
+      c,
+      (source) =>
+        readRuns(source, {
+          ...(job !== '' && {
+            job:
+              ['sync', 'maintain', 'erase'].includes(job) || job.startsWith('export:')
+                ? job
+                : `export:${job}`,
+          }),
+          ...{ state, offset, limit: runsOnPage + 1 },
+        }),
+      (page, runs) => runsView(page, runs, { job, state: state ?? '', offset }),
+    )
+  })
+
+  app.get('/runs/:id', (c) =>
+    show(
+      ui,
+      c,
+      async (source) => {
+        const read = (from: ReportSource) => readRunPage(from, c.req.param('id'))
+        return (await readTogether(source, read)) ?? read(source)
+      },
+      runView,
+    ),
+  )
+
+  app.get('/runs/:id/plan', (c) => {
+    const person = (c.req.query('person') ?? '').trim().toLowerCase()
+    return show(
+      ui,
+      c,
+      async (source, { see }) => {
+        const run = await readCompleteRun(source, c.req.param('id'))
+        // Whoever may see nobody could find out names letter by letter.
+        const isMeant = ({ identifier }: { readonly identifier: string }) => {
+          const name = identifier.toLowerCase()
+          return person === '' || (see.isMasked ? name === person : name.includes(person))
+        }
+        const changes = run.export?.plan
+          ? await readPlanChanges(source, run.run_id, { isMeant, limit: changesShown })
+          : { changes: [], hasMore: false }
+        return { run, ...changes }
+      },
+      (page, input) => planView(page, input, person),
+    )
+  })
+
+  app.get('/runs/:id/plan.csv', async (c) => {
+    if (pageFor(ui, c).see.isMasked)
+      return fail(ui, c, 'The file holds personal data: an operator can download it.', 403)
+    try {
+      const file = new CsvFile()
+      const columns = ['action', 'identifier', 'field', 'before', 'after', 'mark'] as const
+      file.add(columns)
+      const { run_id } = await readCompleteRun(ui.states.source, c.req.param('id'))
+      await readPlanChanges(ui.states.source, run_id, {
+        isMeant(change) {
+          file.add(columns.map((name) => change[name]))
+          return false
+        },
+        limit: 0,
+      })
+      return file.answer(c, `plan-${run_id.slice(0, 8)}.csv`)
+    } catch (error) {
+      return refuse(ui, c, error)
+    }
+  })
+
+  app.get('/streams/:name', (c) => {
+    const withSamples = c.req.query('samples') === 'yes' && !pageFor(ui, c).see.isMasked
+    const read = { days: streamDays, withSamples }
+    return show(
+      ui,
+      c,
+      (source, { now }) => readStream(source, c.req.param('name'), { now, ...read }),
+      streamView,
+    )
+  })
+
+  app.get('/exports', (c) => show(ui, c, readSavedExports, exportsView))
+  app.get('/exports/:name', (c) =>
+    show(ui, c, (source) => readExportHistory(source, c.req.param('name')), exportView),
+  )
+
+  app.get('/schedules', (c) => show(ui, c, readScheduleBook, schedulesView))
+  app.get('/schedules/:name/backfill', (c) => {
+    const name = c.req.param('name')
+    const { from = '', to = '' } = c.req.query()
+    return show(ui, c, readScheduleBook, (page, { schedules }) => {
+      const row = schedules.find((one) => one.name === name)
+      const [first, last] = [new Date(from), new Date(to)]
+      const isAsked = row !== undefined && !Number.isNaN(first.getTime()) && !Number.isNaN(last.getTime())
+      return backfillView(page, name, {
+        from,
+        to,
+        preview: isAsked ? previewOf(row, first, last) : undefined,
+      })
+    })
+  })
+
+  app.get('/person', (c) => {
+    const who = (c.req.query('who') ?? '').trim().slice(0, 500)
+    return show(
+      ui,
+      c,
+      async (source, { now }) => (who === '' ? undefined : readPerson(source, who, { now })),
+      (page, person) => personView(page, who, person),
+    )
+  })
+
+  app.get('/marts', (c) => show(ui, c, readViews, martsView))
+  app.get('/marts/:view', (c) => {
+    const mart = martOf(c.req.param('view'))
+    if (!mart) return fail(ui, c, `There are pages of ${marts.map(({ view }) => view).join(', ')}.`, 404)
+    const order = c.req.query('order') ?? mart.order
+    const isAscending = c.req.query('direction') === 'asc'
+    return show(
+      ui,
+      c,
+      async (source, { now }) => {
+        const rows = await readMart(source, mart.view, { order, isAscending, limit: mart.limit })
+        const isMade = rows.view.state === 'made'
+        const trend = mart.chart && isMade ? await readTrend(source, mart.view, mart.chart) : []
+        return { rows, trend, at: now }
+      },
+      (page, input) => martView(page, { mart, order, isAscending, ...input }),
+      { goodMs: martGoodMs },
+    )
+  })
+
+  app.get('/errors', (c) => {
+    const page = pageFor(ui, c)
+    return answer(ui, c, documentOf(page, errorsView(page)))
+  })
+  app.get('/actions', (c) => show(ui, c, (source) => readActions(source, { limit: 200 }), actionsView))
+
+  const changes = new Changes(ui.states.source)
+  app.get('/live', (c) =>
+    streamSSE(c, async (stream) => {
+      const unfollow = changes.follow(() => {
+        stream.writeSSE({ event: 'changed', data: '' }).catch(() => {})
+      })
+      if (!unfollow) return
+      await stream.writeSSE({ event: 'ready', data: '' })
+      await new Promise<void>((resolve) => {
+        stream.onAbort(resolve)
+        ui.closing.addEventListener('abort', () => resolve(), { once: true })
+      })
+      unfollow()
+    }),
+  )
+}
+
+/** All of it from one state. */
+async function readRunPage(source: ReportSource, id: string): Promise<RunInput> {
+  const run = await readCompleteRun(source, id)
+  const before = await readRunBefore(source, run)
+  return {
+    ...{ run, before },
+    batches: await readBatches(source, run.run_id, stepsDrawn),
+    steps: await readSteps(source, { run: run.run_id, limit: stepsDrawn }),
+    log: await readLog(source, run.run_id, linesShown),
+    sums: await readCourseSums(source, [run.run_id, ...(before ? [before.run_id] : [])]),
+    actions: await readActions(source, { subject: run.run_id, limit: 20 }),
+  }
+}

@@ -1,0 +1,82 @@
+/** Connections of the engine whose default database is the lake. To make one ready costs time, so they are kept. */
+import type { DuckDBConnection } from '@duckdb/node-api'
+import { sql } from 'kysely'
+import type { Engine } from '../../engine/engine.ts'
+import { Turns } from '../../engine/turns.ts'
+import type { Session, UseOptions } from '../session.ts'
+import type { Lake } from './lake.ts'
+
+/** A connection for the time of a session. */
+export interface HeldLake extends AsyncDisposable {
+  readonly connection: DuckDBConnection
+  /** There is no lake yet, and asking for it has not made it: the connection knows no tables. */
+  readonly isEmpty: boolean
+}
+
+export class LakeConnections {
+  readonly #engine: Engine
+  readonly #lake: Lake
+  readonly #idle: DuckDBConnection[] = []
+  readonly #turns = new Turns()
+  #isAttached = false
+
+  constructor(engine: Engine, lake: Lake) {
+    this.#engine = engine
+    this.#lake = lake
+  }
+
+  /** `own` is the session of Postgres that goes with it. */
+  async hold(own: Session, { isReading, isGuarded, isAsFound }: UseOptions): Promise<HeldLake> {
+    const isThere = await this.#turns.take(() => this.#attach(own, !isReading && !isGuarded && !isAsFound))
+    const connection = (isThere && this.#idle.pop()) || (await this.#connect(isThere))
+    // Whether all that it takes is there, a check wants to know before the first sync.
+    if (!isThere && isAsFound) await this.#lake.ready(connection)
+    return {
+      connection,
+      isEmpty: !isThere,
+      [Symbol.asyncDispose]: async () => {
+        // A session that ended in the middle of its work may have left one open.
+        await connection.run('rollback').catch(() => {})
+        if (isThere) this.#idle.push(connection)
+        else connection.closeSync()
+      },
+    }
+  }
+
+  close(): void {
+    for (const connection of this.#idle.splice(0)) connection.closeSync()
+  }
+
+  async #connect(isThere: boolean): Promise<DuckDBConnection> {
+    const connection = await this.#engine.connect()
+    if (isThere) await connection.run('use warehouse')
+    return connection
+  }
+
+  /** True when the lake is attached. */
+  async #attach({ db }: Session, mayMakeIt: boolean): Promise<boolean> {
+    if (this.#isAttached) return true
+    const isThere = async () => {
+      const { rows } = await sql<{ found: string | null }>`
+        select to_regclass(${`"${this.#lake.catalogueSchema.replaceAll('"', '""')}".ducklake_metadata`})::text as found`.execute(
+        db,
+      )
+      return rows[0]?.found !== null
+    }
+    if (!mayMakeIt && !(await isThere())) return false
+    const connection = await this.#engine.connect()
+    try {
+      // Two processes that begin at once would both make it.
+      await db.transaction().execute(async (trx) => {
+        await sql`select pg_advisory_xact_lock(hashtext('iterable-elt lake'))`.execute(trx)
+        await this.#lake.attach(connection)
+        // Views of the lake may read them.
+        await this.#lake.attachState(connection)
+      })
+      this.#isAttached = true
+      return true
+    } finally {
+      connection.closeSync()
+    }
+  }
+}

@@ -1,0 +1,50 @@
+/** What DuckDB says of a lake, in words that tell the user what to change. */
+import { ConfigError, messageOf, TransientError, UserError } from '../../errors.ts'
+
+/** True where nothing of a transaction happened, and doing it again may help. */
+export function mayBeRepeated(error: unknown): boolean {
+  const message = messageOf(error)
+  // Another writer was quicker, or the connection to the catalogue broke.
+  return /Transaction conflict|maximum retry count|server closed the connection|terminating connection|connection to server .* failed/i.test(
+    message,
+  )
+}
+
+/** The error for the user, or the error itself where there is nothing to add. */
+export function explainedLake(error: unknown, dataPath: string): unknown {
+  if (error instanceof UserError) return error
+  const message = messageOf(error)
+  const firstLine = message.split('\n')[0]
+  if (/DATA_PATH parameter .* does not match/.test(message)) {
+    return new ConfigError(
+      `the lake of this catalogue keeps its files elsewhere than in "warehouse.data_path" (${dataPath}); correct it, or choose another "schema"`,
+      { code: 'other_data_path', cause: error },
+    )
+  }
+  if (
+    /HTTP (code )?40[13]\b|\((HTTP )?40[13] |Authentication Failure|InvalidAccessKeyId|SignatureDoesNotMatch/.test(
+      message,
+    )
+  ) {
+    return new ConfigError(
+      `the storage of ${dataPath} refuses us (${firstLine}); check "warehouse.storage" and the rights of its key`,
+      { code: 'storage_refused', cause: error },
+    )
+  }
+  if (/NoSuchBucket|HTTP (code )?404\b/.test(message)) {
+    return new ConfigError(
+      `there is no such place as ${dataPath} (${firstLine}); make the bucket, or correct "warehouse.data_path"`,
+      { code: 'storage_refused', cause: error },
+    )
+  }
+  if (/^HTTP Error/.test(message)) {
+    return new TransientError(
+      'storage_unreachable',
+      `the storage of ${dataPath} does not answer (${firstLine})`,
+      {
+        cause: error,
+      },
+    )
+  }
+  return error
+}

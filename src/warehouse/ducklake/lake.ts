@@ -1,0 +1,97 @@
+/** A lake as DuckDB has it: extensions loaded, secrets made, the catalogue attached. */
+import type { DuckDBConnection } from '@duckdb/node-api'
+import { ConfigError, messageOf } from '../../errors.ts'
+import type { Environment } from '../postgres/server.ts'
+import type { SchemaNames } from '../session.ts'
+import { literal, quoted } from '../sql.ts'
+import { type Catalogue, catalogueOf, catalogueSecret } from './catalogue.ts'
+import { type Storage, type StorageAccess, storageAccess } from './storage.ts'
+
+export interface LakeOptions {
+  /** The address of the Postgres database that has the catalogue. */
+  readonly catalog: string
+  /** Where the Parquet files go: a folder, or an address of a cloud's storage. */
+  readonly dataPath: string
+  readonly storage?: Storage | undefined
+  /** Where DuckDB's extensions are; without it DuckDB fetches them. */
+  readonly extensionDirectory?: string | undefined
+  readonly environment: Environment
+}
+
+export class Lake {
+  readonly names: SchemaNames
+  readonly #options: LakeOptions
+  readonly #catalogue: Catalogue
+  readonly #storage: StorageAccess
+
+  constructor(options: LakeOptions, names: SchemaNames) {
+    this.names = names
+    this.#options = options
+    this.#catalogue = catalogueOf(options.catalog, options.environment)
+    this.#storage = storageAccess(options.dataPath, options.storage)
+  }
+
+  /** The schema of the catalogue's database in which DuckLake keeps its own tables. */
+  get catalogueSchema(): string {
+    return `${this.names.streams}_lake`
+  }
+
+  /** Where its files are, with a slash at the end. */
+  get dataPath(): string {
+    return this.#options.dataPath.replace(/\/*$/, '/')
+  }
+
+  /** Attaches the lake as `warehouse`, for all connections of an instance; one that is not there yet is made. */
+  async attach(connection: DuckDBConnection, { isReadOnly = false } = {}): Promise<void> {
+    await this.ready(connection)
+    const options = [
+      ...[`meta_secret ${literal(catalogueSecret)}`, `metadata_schema ${literal(this.catalogueSchema)}`],
+      // A small load would become rows of a table of Postgres, which takes neither all of our names nor so many columns.
+      ...[`data_path ${literal(this.dataPath)}`, 'data_inlining_row_limit 0'],
+      ...(isReadOnly ? ['read_only'] : []),
+    ]
+    await connection.run(
+      `attach if not exists ${literal(`ducklake:postgres:${this.#catalogue.parameters}`)} as warehouse (${options.join(', ')})`,
+    )
+  }
+
+  /** Attaches our own tables, which are no part of the lake, under the name of their schema; they can only be read there. */
+  async attachState(connection: DuckDBConnection): Promise<void> {
+    const { sync } = this.names
+    await connection.run(
+      `attach if not exists ${literal(this.#catalogue.parameters)} as ${quoted(sync)} (type postgres, secret ${catalogueSecret}, schema ${literal(sync)}, read_only)`,
+    )
+  }
+
+  /** Loads what it takes to reach the lake. @throws ConfigError `extension_missing`. */
+  async ready(connection: DuckDBConnection): Promise<void> {
+    const { extensionDirectory } = this.#options
+    if (extensionDirectory) await connection.run(`set extension_directory = ${literal(extensionDirectory)}`)
+    for (const name of ['postgres_scanner', 'ducklake', ...this.#storage.extensions]) {
+      await loadExtension(connection, name, extensionDirectory)
+    }
+    await connection.run(this.#catalogue.secret)
+    if (this.#storage.secret) await connection.run(this.#storage.secret)
+  }
+}
+
+async function loadExtension(
+  connection: DuckDBConnection,
+  name: string,
+  directory: string | undefined,
+): Promise<void> {
+  try {
+    await connection.run(`load ${name}`)
+  } catch (missing) {
+    try {
+      if (directory !== undefined) throw missing
+      await connection.run(`install ${name}`)
+      await connection.run(`load ${name}`)
+    } catch (error) {
+      throw new ConfigError(
+        `DuckDB's extension ${name} cannot be had (${messageOf(error).split('\n')[0]}); let this machine reach extensions.duckdb.org, or name a folder that has it as "warehouse.extension_directory"`,
+        { code: 'extension_missing', cause: error },
+      )
+    }
+  }
+}

@@ -1,0 +1,34 @@
+/** Files of a lake are never changed: what was deleted goes when the files that have it are written anew, and removed. */
+import { sql } from 'kysely'
+import { runOn } from '../duckdb/append.ts'
+import type { Session } from '../session.ts'
+import { literal, quoted } from '../sql.ts'
+import type { Lake } from './lake.ts'
+
+/** Writes the files of these tables anew, and ends every older state of the lake. */
+export async function scrubLake(
+  { db, tables: lakeTables, names }: Session,
+  lake: Lake,
+  tables: readonly string[],
+): Promise<void> {
+  const run = (statement: string) => runOn(lakeTables, statement)
+  for (const table of tables) {
+    // `"schema"."table"`, as our statements have it.
+    const name = table.slice(quoted(names.streams).length + 2, -1).replaceAll('""', '"')
+    await run(
+      `call ducklake_rewrite_data_files('warehouse', ${literal(name)}, schema => ${literal(names.streams)}, delete_threshold => 0)`,
+    )
+  }
+  await run(`call ducklake_expire_snapshots('warehouse', older_than => now())`)
+  await run(`call ducklake_cleanup_old_files('warehouse', cleanup_all => true)`)
+  // The least and the largest value of a column may be a person's; they are never made anew.
+  const catalogue = quoted(lake.catalogueSchema)
+  for (const table of tables) {
+    const name = table.slice(quoted(names.streams).length + 2, -1).replaceAll('""', '"')
+    await sql`
+      update ${sql.raw(catalogue)}.ducklake_table_column_stats as s set min_value = null, max_value = null
+      from ${sql.raw(catalogue)}.ducklake_table as t, ${sql.raw(catalogue)}.ducklake_column as c
+      where t.table_id = s.table_id and t.table_name = ${name} and c.table_id = s.table_id
+        and c.column_id = s.column_id and c.column_type in ('varchar', 'json')`.execute(db)
+  }
+}

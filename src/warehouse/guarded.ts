@@ -1,0 +1,36 @@
+/** The one way to run a query that a person wrote, whether its rows are sent, shown or thrown away. */
+import { messageOf, TransientError, UserError } from '../errors.ts'
+import { explainedFault } from './faults.ts'
+import type { Session, UseOptions, Warehouse } from './session.ts'
+
+export interface QueryOptions extends Pick<UseOptions, 'signal' | 'onWait'> {
+  /** False once something was done that must not be done twice: till then the query begins anew with more memory. */
+  readonly mayRepeat?: () => boolean
+}
+
+/**
+ * Begins a query in a session that reads the warehouse and nothing else, and reads it; with the signal it ends.
+ * @throws ConfigError `not_a_select` or `query_invalid`; TransientError `query_failed` with what the database says.
+ */
+export async function readGuarded<Result extends AsyncDisposable, T>(
+  warehouse: Warehouse,
+  begin: (session: Session) => Promise<Result>,
+  read: (result: Result) => Promise<T>,
+  { signal, onWait, mayRepeat = () => true }: QueryOptions,
+): Promise<T> {
+  const work = async (session: Session) => {
+    await using result = await begin(session)
+    return await read(result)
+  }
+  for (;;) {
+    try {
+      return await warehouse.use(work, { signal, onWait, isGuarded: true })
+    } catch (caught) {
+      if (mayRepeat() && (await warehouse.engine.growAfter(caught))) continue
+      const error = explainedFault(caught)
+      if (error instanceof UserError) throw error
+      // What is wrong with the text has its own codes: this may pass.
+      throw new TransientError('query_failed', `the query failed: ${messageOf(error)}`, { cause: error })
+    }
+  }
+}

@@ -1,0 +1,64 @@
+/** The warehouse that a configuration names. */
+import type { Config, WarehouseConfig } from '../config/schema.ts'
+import { refuseNamesake } from './duckdb/file-name.ts'
+import { openDuckdb } from './duckdb/warehouse.ts'
+import type { Warehouse } from './session.ts'
+
+/** What of the host a warehouse needs. */
+export interface WarehouseHost {
+  readonly env?: Readonly<Record<string, string | undefined>> | undefined
+  /** Hears once, in words, when another program holds the warehouse and must be waited for. */
+  readonly onWait?: ((message: string) => void) | undefined
+  readonly now: () => Date
+}
+
+/** Opens it; it is touched when it is first used. @throws ConfigError where its settings cannot be. */
+export async function openWarehouse(
+  { warehouse, schema, spool_directory, exports }: Config,
+  { env: environment, onWait, now }: WarehouseHost,
+): Promise<Warehouse> {
+  const shared = { schema, spoolDirectory: spool_directory, onWait }
+  if (isDuckdb(warehouse)) {
+    const allowsExternalAccess = exports.allow_external_access
+    if ('instance' in warehouse)
+      return openDuckdb({ source: warehouse.instance, allowsExternalAccess, ...shared })
+    refuseNamesake(warehouse.path, schema)
+    return openDuckdb({
+      source: warehouse.path,
+      now,
+      memoryLimit: warehouse.memory_limit,
+      threads: warehouse.threads,
+      allowsExternalAccess,
+      ...shared,
+    })
+  }
+  if (warehouse.type === 'ducklake') {
+    const { openDucklake } = await import('./ducklake/warehouse.ts')
+    return openDucklake({
+      catalog: warehouse.catalog,
+      dataPath: warehouse.data_path,
+      storage: warehouse.storage,
+      extensionDirectory: warehouse.extension_directory,
+      memoryLimit: warehouse.memory_limit,
+      threads: warehouse.threads,
+      allowsExternalAccess: exports.allow_external_access,
+      environment: environment ?? {},
+      ...shared,
+    })
+  }
+  // Loaded only where it is used: the Postgres client costs a DuckDB user memory for nothing.
+  const { openPostgres } = await import('./postgres/warehouse.ts')
+  return openPostgres({
+    source: 'pool' in warehouse ? warehouse.pool : warehouse,
+    queryRole: exports.role,
+    readers: warehouse.readers,
+    indexes: warehouse.indexes,
+    environment,
+    ...shared,
+  })
+}
+
+/** True for the warehouse that one process at a time can open. */
+export const isDuckdb = (
+  warehouse: WarehouseConfig,
+): warehouse is Extract<WarehouseConfig, { type: 'duckdb' }> => warehouse.type === 'duckdb'

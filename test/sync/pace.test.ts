@@ -1,0 +1,90 @@
+/** How long a sync takes by what the limits allow at best, and by fixed windows on the direct route alone. */
+import { readFileSync } from 'node:fs'
+import { expect, test } from 'vitest'
+import { floorSeconds, type SimulatedSync, simulate } from './pace-simulation.ts'
+
+const now = new Date('2026-02-01T00:00:00Z')
+const days = (count: number) => count * 86_400_000
+const startDate = new Date(now.getTime() - days(1826))
+
+/** Shares of the bytes of events, by stream; the channels that a project uses have rows, the others none. */
+const shares = {
+  ...{ email_send: 0.4, email_open: 0.2, email_click: 0.04, email_send_skip: 0.04, email_bounce: 0.01 },
+  ...{ email_subscribe: 0.02, email_unsubscribe: 0.01, purchase: 0.02, custom_event: 0.2, push_send: 0.06 },
+}
+
+/** Bytes a day: an event is 700 bytes, a profile 2,000, and a profile changes four times a year. */
+function project(users: number, events: number): ReadonlyMap<string, number> {
+  const perDay = (events * 700) / 1826
+  const streams = Object.entries(shares).map(([name, share]): [string, number] => [name, perDay * share])
+  return new Map([...streams, ['users', (users * 2000 * 4) / 365]])
+}
+
+const projects = {
+  small: project(10_000, 2e6),
+  middle: project(500_000, 100e6),
+  large: project(10_000_000, 2e9),
+}
+
+interface Figures {
+  readonly calls: number
+  readonly minutes: number
+  /** The least that limits and assumptions allow. */
+  readonly floor: number
+  readonly fixedCalls: number
+  readonly fixedMinutes: number
+}
+
+/** A sync as it is recommended beside one by fixed windows of 30 days on the direct route. */
+async function measure(common: Pick<SimulatedSync, 'bytesPerDay' | 'streams'> & Partial<SimulatedSync>) {
+  const both = { startDate, now, ...common }
+  const best = await simulate({ ...both, setting: 'auto', windowInDays: 'auto' })
+  const fixed = await simulate({ ...both, volumes: new Map(), setting: 'direct', windowInDays: 30 })
+  const figures: Figures = {
+    ...{ calls: best.calls, minutes: best.seconds / 60, floor: floorSeconds(best.asked, best.bytes) / 60 },
+    ...{ fixedCalls: fixed.calls, fixedMinutes: fixed.seconds / 60 },
+  }
+  return { figures, volumes: best.volumes }
+}
+
+/** A line of the table in docs/export-routes.md. */
+function lineOf(what: string, { calls, minutes, floor, fixedCalls, fixedMinutes }: Figures): string {
+  const times = (fixedMinutes / minutes).toFixed(1)
+  const cells = [
+    what,
+    calls,
+    minutes.toFixed(1),
+    floor.toFixed(1),
+    fixedCalls,
+    fixedMinutes.toFixed(1),
+    times,
+  ]
+  return `| ${cells.join(' | ')} |`
+}
+
+/** How far above the floor, and how many times quicker than fixed windows, each may be at worst. */
+const bounds = {
+  'small, core': { first: [3.6, 38], hourly: [1.3, 3] },
+  'small, all': { first: [1.2, 150], hourly: [1.2, 11] },
+  'middle, core': { first: [2.2, 5.5], hourly: [2.5, 1.5] },
+  'middle, all': { first: [2.3, 24], hourly: [2.2, 6] },
+  'large, core': { first: [1.75, 3.2], hourly: [2.3, 2.2] },
+  'large, all': { first: [1.75, 3.7], hourly: [1.3, 10] },
+} as const
+
+const documented = readFileSync(new URL('../../docs/export-routes.md', import.meta.url), 'utf8')
+
+test.each(Object.entries(bounds))('the pace of a project: %s', async (name, bound) => {
+  const [size, streams] = name.split(', ') as [keyof typeof projects, string]
+  const bytesPerDay = projects[size]
+  const { figures: first, volumes } = await measure({ bytesPerDay, streams: [streams] })
+  const bookmark = new Date(now.getTime() - days(1 / 24))
+  const { figures: hourly } = await measure({ bytesPerDay, streams: [streams], bookmark, volumes })
+  for (const [kind, figures] of Object.entries({ first, hourly })) {
+    const [aboveFloor, timesQuicker] = bound[kind as 'first']
+    expect(figures.minutes / figures.floor).toBeGreaterThanOrEqual(1)
+    expect(figures.minutes / figures.floor).toBeLessThanOrEqual(aboveFloor)
+    expect(figures.fixedMinutes / figures.minutes).toBeGreaterThanOrEqual(timesQuicker)
+    expect(documented).toContain(lineOf(`${name}, ${kind}`, figures))
+  }
+})

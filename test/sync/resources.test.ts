@@ -1,0 +1,110 @@
+/** Experiments, journeys, snippets, catalogues, webhooks, and what is copied once a day. */
+import { createHash } from 'node:crypto'
+import { expect } from 'vitest'
+import { days, hours, of, outcome, startProject, syncOnce } from '../support/sync.ts'
+import { eachWarehouse, type TestWarehouse } from '../support/warehouse.ts'
+
+const sync = { streams: ['resources'], complete_dimensions: true }
+
+async function count(warehouse: TestWarehouse, table: string): Promise<number> {
+  const [row] = await warehouse.query(`select count(*) as rows from iterable.${table}`)
+  return Number(row?.rows)
+}
+
+for (const catalogForm of ['wrapped', 'flat'] as const) {
+  eachWarehouse(`are read whole, with catalogues that are ${catalogForm}`, async (warehouse) => {
+    await using sandbox = await startProject({ catalogForm })
+    const { data } = sandbox
+    expect(outcome(await syncOnce(sandbox, warehouse, { sync }))).toEqual({ state: 'succeeded', wrong: [] })
+    const expected = {
+      catalogs: 3,
+      catalog_fields: 4,
+      catalog_items: 131,
+      experiments: data.experiments.length,
+      experiment_variants: 2 * data.experiments.length,
+      forgotten_users: 0,
+      journeys: data.journeys.length,
+      list_sizes: data.lists.length,
+      snippets: 3,
+      user_fields: Object.keys(data.fields).length,
+      webhooks: 2,
+    }
+    for (const [table, rows] of Object.entries(expected))
+      expect([table, await count(warehouse, table)]).toEqual([table, rows])
+    const fields = await warehouse.query(
+      `select "fieldName" as name, "fieldType" as type from iterable.catalog_fields where "catalogName" = 'shops' order by 1`,
+    )
+    expect(fields).toEqual([
+      { name: 'city', type: 'string' },
+      { name: 'location', type: 'geo_location' },
+      { name: 'note', type: null },
+      { name: 'staff', type: 'long' },
+    ])
+    const [experiment] = await warehouse.query(
+      `select id, author, status, "finishDate" is not null as "isOver" from iterable.experiments where status = 'winner_found' limit 1`,
+    )
+    expect(experiment).toMatchObject({ author: 'marketing@example.com', isOver: true })
+  })
+}
+
+eachWarehouse('that count or copy do so once a day', async (warehouse) => {
+  await using sandbox = await startProject()
+  const daily = { sync: { ...sync, streams: ['list_sizes', 'user_fields'] } }
+  await syncOnce(sandbox, warehouse, daily)
+  sandbox.advance(hours(6))
+  const before = sandbox.requests.length
+  await syncOnce(sandbox, warehouse, daily)
+  expect(sandbox.requests).toHaveLength(before)
+
+  sandbox.advance(days(1))
+  sandbox.data.fields.shoeSize = 'long'
+  const [list] = sandbox.data.lists
+  sandbox.data.members(list?.id ?? 0).add('new@example.com')
+  await syncOnce(sandbox, warehouse, daily)
+  const sizes = await warehouse.query(
+    `select day, size from iterable.list_sizes where "listId" = ${list?.id} order by day`,
+  )
+  expect(sizes.map(({ day }) => day)).toEqual(['2026-02-01', '2026-02-02'])
+  expect(Number(sizes[1]?.size) - Number(sizes[0]?.size)).toBe(1)
+  expect(
+    await warehouse.query(`select min(day) as first from iterable.user_fields where name = 'shoeSize'`),
+  ).toEqual([{ first: '2026-02-02' }])
+})
+
+eachWarehouse('of experiments are read again while these are under way', async (warehouse) => {
+  await using sandbox = await startProject()
+  const experiments = { sync: { ...sync, streams: ['experiments', 'experiment_variants'] } }
+  await syncOnce(sandbox, warehouse, experiments)
+  sandbox.advance(days(1))
+  const before = sandbox.requests.length
+  await syncOnce(sandbox, warehouse, experiments)
+  const asked = sandbox.requests.slice(before).filter(({ path }) => path.endsWith('/variants'))
+  const open = sandbox.data.experiments.filter(({ finishDate }) => finishDate === undefined)
+  expect(asked).toHaveLength(open.length)
+  expect(await count(warehouse, 'experiment_variants')).toBe(2 * sandbox.data.experiments.length)
+})
+
+eachWarehouse('that the key may not read fail nothing', async (warehouse) => {
+  await using sandbox = await startProject()
+  const fault = { status: 403, body: { msg: 'Forbidden', code: 'Forbidden' } }
+  sandbox.faults.next({ fault, path: '/api/snippets', times: Number.POSITIVE_INFINITY })
+  const report = await syncOnce(sandbox, warehouse, { sync: { ...sync, streams: ['snippets', 'webhooks'] } })
+  expect(outcome(report)).toEqual({ state: 'succeeded', wrong: [] })
+  expect(of(report, 'snippets').notes.join()).toMatch(/lacks this resource/)
+})
+
+for (const projectType of ['email', 'userId', 'hybrid'] as const) {
+  eachWarehouse(`of forgotten people are hashes, in a project of type ${projectType}`, async (warehouse) => {
+    await using sandbox = await startProject({ projectType })
+    sandbox.data.forgotten.add('gone@example.com')
+    sandbox.data.forgotten.add('u-gone')
+    await syncOnce(sandbox, warehouse, { sync: { ...sync, streams: ['forgotten_users'] } })
+    const rows = await warehouse.query('select kind, hash from iterable.forgotten_users order by kind')
+    const hash = (text: string) => createHash('sha256').update(text).digest('hex')
+    const all = [
+      { kind: 'email', hash: hash('gone@example.com') },
+      { kind: 'userId', hash: hash('u-gone') },
+    ]
+    expect(rows).toEqual(all.filter(({ kind }) => projectType === 'hybrid' || kind === projectType))
+  })
+}

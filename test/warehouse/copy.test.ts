@@ -1,0 +1,186 @@
+/** One warehouse into another, of every kind: the same rows, and a sync that goes on as if nothing had happened. */
+import { setTimeout as delay } from 'node:timers/promises'
+import { afterAll, beforeAll, expect, test } from 'vitest'
+import { canonicalJson } from '../../src/copy/checksum.ts'
+import { type ConfigInput, type Elt, open } from '../../src/index.ts'
+import type { Sandbox, startSandbox } from '../../src/sandbox/index.ts'
+import { runJson, start, writeConfig } from '../cli/run.ts'
+import { lakeExtensions } from '../support/lake.ts'
+import {
+  ago,
+  configFor,
+  contentsOf,
+  hours,
+  outcome,
+  present,
+  quickClock,
+  startProject,
+} from '../support/sync.ts'
+import { startInTerminal } from '../support/terminal.ts'
+import { createTestWarehouse, type TestWarehouse, type WarehouseKind } from '../support/warehouse.ts'
+
+const half = ago(hours(30))
+const sync = { streams: ['email_open', 'users', 'list_users', 'lists'] }
+const warehouses: TestWarehouse[] = []
+let sandbox: Awaited<ReturnType<typeof startSandbox>>
+/** Synced as far as half of the days. */
+let source: TestWarehouse
+
+async function make(kind: WarehouseKind): Promise<TestWarehouse> {
+  const made = await createTestWarehouse(kind)
+  warehouses.push(made)
+  return made
+}
+
+const configOf = (warehouse: TestWarehouse): ConfigInput => configFor(sandbox, warehouse, { sync })
+const openAt = (warehouse: TestWarehouse, now: Date = present): Promise<Elt> =>
+  open(configOf(warehouse), { clock: { ...quickClock(sandbox), now: () => now } })
+
+async function syncAt(warehouse: TestWarehouse, now: Date): Promise<void> {
+  await using elt = await openAt(warehouse, now)
+  expect(outcome(await elt.sync())).toEqual({ state: 'succeeded', wrong: [] })
+}
+
+async function copy(from: TestWarehouse, to: TestWarehouse) {
+  await using elt = await openAt(from)
+  await using other = await openAt(to)
+  const report = await elt.copyTo(other)
+  expect(report.tables.filter((one) => one.checksum !== one.target_checksum)).toEqual([])
+  expect(report).toMatchObject({ is_equal: true, notices: [] })
+  return report
+}
+
+/** Names, numbers, texts and documents that databases disagree about, before the half and after it. */
+function addOddRows({ data }: Pick<Sandbox, 'data'>): void {
+  const rows = [
+    String.raw`"a \"b\". $":1,"Case":1,"case":2,"big":12345678901234567,"drift":1,"text":"a\u0000b"`,
+    String.raw`"drift":1.5,"doc":{"b":1e2,"a":[1.10,12345678901234567890123],"":"\\u0000","c":{"n":null}}`,
+    String.raw`"drift":"late","doc":[{"z":"ü","a":"\u0000"}],"emoji 😀":true`,
+  ]
+  for (const [at, fields] of rows.entries()) {
+    for (const when of [ago(hours(40 + at)), ago(hours(10 + at))]) {
+      const createdAt = when.toISOString().replace('T', ' ').replace('.000Z', ' +00:00')
+      data.events('emailOpen').pushRaw(`{"createdAt":"${createdAt}",${fields}}`, when)
+    }
+  }
+}
+
+beforeAll(async () => {
+  sandbox = await startProject()
+  addOddRows(sandbox)
+  source = await make('duckdb')
+  await syncAt(source, half)
+}, 120_000)
+
+afterAll(async () => {
+  for (const made of warehouses) await made[Symbol.asyncDispose]()
+  await sandbox[Symbol.asyncDispose]()
+})
+
+/** Copies from one to the next. */
+async function copyAlong(kinds: readonly WarehouseKind[]): Promise<readonly TestWarehouse[]> {
+  const made = [source]
+  for (const kind of kinds) {
+    const to = await make(kind)
+    await copy(made.at(-1) as TestWarehouse, to)
+    made.push(to)
+  }
+  return made.slice(1)
+}
+
+const lake: readonly WarehouseKind[] = lakeExtensions ? ['ducklake'] : []
+
+test('between any two kinds: the same rows, and a sync goes on like that of one synced directly', async () => {
+  const direct = { postgres: await make('postgres'), duckdb: await make('duckdb') }
+  for (const one of Object.values(direct)) await syncAt(one, half)
+  const contents = await contentsOf(direct.postgres)
+  const [there] = (await copyAlong([...lake, 'postgres', 'duckdb'])).toReversed()
+  expect(await contentsOf(there as TestWarehouse)).toEqual(contents)
+
+  const others = await copyAlong(['postgres', ...lake, 'duckdb'])
+  for (const one of Object.values(direct)) await syncAt(one, present)
+  expect(await contentsOf(direct.postgres)).not.toEqual(contents)
+  for (const one of others) {
+    await syncAt(one, present)
+    // A text that Postgres and a lake cannot hold stands in DuckDB as it came.
+    const expected = await contentsOf(one.kind === 'duckdb' ? direct.duckdb : direct.postgres)
+    expect(await contentsOf(one), one.kind).toEqual(expected)
+  }
+}, 240_000)
+
+test('a copy that is killed is gone on with, table by table, and refuses what it does not know', async () => {
+  const target = await make('postgres')
+  const folder = { cwd: target.tempDir }
+  await writeConfig(target.tempDir, {
+    ...configOf(source),
+    targets: { source: {}, server: { warehouse: target.config } },
+    target: 'source',
+  })
+  const planned = await runJson(['copy', '--to', 'server', '--dry-run'], folder)
+  expect(planned).toMatchObject({ exitCode: 0, document: { run_id: null, is_equal: null } })
+  expect(planned.document.tables.map(({ table }: { table: string }) => table)).toContain(
+    'iterable.email_open',
+  )
+
+  const tables = `select run_id, json_array_length(details -> 'tables') as tables from iterable_sync.runs`
+  const { child, ended } = start(['copy', '--to', 'server'], folder)
+  for (let done = 0; done < 1; await delay(5))
+    done = Number((await target.query(tables).catch(() => []))[0]?.tables ?? 0)
+  child.kill('SIGKILL')
+  expect((await ended).exitCode).toBeNull()
+  const [cut] = await target.query(tables)
+  expect(cut?.tables).toBeLessThan(sync.streams.length)
+
+  const whole = await runJson(['copy', '--to', 'server'], folder)
+  expect(whole).toMatchObject({ exitCode: 0, document: { run_id: cut?.run_id, is_equal: true } })
+  expect(whole.document.tables.map(({ table }: { table: string }) => table)).toEqual(
+    expect.arrayContaining([
+      'iterable.email_open',
+      'iterable.users',
+      'iterable_sync.bookmarks',
+      'iterable_sync.runs',
+    ]),
+  )
+  const itself = await runJson(['copy', '--to', 'source'], folder)
+  expect(itself).toMatchObject({ exitCode: 2, document: { error: { code: 'usage' } } })
+  const again = await runJson(['copy', '--to', 'server'], folder)
+  expect(again).toMatchObject({ exitCode: 2, document: { error: { code: 'target_not_empty' } } })
+
+  // Cut off before the comparison, and changed since: it is seen, and nothing is written over.
+  await target.query(`update iterable_sync.runs set state = 'running' where job = 'copy'`)
+  await target.query(
+    `update iterable.users set "_loaded_at" = now() where email = (select min(email) from iterable.users)`,
+  )
+  const differs = await runJson(['copy', '--to', 'server'], folder)
+  expect(differs).toMatchObject({ exitCode: 1, document: { is_equal: false } })
+  const wrong = differs.document.tables.filter(
+    (one: Record<string, unknown>) => one.checksum !== one.target_checksum,
+  )
+  expect(wrong).toEqual([expect.objectContaining({ table: 'iterable.users' })])
+
+  // The same, as people see it.
+  await target.query(`update iterable_sync.runs set state = 'running' where job = 'copy'`)
+  await using terminal = startInTerminal('src/cli/main.ts', ['copy', '--to', 'server'], {
+    cwd: folder.cwd,
+    columns: 120,
+  })
+  expect(await terminal.ended).toBe(1)
+  expect(terminal.raw()).toContain('rows copied')
+
+  await using elt = await openAt(source)
+  await using other = await openAt(target)
+  await using _lock = await elt.warehouse.lock('sync')
+  await expect(elt.copyTo(other)).rejects.toMatchObject({ code: 'locked' })
+}, 120_000)
+
+test('documents are one text however a database writes them', () => {
+  const text = canonicalJson('{"b":[1.10,1e2,12345678901234567890123],"a":{"z":null,"y":"é"}}')
+  expect(
+    canonicalJson('{ "a": {"y": "\\u00e9", "z": null}, "b": [1.1, 100, 12345678901234567890123.0]}'),
+  ).toBe(text)
+  for (const other of [
+    '{"b":[1.10,1e2,12345678901234567890124],"a":{"z":null,"y":"é"}}',
+    '{"b":[1.10,1e2],"a":{}}',
+  ])
+    expect(canonicalJson(other)).not.toBe(text)
+})
