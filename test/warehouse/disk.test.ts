@@ -42,6 +42,15 @@ async function syncTo(sandbox: Sandbox, path: string, spool?: string) {
   return await elt.sync()
 }
 
+/** There is no report where not even the run could be recorded. */
+function toldAsFull(error: unknown): undefined {
+  expect(error).toMatchObject({
+    code: 'disk_full',
+    kind: 'transient',
+    message: expect.stringMatching(/the disk is full/),
+  })
+}
+
 test('a disk that fills up says so, and with room again the tables are what they should be', async () => {
   await using disk = await smallDisk(6)
   if (!disk) return
@@ -49,12 +58,14 @@ test('a disk that fills up says so, and with room again the tables are what they
   await using whole = await createTestWarehouse('duckdb')
   await using refilled = await createTestWarehouse('duckdb')
   if (whole.config.type !== 'duckdb' || refilled.config.type !== 'duckdb') return
-  const full = await syncTo(sandbox, join(disk.path, 'w.duckdb'))
-  expect(full.state).toBe('failed')
-  for (const { state, error, error_code, error_kind } of full.streams) {
-    if (state !== 'failed') continue
-    expect(error).toMatch(/the disk is full/)
-    expect({ error_code, error_kind }).toEqual({ error_code: 'disk_full', error_kind: 'transient' })
+  const full = await syncTo(sandbox, join(disk.path, 'w.duckdb')).catch(toldAsFull)
+  if (full) {
+    expect(full.state).toBe('failed')
+    for (const { state, error, error_code, error_kind } of full.streams) {
+      if (state !== 'failed') continue
+      expect(error).toMatch(/the disk is full/)
+      expect({ error_code, error_kind }).toEqual({ error_code: 'disk_full', error_kind: 'transient' })
+    }
   }
   disk.change('size=200m')
   const again = await syncTo(sandbox, join(disk.path, 'w.duckdb'))
@@ -62,6 +73,16 @@ test('a disk that fills up says so, and with room again the tables are what they
   await syncTo(sandbox, whole.config.path)
   await copyFile(join(disk.path, 'w.duckdb'), refilled.config.path)
   expect(await contentsOf(refilled)).toEqual(await contentsOf(whole))
+})
+
+test('a disk on which no run can be recorded says so', async () => {
+  await using disk = await smallDisk(1)
+  if (!disk) return
+  await using sandbox = await startProject()
+  const path = join(disk.path, 'w.duckdb')
+  expect(await syncTo(sandbox, path).catch(toldAsFull)).toBeUndefined()
+  disk.change('size=40m')
+  expect(outcome(await syncTo(sandbox, path))).toEqual({ state: 'succeeded', wrong: [] })
 })
 
 test('a spool that fills up says so', async () => {

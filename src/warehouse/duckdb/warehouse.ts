@@ -10,6 +10,7 @@ import { duckdbDialect } from '../../engine/kysely.ts'
 import { firstOf, InterruptedError } from '../../errors.ts'
 import type { StateDatabase } from '../../state/tables.ts'
 import { duckdbAnalysis } from '../analysis.ts'
+import { explainedFault } from '../faults.ts'
 import { Upkeep } from '../migrations.ts'
 import {
   type Dialect,
@@ -98,9 +99,8 @@ export async function openDuckdb(options: DuckdbOptions): Promise<Warehouse> {
       )
       .catch((caught: unknown) => {
         // Letting go of the file may fail for the same reason, and hides nothing.
-        const error = firstOf(caught)
-        if (useOptions.signal?.aborted) throw new InterruptedError(undefined, { cause: error })
-        throw error
+        if (useOptions.signal?.aborted) throw new InterruptedError(undefined, { cause: firstOf(caught) })
+        throw explainedFault(caught)
       })
   }
 
