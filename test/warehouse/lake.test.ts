@@ -1,8 +1,11 @@
 /** What is a lake's own: two systems that commit one after the other, and files that any reader of Parquet has. */
 import { setTimeout as delay } from 'node:timers/promises'
+import { sql } from 'kysely'
 import pg from 'pg'
 import { describe, expect } from 'vitest'
 import { open } from '../../src/index.ts'
+import type { Tx } from '../../src/warehouse/session.ts'
+import { openBare } from '../support/open.ts'
 import { startSync } from '../support/processes.ts'
 import {
   ago,
@@ -192,4 +195,26 @@ onLake('check says what a lake lacks, before the first sync and after it', async
   expect(await itemsOf({ catalog: 'postgres://nobody:nothing@127.0.0.1:1/none' })).toEqual([
     expect.stringMatching(/^failed: nothing answers at 127.0.0.1:1/),
   ])
+})
+
+onLake('who alters a table while another does begins anew', async (warehouse) => {
+  await using sandbox = await startProject()
+  await syncOnce(sandbox, warehouse, { sync: { streams: ['lists'] } })
+  await using mine = await openBare(warehouse.config)
+  await using theirs = await openBare(warehouse.config)
+  const add = (column: string) => async (tx: Tx) => {
+    await sql.raw(`alter table iterable.lists add column ${column} integer`).execute(tx.tables)
+  }
+  let times = 0
+  await mine.use((session) =>
+    session.alter(async (tx) => {
+      times += 1
+      await add('mine')(tx)
+      if (times === 1) await theirs.use((other) => other.alter(add('theirs')))
+    }),
+  )
+  expect(times).toBe(2)
+  const columns = await warehouse.query(`select column_name as name from information_schema.columns
+    where table_schema = 'iterable' and table_name = 'lists' and column_name in ('mine', 'theirs') order by 1`)
+  expect(columns).toEqual([{ name: 'mine' }, { name: 'theirs' }])
 })

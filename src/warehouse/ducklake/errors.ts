@@ -2,13 +2,19 @@
 import { ConfigError, messageOf, TransientError, UserError } from '../../errors.ts'
 
 /** True where nothing of a transaction happened, and doing it again may help. */
-export function mayBeRepeated(error: unknown): boolean {
-  const message = messageOf(error)
-  // Another writer was quicker, or the connection to the catalogue broke.
-  return /Transaction conflict|maximum retry count|server closed the connection|terminating connection|connection to server .* failed/i.test(
-    message,
+export const mayBeRepeated = (error: unknown): boolean =>
+  isDisturbed(error) ||
+  // The connection to the catalogue broke.
+  /server closed the connection|terminating connection|connection to server .* failed/i.test(messageOf(error))
+
+/**
+ * True where another writer was quicker, or where DuckLake looked for a table without its schema: seen once, in a `create
+ * view` while other connections of the process wrote.
+ */
+export const isDisturbed = (error: unknown): boolean =>
+  /Transaction conflict|maximum retry count|Referenced table "warehouse\.[^"]*" not found/i.test(
+    messageOf(error),
   )
-}
 
 /** The error for the user, or the error itself where there is nothing to add. */
 export function explainedLake(error: unknown, dataPath: string): unknown {

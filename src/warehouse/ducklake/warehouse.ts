@@ -33,7 +33,7 @@ import type { Statement } from '../statement.ts'
 import { transact, transactionIn } from '../transaction.ts'
 import { alterLakeTable } from './alter.ts'
 import { LakeConnections } from './connections.ts'
-import { explainedLake, mayBeRepeated } from './errors.ts'
+import { explainedLake, isDisturbed, mayBeRepeated } from './errors.ts'
 import { Lake, type LakeOptions } from './lake.ts'
 import { maintainLake } from './maintain.ts'
 import { OneReader, openReader } from './reader.ts'
@@ -159,9 +159,15 @@ function session(
       options,
     )
   const alter: Session['alter'] = async (work) => {
-    // Views may read tables of Postgres, of which DuckDB knows what it saw first.
-    await connection.run('call pg_clear_cache()')
-    return transaction(work)
+    for (let attempt = 1; ; attempt += 1) {
+      // Views may read tables of Postgres, of which DuckDB knows what it saw first.
+      await connection.run('call pg_clear_cache()')
+      try {
+        return await transaction(work)
+      } catch (error) {
+        if (attempt >= attempts || !isDisturbed(error)) throw error
+      }
+    }
   }
   const query = async <Column, Value>(statement: Statement, form: Form<Column, Value>) => {
     const { connection, admit } = await reader.get()
