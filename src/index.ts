@@ -221,7 +221,12 @@ export async function openParsed(
       })
     },
     ...createExporter({
-      ...{ config, warehouse, clock, clientFor, secrets, random: Math.random },
+      config,
+      warehouse,
+      clock,
+      clientFor,
+      secrets,
+      random: Math.random,
     }),
   }
   const lookAtExports: InspectExports = (rows, given) =>

@@ -52,8 +52,14 @@ export async function openDemo(context: Context, place: DemoPlace): Promise<Demo
   const clock = movableClock()
   const until = clock.now()
   const sandbox = await startSandbox({
-    ...{ seed: 7, users: 1500, lists: 6, eventsPerDay: 1200, days },
-    ...{ rateLimits: false, now: () => clock.now(), until },
+    seed: 7,
+    users: 1500,
+    lists: 6,
+    eventsPerDay: 1200,
+    days,
+    rateLimits: false,
+    now: () => clock.now(),
+    until,
   })
   try {
     const startDate = new Date(until.getTime() - days * dayMs)
@@ -70,8 +76,13 @@ export async function openDemo(context: Context, place: DemoPlace): Promise<Demo
     const elt = await context.open(loaded, { clock })
     if (place.warehouse === 'postgres') await dropSchemas(elt)
     return {
-      ...{ sandbox, elt, terminal: context.terminal, signal: context.signal, directory: shown },
-      ...{ invocation: context.invocation, isKept: place.keep === true },
+      sandbox,
+      elt,
+      terminal: context.terminal,
+      signal: context.signal,
+      directory: shown,
+      invocation: context.invocation,
+      isKept: place.keep === true,
       configPath: relative('.', configPath),
       schema: elt.config.schema,
       advance(milliseconds) {

@@ -86,7 +86,9 @@ async function summaryOf(config: Config): Promise<Readonly<Record<string, unknow
     ...('threads' in warehouse && { threads: warehouse.threads ?? null }),
     schema: config.schema,
     connections: Object.values(connections).map(({ region, project_type, base_url, rate_limits }) => ({
-      ...{ region, project_type, has_base_url: base_url !== null },
+      region,
+      project_type,
+      has_base_url: base_url !== null,
       rate_limits: rate_limits === 'off' ? 'off' : Object.keys(rate_limits),
     })),
     streams: sync.streams,

@@ -20,7 +20,8 @@ async function runMaintain(
 ): Promise<undefined> {
   await using elt = await open()
   const upkeep = await elt.maintain({
-    ...{ isDryRun: dryRun, signal },
+    isDryRun: dryRun,
+    signal,
     onTable: ({ table: name, before, after }) => {
       if (!dryRun && before.files !== after.files)
         terminal.note(`${name}: ${count(before.files)} files are now ${count(after.files)}`)

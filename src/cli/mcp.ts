@@ -48,7 +48,9 @@ async function runMcp(
   const { config, env } = loaded
   await using elt = await context.open(loaded)
   const options = {
-    ...{ elt, closing: signal, version: version() },
+    elt,
+    closing: signal,
+    version: version(),
     secrets: secretsOf(config, env),
     key: randomBytes(24).toString('base64url'),
   }

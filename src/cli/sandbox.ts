@@ -73,7 +73,15 @@ async function start(options: Options): Promise<Sandbox> {
   const { port, seed, users, lists, eventsPerDay, days, region, projectType, faults, timeScale } = options
   const { startSandbox, faultProfiles } = await import('../sandbox/index.ts')
   const given = {
-    ...{ port, seed, users, lists, eventsPerDay, days, region, projectType, timeScale },
+    port,
+    seed,
+    users,
+    lists,
+    eventsPerDay,
+    days,
+    region,
+    projectType,
+    timeScale,
     faults: faults === undefined ? undefined : profilesOf(faults, faultProfiles),
   }
   try {

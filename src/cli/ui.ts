@@ -61,7 +61,10 @@ export async function openUi(
 ): Promise<UiServer> {
   const { serveUi } = await import('../ui/server.ts')
   return serveUi(elt, {
-    ...{ port, host, localName: nameOf(context), secrets: secretsOf(config, env) },
+    port,
+    host,
+    localName: nameOf(context),
+    secrets: secretsOf(config, env),
     now: () => new Date(),
   })
 }

@@ -206,7 +206,11 @@ async function copyAll(work: Work, begun: Progress): Promise<Required<Progress>>
     const reading = readingOf(work, 'source', shape)
     const pieces = await source.warehouse.use((session) => piecesOf(session, shape), { signal })
     await copyTable({
-      ...{ reading, pieces, signal, target: target.warehouse, now: now() },
+      reading,
+      pieces,
+      signal,
+      target: target.warehouse,
+      now: now(),
       history: found.history.get(shape.stream.name) ?? [],
       onRows: (rows) => onProgress?.({ type: 'rows', rows }),
       async andThen({ db }, sum) {
@@ -268,7 +272,10 @@ function readingOf(
   const as = shapeIn(target.warehouse.dialect, shape)
   const [from, to] = [source.warehouse, target.warehouse]
   return {
-    ...{ as, directory, signal, engine: to.engine },
+    as,
+    directory,
+    signal,
+    engine: to.engine,
     ...(side === 'source' ? { warehouse: from, shape } : { warehouse: to, shape: as }),
     withoutNul: side === 'source' && to.dialect.refusesNul && !from.dialect.refusesNul,
   }

@@ -85,7 +85,8 @@ export async function unloadTables(
   for (;;) {
     try {
       await warehouse.use(({ unload }) => unload(wanted.map((one) => ({ schema, ...one }))), {
-        ...{ signal, isRepeatable: true },
+        signal,
+        isRepeatable: true,
       })
       return
     } catch (error) {

@@ -58,7 +58,9 @@ export async function unloadOwn(
   tables: readonly OwnTable[],
 ): Promise<readonly Unloaded[]> {
   const wanted = tables.map(({ name }) => ({
-    ...{ name, path: join(directory, `${name}.parquet`), where: conditions.get(name) },
+    name,
+    path: join(directory, `${name}.parquet`),
+    where: conditions.get(name),
   }))
   await unloadTables(warehouse, wanted, signal, warehouse.names.sync)
   const unloaded: Unloaded[] = []

@@ -62,8 +62,16 @@ const rowsOf = ({ columns }: Shape, select: string): Parsed => ({
   columns,
   chunks: [
     {
-      ...{ path: '', bytes: 0, lines: 0, suspects: 0, fields: new Map(), maxLineBytes: 0, inexact: 0 },
-      ...{ twins: 0, mayHaveNul: false, endsWithNewline: true },
+      path: '',
+      bytes: 0,
+      lines: 0,
+      suspects: 0,
+      fields: new Map(),
+      maxLineBytes: 0,
+      inexact: 0,
+      twins: 0,
+      mayHaveNul: false,
+      endsWithNewline: true,
     },
   ],
   select: () => select,

@@ -22,7 +22,9 @@ export function serverOf(options: McpOptions): McpServer {
     server.registerTool(
       name,
       {
-        ...{ title, description, inputSchema: input },
+        title,
+        description,
+        inputSchema: input,
         annotations: {
           readOnlyHint: true,
           destructiveHint: false,

@@ -109,7 +109,9 @@ function entryOf(
     about: about.text,
     rows: rows.get(name) ?? null,
     columns: relation.columns.map((column) => ({
-      ...{ name: column.name, type: column.type, showing: column.showing },
+      name: column.name,
+      type: column.type,
+      showing: column.showing,
       about: about.column(column.name) ?? null,
     })),
   }

@@ -61,11 +61,18 @@ export async function readSteps(
       : [],
   )
   return (rows ?? []).map((row) => ({
-    ...{ run_id: row.run_id, stream: row.stream, step: row.step },
-    ...{ begun_at: row.begun_at.toISOString(), ended_at: row.ended_at.toISOString() },
-    ...{ rows_read: row.rows_read, rows_written: row.rows_written, rows_rejected: row.rows_rejected },
-    ...{ bytes_read: row.bytes_read, api_calls: row.api_calls },
-    ...{ retries: row.retries, waited_ms: row.waited_ms },
+    run_id: row.run_id,
+    stream: row.stream,
+    step: row.step,
+    begun_at: row.begun_at.toISOString(),
+    ended_at: row.ended_at.toISOString(),
+    rows_read: row.rows_read,
+    rows_written: row.rows_written,
+    rows_rejected: row.rows_rejected,
+    bytes_read: row.bytes_read,
+    api_calls: row.api_calls,
+    retries: row.retries,
+    waited_ms: row.waited_ms,
   }))
 }
 
@@ -88,7 +95,10 @@ export async function readLog(
       : [],
   )
   return (rows ?? []).map(({ logged_at, level, stream, message }) => ({
-    ...{ at: logged_at.toISOString(), level, stream, message },
+    at: logged_at.toISOString(),
+    level,
+    stream,
+    message,
   }))
 }
 
@@ -125,7 +135,9 @@ export async function readCourseSums(
     (rows ?? []).map(({ run_id, steps, retries, waited_ms }) => [
       run_id,
       {
-        ...{ steps: Number(steps), retries: Number(retries), waited_ms: Number(waited_ms) },
+        steps: Number(steps),
+        retries: Number(retries),
+        waited_ms: Number(waited_ms),
       },
     ]),
   )

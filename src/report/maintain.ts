@@ -47,8 +47,11 @@ export async function maintain(
     })
   const { keep_snapshots, keep_files } = config.lake.maintenance
   const request = {
-    ...{ keepSnapshotsMs: keep_snapshots, keepFilesMs: keep_files },
-    ...{ isDryRun, signal, onTable },
+    keepSnapshotsMs: keep_snapshots,
+    keepFilesMs: keep_files,
+    isDryRun,
+    signal,
+    onTable,
   }
   if (isDryRun) return told(null, await warehouse.maintain(request))
   await using _lock = await warehouse.lock('sync')

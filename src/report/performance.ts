@@ -146,7 +146,12 @@ async function read(
       ),
     by_day: everyDay(range, days, totals),
     campaigns: await linesOf(ids.slice(0, mostCampaigns), {
-      ...{ queries, range, sent, earned, facts, isReplicated },
+      queries,
+      range,
+      sent,
+      earned,
+      facts,
+      isReplicated,
     }),
     campaigns_in_range: ids.length,
     campaign: chosen ? { ...chosen, media, ...(await inDepth(queries, range, chosen.campaign_id)) } : null,

@@ -170,12 +170,23 @@ function stepOf(
   { begunAt, retries, waitedMs, done, total, secondsLeft }: StepFacts,
 ): Step {
   return {
-    ...{ run_id: runId, stream: stream.name, step: part.label },
-    ...{ window_from: part.window?.from ?? null, window_to: part.window?.to ?? null },
-    ...{ begun_at: begunAt, ended_at: clock.now() },
-    ...{ rows_read: rowsRead, rows_written: rowsWritten, rows_rejected: rowsRejected },
-    ...{ bytes_read: download.bytes, api_calls: apiCalls, retries, waited_ms: waitedMs },
-    ...{ steps_done: done, steps_total: total, seconds_left: secondsLeft },
+    run_id: runId,
+    stream: stream.name,
+    step: part.label,
+    window_from: part.window?.from ?? null,
+    window_to: part.window?.to ?? null,
+    begun_at: begunAt,
+    ended_at: clock.now(),
+    rows_read: rowsRead,
+    rows_written: rowsWritten,
+    rows_rejected: rowsRejected,
+    bytes_read: download.bytes,
+    api_calls: apiCalls,
+    retries,
+    waited_ms: waitedMs,
+    steps_done: done,
+    steps_total: total,
+    seconds_left: secondsLeft,
   }
 }
 

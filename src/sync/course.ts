@@ -65,7 +65,10 @@ export class Course {
     const done = this.#done
     return {
       begunAt: this.#begun.get(keyOf(stream, label)) ?? this.#clock.now(),
-      ...{ retries, waitedMs, done, total: Math.max(done, this.#total) },
+      retries,
+      waitedMs,
+      done,
+      total: Math.max(done, this.#total),
       secondsLeft: this.#secondsLeft,
     }
   }

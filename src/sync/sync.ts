@@ -86,7 +86,10 @@ async function syncStreams(given: SyncInput): Promise<SyncReport> {
   await removeSpool(warehouse.spoolDirectory)
   // Within the lock: who comes next finds this run ended.
   return await finish(input, {
-    ...{ reports, starts: begun.starts, sweeps, now },
+    reports,
+    starts: begun.starts,
+    sweeps,
+    now,
     unwritten: course.takeAll(),
   })
 }

@@ -138,8 +138,11 @@ export class LastStates {
 }
 
 const known = <T>({ value, at }: Kept): Reading<T> => ({
-  ...{ isKnown: true, value: value as T, at },
-  ...{ held: null, isPending: false },
+  isKnown: true,
+  value: value as T,
+  at,
+  held: null,
+  isPending: false,
 })
 
 const lastOf = <T>(kept: Kept | undefined, held: string, isPending: boolean): Reading<T> =>

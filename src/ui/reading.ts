@@ -59,7 +59,9 @@ export function addPages(app: App, ui: Ui): void {
                 ? job
                 : `export:${job}`,
           }),
-          ...{ state, offset, limit: runsOnPage + 1 },
+          state,
+          offset,
+          limit: runsOnPage + 1,
         }),
       (page, runs) => runsView(page, runs, { job, state: state ?? '', offset }),
     )
@@ -209,7 +211,8 @@ async function readRunPage(source: ReportSource, id: string): Promise<RunInput> 
   const run = await readCompleteRun(source, id)
   const before = await readRunBefore(source, run)
   return {
-    ...{ run, before },
+    run,
+    before,
     batches: await readBatches(source, run.run_id, stepsDrawn),
     steps: await readSteps(source, { run: run.run_id, limit: stepsDrawn }),
     log: await readLog(source, run.run_id, linesShown),

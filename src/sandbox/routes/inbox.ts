@@ -38,8 +38,13 @@ function sentMessages({ query }: Call, { project }: World): Answer {
       .sort((a, b) => b.at - a.at)
       .slice(0, limit)
       .map(({ row: { messageId, campaignId, templateId, createdAt }, messageMedium }) => ({
-        ...{ messageId, campaignId, templateId, createdAt },
-        ...{ messageMedium, status: 'Sent', sentAt: createdAt },
+        messageId,
+        campaignId,
+        templateId,
+        createdAt,
+        messageMedium,
+        status: 'Sent',
+        sentAt: createdAt,
       })),
   })
 }
@@ -51,8 +56,12 @@ function inAppMessages({ query }: Call, { project }: World): Answer {
   const messages = eventsOf(project, who, 'inAppSend').slice(-count)
   return json({
     inAppMessages: messages.map((row) => ({
-      ...{ messageId: row.messageId, campaignId: row.campaignId, createdAt: timeOf(row) },
-      ...{ content: { html: '<b>Hello</b>' }, trigger: { type: 'immediate' }, saveToInbox: true },
+      messageId: row.messageId,
+      campaignId: row.campaignId,
+      createdAt: timeOf(row),
+      content: { html: '<b>Hello</b>' },
+      trigger: { type: 'immediate' },
+      saveToInbox: true,
     })),
   })
 }

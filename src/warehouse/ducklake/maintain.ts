@@ -42,7 +42,8 @@ export async function maintainLake(place: Place, request: MaintenanceRequest): P
   const unused = `older_than => ${ago(keepFilesMs)}${dryRun}`
   const gone = await step((one) => countOf(one, `call ducklake_cleanup_old_files('warehouse', ${unused})`))
   return {
-    ...{ tables, snapshots },
+    tables,
+    snapshots,
     removed: isDryRun ? gone : Math.max(0, gone - orphans.ours.length),
     orphans: orphans.ours.length,
     foreign: orphans.foreign.length,
@@ -93,8 +94,11 @@ async function filesOf({ db, names }: Session, lake: Lake): Promise<readonly Tab
     where f.end_snapshot is null and s.schema_name in (${sql.join([names.streams, names.views, names.marts])})
     group by 1, 2 order by 1, 2`.execute(db)
   return rows.map(({ schema, name, files, bytes, fewest }) => ({
-    ...{ schema: String(schema), name: String(name) },
-    ...{ files: Number(files), bytes: Number(bytes), fewest: Number(fewest) },
+    schema: String(schema),
+    name: String(name),
+    files: Number(files),
+    bytes: Number(bytes),
+    fewest: Number(fewest),
   }))
 }
 

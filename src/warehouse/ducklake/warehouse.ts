@@ -60,7 +60,11 @@ export async function openDucklake(options: DucklakeOptions): Promise<Warehouse>
   const state = await openPostgres({
     source: { url: options.catalog },
     setting: 'warehouse.catalog',
-    ...{ schema, memoryLimit, threads, spoolDirectory, environment },
+    schema,
+    memoryLimit,
+    threads,
+    spoolDirectory,
+    environment,
   })
   const { engine } = state
   const connections = new LakeConnections(engine, lake)
@@ -73,14 +77,20 @@ export async function openDucklake(options: DucklakeOptions): Promise<Warehouse>
         using interrupter = new Interrupter(held.connection, useOptions.signal)
         await using reader = new OneReader(() =>
           openReader({
-            ...{ lake, engine, isEmpty: held.isEmpty, threads: threads ?? 1 },
+            lake,
+            engine,
+            isEmpty: held.isEmpty,
+            threads: threads ?? 1,
             directory: state.spoolDirectory,
             allowsExternalAccess: options.allowsExternalAccess ?? false,
           }),
         )
         const { connection } = held
         const one = session(own, {
-          ...{ lake, connection, interrupter, reader },
+          lake,
+          connection,
+          interrupter,
+          reader,
           directory: state.spoolDirectory,
           signal: useOptions.signal,
         })
@@ -102,7 +112,10 @@ export async function openDucklake(options: DucklakeOptions): Promise<Warehouse>
   }
 
   return {
-    ...{ engine, dialect, names, use },
+    engine,
+    dialect,
+    names,
+    use,
     spoolDirectory: state.spoolDirectory,
     transaction: (work, useOptions) => transact({ use, engine }, work, useOptions),
     async scrub(tables) {
@@ -178,7 +191,11 @@ function session(
     )
   }
   return {
-    ...{ db: own.db, tables, names, dialect, transaction },
+    db: own.db,
+    tables,
+    names,
+    dialect,
+    transaction,
     alter,
     replaceView: (view, select, andThen) =>
       alter(async (tx) => {
@@ -219,7 +236,9 @@ function transactionOf(own: Tx, tables: Tx['tables'], directory: string): Tx {
   }
   return {
     ...own,
-    ...{ tables, dialect, append },
+    tables,
+    dialect,
+    append,
     upsert: (table, upsert) => upsertIntoDuckdb({ tables, append }, table, upsert),
     async createKey(table, stream) {
       if (stream.replication !== 'append') return
