@@ -2,12 +2,11 @@
 import { type QueryExecutorProvider, sql } from 'kysely'
 import { type Chunk, hasLongLines } from '../../spool/chunk.ts'
 import type { Tx } from '../session.ts'
+import { change } from '../sql.ts'
 
 /** Runs a statement; resolves to how many rows it changed. */
-export async function runOn(tables: QueryExecutorProvider, statement: string): Promise<number> {
-  const { numAffectedRows } = await sql.raw(statement).execute(tables)
-  return Number(numAffectedRows ?? 0n)
-}
+export const runOn = (tables: QueryExecutorProvider, statement: string): Promise<number> =>
+  change(tables, sql.raw(statement))
 
 /** `Tx.append`. */
 export const appendTo =

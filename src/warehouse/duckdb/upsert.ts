@@ -7,6 +7,7 @@ import { sql } from 'kysely'
 import { ownColumns } from '../names.ts'
 import type { Tx, Upsert, Upserted } from '../session.ts'
 import { quoted } from '../sql.ts'
+import { runOn } from './append.ts'
 
 export async function upsertIntoDuckdb(
   { tables, append }: Pick<Tx, 'tables' | 'append'>,
@@ -17,10 +18,7 @@ export async function upsertIntoDuckdb(
     const { rows } = await sql.raw<{ n: number | null }>(`select ${query} as n from ${table}`).execute(tables)
     return rows[0]?.n ?? null
   }
-  const remove = async (condition: string) => {
-    const { numAffectedRows } = await sql.raw(`delete from ${table} where ${condition}`).execute(tables)
-    return Number(numAffectedRows ?? 0n)
-  }
+  const remove = (condition: string) => runOn(tables, `delete from ${table} where ${condition}`)
   if (cleared && !compare) await remove(cleared)
   // Rows get their numbers in the order of arrival: what is new lies behind what is there.
   const last = await number('max(rowid)')

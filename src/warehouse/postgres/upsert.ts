@@ -3,7 +3,7 @@ import { sql } from 'kysely'
 import { ownColumns } from '../names.ts'
 import type { Tx, Upsert, Upserted } from '../session.ts'
 import type { TableColumn } from '../shape.ts'
-import { quoted } from '../sql.ts'
+import { change, quoted } from '../sql.ts'
 
 /** Makes an empty temporary table of these columns, gone with the transaction. Returns its quoted name. */
 export type CreateStaging = (columns: readonly TableColumn[]) => Promise<string>
@@ -14,10 +14,7 @@ export async function upsertIntoPostgres(
   table: string,
   { rows, key, keyless, cleared, compare }: Upsert,
 ): Promise<Upserted> {
-  const run = async (statement: string) => {
-    const { numAffectedRows } = await sql.raw(statement).execute(trx)
-    return Number(numAffectedRows ?? 0n)
-  }
+  const run = (statement: string) => change(trx, sql.raw(statement))
   const staging = await createStaging(rows.columns)
   await append(staging, rows)
   const withoutKey = await run(`delete from ${staging} where ${keyless}`)
