@@ -16,6 +16,7 @@ const mayImport: Record<string, readonly string[]> = {
     'engine/budget',
     'engine/room',
     'engine/sweep',
+    'engine/version',
     'warehouse/printed',
     'warehouse/session',
     'warehouse/sql',

@@ -13,10 +13,10 @@ export interface Versions {
 }
 
 export async function versions(): Promise<Versions> {
-  const duckdb = await import('@duckdb/node-api')
+  const { engineVersion } = await import('../engine/version.ts')
   return {
     iterable_elt: version(),
-    duckdb: duckdb.version().replace(/^v/, ''),
+    duckdb: engineVersion(),
     node: process.versions.node,
     platform: `${process.platform}-${process.arch}`,
   }

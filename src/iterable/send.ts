@@ -1,7 +1,8 @@
-import { type Dispatcher, EnvHttpProxyAgent, request } from 'undici'
+import type { Dispatcher } from 'undici'
 import { InterruptedError, messageOf } from '../errors.ts'
 import type { Call, CallRecord, IterableResponse, Send } from './call.ts'
 import type { Clock } from './clock.ts'
+import type { Connections } from './connections.ts'
 import { endpoints } from './endpoints.ts'
 import { IterableHttpError, TransferError, UnreachableError } from './errors.ts'
 import { acceptedEncodings, decoded, refuseForeignType } from './forms.ts'
@@ -9,7 +10,7 @@ import { readRefusal } from './refusal.ts'
 
 /** What each request needs beside the call itself. */
 export interface Wire {
-  readonly agent: Dispatcher
+  readonly agent: Connections
   /** Absent where the address itself is the permission: then no key goes along. */
   readonly apiKey: string | undefined
   readonly userAgent: string
@@ -37,8 +38,7 @@ export function overHttp(wire: Wire): Send<IterableResponse> {
     const patienceMs = endpoints[endpoint].slow ? Number.POSITIVE_INFINITY : quickMs
     let answer: Dispatcher.ResponseData
     try {
-      answer = await request(url, {
-        dispatcher: wire.agent,
+      answer = await wire.agent.request(url, {
         method,
         headers: {
           ...(wire.apiKey !== undefined && { 'api-key': wire.apiKey }),
@@ -179,21 +179,4 @@ function codeOf(error: unknown): string {
   if (!(error instanceof Error)) return ''
   if ('code' in error && typeof error.code === 'string') return error.code
   return codeOf(error instanceof AggregateError ? error.errors[0] : error.cause)
-}
-
-/**
- * Connections that stay open between requests and go through the proxy that the environment names. Plain HTTP is
- * forwarded and HTTPS tunnelled, as other programs do it.
- */
-export function createAgent(env: Readonly<Record<string, string | undefined>> = {}): Dispatcher {
-  const proxy = (name: string) => env[name.toLowerCase()] || env[name] || ''
-  return new EnvHttpProxyAgent({
-    // The empty text keeps undici from reading the environment itself.
-    httpProxy: proxy('HTTP_PROXY'),
-    httpsProxy: proxy('HTTPS_PROXY'),
-    noProxy: proxy('NO_PROXY'),
-    proxyTunnel: false,
-    keepAliveTimeout: 30_000,
-    connect: { timeout: 30_000 },
-  })
 }

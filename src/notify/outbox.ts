@@ -12,7 +12,8 @@ import type { Db, NotificationsTable } from '../state/tables.ts'
 import type { Warehouse } from '../warehouse/session.ts'
 import { sendMail } from './mail.ts'
 import { type Message, messageOf } from './message.ts'
-import { type Environment, postWebhook } from './webhook.ts'
+import type { Environment } from './post.ts'
+import { postWebhook } from './webhook.ts'
 
 export interface NotifyContext {
   readonly notifications: NotificationsConfig

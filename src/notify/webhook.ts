@@ -1,14 +1,10 @@
 /** Webhooks: a POST with a JSON document in the form that the receiver reads, signed over its bytes. */
 import { createHmac } from 'node:crypto'
-import { EnvHttpProxyAgent, fetch, type Response } from 'undici'
+import type { Response } from 'undici'
 import type { Message } from './message.ts'
+import type { Environment } from './post.ts'
 import { slackOf } from './slack.ts'
 import { teamsOf } from './teams.ts'
-
-const timeoutMs = 15_000
-
-/** For HTTPS_PROXY and NO_PROXY. */
-export type Environment = Readonly<Record<string, string | undefined>>
 
 export interface Target {
   readonly url: string
@@ -28,34 +24,27 @@ export async function postWebhook(
   { env, version }: { readonly env: Environment; readonly version: string },
 ): Promise<void> {
   const body = JSON.stringify(forms[format](message))
-  const dispatcher = new EnvHttpProxyAgent(proxies(env))
+  // Loaded for the first message: most commands send none.
+  const { post } = await import('./post.ts')
+  const headers = {
+    'content-type': 'application/json',
+    'user-agent': `iterable-elt/${version}`,
+    'x-iterable-elt-event': message.event,
+    'x-iterable-elt-delivery': message.id,
+    ...(secret !== undefined && { 'x-iterable-elt-signature': signatureOf(body, secret) }),
+  }
   try {
-    const answer = await fetch(url, {
-      method: 'POST',
-      body,
-      headers: {
-        'content-type': 'application/json',
-        'user-agent': `iterable-elt/${version}`,
-        'x-iterable-elt-event': message.event,
-        'x-iterable-elt-delivery': message.id,
-        ...(secret !== undefined && { 'x-iterable-elt-signature': signatureOf(body, secret) }),
-      },
-      // Whoever moves sends the signed message to a place that nobody configured.
-      redirect: 'manual',
-      signal: AbortSignal.timeout(timeoutMs),
-      dispatcher,
+    await post(url, { body, headers, env }, async (answer) => {
+      const said = await saidBy(answer)
+      // Teams answers 200 and says in words that the message was not posted.
+      const isRefused = !answer.ok || (format === 'teams' && /\b(failed|error)\b/i.test(said))
+      if (isRefused) throw new Error(`the webhook answered ${answer.status}${said}`)
     })
-    const said = await saidBy(answer)
-    // Teams answers 200 and says in words that the message was not posted.
-    const isRefused = !answer.ok || (format === 'teams' && /\b(failed|error)\b/i.test(said))
-    if (isRefused) throw new Error(`the webhook answered ${answer.status}${said}`)
   } catch (error) {
     const { cause } = error as Error
     throw cause instanceof Error
       ? new Error(`the webhook cannot be reached: ${cause.message}`, { cause })
       : error
-  } finally {
-    await dispatcher.destroy()
   }
 }
 
@@ -92,9 +81,3 @@ async function saidBy({ body }: Response): Promise<string> {
 
 const signatureOf = (body: string, secret: string): string =>
   `sha256=${createHmac('sha256', secret).update(body).digest('hex')}`
-
-function proxies(env: Environment): ConstructorParameters<typeof EnvHttpProxyAgent>[0] {
-  const of = (name: string) => env[name.toLowerCase()] ?? env[name]
-  const [http, https, no] = [of('HTTP_PROXY'), of('HTTPS_PROXY'), of('NO_PROXY')]
-  return { httpProxy: http ?? '', httpsProxy: https ?? '', noProxy: no ?? '' }
-}
