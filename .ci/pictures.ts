@@ -38,14 +38,8 @@ try {
   await using browser = await openBrowser()
   await takeTerminal(browser.context, linesOf(terminal))
   const url = /page is at (http:\/\/[\d.:]+\/)/.exec(printed)?.[1] ?? ''
-  const overview = await (await fetch(url)).text()
   await takePage(browser.context, url, 'overview', 740)
-  await takePage(
-    browser.context,
-    new URL(/\/runs\/[\w-]+\/plan/.exec(overview)?.[0] ?? '', url).href,
-    'plan',
-    760,
-  )
+  await takePage(browser.context, await planAt(url), 'plan', 760)
   await takePage(
     browser.context,
     new URL('/marts/campaign_performance', url).href,
@@ -104,6 +98,15 @@ async function takeTerminal(context: BrowserContext, lines: readonly Line[]): Pr
   await page.close()
 }
 
+/** The address of the plan that waits for approval; at first the page may know of none. */
+async function planAt(url: string): Promise<string> {
+  for (;;) {
+    const path = /\/runs\/[\w-]+\/plan/.exec(await (await fetch(url)).text())?.[0]
+    if (path) return new URL(path, url).href
+    await delay(200)
+  }
+}
+
 async function takePage(
   context: BrowserContext,
   url: string,
@@ -112,7 +115,7 @@ async function takePage(
   sortBy?: string,
 ): Promise<void> {
   const page = await context.newPage()
-  await page.setViewportSize({ width: 1100, height })
+  await page.setViewportSize({ width: 1200, height })
   await page.goto(url)
   if (sortBy) await page.getByRole('link', { name: sortBy }).click()
   await page.waitForTimeout(1_500)
