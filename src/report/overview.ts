@@ -1,7 +1,6 @@
 /** How things stand, for the first page: what `status` tells, the volume of each stream, and what asks for attention. */
-import { sql } from 'kysely'
 import { type Progress, readProgress } from './course.ts'
-import { type ReportSource, readState, readTogether } from './read.ts'
+import { type ReportSource, readTogether } from './read.ts'
 import { type RunSummary, readRuns } from './runs.ts'
 import { readStatus, type Status } from './status.ts'
 import { readVolumes, type Volume } from './volume.ts'
@@ -32,7 +31,7 @@ export interface Overview {
   readonly working: readonly WorkingRun[]
   readonly held: readonly RunSummary[]
   readonly failures: readonly RunSummary[]
-  /** Only a warehouse that several processes share keeps them. */
+  /** Of the endpoints whose pace is slow enough to be kept beside the warehouse. */
   readonly quotas: readonly Quota[]
 }
 
@@ -59,25 +58,14 @@ async function readWorking(source: ReportSource): Promise<readonly WorkingRun[]>
   return runs.map((run) => ({ ...run, progress: progress.get(run.run_id) ?? null }))
 }
 
-async function readQuotas(source: ReportSource, now: Date): Promise<readonly Quota[]> {
-  const rows = await readState(source, async ({ db, names }, tables) => {
-    if (!tables.has(`${names.sync}.paces`)) return []
-    const found = await sql<PaceRow>`
-      select lane, sent_at, closed_until from ${sql.table(`${names.sync}.paces`)} order by lane`.execute(db)
-    return found.rows
-  })
+async function readQuotas({ warehouse }: ReportSource, now: Date): Promise<readonly Quota[]> {
+  const lanes = (await warehouse.paceBook?.lanes()) ?? []
   const [nowMs, sinceMs] = [now.getTime(), now.getTime() - 60_000]
-  return (rows ?? []).map(({ lane, sent_at, closed_until }) => ({
+  return lanes.map(({ lane, slots, closedUntil }) => ({
     lane,
-    used: sent_at.filter((at) => at.getTime() > sinceMs && at.getTime() <= nowMs).length,
-    waiting: sent_at.filter((at) => at.getTime() > nowMs).length,
-    last_at: sent_at.at(-1)?.toISOString() ?? null,
-    closed_until: closed_until && closed_until > now ? closed_until.toISOString() : null,
+    used: slots.filter((at) => at.getTime() > sinceMs && at.getTime() <= nowMs).length,
+    waiting: slots.filter((at) => at.getTime() > nowMs).length,
+    last_at: slots.at(-1)?.toISOString() ?? null,
+    closed_until: closedUntil && closedUntil > now ? closedUntil.toISOString() : null,
   }))
-}
-
-interface PaceRow {
-  readonly lane: string
-  readonly sent_at: readonly Date[]
-  readonly closed_until: Date | null
 }

@@ -241,6 +241,16 @@ export interface PaceBook {
   hold(lane: string, waitMs: number): Promise<void>
   /** Milliseconds for which a lane stays closed. */
   heldMs(lane: string): Promise<number>
+  /** What is known of all lanes, by their names. */
+  lanes(): Promise<readonly Lane[]>
+}
+
+/** The latest requests of a lane, at least those of one period of its rate. */
+export interface Lane {
+  readonly lane: string
+  /** When they went, or will go, in this order. */
+  readonly slots: readonly Date[]
+  readonly closedUntil: Date | undefined
 }
 
 /** So many requests in so many milliseconds. */

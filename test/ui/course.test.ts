@@ -75,6 +75,30 @@ everyWarehouse(
   },
 )
 
+everyWarehouse('the first page tells how much of the pace of an endpoint is used', async (w) => {
+  await using sandbox = await startProject()
+  await using elt = await openOn(sandbox, w, {
+    sync: { streams: ['email_send', 'email_open'] },
+    connection: { rate_limits: { export: '30/min' } },
+  })
+  // Postgres keeps the time itself.
+  const now = () => (w.kind === 'duckdb' ? sandbox.now : new Date())
+  /** Its row, as a page that begins now shows it. */
+  const paceRow = async () => {
+    await using page = await servePage(elt, { now })
+    const { body } = await page.visitor().get('/')
+    return /<td class="text">iterable\/export<\/td>(.*?)<\/tr>/.exec(body.replace(/\s+/g, ' '))?.[1]
+  }
+  expect(await paceRow()).toBeUndefined()
+  const report = await elt.sync()
+  const calls = report.streams.reduce((sum, { api_calls }) => sum + api_calls, 0)
+  const [used, last] = [`<td class="number">${calls}</td>`, '<td class="text"><time [^>]+>[^<]+</time></td>']
+  const waiting = '<td class="number">0</td>'
+  await expect.poll(paceRow).toMatch(new RegExp(`^ ?${used}${waiting}${last}<td class="text">–</td>`))
+  await elt.warehouse.paceBook?.hold('iterable/export', 3_600_000)
+  await expect.poll(paceRow).toMatch(new RegExp(`^ ?${used}${waiting}${last}${last}`))
+})
+
 everyWarehouse('the page of a person says since when they are on a list', async (w) => {
   await using sandbox = await startProject({ empty: true })
   sandbox.data.lists.push({ id: 7, name: 'Seven', createdAt: 0, listType: 'Standard' })

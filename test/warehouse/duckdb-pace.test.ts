@@ -25,6 +25,10 @@ test('several books of one folder give out the slots of one', async () => {
   const waits = (await takeAll('a')).sort((a, b) => a - b)
   expect(waits).toEqual([0, 0, 0, 0, 60_000, 60_000])
   expect(await books[0]?.takeSlot('b', minute)).toBe(0)
+  const [a, b, ...others] = (await books[1]?.lanes()) ?? []
+  expect(others).toEqual([])
+  expect(a?.slots.map((at) => at.getTime() - now)).toEqual([0, 0, 0, 0, 60_000, 60_000])
+  expect(b).toEqual({ lane: 'b', slots: [new Date(now)], closedUntil: undefined })
   // Through the change of the hour nothing is forgotten.
   now += 20_000
   expect(await books[1]?.takeSlot('a', minute)).toBe(40_000)
@@ -39,6 +43,8 @@ test('a lane that the server has closed is closed for all', async () => {
   expect(await other?.heldMs('a')).toBe(30_000)
   expect(await other?.heldMs('b')).toBe(0)
   expect(await other?.takeSlot('a', minute)).toBe(30_000)
+  const open = new Date('2026-02-01T10:00:30Z')
+  expect(await one?.lanes()).toEqual([{ lane: 'a', slots: [open], closedUntil: open }])
 })
 
 test('a log with a line that was cut is read, and old logs go', async () => {

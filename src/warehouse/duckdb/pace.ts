@@ -38,6 +38,18 @@ export function paceFiles(directory: string, now: () => Date): PaceBook {
       const until = (await read()).map((entry) => (isHold(entry) && entry.lane === lane ? entry.until : 0))
       return Math.max(0, Math.max(0, ...until) - now().getTime())
     },
+    async lanes() {
+      const entries = await read()
+      const names = [...new Set(entries.map(({ lane }) => lane))].sort()
+      return names.map((lane) => {
+        const { slots, closedUntil } = given(entries, lane, now().getTime())
+        return {
+          lane,
+          slots: slots.map((at) => new Date(at)),
+          closedUntil: closedUntil > 0 ? new Date(closedUntil) : undefined,
+        }
+      })
+    },
   }
 }
 
@@ -76,23 +88,35 @@ function entryOf(line: string): Entry[] {
   }
 }
 
-/** Gives every claim of the lane its slot, in their order, up to ours. */
+/** How long a claim waits for its slot. */
 function waitMs(entries: readonly Entry[], ours: Claim, now: Date): number {
+  const isOurs = (entry: Entry) => !isHold(entry) && entry.by === ours.by && entry.at === ours.at
+  // Where ours was not written whole, it comes after all others.
+  const before = entries.findIndex(isOurs)
+  const { slots } = given(before < 0 ? [...entries, ours] : entries.slice(0, before + 1), ours.lane, ours.at)
+  return Math.max(0, (slots.at(-1) ?? 0) - now.getTime())
+}
+
+/** The slots of all claims of a lane, in their order. */
+function given(
+  entries: readonly Entry[],
+  lane: string,
+  latest: number,
+): { readonly slots: readonly number[]; readonly closedUntil: number } {
   const slots: number[] = []
   let closedUntil = 0
   for (const entry of entries) {
-    if (entry.lane !== ours.lane) continue
+    if (entry.lane !== lane) continue
     if (isHold(entry)) {
       closedUntil = Math.max(closedUntil, entry.until)
       continue
     }
     // A clock that was ahead, and has been set back, must not hold anybody.
-    const at = Math.min(entry.at, ours.at)
-    const before = slots.at(-ours.requests)
-    slots.push(Math.max(at, closedUntil, before === undefined ? 0 : before + ours.perMs))
-    if (entry.by === ours.by && entry.at === ours.at) break
+    const at = Math.min(entry.at, latest)
+    const before = slots.at(-entry.requests)
+    slots.push(Math.max(at, closedUntil, before === undefined ? 0 : before + entry.perMs))
   }
-  return Math.max(0, (slots.at(-1) ?? 0) - now.getTime())
+  return { slots, closedUntil }
 }
 
 /** What is older than two hours holds nobody any more. */

@@ -1,6 +1,7 @@
 /** Slots of a paced lane, given out by the server to all processes of a warehouse: its clock, one row a lane. */
 
-import type { PaceBook } from '../session.ts'
+import type { QueryResultRow } from 'pg'
+import type { Lane, PaceBook } from '../session.ts'
 import { quoted } from '../sql.ts'
 import type { PostgresServer } from './server.ts'
 
@@ -44,7 +45,33 @@ export function paceBook(server: PostgresServer, schema: string): PaceBook {
         `select extract(epoch from closed_until - clock_timestamp())::float8 * 1000 as wait_ms from ${paces} where lane = $1`,
         [lane],
       ),
+    async lanes() {
+      const [known] = await rowsOf<{ is_there: boolean }>(
+        server,
+        'select to_regclass($1) is not null as is_there',
+        [paces],
+      )
+      if (!known?.is_there) return []
+      const rows = await rowsOf<LaneRow>(
+        server,
+        `select lane, sent_at, closed_until from ${paces} order by lane`,
+        [],
+      )
+      return rows.map(
+        ({ lane, sent_at, closed_until }): Lane => ({
+          lane,
+          slots: sent_at,
+          closedUntil: closed_until ?? undefined,
+        }),
+      )
+    },
   }
+}
+
+interface LaneRow {
+  readonly lane: string
+  readonly sent_at: readonly Date[]
+  readonly closed_until: Date | null
 }
 
 async function waitOf(
@@ -52,12 +79,21 @@ async function waitOf(
   statement: string,
   values: readonly unknown[],
 ): Promise<number> {
+  const [row] = await rowsOf<{ wait_ms: number | null }>(server, statement, values)
+  return Math.max(0, row?.wait_ms ?? 0)
+}
+
+async function rowsOf<Row extends QueryResultRow>(
+  server: PostgresServer,
+  statement: string,
+  values: readonly unknown[],
+): Promise<readonly Row[]> {
   const client = await server.checkOut(async () => {})
   let isBroken = true
   try {
-    const { rows } = await client.query<{ wait_ms: number | null }>(statement, [...values])
+    const { rows } = await client.query<Row>(statement, [...values])
     isBroken = false
-    return Math.max(0, rows[0]?.wait_ms ?? 0)
+    return rows
   } finally {
     server.giveBack(client, isBroken)
   }
