@@ -209,7 +209,8 @@ export function addPages(app: App, ui: Ui): void {
 /** All of it from one state. */
 async function readRunPage(source: ReportSource, id: string): Promise<RunInput> {
   const run = await readCompleteRun(source, id)
-  const before = await readRunBefore(source, run)
+  const earlier = await readRunBefore(source, run)
+  const before = earlier && (await readCompleteRun(source, earlier.run_id))
   return {
     run,
     before,

@@ -54,11 +54,18 @@ everyWarehouse(
     expect(stream.split('<h2>Windows</h2>')[1]).toContain(`/runs/${report.run_id}`)
 
     // The next one is compared with it, and tells only of itself.
-    const second = await elt.sync({ streams: ['lists'] })
+    const second = await elt.sync({ streams: ['lists', 'email_send'] })
     const next = (await visitor.get(`/runs/${second.run_id}`)).body.replace(/\s+/g, ' ')
     expect(next).toMatch(
       new RegExp(`windows, lists and tables</td><td class="number">1</td><td class="number">${all}</td>`),
     )
+    const windows = report.streams.find(({ stream }) => stream === 'email_send')?.windows
+    expect(next).toMatch(
+      new RegExp(
+        `>email_send</a></td>.*?<td class="number">0 <span class="soft">\\(${windows}\\)</span></td>`,
+      ),
+    )
+    expect(next).toMatch(/>lists<\/a><\/td><td class="text">.{0,90}<\/td><td class="number">1<\/td>/)
     expect(next).not.toContain('aria-label="email_open: ')
 
     // While it was at work, the first page told how far it was.

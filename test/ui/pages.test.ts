@@ -59,7 +59,17 @@ exportTest(
           outcome: 'succeeded',
         },
       ])
-    expect((await visitor.get(`/runs/${held}`)).body).toContain('approved by head of &lt;crm&gt;')
+    const { body } = await visitor.get(`/runs/${held}`)
+    expect(body).toContain('approved by head of &lt;crm&gt;')
+    // Ten people came with the run before; six of them went.
+    for (const [what, now, before] of [
+      ['to add', 0, 10],
+      ['to remove', 6, 0],
+      ['unchanged', 4, 0],
+    ])
+      expect(body).toContain(
+        `${what}</td><td class="number">${now}</td><td class="number">${before}</td></tr>`,
+      )
 
     // Somebody else has the page open still.
     const again = await visitor.post(`/runs/${held}/approve`, { by: 'somebody' })

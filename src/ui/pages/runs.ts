@@ -1,13 +1,14 @@
 /** The history of runs, and one run in detail. */
 import type { ActionStatus } from '../../report/actions.ts'
-import type { CourseSums, LogStatus, StepStatus } from '../../report/course.ts'
+import type { LogStatus, StepStatus } from '../../report/course.ts'
 import type { BatchStatus, CompleteRun } from '../../report/run-detail.ts'
 import type { RunSummary } from '../../report/runs.ts'
-import { count, counted, seconds, size } from '../../words.ts'
+import { count, counted, seconds } from '../../words.ts'
 import { type Html, html } from '../html.ts'
 import type { Page, View } from '../page.ts'
-import { badge, brief, facts, instant, jobLink, runLink, streamLink, table, when } from '../parts.ts'
+import { badge, facts, instant, jobLink, table, when } from '../parts.ts'
 import { actionsTable } from './actions.ts'
+import { type ComparisonInput, comparisonPart, streamsPart } from './comparison.ts'
 import { batchesPart, logPart, stepsListed, stepsPart } from './course.ts'
 import { codeLink, cureOf } from './errors.ts'
 import { runsTable, tookText } from './overview.ts'
@@ -48,9 +49,7 @@ export function runsView(
   }
 }
 
-export interface RunInput {
-  readonly run: CompleteRun
-  readonly before: RunSummary | null
+export interface RunInput extends ComparisonInput {
   readonly batches: {
     readonly batches: readonly BatchStatus[]
     readonly total: number
@@ -58,13 +57,11 @@ export interface RunInput {
   }
   readonly steps: readonly StepStatus[]
   readonly log: readonly LogStatus[]
-  /** Of this run and of the one before. */
-  readonly sums: ReadonlyMap<string, CourseSums>
   readonly actions: readonly ActionStatus[]
 }
 
 export function runView(page: Page, input: RunInput): View {
-  const { run, before, batches, steps, log, actions } = input
+  const { run, batches, steps, log, actions } = input
   const detail = run.export
   const cure = cureOf(run.error_code)
   return {
@@ -86,9 +83,9 @@ export function runView(page: Page, input: RunInput): View {
       }
       ${detail && exportPart(page, run)}
       <h2>Compared with the run before</h2>
-      ${comparison(run, before, input.sums)}
+      ${comparisonPart(input)}
       ${stepsPart(steps)}
-      ${streamPart(page, run)}
+      ${streamsPart(page, input)}
       ${
         batches.total > 0 &&
         html`<h2>Requests</h2>
@@ -145,64 +142,4 @@ function exportPart(page: Page, { run_id, state, export: detail }: CompleteRun):
     ${detail.brakes.map(({ brake, verdict, message }) => html`<p class="brake"><strong>${brake}</strong> (${verdict}): ${page.see.text(message)}</p>`)}
     ${approval && html`<p>${approval.decision} by ${approval.by}, ${when(approval.at, page)}${approval.note && `: ${approval.note}`}</p>`}
     ${detail.plan && html`<p><a href="/runs/${run_id}/plan">${state === 'held' ? 'Look at the plan, and approve or cancel it' : 'Look at the plan'}</a></p>`}`
-}
-
-function comparison(run: RunSummary, before: RunSummary | null, sums: RunInput['sums']): Html {
-  if (!before) return html`<p class="empty">This is the first run of its job.</p>`
-  const sum = (of: (one: CourseSums) => string | null) => (one: RunSummary) => {
-    const known = sums.get(one.run_id)
-    return known ? of(known) : null
-  }
-  const line = (name: string, of: (one: RunSummary) => string | null) => [name, of(run), of(before)]
-  return table(
-    'Comparison',
-    ['', 'this run', html`the run before ${runLink(before.run_id)}`],
-    [
-      ['state', badge(run.state), badge(before.state)],
-      line('took', tookText),
-      line('rows read', (one) => count(one.rows_read)),
-      line('rows written', (one) => count(one.rows_written)),
-      line('rows rejected', (one) => count(one.rows_rejected)),
-      line('bytes read', (one) => size(one.bytes_read)),
-      line('calls', (one) => count(one.api_calls)),
-      line(
-        run.kind === 'sync' ? 'windows, lists and tables' : 'requests',
-        sum((one) => count(one.steps)),
-      ),
-      line(
-        'sent again',
-        sum((one) => count(one.retries)),
-      ),
-      line(
-        'waited',
-        sum((one) => seconds(one.waited_ms / 1000)),
-      ),
-    ],
-    'lrr',
-  )
-}
-
-/** The reports of streams that a finished sync keeps. */
-function streamPart(page: Page, { details }: CompleteRun): Html | null {
-  const { streams } = (details ?? {}) as { readonly streams?: unknown }
-  const reports = (Array.isArray(streams) ? streams : []).filter(
-    (entry): entry is Readonly<Record<string, unknown>> => typeof entry === 'object' && entry !== null,
-  )
-  if (reports.length === 0) return null
-  const number = (value: unknown) => (typeof value === 'number' ? count(value) : null)
-  return html`
-    <h2>Streams</h2>
-    ${table(
-      'Streams of this run',
-      ['stream', 'state', 'windows', 'calls', 'read', 'written', 'rejected', 'bookmark', 'remarks'],
-      reports.map((report) => [
-        streamLink(String(report.stream)),
-        badge(String(report.state)),
-        ...[number(report.windows), number(report.api_calls), number(report.rows_read)],
-        ...[number(report.rows_written), number(report.rows_rejected)],
-        instant(typeof report.bookmark === 'string' ? report.bookmark : null),
-        brief([report.error, ...[report.notes].flat()].filter(Boolean).join('; '), page, 300),
-      ]),
-      'llrrrrrll',
-    )}`
 }
