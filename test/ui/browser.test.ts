@@ -32,7 +32,9 @@ beforeAll(async () => {
   sandbox = await startSandbox({ until, now: until, days, users: 60, eventsPerDay: 60, rateLimits: false })
   const exports = { directory: join(warehouse.tempDir, 'exports') }
   await mkdir(exports.directory, { recursive: true })
-  elt = await open({ ...configFor(sandbox, warehouse.config, { days }), exports } as never)
+  const { connections, ...config } = configFor(sandbox, warehouse.config, { days })
+  const iterable = { ...connections?.iterable, timeouts: { body: '3s' } }
+  elt = await open({ ...config, connections: { iterable }, exports } as never)
   ui = await servePage(elt)
   page = await browser.context.newPage()
   page.on('console', (message) => {
@@ -65,7 +67,14 @@ test('the overview follows a sync by itself', async () => {
   expect(await page.textContent('main')).toContain('Nothing has been synced')
   // The page has looked once before anything happens.
   await page.waitForTimeout(2_500)
-  await elt.sync({
+  // One of them hangs, again and again, until the page was seen to tell of the others.
+  sandbox.faults.next({
+    fault: 'stall',
+    path: '/api/export',
+    query: { dataTypeName: 'emailSubscribe' },
+    times: Number.POSITIVE_INFINITY,
+  })
+  const syncing = elt.sync({
     streams: [
       'users',
       'email_open',
@@ -81,6 +90,11 @@ test('the overview follows a sync by itself', async () => {
       'email_subscribe',
     ],
   })
+  await page.locator('main progress').waitFor()
+  expect(await page.textContent('main')).toMatch(/At work now.*[1-9]\d* of \d+ steps/s)
+  sandbox.faults.clear()
+  expect((await syncing).state).toBe('succeeded')
+  await page.getByText('Nothing runs at the moment').waitFor()
   await page.getByText('Streams fresh').waitFor()
   await page.getByRole('link', { name: 'email_open' }).click()
   await page.locator('figure.chart canvas').waitFor()
