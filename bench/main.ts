@@ -1,10 +1,4 @@
 /**
- * `npm run bench [-- --warehouse postgres] [--events N] [--users N] [--rounds N] [--ten-times] [--cores 1,2,4] [--peer COMMAND]`
- * `npm run bench -- --export [--rows N] [--members N]`
- * `npm run bench -- --mirror`
- * `npm run bench -- --ui [--warehouse postgres] [--members N] [--events N]`
- * `npm run bench -- --marts [--warehouse postgres] [--events N] [--rounds N]`
- *
  * Ratios against a baseline measured in the same run: our sync (HTTP → committed) and the warehouse's own bulk load of
  * the same rows from a prepared local file alternate, each in a process of its own; medians are printed. The sandbox
  * runs in a third process. Nothing here is a test: a machine under load changes seconds, hardly ratios.
@@ -22,8 +16,20 @@ import { benchMirror } from './mirror.ts'
 import { type Measured, measurePeer, measureSync, measureTask, startSandbox, type Task } from './process.ts'
 import { benchPages } from './ui.ts'
 
+const usage = `npm run bench -- [--warehouse postgres] [--events N] [--users N] [--rounds N] [--ten-times] [--cores 1,2,4] [--peer COMMAND]
+    a sync of events and of profiles, beside the warehouse's own bulk load
+npm run bench -- --export [--rows N] [--members N]
+    an export, and the plan of a mirror
+npm run bench -- --mirror
+    a mirror of 10,000, 100,000 and 1,000,000 people
+npm run bench -- --ui [--warehouse postgres] [--members N] [--events N]
+    each page of the operations page, and the first paint in a browser
+npm run bench -- --marts [--warehouse postgres] [--events N] [--rounds N]
+    views for analysts, beside queries by hand for the same figures`
+
 const { values } = parseArgs({
   options: {
+    help: { type: 'boolean', default: false },
     warehouse: { type: 'string', default: 'duckdb' },
     events: { type: 'string', default: '1000000' },
     users: { type: 'string', default: '300000' },
@@ -39,6 +45,10 @@ const { values } = parseArgs({
     members: { type: 'string', default: '2000000' },
   },
 })
+if (values.help) {
+  console.log(usage)
+  process.exit()
+}
 const warehouse = values.warehouse === 'postgres' ? 'postgres' : 'duckdb'
 const rounds = Number(values.rounds)
 const directory = await mkdtemp(join(tmpdir(), 'iterable-elt-bench-'))

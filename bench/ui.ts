@@ -8,6 +8,7 @@ import { setTimeout as delay } from 'node:timers/promises'
 import { sql } from 'kysely'
 import { type Elt, open } from '../src/index.ts'
 import { serveUi } from '../src/ui/server.ts'
+import { openBrowser } from '../test/ui/browser.ts'
 import { makeTables, rowsOf, type Target } from './marts.ts'
 
 const runs = 10_000
@@ -50,9 +51,7 @@ export async function benchPages({
   for (const statement of rowsOf(sends, warehouse.type)) await run(elt, statement)
   let slow = 0
   for (const page of pages) {
-    await using server = await serveUi(elt, {
-      ...{ port: 0, host: '127.0.0.1', localName: 'bench', secrets: [], now: () => new Date() },
-    })
+    await using server = await serve(elt)
     const first = await visit(server.url, page)
     let whole = first
     const begunMs = performance.now()
@@ -70,7 +69,27 @@ export async function benchPages({
     )
   }
   console.log(`${slow} of ${pages.length} pages took more than ${mostMs} ms`)
+  await benchPaint(elt)
 }
+
+/** When a browser first paints the overview, of what the server has read by then. */
+async function benchPaint(elt: Elt): Promise<void> {
+  await using server = await serve(elt)
+  await using browser = await openBrowser()
+  const page = await browser.context.newPage()
+  const paints: number[] = []
+  for (let round = 0; round < 5; round += 1) {
+    await page.goto(server.url)
+    const paint = await page.waitForFunction(
+      `performance.getEntriesByName('first-contentful-paint')[0]?.startTime`,
+    )
+    paints.push((await paint.jsonValue()) as number)
+  }
+  console.log(`first paint of / in a browser: ${paints.map((ms) => `${Math.round(ms)} ms`).join(', ')}`)
+}
+
+const serve = (elt: Elt) =>
+  serveUi(elt, { port: 0, host: '127.0.0.1', localName: 'bench', secrets: [], now: () => new Date() })
 
 async function visit(
   server: string,
