@@ -48,7 +48,10 @@ eachWarehouse(
   async (warehouse) => {
     await using sandbox = await startProject({ eventsPerDay: 600 })
     await using elt = await openOn(sandbox, warehouse, {
-      sync: { streams: ['core', 'events', 'campaign_metrics', 'journeys', 'forgotten_users'] },
+      sync: {
+        ...atOnce.sync,
+        streams: ['core', 'events', 'campaign_metrics', 'journeys', 'forgotten_users'],
+      },
     })
     expect(await sync(elt)).toEqual([])
     const files = await readViewFiles()
