@@ -36,8 +36,8 @@ reached as (
     m.person,
     min(m.sent_at) as reached_at,
     bool_or(m.is_human_opened) as is_opened,
-    bool_or(m.human_clicks > 0) as is_clicked
-  from {{marts.message_facts}} as m
+    bool_or(m.is_human_clicked) as is_clicked
+  from {{marts.message_outcomes}} as m
     join members as c on c.campaign_id = m.campaign_id
   group by 1, 2, 3
 ),

@@ -90,6 +90,7 @@ function render(
 ): string {
   const expanded = expandMacros(withSettings(select, settings), {
     analysis: dialect.analysis,
+    hash: dialect.hash,
     zone: literal(zone),
   })
   const words = new Set(expanded.match(/\w+/g))

@@ -21,7 +21,7 @@ const expectedOf = ({ sandbox }: World) => {
   return { messages, touches, purchases: purchasesOf(sandbox, touches) }
 }
 
-onWorld('message_facts tells the life of each message', async (world) => {
+onWorld('message_facts tells the life of each message, message_outcomes the same in short', async (world) => {
   const { messages } = expectedOf(world)
   expect(messages.length).toBeGreaterThan(400)
   const expected = messages.map((message) => {
@@ -35,6 +35,10 @@ onWorld('message_facts tells the life of each message', async (world) => {
       bounced_at: outcome.bouncedAt ?? null,
       bounce_kind: outcome.kind,
       bounce_status: message.bounces.map(({ status }) => status)[0] ?? null,
+      ...{ is_opened: outcome.opens.length > 0, is_clicked: outcome.clicks.length > 0 },
+      is_human_clicked: outcome.humanClicks.length > 0,
+      is_complained: message.complainedAt !== undefined,
+      is_unsubscribed: message.unsubscribedAt !== undefined,
       opens: outcome.opens.length,
       first_open_at: outcome.firstOpen ?? null,
       human_opens: outcome.humanOpens.length,
@@ -53,6 +57,11 @@ onWorld('message_facts tells the life of each message', async (world) => {
     }
   })
   expect(sorted(await world.rows('message_facts'))).toEqual(sorted(expected))
+  const outcomes = await world.rows('message_outcomes')
+  const columns = Object.keys(outcomes[0] ?? {})
+  const inShort = expected.map((row) => Object.fromEntries(columns.map((name) => [name, Object(row)[name]])))
+  expect(columns.length).toBeGreaterThan(12)
+  expect(sorted(outcomes)).toEqual(sorted(inShort))
 })
 
 onWorld('bot_events and engagement_events agree with the rules', async (world) => {
