@@ -2,8 +2,6 @@
 -- was sent. It is what engagement_events and message_outcomes build upon; look into engagement_events instead.
 --
 -- Grain: one open or click
--- Optional: email_open, push_open, in_app_open, whatsapp_seen, email_click, in_app_click, sms_click, web_push_click,
---   whatsapp_click, embedded_click
 -- Refresh: message_id
 -- Columns:
 --   medium: email, push, in_app, sms, web_push, whatsapp or embedded
@@ -26,41 +24,7 @@
 --   proxy_seconds: bound of proxy_rule
 --   fast_rule: the rule that an open of an e-mail meets, if it came at most fast_seconds after the send
 --   fast_seconds: bound of fast_rule
-with touches as not materialized (
-  select 'email' as medium, 'open' as action, created_at, message_id, {{person(e)}} as person, campaign_id, template_id,
-    cast(null as varchar) as url, ip, user_agent, user_agent_device as device, country, proxy_source, is_bot
-  from {{streams.email_open}} as e
-  union all
-  select 'push', 'open', created_at, message_id, {{person(e)}}, campaign_id, template_id, null, null, null, null, null, null, null
-  from {{streams.push_open}} as e
-  union all
-  select 'in_app', 'open', created_at, message_id, {{person(e)}}, campaign_id, template_id, null, null, null, null, null, null, null
-  from {{streams.in_app_open}} as e
-  union all
-  select 'whatsapp', 'open', created_at, seen_message_id, {{person(e)}}, campaign_id, template_id, null, null, null, null, null, null, null
-  from {{streams.whatsapp_seen}} as e
-  union all
-  select 'email', 'click', created_at, message_id, {{person(e)}}, campaign_id, template_id, url, ip, user_agent,
-    user_agent_device, country, null, is_bot
-  from {{streams.email_click}} as e
-  union all
-  select 'in_app', 'click', created_at, message_id, {{person(e)}}, campaign_id, template_id, clicked_url, null, null, null, null, null, null
-  from {{streams.in_app_click}} as e
-  union all
-  select 'sms', 'click', created_at, message_id, {{person(e)}}, campaign_id, template_id, clicked_url, null, null, null, null, null, is_bot
-  from {{streams.sms_click}} as e
-  union all
-  select 'web_push', 'click', created_at, message_id, {{person(e)}}, campaign_id, template_id, null, null, null, null, null, null, null
-  from {{streams.web_push_click}} as e
-  union all
-  select 'whatsapp', 'click', created_at, message_id, {{person(e)}}, campaign_id, template_id, clicked_url, null, user_agent,
-    user_agent_device, null, null, null
-  from {{streams.whatsapp_click}} as e
-  union all
-  select 'embedded', 'click', created_at, message_id, {{person(e)}}, campaign_id, template_id, target_url, null, null, null, null, null, null
-  from {{streams.embedded_click}} as e
-),
-rules as (
+with rules as (
   select rule, kind, pattern, seconds from {{marts.bot_rules}} where is_enabled
 ),
 -- One row: the rules that need no pattern. Of several of a kind, the widest counts.
@@ -78,34 +42,34 @@ bounds as (
 -- Patterns are compared once for each distinct value.
 agents as (
   select user_agent, min(rule) as rule
-  from (select distinct user_agent from touches where user_agent is not null) as seen
+  from (select distinct user_agent from {{marts.touch_events}} where user_agent is not null) as seen
     join rules on kind = 'user_agent' and lower(user_agent) like pattern
   group by user_agent
 ),
 addresses as (
   select ip, min(rule) as rule
-  from (select distinct ip from touches where ip is not null) as seen
+  from (select distinct ip from {{marts.touch_events}} where ip is not null) as seen
     join rules on kind = 'ip' and lower(ip) like pattern
   group by ip
 ),
 links as (
   select url, min(rule) as rule
-  from (select distinct url from touches where url is not null) as seen
+  from (select distinct url from {{marts.touch_events}} where url is not null) as seen
     join rules on kind = 'url' and lower(url) like pattern
   group by url
 ),
 bursts as (
-  select a.medium, a.message_id, a.person, a.created_at
-  from (select * from touches cross join bounds where action = 'click' and burst_rule is not null) as a
-    join touches as b on b.medium = a.medium and b.message_id = a.message_id and b.person = a.person
-  where b.action = 'click' and abs({{seconds(a.created_at, b.created_at)}}) <= a.burst_seconds
-  group by a.medium, a.message_id, a.person, a.created_at
+  select a.medium, a.message_id, a.person, a.occurred_at
+  from (select * from {{marts.touch_events}} cross join bounds where action = 'click' and burst_rule is not null) as a
+    join {{marts.touch_events}} as b on b.medium = a.medium and b.message_id = a.message_id and b.person = a.person
+  where b.action = 'click' and abs({{seconds(a.occurred_at, b.occurred_at)}}) <= a.burst_seconds
+  group by a.medium, a.message_id, a.person, a.occurred_at
   having count(distinct b.url) >= 3
 )
 select
   t.medium,
   t.action,
-  t.created_at as occurred_at,
+  t.occurred_at,
   t.message_id,
   t.person,
   t.campaign_id,
@@ -123,10 +87,10 @@ select
   case when t.action = 'open' and t.proxy_source is not null then bounds.proxy_seconds end as proxy_seconds,
   case when t.action = 'open' and t.medium = 'email' then bounds.fast_rule end as fast_rule,
   case when t.action = 'open' and t.medium = 'email' then bounds.fast_seconds end as fast_seconds
-from touches as t
+from {{marts.touch_events}} as t
   cross join bounds
   left join agents on agents.user_agent = t.user_agent
   left join addresses on addresses.ip = t.ip
   left join links on links.url = t.url
   left join bursts on bursts.medium = t.medium and bursts.message_id = t.message_id
-    and bursts.person = t.person and bursts.created_at = t.created_at
+    and bursts.person = t.person and bursts.occurred_at = t.occurred_at

@@ -3,8 +3,8 @@
 -- hashes of 64 bits within this view; two of ten million messages meet in both with a probability of about 1 in 10^11.
 --
 -- Grain: one message (message id) to one person
--- Optional: email_send, push_send, in_app_send, sms_send, web_push_send, whatsapp_send, embedded_send, rcs_send,
---   email_bounce, push_bounce, sms_bounce, whatsapp_bounce, email_complaint, email_unsubscribe, hosted_unsubscribe_click
+-- Optional: email_bounce, push_bounce, sms_bounce, whatsapp_bounce, email_complaint, email_unsubscribe,
+--   hosted_unsubscribe_click
 -- Refresh: message_id
 -- Within: message_facts
 -- Columns:
@@ -37,30 +37,9 @@ with unsubscribes as (
 -- Marks are bits: 1 clicked, 2 by a person, 4 opened, 8 bounced, 16 hard, 32 complained, 64 unsubscribed. An open is a
 -- person's where the message was sent before the time that the rules leave to machines.
 events as (
-  select 'email' as medium, message_id, {{person(e)}} as person, lower(email) as email, campaign_id, template_id,
-    created_at as sent_at, cast(null as bigint) as marks, cast(null as timestamptz) as human_before
-  from {{streams.email_send}} as e
-  union all
-  select 'push', message_id, {{person(e)}}, lower(email), campaign_id, template_id, created_at, null, null
-  from {{streams.push_send}} as e
-  union all
-  select 'in_app', message_id, {{person(e)}}, lower(email), campaign_id, template_id, created_at, null, null
-  from {{streams.in_app_send}} as e
-  union all
-  select 'sms', message_id, {{person(e)}}, lower(email), campaign_id, template_id, created_at, null, null
-  from {{streams.sms_send}} as e
-  union all
-  select 'web_push', message_id, {{person(e)}}, lower(email), campaign_id, template_id, created_at, null, null
-  from {{streams.web_push_send}} as e
-  union all
-  select 'whatsapp', message_id, {{person(e)}}, lower(email), campaign_id, template_id, created_at, null, null
-  from {{streams.whatsapp_send}} as e
-  union all
-  select 'embedded', message_id, {{person(e)}}, lower(email), campaign_id, template_id, created_at, null, null
-  from {{streams.embedded_send}} as e
-  union all
-  select 'rcs', message_id, {{person(e)}}, lower(email), campaign_id, template_id, created_at, null, null
-  from {{streams.rcs_send}} as e
+  select medium, message_id, person, email, campaign_id, template_id, sent_at,
+    cast(null as bigint) as marks, cast(null as timestamptz) as human_before
+  from {{marts.send_events}}
   union all
   select medium, message_id, person, null, null, null, null,
     case when action = 'open' then 4 when coalesce(flag_rule, pattern_rule, burst_rule) is null then 3 else 1 end,
@@ -68,7 +47,7 @@ events as (
       when coalesce(flag_rule, pattern_rule, burst_rule) is null
         then coalesce(occurred_at - greatest(proxy_seconds, fast_seconds) * interval '1 second', timestamptz 'infinity')
     end
-  from {{marts.judged_touches}} as e
+  from {{marts.judged_touches}}
   union all
   select 'email', message_id, {{person(e)}}, null, null, null, null,
     case when recipient_state = 'HardBounce' then 24 else 8 end, null
