@@ -48,9 +48,9 @@ orders as (
 latest as (
   select max(ended_at) as as_of
   from (
-    select max(sent_at) as ended_at from {{marts.message_facts}}
+    select max(sent_at) as ended_at from {{marts.sent_messages}}
     union all
-    select max(occurred_at) from {{marts.engagement_events}}
+    select max(occurred_at) from {{marts.touch_events}}
     union all
     select max(last_order_at) from orders
   ) as ends
