@@ -16,8 +16,10 @@
 --   open_campaign_id: campaign of the last human open within the window
 --   opened_at: when that open was
 --   touch_campaign_id: click_campaign_id, else open_campaign_id
+--   items: its lines, as JSON: purchase_line_attribution takes them apart
 with versions as (
   select id, created_at, {{person(p)}} as person, total, campaign_id,
+    shopping_cart_items as items,
     row_number() over (partition by id order by created_at desc, _loaded_at desc, total desc) as version,
     row_number() over (order by created_at, id, total) as purchase
   from {{streams.purchase}} as p
@@ -56,7 +58,8 @@ select
   k.occurred_at as clicked_at,
   o.campaign_id as open_campaign_id,
   o.occurred_at as opened_at,
-  coalesce(k.campaign_id, o.campaign_id) as touch_campaign_id
+  coalesce(k.campaign_id, o.campaign_id) as touch_campaign_id,
+  p.items
 from purchases as p
   left join candidates as k on k.purchase = p.purchase and k.action = 'click' and k.place = 1
   left join candidates as o on o.purchase = p.purchase and o.action = 'open' and o.place = 1

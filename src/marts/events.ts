@@ -40,9 +40,9 @@ export function allEvents(
     const found = tables.get(name)
     if (!found || read.kind !== 'export' || replication !== 'append') return []
     const bySnake = new Map([...found].map(([source, column]) => [snakeCase(source), column]))
-    const own = columns.filter((column) => valueOf(column, bySnake) !== undefined)
+    const own = columns.filter((column) => expressionOf(column, bySnake) !== undefined)
     const values = columns.map((column) => {
-      const value = valueOf(column, bySnake) ?? `cast(null as ${analysis.typeName[column.type]})`
+      const value = expressionOf(column, bySnake) ?? `cast(null as ${analysis.typeName[column.type]})`
       return `${value} as ${column.name}`
     })
     const row = [`${literal(read.dataType)} as data_type`, ...values, quoted(ownColumns.loadedAt)]
@@ -61,7 +61,10 @@ export function allEvents(
   return `(select *, row_number() over (partition by created_at, data_type, event_hash order by _loaded_at) as occurrence
   from (${union}) as hashed)`
 
-  function valueOf({ name, type }: Column, bySnake: ReadonlyMap<string, FoundColumn>): string | undefined {
+  function expressionOf(
+    { name, type }: Column,
+    bySnake: ReadonlyMap<string, FoundColumn>,
+  ): string | undefined {
     const own = bySnake.get(name)
     return own && typed(quoted(own.name), own.type, type)
   }

@@ -91,6 +91,7 @@ function render(
   const expanded = expandMacros(withSettings(select, settings), {
     analysis: dialect.analysis,
     hash: dialect.hash,
+    schema: quoted(names.marts),
     zone: literal(zone),
   })
   const words = new Set(expanded.match(/\w+/g))

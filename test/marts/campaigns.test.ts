@@ -81,11 +81,12 @@ onWorld('purchase_attribution credits the last version of each purchase', async 
   const { purchases } = expectedOf(world)
   expect(purchases.filter(({ click }) => click).length).toBeGreaterThan(5)
   expect(purchases.filter(({ open }) => open).length).toBeGreaterThan(5)
-  const expected = purchases.map(({ id, at, person, total, explicit, click, open }) => ({
+  const expected = purchases.map(({ id, at, person, total, explicit, click, open, items }) => ({
     ...{ purchase_id: id, purchased_at: at, person, total, explicit_campaign_id: explicit },
     ...{ click_campaign_id: click?.campaignId ?? null, clicked_at: click?.at ?? null },
     ...{ open_campaign_id: open?.campaignId ?? null, opened_at: open?.at ?? null },
     touch_campaign_id: click?.campaignId ?? open?.campaignId ?? null,
+    items: items ?? null,
   }))
   expect(sorted(await world.rows('purchase_attribution'))).toEqual(sorted(expected))
 })
