@@ -1,9 +1,9 @@
 -- How much we send to each person, week by week, and what they make of it: messages by medium, and whether the person opted
--- out or complained in that week. Weeks go from Monday to Sunday in UTC. An opt-out is an unsubscribe from a channel or
--- message type, or a click of a person on the hosted page for it. contact_pressure_histogram sums it up.
+-- out or complained in that week. Weeks go from Monday to Sunday in UTC. Opt-outs are
+-- those of opt_outs. contact_pressure_histogram sums it up.
 --
 -- Grain: one person and week in which they got a message, opted out or complained
--- Optional: email_complaint, email_unsubscribe, hosted_unsubscribe_click
+-- Optional: email_complaint
 -- Columns:
 --   person: itblUserId, else userId, else the lower-case e-mail address
 --   week: Monday of the week
@@ -14,21 +14,10 @@
 --   other_messages: of those, messages in any other medium
 --   is_unsubscribed: they opted out in that week
 --   is_complained: they complained in that week
-with unsubscribes as (
-  select {{person(e)}} as person, created_at
-  from {{streams.email_unsubscribe}} as e
-  where channel_id is not null
-    or exists (select 1 from {{elements(e.channel_ids)}} as element)
-    or exists (select 1 from {{elements(e.message_type_ids)}} as element)
-  union all
-  select {{person(e)}}, created_at
-  from {{streams.hosted_unsubscribe_click}} as e
-  where not coalesce(is_bot, false)
-),
-events as (
+with events as (
   select person, sent_at as occurred_at, medium, 'message' as what from {{marts.sent_messages}}
   union all
-  select person, created_at, null, 'unsubscribe' from unsubscribes
+  select person, occurred_at, null, 'unsubscribe' from {{marts.opt_outs}}
   union all
   select {{person(e)}}, created_at, null, 'complaint' from {{streams.email_complaint}} as e
 )

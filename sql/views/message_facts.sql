@@ -5,8 +5,7 @@
 -- opt-out. Events of messages whose send is not in the warehouse are in no row.
 --
 -- Grain: one message (message id) to one person
--- Optional: email_bounce, push_bounce, sms_bounce, whatsapp_bounce, email_complaint, email_unsubscribe,
---   hosted_unsubscribe_click
+-- Optional: email_bounce, push_bounce, sms_bounce, whatsapp_bounce, email_complaint
 -- Refresh: message_id
 -- Columns:
 --   medium: email, push, in_app, sms, web_push, whatsapp, embedded or rcs
@@ -86,20 +85,9 @@ complained as (
   from {{streams.email_complaint}} as e
   group by 1, 2
 ),
-unsubscribes as (
-  select message_id, {{person(e)}} as person, created_at
-  from {{streams.email_unsubscribe}} as e
-  where channel_id is not null
-    or exists (select 1 from {{elements(e.channel_ids)}} as element)
-    or exists (select 1 from {{elements(e.message_type_ids)}} as element)
-  union all
-  select message_id, {{person(e)}}, created_at
-  from {{streams.hosted_unsubscribe_click}} as e
-  where not coalesce(is_bot, false)
-),
 unsubscribed as (
-  select message_id, person, min(created_at) as unsubscribed_at
-  from unsubscribes
+  select message_id, person, min(occurred_at) as unsubscribed_at
+  from {{marts.opt_outs}}
   group by message_id, person
 )
 select

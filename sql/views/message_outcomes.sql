@@ -3,8 +3,7 @@
 -- hashes of 64 bits within this view; two of ten million messages meet in both with a probability of about 1 in 10^11.
 --
 -- Grain: one message (message id) to one person
--- Optional: email_bounce, push_bounce, sms_bounce, whatsapp_bounce, email_complaint, email_unsubscribe,
---   hosted_unsubscribe_click
+-- Optional: email_bounce, push_bounce, sms_bounce, whatsapp_bounce, email_complaint
 -- Refresh: message_id
 -- Within: message_facts
 -- Columns:
@@ -23,20 +22,9 @@
 --   is_human_clicked: clicked by a person
 --   is_complained: its receiver complained
 --   is_unsubscribed: its receiver unsubscribed from a channel or message type by it
-with unsubscribes as (
-  select message_id, {{person(e)}} as person, created_at
-  from {{streams.email_unsubscribe}} as e
-  where channel_id is not null
-    or exists (select 1 from {{elements(e.channel_ids)}} as element)
-    or exists (select 1 from {{elements(e.message_type_ids)}} as element)
-  union all
-  select message_id, {{person(e)}}, created_at
-  from {{streams.hosted_unsubscribe_click}} as e
-  where not coalesce(is_bot, false)
-),
 -- Marks are bits: 1 clicked, 2 by a person, 4 opened, 8 bounced, 16 hard, 32 complained, 64 unsubscribed. An open is a
 -- person's where the message was sent before the time that the rules leave to machines.
-events as (
+with events as (
   select medium, message_id, person, email, campaign_id, template_id, sent_at,
     cast(null as bigint) as marks, cast(null as timestamptz) as human_before
   from {{marts.send_events}}
@@ -61,7 +49,7 @@ events as (
   union all
   select 'email', message_id, {{person(e)}}, null, null, null, null, 32, null from {{streams.email_complaint}} as e
   union all
-  select 'email', message_id, person, null, null, null, null, 64, null from unsubscribes
+  select 'email', message_id, person, null, null, null, null, 64, null from {{marts.opt_outs}}
 ),
 messages as (
   select
