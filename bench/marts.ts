@@ -91,19 +91,21 @@ export function rowsOf(sends: number, kind: Target['type']): readonly string[] {
        1 + mod(${number}, 300), 1001 + mod(${number}, 300), 'message-' || ${number}${more}`
   const into = (table: string, more: string) =>
     `insert into iterable.${table} ("createdAt", "email", "campaignId", "templateId", "messageId"${more}) `
+  const agent = `case mod(n, 1000) when 0 then 'Barracuda Sentinel (EE)' else 'Mozilla/5.0 ' || mod(n, 1000) end`
   const one = message('n')
-  const opened = message('(n / 3) * 10 + mod(n, 3)')
+  // Cast, as DuckDB divides whole numbers into fractions.
+  const opened = message('cast((n - mod(n, 3)) / 3 as bigint) * 10 + mod(n, 3)')
   return [
     `${into('email_send', '')} ${rows(one, '0', '')} from ${series(sends)}`,
     `${into('email_open', ', "proxySource", "isBot", "userAgent"')} ${rows(
       opened,
       `mod(${hash(1)}, 100000)`,
-      `, case when mod(n, 4) = 0 then 'Gmail' end, mod(n, 9) = 0, 'Mozilla/5.0 ' || mod(n, 1000)`,
+      `, case when mod(n, 4) = 0 then 'Gmail' end, mod(n, 9) = 0, ${agent}`,
     )} from ${series(Math.floor(sends * 0.3))}`,
     `${into('email_click', ', "url", "isBot", "userAgent"')} ${rows(
       'n * 10',
       `mod(${hash(2)}, 200000)`,
-      `, 'https://example.com/' || mod(n, 50), mod(n, 11) = 0, 'Mozilla/5.0 ' || mod(n, 1000)`,
+      `, 'https://example.com/' || mod(n, 50), mod(n, 11) = 0, ${agent}`,
     )} from ${series(Math.floor(sends * 0.1))}`,
     `${into('email_bounce', ', "recipientState", "status"')} ${rows(
       'n * 50 + 7',
@@ -114,7 +116,13 @@ export function rowsOf(sends: number, kind: Target['type']): readonly string[] {
   ]
 }
 
-/** What people would write who know that every message is an e-mail, has one send, and names its campaign everywhere. */
+/** The rules of bot_rules for programs, as people would write them who know them. */
+const isNoScanner = (agent: string): string =>
+  `coalesce(${['%barracuda%', '%proofpoint%', '%mimecast%', '%headlesschrome%', 'python-%', 'curl/%']
+    .map((pattern) => `lower(${agent}) not like '${pattern}'`)
+    .join(' and ')}, true)`
+
+/** What people would write who know that every message is an e-mail, has one send, and is that of one person. */
 const questions: Readonly<Record<string, { readonly figures: string; readonly byHand: string }>> = {
   campaign_performance: {
     figures:
@@ -127,12 +135,14 @@ const questions: Readonly<Record<string, { readonly figures: string; readonly by
         select o."messageId" as id,
           bool_or(not coalesce(o."isBot", false)
             and not (o."proxySource" is not null and o."createdAt" <= s."createdAt" + interval '60 seconds')
-            and not (o."createdAt" <= s."createdAt" + interval '1 second')) as is_human
+            and not (o."createdAt" <= s."createdAt" + interval '1 second')
+            and ${isNoScanner('o."userAgent"')}) as is_human
         from iterable.email_open o join iterable.email_send s on s."messageId" = o."messageId"
         group by 1
       ),
       clicked as (
-        select "messageId" as id, bool_or(not coalesce("isBot", false)) as is_human from iterable.email_click group by 1
+        select "messageId" as id, bool_or(not coalesce("isBot", false) and ${isNoScanner('"userAgent"')}) as is_human
+        from iterable.email_click group by 1
       )
       select s."campaignId", count(*) as sent, count(*) filter (where b.id is null) as delivered, count(b.id) as bounced,
         count(*) filter (where b.is_hard) as hard, count(*) filter (where b.id is null and o.id is not null) as opened,

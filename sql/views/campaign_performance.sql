@@ -58,14 +58,14 @@ with messages as (
     count(*) filter (where not is_delivered) as bounced,
     count(*) filter (where bounce_kind = 'hard') as hard_bounced,
     count(*) filter (where bounce_kind = 'soft') as soft_bounced,
-    count(*) filter (where is_delivered and opens > 0) as opened,
+    count(*) filter (where is_delivered and is_opened) as opened,
     count(*) filter (where is_delivered and is_human_opened) as human_opened,
-    count(*) filter (where is_delivered and clicks > 0) as clicked,
-    count(*) filter (where is_delivered and human_clicks > 0) as human_clicked,
-    count(*) filter (where is_delivered and opens + clicks > 0) as opened_or_clicked,
-    count(*) filter (where is_delivered and complained_at is not null) as complained,
-    count(*) filter (where is_delivered and unsubscribed_at is not null) as unsubscribed
-  from {{marts.message_facts}}
+    count(*) filter (where is_delivered and is_clicked) as clicked,
+    count(*) filter (where is_delivered and is_human_clicked) as human_clicked,
+    count(*) filter (where is_delivered and (is_opened or is_clicked)) as opened_or_clicked,
+    count(*) filter (where is_delivered and is_complained) as complained,
+    count(*) filter (where is_delivered and is_unsubscribed) as unsubscribed
+  from {{marts.message_outcomes}}
   where campaign_id is not null
   group by campaign_id
 ),

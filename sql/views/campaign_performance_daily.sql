@@ -24,7 +24,7 @@
 with messages as (
   select campaign_id, sent_at, is_delivered, bounced_at, first_open_at, first_human_open_at, first_click_at,
     first_human_click_at, complained_at, unsubscribed_at
-  from {{marts.message_facts}}
+  from {{marts.message_times}}
   where campaign_id is not null
 ),
 counts as (

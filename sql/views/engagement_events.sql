@@ -2,8 +2,6 @@
 -- person implies that a person opened the message. What counts as opened: e-mail, push and in-app opens, WhatsApp seen.
 --
 -- Grain: one open or click
--- Optional: email_open, push_open, in_app_open, whatsapp_seen, email_click, in_app_click, sms_click, web_push_click,
---   whatsapp_click, embedded_click
 -- Refresh: message_id
 -- Columns:
 --   medium: email, push, in_app, sms, web_push, whatsapp or embedded
@@ -22,118 +20,27 @@
 --   seconds_after_send: seconds since the message was sent; NULL where the send is not in the warehouse
 --   rule: the rule of bot_rules that takes it for a machine's; NULL for a person's
 --   is_machine: true where a rule does
-with touches as (
-  select 'email' as medium, 'open' as action, created_at, message_id, {{person(e)}} as person, campaign_id, template_id,
-    cast(null as varchar) as url, ip, user_agent, user_agent_device as device, country, proxy_source, is_bot
-  from {{streams.email_open}} as e
-  union all
-  select 'push', 'open', created_at, message_id, {{person(e)}}, campaign_id, template_id, null, null, null, null, null, null, null
-  from {{streams.push_open}} as e
-  union all
-  select 'in_app', 'open', created_at, message_id, {{person(e)}}, campaign_id, template_id, null, null, null, null, null, null, null
-  from {{streams.in_app_open}} as e
-  union all
-  select 'whatsapp', 'open', created_at, seen_message_id, {{person(e)}}, campaign_id, template_id, null, null, null, null, null, null, null
-  from {{streams.whatsapp_seen}} as e
-  union all
-  select 'email', 'click', created_at, message_id, {{person(e)}}, campaign_id, template_id, url, ip, user_agent,
-    user_agent_device, country, null, is_bot
-  from {{streams.email_click}} as e
-  union all
-  select 'in_app', 'click', created_at, message_id, {{person(e)}}, campaign_id, template_id, clicked_url, null, null, null, null, null, null
-  from {{streams.in_app_click}} as e
-  union all
-  select 'sms', 'click', created_at, message_id, {{person(e)}}, campaign_id, template_id, clicked_url, null, null, null, null, null, is_bot
-  from {{streams.sms_click}} as e
-  union all
-  select 'web_push', 'click', created_at, message_id, {{person(e)}}, campaign_id, template_id, null, null, null, null, null, null, null
-  from {{streams.web_push_click}} as e
-  union all
-  select 'whatsapp', 'click', created_at, message_id, {{person(e)}}, campaign_id, template_id, clicked_url, null, user_agent,
-    user_agent_device, null, null, null
-  from {{streams.whatsapp_click}} as e
-  union all
-  select 'embedded', 'click', created_at, message_id, {{person(e)}}, campaign_id, template_id, target_url, null, null, null, null, null, null
-  from {{streams.embedded_click}} as e
-),
-rules as (
-  select rule, kind, pattern, seconds from {{marts.bot_rules}} where is_enabled
-),
--- One row: the rules that need no pattern. Of several of a kind, the widest counts.
-bounds as (
-  select
-    min(rule) filter (where kind = 'is_bot') as is_bot_rule,
-    min(rule) filter (where kind = 'proxy_open') as proxy_rule,
-    max(seconds) filter (where kind = 'proxy_open') as proxy_seconds,
-    min(rule) filter (where kind = 'fast_open') as fast_rule,
-    max(seconds) filter (where kind = 'fast_open') as fast_seconds,
-    min(rule) filter (where kind = 'burst_click') as burst_rule,
-    max(seconds) filter (where kind = 'burst_click') as burst_seconds
-  from rules
-),
--- Patterns are compared once for each distinct value.
-agents as (
-  select user_agent, min(rule) as rule
-  from (select distinct user_agent from touches where user_agent is not null) as seen
-    join rules on kind = 'user_agent' and lower(user_agent) like pattern
-  group by user_agent
-),
-addresses as (
-  select ip, min(rule) as rule
-  from (select distinct ip from touches where ip is not null) as seen
-    join rules on kind = 'ip' and lower(ip) like pattern
-  group by ip
-),
-links as (
-  select url, min(rule) as rule
-  from (select distinct url from touches where url is not null) as seen
-    join rules on kind = 'url' and lower(url) like pattern
-  group by url
-),
-bursts as (
-  select a.medium, a.message_id, a.person, a.created_at
-  from (select * from touches cross join bounds where action = 'click' and burst_rule is not null) as a
-    join touches as b on b.medium = a.medium and b.message_id = a.message_id and b.person = a.person
-  where b.action = 'click' and abs({{seconds(a.created_at, b.created_at)}}) <= a.burst_seconds
-  group by a.medium, a.message_id, a.person, a.created_at
-  having count(distinct b.url) >= 3
-),
-timed as (
-  select t.*, {{seconds(s.sent_at, t.created_at)}} as seconds_after_send
-  from touches as t
+with timed as (
+  select t.*, {{seconds(s.sent_at, t.occurred_at)}} as seconds_after_send
+  from {{marts.judged_touches}} as t
     left join {{marts.sent_messages}} as s
       on s.medium = t.medium and s.message_id = t.message_id and s.person = t.person
 ),
 judged as (
-  select
-    t.*,
+  select *,
     coalesce(
-      case when t.is_bot then bounds.is_bot_rule end,
-      case
-        when t.action = 'open' and t.proxy_source is not null and t.seconds_after_send <= bounds.proxy_seconds
-          then bounds.proxy_rule
-      end,
-      agents.rule,
-      addresses.rule,
-      links.rule,
-      case
-        when t.medium = 'email' and t.action = 'open' and t.seconds_after_send <= bounds.fast_seconds
-          then bounds.fast_rule
-      end,
-      case when t.action = 'click' and bursts.message_id is not null then bounds.burst_rule end
+      flag_rule,
+      case when seconds_after_send <= proxy_seconds then proxy_rule end,
+      pattern_rule,
+      case when seconds_after_send <= fast_seconds then fast_rule end,
+      burst_rule
     ) as rule
-  from timed as t
-    cross join bounds
-    left join agents on agents.user_agent = t.user_agent
-    left join addresses on addresses.ip = t.ip
-    left join links on links.url = t.url
-    left join bursts on bursts.medium = t.medium and bursts.message_id = t.message_id
-      and bursts.person = t.person and bursts.created_at = t.created_at
+  from timed
 )
 select
   medium,
   action,
-  created_at as occurred_at,
+  occurred_at,
   message_id,
   person,
   campaign_id,

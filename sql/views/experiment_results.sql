@@ -29,8 +29,8 @@ with variants as (
     count(*) as sent,
     count(*) filter (where is_delivered) as delivered,
     count(*) filter (where is_delivered and is_human_opened) as human_opened,
-    count(*) filter (where is_delivered and human_clicks > 0) as human_clicked
-  from {{marts.message_facts}}
+    count(*) filter (where is_delivered and is_human_clicked) as human_clicked
+  from {{marts.message_outcomes}}
   where campaign_id is not null and template_id is not null
   group by campaign_id, template_id
 ),

@@ -1,7 +1,8 @@
 -- Where people leave a journey: its campaigns in the order in which people usually get them, with how many got each, how
 -- many went on to a later one, and how many left the journey after it. A person counts once in a step, however often they
 -- went through the journey. A campaign belongs to the journey that it names (workflowId); messages of a person in a
--- journey before the warehouse begins are not known.
+-- journey before the warehouse begins are not known. Why a person left is not told: Iterable documents no reason in its
+-- journeyExit; where yours carry further fields, they are columns of journey_exit.
 --
 -- Grain: one journey and step (campaign that has sent)
 -- Needs: campaigns
@@ -36,8 +37,8 @@ reached as (
     m.person,
     min(m.sent_at) as reached_at,
     bool_or(m.is_human_opened) as is_opened,
-    bool_or(m.human_clicks > 0) as is_clicked
-  from {{marts.message_facts}} as m
+    bool_or(m.is_human_clicked) as is_clicked
+  from {{marts.message_outcomes}} as m
     join members as c on c.campaign_id = m.campaign_id
   group by 1, 2, 3
 ),

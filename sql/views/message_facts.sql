@@ -5,8 +5,7 @@
 -- opt-out. Events of messages whose send is not in the warehouse are in no row.
 --
 -- Grain: one message (message id) to one person
--- Optional: email_bounce, push_bounce, sms_bounce, whatsapp_bounce, email_complaint, email_unsubscribe,
---   hosted_unsubscribe_click
+-- Optional: email_bounce, push_bounce, sms_bounce, whatsapp_bounce, email_complaint
 -- Refresh: message_id
 -- Columns:
 --   medium: email, push, in_app, sms, web_push, whatsapp, embedded or rcs
@@ -25,16 +24,21 @@
 --   bounced_at: first bounce
 --   bounce_kind: hard or soft; NULL where it did not bounce
 --   bounce_status: status of the first bounce, such as 5.1.1
+--   is_opened: opened, be it by a machine
 --   opens: opens, those of machines included
 --   first_open_at: first open
 --   human_opens: opens of people
 --   first_human_open_at: first open or click of a person
 --   is_human_opened: opened or clicked by a person
+--   is_clicked: clicked, be it by a machine
 --   clicks: clicks, those of machines included
 --   first_click_at: first click
+--   is_human_clicked: clicked by a person
 --   human_clicks: clicks of people
 --   first_human_click_at: first click of a person
+--   is_complained: its receiver complained
 --   complained_at: first complaint
+--   is_unsubscribed: its receiver unsubscribed from a channel or message type by it
 --   unsubscribed_at: first unsubscribe from a channel or message type that names the message
 --   seconds_to_open: seconds from the send to the first open or click of a person
 --   seconds_to_click: seconds from the send to the first click of a person
@@ -81,20 +85,9 @@ complained as (
   from {{streams.email_complaint}} as e
   group by 1, 2
 ),
-unsubscribes as (
-  select message_id, {{person(e)}} as person, created_at
-  from {{streams.email_unsubscribe}} as e
-  where channel_id is not null
-    or exists (select 1 from {{elements(e.channel_ids)}} as element)
-    or exists (select 1 from {{elements(e.message_type_ids)}} as element)
-  union all
-  select message_id, {{person(e)}}, created_at
-  from {{streams.hosted_unsubscribe_click}} as e
-  where not coalesce(is_bot, false)
-),
 unsubscribed as (
-  select message_id, person, min(created_at) as unsubscribed_at
-  from unsubscribes
+  select message_id, person, min(occurred_at) as unsubscribed_at
+  from {{marts.opt_outs}}
   group by message_id, person
 )
 select
@@ -114,16 +107,21 @@ select
   b.bounced_at,
   case when b.is_hard then 'hard' when b.bounced_at is not null then 'soft' end as bounce_kind,
   b.status as bounce_status,
+  coalesce(t.opens, 0) > 0 as is_opened,
   coalesce(t.opens, 0) as opens,
   t.first_open_at,
   coalesce(t.human_opens, 0) as human_opens,
   t.first_human_open_at,
   t.first_human_open_at is not null as is_human_opened,
+  coalesce(t.clicks, 0) > 0 as is_clicked,
   coalesce(t.clicks, 0) as clicks,
   t.first_click_at,
+  coalesce(t.human_clicks, 0) > 0 as is_human_clicked,
   coalesce(t.human_clicks, 0) as human_clicks,
   t.first_human_click_at,
+  c.complained_at is not null as is_complained,
   c.complained_at,
+  u.unsubscribed_at is not null as is_unsubscribed,
   u.unsubscribed_at,
   {{seconds(s.sent_at, t.first_human_open_at)}} as seconds_to_open,
   {{seconds(s.sent_at, t.first_human_click_at)}} as seconds_to_click,

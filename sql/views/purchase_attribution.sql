@@ -16,8 +16,10 @@
 --   open_campaign_id: campaign of the last human open within the window
 --   opened_at: when that open was
 --   touch_campaign_id: click_campaign_id, else open_campaign_id
+--   items: its lines, as JSON: purchase_line_attribution takes them apart
 with versions as (
   select id, created_at, {{person(p)}} as person, total, campaign_id,
+    shopping_cart_items as items,
     row_number() over (partition by id order by created_at desc, _loaded_at desc, total desc) as version,
     row_number() over (order by created_at, id, total) as purchase
   from {{streams.purchase}} as p
@@ -25,13 +27,26 @@ with versions as (
 purchases as (
   select * from versions where id is null or version = 1
 ),
-candidates as (
-  select p.purchase, e.action, e.campaign_id, e.occurred_at,
-    row_number() over (partition by p.purchase, e.action order by e.occurred_at desc, e.campaign_id) as place
+near as (
+  select p.purchase, e.action, e.campaign_id, e.occurred_at, e.medium, e.message_id, e.person,
+    greatest(e.proxy_seconds, e.fast_seconds) as seconds
   from purchases as p
-    join {{marts.engagement_events}} as e on e.person = p.person and e.occurred_at <= p.created_at
+    join {{marts.judged_touches}} as e on e.person = p.person and e.occurred_at <= p.created_at
       and e.occurred_at >= p.created_at - case e.action when 'click' then {{setting.click_window}} else {{setting.open_window}} end
-  where not e.is_machine and e.campaign_id is not null
+  where coalesce(e.flag_rule, e.pattern_rule, e.burst_rule) is null and e.campaign_id is not null
+),
+-- Sends are asked for the touches alone that the time since the send decides on.
+human as (
+  select purchase, action, campaign_id, occurred_at from near where seconds is null
+  union all
+  select n.purchase, n.action, n.campaign_id, n.occurred_at
+  from (select distinct * from near where seconds is not null) as n
+    left join {{marts.send_events}} as s on s.medium = n.medium and s.message_id = n.message_id and s.person = n.person
+  group by n.purchase, n.action, n.campaign_id, n.occurred_at, n.medium, n.message_id, n.person, n.seconds
+  having not coalesce({{seconds(min(s.sent_at), n.occurred_at)}} <= n.seconds, false)
+),
+candidates as (
+  select *, row_number() over (partition by purchase, action order by occurred_at desc, campaign_id) as place from human
 )
 select
   p.id as purchase_id,
@@ -43,7 +58,8 @@ select
   k.occurred_at as clicked_at,
   o.campaign_id as open_campaign_id,
   o.occurred_at as opened_at,
-  coalesce(k.campaign_id, o.campaign_id) as touch_campaign_id
+  coalesce(k.campaign_id, o.campaign_id) as touch_campaign_id,
+  p.items
 from purchases as p
   left join candidates as k on k.purchase = p.purchase and k.action = 'click' and k.place = 1
   left join candidates as o on o.purchase = p.purchase and o.action = 'open' and o.place = 1

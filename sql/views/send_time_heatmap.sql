@@ -21,11 +21,11 @@ with hours as (
     cast(extract(hour from sent_at at time zone {{setting.timezone}}) as bigint) as hour,
     count(*) as sent,
     count(*) filter (where is_delivered) as delivered,
-    count(*) filter (where is_delivered and is_human_opened) as human_opened,
-    count(*) filter (where is_delivered and human_clicks > 0) as human_clicked,
-    percentile_cont(0.5) within group (order by seconds_to_open)
-      filter (where is_delivered and is_human_opened) as median_seconds_to_open
-  from {{marts.message_facts}}
+    count(*) filter (where is_delivered and first_human_open_at is not null) as human_opened,
+    count(*) filter (where is_delivered and first_human_click_at is not null) as human_clicked,
+    percentile_cont(0.5) within group (order by {{seconds(sent_at, first_human_open_at)}})
+      filter (where is_delivered and first_human_open_at is not null) as median_seconds_to_open
+  from {{marts.message_times}}
   group by 1, 2, 3
 )
 select

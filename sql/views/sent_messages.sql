@@ -3,7 +3,6 @@
 -- Person is itblUserId, else userId, else the lower-case e-mail address.
 --
 -- Grain: one message (message id) to one person
--- Optional: email_send, push_send, in_app_send, sms_send, web_push_send, whatsapp_send, embedded_send, rcs_send
 -- Refresh: message_id
 -- Columns:
 --   medium: email, push, in_app, sms, web_push, whatsapp, embedded or rcs
@@ -16,32 +15,6 @@
 --   channel_id: channel
 --   sent_at: when it was sent; the first time, where it went to several devices
 --   copies: sends of the message to the person: 1, or the devices it went to
-with sends as (
-  select 'email' as medium, message_id, {{person(s)}} as person, lower(email) as email,
-    campaign_id, template_id, message_type_id, channel_id, created_at
-  from {{streams.email_send}} as s
-  union all
-  select 'push', message_id, {{person(s)}}, lower(email), campaign_id, template_id, message_type_id, channel_id, created_at
-  from {{streams.push_send}} as s
-  union all
-  select 'in_app', message_id, {{person(s)}}, lower(email), campaign_id, template_id, message_type_id, channel_id, created_at
-  from {{streams.in_app_send}} as s
-  union all
-  select 'sms', message_id, {{person(s)}}, lower(email), campaign_id, template_id, message_type_id, channel_id, created_at
-  from {{streams.sms_send}} as s
-  union all
-  select 'web_push', message_id, {{person(s)}}, lower(email), campaign_id, template_id, message_type_id, channel_id, created_at
-  from {{streams.web_push_send}} as s
-  union all
-  select 'whatsapp', message_id, {{person(s)}}, lower(email), campaign_id, template_id, message_type_id, channel_id, created_at
-  from {{streams.whatsapp_send}} as s
-  union all
-  select 'embedded', message_id, {{person(s)}}, lower(email), campaign_id, template_id, message_type_id, channel_id, created_at
-  from {{streams.embedded_send}} as s
-  union all
-  select 'rcs', message_id, {{person(s)}}, lower(email), campaign_id, template_id, message_type_id, channel_id, created_at
-  from {{streams.rcs_send}} as s
-)
 select
   medium,
   message_id,
@@ -51,8 +24,8 @@ select
   min(template_id) as template_id,
   min(message_type_id) as message_type_id,
   min(channel_id) as channel_id,
-  min(created_at) as sent_at,
+  min(sent_at) as sent_at,
   count(*) as copies
-from sends
+from {{marts.send_events}}
 where message_id is not null
 group by medium, message_id, person

@@ -48,9 +48,9 @@ orders as (
 latest as (
   select max(ended_at) as as_of
   from (
-    select max(sent_at) as ended_at from {{marts.message_facts}}
+    select max(sent_at) as ended_at from {{marts.sent_messages}}
     union all
-    select max(occurred_at) from {{marts.engagement_events}}
+    select max(occurred_at) from {{marts.touch_events}}
     union all
     select max(last_order_at) from orders
   ) as ends
@@ -60,20 +60,20 @@ facts as (
     m.person,
     count(*) as messages,
     count(*) filter (where sent_at > as_of - interval '30 days') as messages_30_days,
-    count(*) filter (where is_delivered and is_human_opened) as opened,
-    count(*) filter (where is_delivered and is_human_opened and sent_at > as_of - interval '7 days') as opened_7_days,
-    count(*) filter (where is_delivered and is_human_opened and sent_at > as_of - interval '30 days') as opened_30_days,
-    count(*) filter (where is_delivered and is_human_opened and sent_at > as_of - interval '90 days') as opened_90_days,
-    count(*) filter (where is_delivered and human_clicks > 0) as clicked,
-    count(*) filter (where is_delivered and human_clicks > 0 and sent_at > as_of - interval '7 days') as clicked_7_days,
-    count(*) filter (where is_delivered and human_clicks > 0 and sent_at > as_of - interval '30 days') as clicked_30_days,
-    count(*) filter (where is_delivered and human_clicks > 0 and sent_at > as_of - interval '90 days') as clicked_90_days,
+    count(*) filter (where is_delivered and first_human_open_at is not null) as opened,
+    count(*) filter (where is_delivered and first_human_open_at is not null and sent_at > as_of - interval '7 days') as opened_7_days,
+    count(*) filter (where is_delivered and first_human_open_at is not null and sent_at > as_of - interval '30 days') as opened_30_days,
+    count(*) filter (where is_delivered and first_human_open_at is not null and sent_at > as_of - interval '90 days') as opened_90_days,
+    count(*) filter (where is_delivered and first_human_click_at is not null) as clicked,
+    count(*) filter (where is_delivered and first_human_click_at is not null and sent_at > as_of - interval '7 days') as clicked_7_days,
+    count(*) filter (where is_delivered and first_human_click_at is not null and sent_at > as_of - interval '30 days') as clicked_30_days,
+    count(*) filter (where is_delivered and first_human_click_at is not null and sent_at > as_of - interval '90 days') as clicked_90_days,
     min(sent_at) as first_message_at,
     max(sent_at) as last_message_at,
     min(first_human_open_at) as first_answer_at,
     max(first_human_open_at) as last_open_at,
     max(first_human_click_at) as last_click_at
-  from {{marts.message_facts}} as m
+  from {{marts.message_times}} as m
     cross join latest
   group by m.person
 ),

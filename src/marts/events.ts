@@ -4,7 +4,7 @@ import { ownColumns } from '../warehouse/names.ts'
 import type { Session } from '../warehouse/session.ts'
 import { literal, quoted } from '../warehouse/sql.ts'
 import { snakeCase } from '../warehouse/views.ts'
-import type { FoundTables } from './render.ts'
+import type { FoundColumn, FoundTables } from './render.ts'
 
 /** Columns by their types; what no stream of the catalogue has may still appear as a field. */
 const types: Readonly<Record<'text' | 'bigint' | 'boolean' | 'json' | 'timestamptz', string>> = {
@@ -19,7 +19,12 @@ const types: Readonly<Record<'text' | 'bigint' | 'boolean' | 'json' | 'timestamp
   timestamptz: 'created_at expires_at',
 }
 
-const columns = Object.entries(types).flatMap(([type, names]) =>
+interface Column {
+  readonly name: string
+  readonly type: ColumnType
+}
+
+const columns: readonly Column[] = Object.entries(types).flatMap(([type, names]) =>
   names.split(/\s+/).map((name) => ({ name, type: type as ColumnType })),
 )
 
@@ -35,13 +40,14 @@ export function allEvents(
     const found = tables.get(name)
     if (!found || read.kind !== 'export' || replication !== 'append') return []
     const bySnake = new Map([...found].map(([source, column]) => [snakeCase(source), column]))
+    const own = columns.filter((column) => expressionOf(column, bySnake) !== undefined)
     const values = columns.map((column) => {
-      const own = bySnake.get(column.name)
-      const value = own && typed(quoted(own.name), own.type, column.type)
-      return `${value ?? `cast(null as ${analysis.typeName[column.type]})`} as ${column.name}`
+      const value = expressionOf(column, bySnake) ?? `cast(null as ${analysis.typeName[column.type]})`
+      return `${value} as ${column.name}`
     })
     const row = [`${literal(read.dataType)} as data_type`, ...values, quoted(ownColumns.loadedAt)]
-    return [`select ${row.join(', ')} from ${quoted(names.streams)}.${quoted(name)}`]
+    const rows = `select ${row.join(', ')} from ${quoted(names.streams)}.${quoted(name)}`
+    return [`select *, ${analysis.sha256(contentOf(own))} as event_hash from (${rows}) as ${quoted(name)}`]
   })
   const nothing = [
     'cast(null as varchar) as data_type',
@@ -50,10 +56,18 @@ export function allEvents(
   const union =
     selects.length > 0
       ? selects.join(' union all ')
-      : `select ${nothing.join(', ')}, cast(null as timestamptz) as _loaded_at where false`
-  const hash = analysis.sha256(['data_type', ...columns.map(textOf)].join(` || chr(31) || `))
-  return `(select *, row_number() over (partition by event_hash order by _loaded_at) as occurrence
-  from (select *, ${hash} as event_hash from (${union}) as rows) as hashed)`
+      : `select ${nothing.join(', ')}, cast(null as timestamptz) as _loaded_at, cast(null as varchar) as event_hash where false`
+  // Equal events are equal in time and type as well: who asks for some of these is not made to wait for all.
+  return `(select *, row_number() over (partition by created_at, data_type, event_hash order by _loaded_at) as occurrence
+  from (${union}) as hashed)`
+
+  function expressionOf(
+    { name, type }: Column,
+    bySnake: ReadonlyMap<string, FoundColumn>,
+  ): string | undefined {
+    const own = bySnake.get(name)
+    return own && typed(quoted(own.name), own.type, type)
+  }
 
   function typed(column: string, from: ColumnType, to: ColumnType): string | undefined {
     if (to === 'text' && from !== 'text' && from !== 'json') return `cast(${column} as varchar)`
@@ -62,8 +76,22 @@ export function allEvents(
   }
 }
 
+/** All columns as one text, of which those that are not `own` are empty: none of these is worked out for each row. */
+function contentOf(own: readonly Column[]): string {
+  const parts = ['data_type']
+  let separators = 0
+  for (const column of columns) {
+    separators += 1
+    if (!own.includes(column)) continue
+    parts.push(`repeat(chr(31), ${separators})`, textOf(column))
+    separators = 0
+  }
+  if (separators > 0) parts.push(`repeat(chr(31), ${separators})`)
+  return parts.join(' || ')
+}
+
 /** The same whatever the time zone of who asks. */
-function textOf({ name, type }: { readonly name: string; readonly type: ColumnType }): string {
+function textOf({ name, type }: Column): string {
   const text = type === 'timestamptz' ? `cast(round(extract(epoch from ${name}) * 1000) as bigint)` : name
   return `coalesce(cast(${text} as varchar), '')`
 }

@@ -15,6 +15,8 @@ export interface ViewFile {
   readonly views: readonly string[]
   /** The column that names a message, where all that a row says follows from the events of its message. */
   readonly refresh: string | undefined
+  /** The view that has all its columns: where that is kept as a table, this one reads it. */
+  readonly within: string | undefined
   /** Empty tables that are made beside it, for the user to fill: name and columns. */
   readonly tables: readonly { readonly name: string; readonly columns: string }[]
   readonly columns: readonly { readonly name: string; readonly about: string }[]
@@ -23,8 +25,8 @@ export interface ViewFile {
 }
 
 /**
- * Reads a file. Its comment has paragraphs: what the view is, then `Grain:`, `Needs:`, `Optional:`, `Refresh:`, `Table:`
- * and `Columns:`, whose entries go on in lines that are set in deeper.
+ * Reads a file. Its comment has paragraphs: what the view is, then `Grain:`, `Needs:`, `Optional:`, `Refresh:`, `Within:`,
+ * `Table:` and `Columns:`, whose entries go on in lines that are set in deeper.
  * @throws Error for a file that is not of this form, or reads what its comment does not tell: a fault of the product.
  */
 export function parseViewFile(name: string, text: string): ViewFile {
@@ -52,6 +54,7 @@ export function parseViewFile(name: string, text: string): ViewFile {
     optional: names('Optional'),
     views: [...new Set(marks(select, 'marts'))],
     refresh: part('Refresh'),
+    within: part('Within'),
     tables: comment.flatMap((line) => {
       const [, table, columns] = /^Table: (\w+) \((.*)\)$/.exec(line) ?? []
       return table && columns ? [{ name: table, columns }] : []

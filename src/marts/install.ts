@@ -153,7 +153,7 @@ async function changedViews(
   const known = await knownViews(session)
   return files
     .map((file) => {
-      const table = kept.get(file.name)
+      const table = kept.get(file.name) ?? kept.get(file.within ?? '')
       const select =
         table === undefined ? renderView(file, session, tables, settings) : readingOf(session, file, table)
       const comments = commentsOf(file, session)
@@ -168,7 +168,7 @@ async function changedViews(
     })
 }
 
-/** The select of a view that is kept as a table. */
+/** The select of a view whose columns are kept in a table. */
 const readingOf = ({ names }: Pick<Session, 'names'>, { columns }: ViewFile, table: string): string =>
   `select ${columns.map(({ name }) => quoted(name)).join(', ')} from ${quoted(names.marts)}.${quoted(table)}`
 

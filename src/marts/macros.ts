@@ -4,6 +4,10 @@ import type { Analysis } from '../warehouse/analysis.ts'
 /** What a macro is written for. */
 export interface MacroPlace {
   readonly analysis: Analysis
+  /** A whole number that is the same for the same text. */
+  readonly hash: (text: string) => string
+  /** The schema of the views. */
+  readonly schema: string
   /** Literal of the time zone whose days are meant. */
   readonly zone: string
 }
@@ -33,6 +37,14 @@ const macros: ReadonlyMap<string, Macro> = new Map<string, Macro>([
   /** The same of an array of objects, whose members `{{member(value, name)}}` takes out. */
   ['objects', ({ analysis }, json) => analysis.objects(json as string)],
   ['member', ({ analysis }, json, name) => analysis.member(json as string, name as string)],
+  /** The same as a number; NULL where it is none. */
+  [
+    'member_number',
+    ({ analysis, schema }, json, name) =>
+      analysis.narrow(analysis.member(json as string, name as string), 'text', 'double', schema),
+  ],
+  /** Of 64 bits. */
+  ['hash', ({ hash }, text) => hash(text as string)],
   /** In lower-case hexadecimal digits. */
   ['sha256', ({ analysis }, text) => analysis.sha256(text as string)],
   /** A row for each day, in the list of a select. */

@@ -90,6 +90,8 @@ function render(
 ): string {
   const expanded = expandMacros(withSettings(select, settings), {
     analysis: dialect.analysis,
+    hash: dialect.hash,
+    schema: quoted(names.marts),
     zone: literal(zone),
   })
   const words = new Set(expanded.match(/\w+/g))

@@ -21,39 +21,55 @@ const expectedOf = ({ sandbox }: World) => {
   return { messages, touches, purchases: purchasesOf(sandbox, touches) }
 }
 
-onWorld('message_facts tells the life of each message', async (world) => {
-  const { messages } = expectedOf(world)
-  expect(messages.length).toBeGreaterThan(400)
-  const expected = messages.map((message) => {
-    const outcome = outcomeOf(message)
-    const domain = message.email?.split('@')[1] ?? null
-    return {
-      ...{ medium: message.medium, message_id: message.id, person: message.person, email: message.email },
-      ...{ email_domain: domain, mailbox_provider: providerOf(domain), campaign_id: message.campaignId },
-      ...{ template_id: message.templateId, message_type_id: 5, channel_id: 9 },
-      ...{ sent_at: message.sentAt, copies: message.copies, is_delivered: outcome.isDelivered },
-      bounced_at: outcome.bouncedAt ?? null,
-      bounce_kind: outcome.kind,
-      bounce_status: message.bounces.map(({ status }) => status)[0] ?? null,
-      opens: outcome.opens.length,
-      first_open_at: outcome.firstOpen ?? null,
-      human_opens: outcome.humanOpens.length,
-      first_human_open_at: outcome.firstHumanOpen ?? null,
-      is_human_opened: outcome.firstHumanOpen !== undefined,
-      clicks: outcome.clicks.length,
-      first_click_at: outcome.firstClick ?? null,
-      human_clicks: outcome.humanClicks.length,
-      first_human_click_at: outcome.firstHumanClick ?? null,
-      complained_at: message.complainedAt ?? null,
-      unsubscribed_at: message.unsubscribedAt ?? null,
-      seconds_to_open: since(message.sentAt, outcome.firstHumanOpen),
-      seconds_to_click: since(message.sentAt, outcome.firstHumanClick),
-      device: firstOf(message, 'userAgentDevice'),
-      country: firstOf(message, 'country'),
+onWorld(
+  'message_facts tells the life of each message, message_outcomes and message_times the same in short',
+  async (world) => {
+    const { messages } = expectedOf(world)
+    expect(messages.length).toBeGreaterThan(400)
+    const expected = messages.map((message) => {
+      const outcome = outcomeOf(message)
+      const domain = message.email?.split('@')[1] ?? null
+      return {
+        ...{ medium: message.medium, message_id: message.id, person: message.person, email: message.email },
+        ...{ email_domain: domain, mailbox_provider: providerOf(domain), campaign_id: message.campaignId },
+        ...{ template_id: message.templateId, message_type_id: 5, channel_id: 9 },
+        ...{ sent_at: message.sentAt, copies: message.copies, is_delivered: outcome.isDelivered },
+        bounced_at: outcome.bouncedAt ?? null,
+        bounce_kind: outcome.kind,
+        bounce_status: message.bounces.map(({ status }) => status)[0] ?? null,
+        ...{ is_opened: outcome.opens.length > 0, is_clicked: outcome.clicks.length > 0 },
+        is_human_clicked: outcome.humanClicks.length > 0,
+        is_complained: message.complainedAt !== undefined,
+        is_unsubscribed: message.unsubscribedAt !== undefined,
+        opens: outcome.opens.length,
+        first_open_at: outcome.firstOpen ?? null,
+        human_opens: outcome.humanOpens.length,
+        first_human_open_at: outcome.firstHumanOpen ?? null,
+        is_human_opened: outcome.firstHumanOpen !== undefined,
+        clicks: outcome.clicks.length,
+        first_click_at: outcome.firstClick ?? null,
+        human_clicks: outcome.humanClicks.length,
+        first_human_click_at: outcome.firstHumanClick ?? null,
+        complained_at: message.complainedAt ?? null,
+        unsubscribed_at: message.unsubscribedAt ?? null,
+        seconds_to_open: since(message.sentAt, outcome.firstHumanOpen),
+        seconds_to_click: since(message.sentAt, outcome.firstHumanClick),
+        device: firstOf(message, 'userAgentDevice'),
+        country: firstOf(message, 'country'),
+      }
+    })
+    expect(sorted(await world.rows('message_facts'))).toEqual(sorted(expected))
+    for (const view of ['message_outcomes', 'message_times']) {
+      const rows = await world.rows(view)
+      const columns = Object.keys(rows[0] ?? {})
+      const inShort = expected.map((row) =>
+        Object.fromEntries(columns.map((name) => [name, new Map(Object.entries(row)).get(name)])),
+      )
+      expect(columns.length, view).toBeGreaterThan(12)
+      expect(sorted(rows), view).toEqual(sorted(inShort))
     }
-  })
-  expect(sorted(await world.rows('message_facts'))).toEqual(sorted(expected))
-})
+  },
+)
 
 onWorld('bot_events and engagement_events agree with the rules', async (world) => {
   const { touches } = expectedOf(world)
@@ -72,11 +88,12 @@ onWorld('purchase_attribution credits the last version of each purchase', async 
   const { purchases } = expectedOf(world)
   expect(purchases.filter(({ click }) => click).length).toBeGreaterThan(5)
   expect(purchases.filter(({ open }) => open).length).toBeGreaterThan(5)
-  const expected = purchases.map(({ id, at, person, total, explicit, click, open }) => ({
+  const expected = purchases.map(({ id, at, person, total, explicit, click, open, items }) => ({
     ...{ purchase_id: id, purchased_at: at, person, total, explicit_campaign_id: explicit },
     ...{ click_campaign_id: click?.campaignId ?? null, clicked_at: click?.at ?? null },
     ...{ open_campaign_id: open?.campaignId ?? null, opened_at: open?.at ?? null },
     touch_campaign_id: click?.campaignId ?? open?.campaignId ?? null,
+    items: items ?? null,
   }))
   expect(sorted(await world.rows('purchase_attribution'))).toEqual(sorted(expected))
 })

@@ -130,6 +130,7 @@ eachWarehouse(
     const { views } = await elt.status()
     const unmade = views.filter(({ state }) => state !== 'made')
     expect(unmade.map(({ view, state, missing_streams }) => [view, state, missing_streams])).toEqual([
+      ['bounce_reasons', 'missing_streams', ['email_bounce']],
       ['cohort_retention', 'missing_streams', ['users']],
       ['list_growth_daily', 'missing_streams', ['list_users']],
       ['list_membership_history', 'missing_streams', ['list_users']],

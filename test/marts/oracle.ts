@@ -168,6 +168,8 @@ export interface Purchase {
   readonly explicit: number | null
   readonly click: Touch | undefined
   readonly open: Touch | undefined
+  /** Its lines; undefined where the event names none. */
+  readonly items: readonly Row[] | undefined
 }
 
 /** The last version of each purchase, with the touches that it is credited to. */
@@ -197,6 +199,7 @@ export function purchasesOf(
       explicit: row.campaignId === undefined ? null : Number(row.campaignId),
       click: latest('click'),
       open: latest('open'),
+      items: row.shoppingCartItems as Row[] | undefined,
     }
   })
 }

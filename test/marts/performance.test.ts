@@ -106,11 +106,13 @@ onWorld('a campaign has its whole life, its links, devices and variants', async 
   ] as const)
     expect(report.totals[column], column).toBe(performance?.[column])
   const clicks = touches.filter(({ campaignId, action }) => campaignId === 103 && action === 'click')
-  const links = [...new Set(clicks.map(({ row }) => String(row.url)))].map((url) => {
-    const human = clicks.filter(({ row, rule }) => row.url === url && rule === null)
+  const linkOf = ({ row }: (typeof clicks)[number]) => String(row.url).replace(/\?.*/, '')
+  const links = [...new Set(clicks.map(linkOf))].map((url) => {
+    const ofLink = clicks.filter((one) => linkOf(one) === url)
+    const human = ofLink.filter(({ rule }) => rule === null)
     return {
       url,
-      clicks: clicks.filter(({ row }) => row.url === url).length,
+      clicks: ofLink.length,
       human_clicks: human.length,
       people: new Set(human.map(({ person }) => person)).size,
     }

@@ -78,7 +78,7 @@ export function worldOf(seed: number, { streams = [], marts, prepare }: WorldOpt
 
 async function rowsOf(warehouse: TestWarehouse, view: string): Promise<Row[]> {
   const file = (await readViewFiles()).find(({ name }) => name === view)
-  const days = ['day', 'month', 'cohort']
+  const days = ['day', 'week', 'month', 'cohort']
   const columns = file?.columns.map(({ name }) =>
     days.includes(name) ? `cast(${name} as varchar) as ${name}` : name,
   )

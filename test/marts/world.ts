@@ -128,7 +128,7 @@ export async function makeWorld(seed: number): Promise<Sandbox> {
     if (types.click && !isSilent) {
       const burst = chance(0.1)
       for (let count = burst ? 4 : chance(0.3) ? 1 + below(2) : 0; count > 0; count -= 1) {
-        const url = `https://example.com/${count}`
+        const url = `https://example.com/${count}?person=${number}`
         push(types.click, after(burst ? 20 + count : pick([40, 5000, 200_000])), {
           ...message,
           ...(chance(0.1) ? { isBot: true } : {}),
@@ -160,7 +160,8 @@ export async function makeWorld(seed: number): Promise<Sandbox> {
       if (chance(0.05)) push('hostedUnsubscribeClick', after(500), { ...message, isBot: chance(0.3) })
     }
     if (!isSilent && chance(0.15)) {
-      const bought = { ...person, total: below(400) / 4, ...(chance(0.5) ? { campaignId } : {}) }
+      const cart = index % 5 === 0 ? {} : { shoppingCartItems: cartOf(index) }
+      const bought = { ...person, ...cart, total: below(400) / 4, ...(chance(0.5) ? { campaignId } : {}) }
       const at = after(pick([70, 50_000, 250_000, 900_000]))
       const id = chance(0.7) ? { id: `order-${index}` } : {}
       push('purchase', at, { ...bought, ...id })
@@ -179,6 +180,14 @@ export async function makeWorld(seed: number): Promise<Sandbox> {
   push('emailOpen', worldStart.getTime() + 5000, { ...people[1], campaignId: 100, messageId: 'before' })
   return sandbox
 }
+
+/** Up to three lines, of some purchases without prices. */
+const cartOf = (index: number): Row[] =>
+  Array.from({ length: index % 4 }, (_, line) => ({
+    ...{ id: `p-${line}`, sku: `s-${line}`, name: `Product "${line}"` },
+    ...(index % 3 === 0 ? {} : { price: 1.25 * (line + 1) }),
+    ...(line === 1 ? { quantity: 3 } : {}),
+  }))
 
 /** `2026-01-02 03:04:05 +00:00` */
 const spelled = (at: number): string => `${new Date(at).toISOString().slice(0, 19).replace('T', ' ')} +00:00`

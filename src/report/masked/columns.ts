@@ -16,7 +16,7 @@ const words = (text: string): ReadonlySet<string> => new Set(text.trim().split(/
 const pseudonyms = words(`
   email user_id itbl_user_id person id purchase_id _fivetran_user_id`)
 
-const addresses = words('url clicked_url target_url link_url')
+const addresses = words('url clicked_url target_url link_url link')
 
 /** Texts and lists that tell of campaigns, machines and kinds of things. A column that stands nowhere here is hidden. */
 const shownTexts = words(`
@@ -31,7 +31,8 @@ const shownTexts = words(`
   stream subscribed_message_type_ids subscription_policy suppression_list_ids template_name template_type tier
   time_zone trigger_event_names type unsub_source unsubscribed_channel_ids unsubscribed_message_type_ids user_agent
   user_agent_device user_list_ids variant verdict workflow_name zone _run_id _fivetran_id event_id recurring_campaign_name
-  channel_id message_type_id list_id unreachable_reason`)
+  channel_id message_type_id list_id unreachable_reason bounce_kind product product_id sku
+  flag_rule pattern_rule burst_rule proxy_rule fast_rule`)
 
 const harmlessType =
   /^(bool|int|bigint|smallint|integer|hugeint|u?(tiny|small|big)int|double|float|real|numeric|decimal|timestamp|date|interval)/i

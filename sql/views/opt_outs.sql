@@ -1,0 +1,19 @@
+-- Every opt-out by e-mail: an unsubscribe that names a channel or message type (one that names only lists is none), and a
+-- click of a person on the hosted page for it.
+--
+-- Grain: one opt-out
+-- Optional: email_unsubscribe, hosted_unsubscribe_click
+-- Refresh: message_id
+-- Columns:
+--   message_id: message that it came from; NULL where the event names none
+--   person: itblUserId, else userId, else the lower-case e-mail address
+--   occurred_at: when
+select message_id, {{person(e)}} as person, created_at as occurred_at
+from {{streams.email_unsubscribe}} as e
+where channel_id is not null
+  or exists (select 1 from {{elements(e.channel_ids)}} as element)
+  or exists (select 1 from {{elements(e.message_type_ids)}} as element)
+union all
+select message_id, {{person(e)}}, created_at
+from {{streams.hosted_unsubscribe_click}} as e
+where not coalesce(is_bot, false)
