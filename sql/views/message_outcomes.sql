@@ -23,8 +23,8 @@
 --   is_complained: its receiver complained
 --   is_unsubscribed: its receiver unsubscribed from a channel or message type by it
 with events as (
-  -- Marks are bits: 1 clicked, 2 by a person, 4 opened, 8 bounced, 16 hard, 32 complained, 64 unsubscribed. An open is a
-  -- person's where the message was sent before the time that the rules leave to machines.
+  -- Marks are bits: 1 clicked, 2 by a person, 4 opened, 8 bounced, 16 hard, 32 complained, 64 unsubscribed. An open is that
+  -- of a person where the message was sent before the time that the rules leave to machines.
   select medium, message_id, person, email, campaign_id, template_id, sent_at,
     cast(null as bigint) as marks, cast(null as timestamptz) as human_before
   from {{marts.send_events}}
