@@ -3,7 +3,7 @@ import { randomUUID } from 'node:crypto'
 import { ConfigError, codeOf, messageOf } from '../errors.ts'
 import { beginRun, endRun, failAbandonedRuns } from '../state/runs.ts'
 import type { MaintainedTable, Maintenance } from '../warehouse/maintenance.ts'
-import type { ReportSource } from './read.ts'
+import { type ReportSource, readState } from './read.ts'
 
 export const maintenanceJob = 'maintain'
 
@@ -53,7 +53,11 @@ export async function maintain(
     signal,
     onTable,
   }
-  if (isDryRun) return told(null, await warehouse.maintain(request))
+  if (isDryRun) {
+    // To look makes no lake.
+    const isThere = await readState({ warehouse, config }, async () => true)
+    return told(null, isThere ? await warehouse.maintain(request) : nothing)
+  }
   await using _lock = await warehouse.lock('sync')
   const job = maintenanceJob
   await warehouse.use(async ({ db }) => {
@@ -72,6 +76,8 @@ export async function maintain(
     throw error
   }
 }
+
+const nothing: Maintenance = { tables: [], snapshots: 0, removed: 0, orphans: 0, foreign: 0 }
 
 function told(runId: string | null, done: Maintenance): Upkeep {
   const sum = (of: (table: MaintainedTable) => number) =>

@@ -1,4 +1,5 @@
 /** Upkeep of a lake: fewer files, the same rows, and nothing removed that somebody needs. */
+import { existsSync } from 'node:fs'
 import { copyFile, readdir, utimes, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
@@ -6,6 +7,7 @@ import pg from 'pg'
 import { expect } from 'vitest'
 import { open } from '../../src/index.ts'
 import { start, writeConfig } from '../cli/run.ts'
+import type { LakeConfig } from '../support/lake.ts'
 import {
   ago,
   configFor,
@@ -37,6 +39,18 @@ async function startLake(warehouse: TestWarehouse) {
 
 const filesOf = async ({ tempDir }: TestWarehouse): Promise<string[]> =>
   (await readdir(join(tempDir, 'lake'), { recursive: true })).filter((name) => name.endsWith('.parquet'))
+
+onLake('to look whether there is something to maintain makes no lake', async (warehouse) => {
+  await using sandbox = await startProject({ empty: true })
+  await using elt = await open({ ...configFor(sandbox, warehouse, { sync }), lake })
+  expect(await elt.maintain({ isDryRun: true })).toMatchObject({ run_id: null, tables: [], files_before: 0 })
+  expect(existsSync(join(warehouse.tempDir, 'lake'))).toBe(false)
+  const client = new pg.Client({ connectionString: (warehouse.config as LakeConfig).catalog })
+  await client.connect()
+  const { rows } = await client.query("select nspname from pg_namespace where nspname like 'iterable%'")
+  await client.end()
+  expect(rows).toEqual([])
+})
 
 onLake('files are merged, old states end, and what nothing needs goes', async (warehouse) => {
   await using sandbox = await startLake(warehouse)

@@ -37,7 +37,7 @@ export async function maintainLake(place: Place, request: MaintenanceRequest): P
   const dryRun = isDryRun ? ', dry_run => true' : ''
   const ended = `older_than => ${ago(keepSnapshotsMs)}${dryRun}`
   const snapshots = await step((one) => countOf(one, `call ducklake_expire_snapshots('warehouse', ${ended})`))
-  const orphans = await step((one) => orphansOf(one, lake, ago(keepFilesMs)))
+  const orphans = await step((one) => orphansOf(one, lake, { before: ago(keepFilesMs), takesCut: true }))
   if (!isDryRun) await step((one) => releaseOrphans(one, lake, orphans.ours, keepFilesMs))
   const unused = `older_than => ${ago(keepFilesMs)}${dryRun}`
   const gone = await step((one) => countOf(one, `call ducklake_cleanup_old_files('warehouse', ${unused})`))

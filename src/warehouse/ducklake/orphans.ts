@@ -17,8 +17,15 @@ export interface Orphans {
 /** No more files than this are looked into at a time; the next time come the others. */
 const most = 2_000
 
-/** `before`: an expression of the engine; younger files may be about to be told of. */
-export async function orphansOf(session: Session, lake: Lake, before: string): Promise<Orphans> {
+/**
+ * `before`: an expression of the engine; younger files may be about to be told of. `takesCut`: a file without an end is
+ * ours, which holds of old ones; of a young one another lake's writer may be in the middle.
+ */
+export async function orphansOf(
+  session: Session,
+  lake: Lake,
+  { before, takesCut }: { readonly before: string; readonly takesCut: boolean },
+): Promise<Orphans> {
   const unknown = await sql
     .raw<{ path: string }>(
       `call ducklake_delete_orphaned_files('warehouse', dry_run => true, older_than => ${before})`,
@@ -27,7 +34,7 @@ export async function orphansOf(session: Session, lake: Lake, before: string): P
   const ours: string[] = []
   const foreign: string[] = []
   for (const { path } of unknown.rows.slice(0, most)) {
-    const isOurs = await isOf(session, lake, path)
+    const isOurs = await isOf(session, lake, path).catch((error: unknown) => takesCut && isCut(error))
     ;(isOurs ? ours : foreign).push(path)
   }
   return { ours, foreign }
@@ -51,37 +58,37 @@ export async function releaseOrphans(
   }
 }
 
+/** True where its rows are of runs of ours. Throws where it cannot be read. */
 async function isOf({ db, tables, names }: Session, lake: Lake, path: string): Promise<boolean> {
   if (!/\/ducklake-[^/]+\.parquet$/.test(path)) return false
-  try {
-    const columns = await valuesOf(
+  const columns = await valuesOf(
+    tables,
+    `select distinct name as value from parquet_schema(${literal(path)})`,
+  )
+  if (columns.includes(ownColumns.runId)) {
+    const runs = await valuesOf(
       tables,
-      `select distinct name as value from parquet_schema(${literal(path)})`,
+      `select distinct ${quoted(ownColumns.runId)} as value from read_parquet(${literal(path)})`,
     )
-    if (columns.includes(ownColumns.runId)) {
-      const runs = await valuesOf(
-        tables,
-        `select distinct ${quoted(ownColumns.runId)} as value from read_parquet(${literal(path)})`,
-      )
-      const { rows } = await sql<{ run_id: string }>`
+    const { rows } = await sql<{ run_id: string }>`
         select run_id from ${sql.table(`${names.sync}.runs`)} where run_id = any(${runs})`.execute(db)
-      return runs.length > 0 && rows.length === runs.length
-    }
-    // What it says was deleted of other files.
-    if (!columns.includes('file_path')) return false
-    const files = await valuesOf(
-      tables,
-      `select distinct parse_filename(file_path) as value from read_parquet(${literal(path)})`,
-    )
-    const { rows } = await sql`
+    return runs.length > 0 && rows.length === runs.length
+  }
+  // What it says was deleted of other files.
+  if (!columns.includes('file_path')) return false
+  const files = await valuesOf(
+    tables,
+    `select distinct parse_filename(file_path) as value from read_parquet(${literal(path)})`,
+  )
+  const { rows } = await sql`
       select 1 from ${sql.table(`${lake.catalogueSchema}.ducklake_data_file`)}
       where regexp_replace(path, '^.*/', '') = any(${files})`.execute(db)
-    return files.length > 0 && rows.length >= files.length
-  } catch (error) {
-    // A writer that died in the middle of a file has left no end of it, and nobody can read it.
-    return /No magic bytes|too small to be a Parquet file/i.test(messageOf(error))
-  }
+  return files.length > 0 && rows.length >= files.length
 }
+
+/** A writer that died in the middle of a file has left no end of it, and nobody can read it. */
+const isCut = (error: unknown): boolean =>
+  /No magic bytes|too small to be a Parquet file/i.test(messageOf(error))
 
 async function valuesOf(tables: QueryExecutorProvider, query: string): Promise<readonly string[]> {
   const { rows } = await sql.raw<{ value: unknown }>(query).execute(tables)

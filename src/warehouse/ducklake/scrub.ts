@@ -4,13 +4,18 @@ import { runOn } from '../duckdb/append.ts'
 import type { Session } from '../session.ts'
 import { literal, quoted } from '../sql.ts'
 import type { Lake } from './lake.ts'
+import { orphansOf, releaseOrphans } from './orphans.ts'
 
-/** Writes the files of these tables anew, and ends every older state of the lake. */
+/**
+ * Writes the files of these tables anew, and ends every older state of the lake; files of ours that it does not know go,
+ * too: no load is at work meanwhile. Returns what stays, in words for the user.
+ */
 export async function scrubLake(
-  { db, tables: lakeTables, names }: Session,
+  session: Session,
   lake: Lake,
   tables: readonly string[],
-): Promise<void> {
+): Promise<readonly string[]> {
+  const { db, tables: lakeTables, names } = session
   const run = (statement: string) => runOn(lakeTables, statement)
   for (const table of tables) {
     // `"schema"."table"`, as our statements have it.
@@ -20,6 +25,8 @@ export async function scrubLake(
     )
   }
   await run(`call ducklake_expire_snapshots('warehouse', older_than => now())`)
+  const { ours, foreign } = await orphansOf(session, lake, { before: 'now()', takesCut: false })
+  await releaseOrphans(session, lake, ours, 0)
   await run(`call ducklake_cleanup_old_files('warehouse', cleanup_all => true)`)
   // The least and the largest value of a column may be a person's; they are never made anew.
   const catalogue = quoted(lake.catalogueSchema)
@@ -31,4 +38,8 @@ export async function scrubLake(
       where t.table_id = s.table_id and t.table_name = ${name} and c.table_id = s.table_id
         and c.column_id = s.column_id and c.column_type in ('varchar', 'json')`.execute(db)
   }
+  if (foreign.length === 0) return []
+  return [
+    `${foreign.length} files in ${lake.dataPath} are unknown to the lake and may be another's: they stay as they are`,
+  ]
 }

@@ -120,8 +120,8 @@ export async function openDucklake(options: DucklakeOptions): Promise<Warehouse>
     transaction: (work, useOptions) => transact({ use, engine }, work, useOptions),
     async scrub(tables) {
       const ours = tables.filter((table) => !table.startsWith(`${quoted(names.sync)}.`))
-      await useOnce((one) => scrubLake(one, lake, ours))
-      return state.scrub(tables.filter((table) => !ours.includes(table)))
+      const stays = await useOnce((one) => scrubLake(one, lake, ours))
+      return [...stays, ...(await state.scrub(tables.filter((table) => !ours.includes(table))))]
     },
     async lock(job) {
       // Behind a pooler a lock is a row of a table of ours.
