@@ -86,8 +86,10 @@ export function rowsOf(sends: number, kind: Target['type']): readonly string[] {
   const message = (step: string) => `(${step})`
   const at = (number: string, later: string) =>
     `timestamptz '2026-01-01 00:00:00+00' + (mod(${number}, 7776000) + ${later}) * interval '1 second'`
+  const domain = (number: string) =>
+    `case mod(mod(${number}, ${Math.ceil(sends / 20)}), 4) when 0 then 'gmail.com' when 1 then 'outlook.com' when 2 then 'web.de' else 'example.com' end`
   const rows = (number: string, later: string, more: string) =>
-    `select ${at(number, later)}, 'person.' || mod(${number}, ${Math.ceil(sends / 20)}) || '@example.com',
+    `select ${at(number, later)}, 'person.' || mod(${number}, ${Math.ceil(sends / 20)}) || '@' || ${domain(number)},
        1 + mod(${number}, 300), 1001 + mod(${number}, 300), 'message-' || ${number}${more}`
   const into = (table: string, more: string) =>
     `insert into iterable.${table} ("createdAt", "email", "campaignId", "templateId", "messageId"${more}) `
@@ -110,7 +112,7 @@ export function rowsOf(sends: number, kind: Target['type']): readonly string[] {
     `${into('email_bounce', ', "recipientState", "status"')} ${rows(
       'n * 50 + 7',
       '3',
-      `, case when mod(n, 3) = 0 then 'HardBounce' else 'SoftBounce' end, '5.1.1'`,
+      `, case when mod(n, 3) = 0 then 'HardBounce' else 'SoftBounce' end, case when mod(n, 7) = 0 then '5.7.1' else '5.1.1' end`,
     )} from ${series(Math.floor(sends * 0.02))}`,
     ...(kind === 'postgres' ? ['vacuum analyze'] : ['checkpoint']),
   ]
@@ -122,6 +124,21 @@ const isNoScanner = (agent: string): string =>
     .map((pattern) => `lower(${agent}) not like '${pattern}'`)
     .join(' and ')}, true)`
 
+/** Messages that were opened and clicked, and whether by a person, where messages are known to have one send. */
+const opened = `opened as (
+        select o."messageId" as id,
+          bool_or(not coalesce(o."isBot", false)
+            and not (o."proxySource" is not null and o."createdAt" <= s."createdAt" + interval '60 seconds')
+            and not (o."createdAt" <= s."createdAt" + interval '1 second')
+            and ${isNoScanner('o."userAgent"')}) as is_human
+        from iterable.email_open o join iterable.email_send s on s."messageId" = o."messageId"
+        group by 1
+      )`
+const clicked = `clicked as (
+        select "messageId" as id, bool_or(not coalesce("isBot", false) and ${isNoScanner('"userAgent"')}) as is_human
+        from iterable.email_click group by 1
+      )`
+
 /** What people would write who know that every message is an e-mail, has one send, and is that of one person. */
 const questions: Readonly<Record<string, { readonly figures: string; readonly byHand: string }>> = {
   campaign_performance: {
@@ -131,19 +148,8 @@ const questions: Readonly<Record<string, { readonly figures: string; readonly by
       with bounced as (
         select "messageId" as id, bool_or("recipientState" = 'HardBounce') as is_hard from iterable.email_bounce group by 1
       ),
-      opened as (
-        select o."messageId" as id,
-          bool_or(not coalesce(o."isBot", false)
-            and not (o."proxySource" is not null and o."createdAt" <= s."createdAt" + interval '60 seconds')
-            and not (o."createdAt" <= s."createdAt" + interval '1 second')
-            and ${isNoScanner('o."userAgent"')}) as is_human
-        from iterable.email_open o join iterable.email_send s on s."messageId" = o."messageId"
-        group by 1
-      ),
-      clicked as (
-        select "messageId" as id, bool_or(not coalesce("isBot", false) and ${isNoScanner('"userAgent"')}) as is_human
-        from iterable.email_click group by 1
-      )
+      ${opened},
+      ${clicked}
       select s."campaignId", count(*) as sent, count(*) filter (where b.id is null) as delivered, count(b.id) as bounced,
         count(*) filter (where b.is_hard) as hard, count(*) filter (where b.id is null and o.id is not null) as opened,
         count(*) filter (where b.id is null and (o.is_human or k.is_human)) as human_opened,
@@ -156,15 +162,29 @@ const questions: Readonly<Record<string, { readonly figures: string; readonly by
       group by 1`,
   },
   deliverability_daily: {
-    figures: `cast(day as varchar) as day, mailbox_provider, sent, delivered, hard_bounced`,
+    figures: `cast(day as varchar) as day, mailbox_provider, sent, delivered, hard_bounced, policy_bounced, human_opened`,
     byHand: `
       with bounced as (
-        select "messageId" as id, bool_or("recipientState" = 'HardBounce') as is_hard from iterable.email_bounce group by 1
-      )
-      select cast(cast("createdAt" at time zone 'UTC' as date) as varchar) as day, 'other' as mailbox_provider, count(*) as sent,
-        count(*) filter (where b.id is null) as delivered, count(*) filter (where b.is_hard) as hard_bounced
-      from iterable.email_send s left join bounced b on b.id = s."messageId"
-      group by 1`,
+        select "messageId" as id, bool_or("recipientState" = 'HardBounce') as is_hard, min("status") as status
+        from iterable.email_bounce group by 1
+      ),
+      ${opened},
+      ${clicked}
+      select cast(cast(s."createdAt" at time zone 'UTC' as date) as varchar) as day,
+        case
+          when s."email" like '%@gmail.com' or s."email" like '%@googlemail.com' then 'Gmail'
+          when s."email" like '%@outlook.%' or s."email" like '%@hotmail.%' then 'Microsoft'
+          when s."email" like '%@gmx.%' or s."email" like '%@web.de' then 'GMX/Web.de'
+          else 'other'
+        end as mailbox_provider,
+        count(*) as sent, count(*) filter (where b.id is null) as delivered, count(*) filter (where b.is_hard) as hard_bounced,
+        count(*) filter (where b.status like '_.7.%') as policy_bounced,
+        count(*) filter (where b.id is null and (o.is_human or k.is_human)) as human_opened
+      from iterable.email_send s
+        left join bounced b on b.id = s."messageId"
+        left join opened o on o.id = s."messageId"
+        left join clicked k on k.id = s."messageId"
+      group by 1, 2`,
   },
   daily_events: {
     figures: `cast(day as varchar) as day, stream, events`,

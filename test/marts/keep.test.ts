@@ -18,6 +18,9 @@ const kept = ['engagement_events', 'message_facts', 'campaign_performance']
 const factsOf = async (warehouse: TestWarehouse) => ({
   messages: sorted(await warehouse.query('select * from iterable_marts.message_facts')),
   touches: sorted(await warehouse.query('select * from iterable_marts.engagement_events')),
+  // They read the table of message_facts, where there is one.
+  outcomes: sorted(await warehouse.query('select * from iterable_marts.message_outcomes')),
+  times: sorted(await warehouse.query('select * from iterable_marts.message_times')),
   campaigns: sorted(await warehouse.query('select * from iterable_marts.campaign_performance')),
 })
 
