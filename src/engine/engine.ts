@@ -105,12 +105,15 @@ export class Engine implements AsyncDisposable {
   }
 
   /**
-   * A statement that gives back to the system what DuckDB has freed: it keeps tens of megabytes until it works again, and
-   * whoever works next takes more. To set the limit, even as it was, makes it let go (measured: 90 MB less at the peak of a
-   * sync of several windows, around the checkpoints of their commits). It may run out of memory as any other.
+   * Gives back to the system what DuckDB has freed: it keeps tens of megabytes until it works again, and whoever works next
+   * takes more. To set the limit, even as it was, makes it let go (measured: 90 MB less at the peak of a sync of several
+   * windows, around the checkpoints of their commits). `connection`: one that does nothing else at the moment.
    */
-  get releaseFreed(): string {
-    return `set memory_limit = '${this.memoryLimit}'`
+  async releaseFreed(connection: DuckDBConnection): Promise<void> {
+    await this.#growths.take(async () => {
+      // An engine that is full to the last byte refuses the statement, and has freed nothing.
+      await connection.run(`set memory_limit = '${this.memoryLimit}'`).catch(() => {})
+    })
   }
 
   async #setMemory(megabytes: number): Promise<void> {
