@@ -104,18 +104,6 @@ export class Engine implements AsyncDisposable {
     return true
   }
 
-  /**
-   * Gives back to the system what DuckDB has freed: it keeps tens of megabytes until it works again, and whoever works next
-   * takes more. To set the limit, even as it was, makes it let go (measured: 90 MB less at the peak of a sync of several
-   * windows, around the checkpoints of their commits). `connection`: one that does nothing else at the moment.
-   */
-  async releaseFreed(connection: DuckDBConnection): Promise<void> {
-    await this.#growths.take(async () => {
-      // An engine that is full to the last byte refuses the statement, and has freed nothing.
-      await connection.run(`set memory_limit = '${this.memoryLimit}'`).catch(() => {})
-    })
-  }
-
   async #setMemory(megabytes: number): Promise<void> {
     this.#memoryMb = megabytes
     await this.#set(`set memory_limit = '${megabytes}MB'`)

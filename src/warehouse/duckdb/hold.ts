@@ -132,8 +132,7 @@ async function holdWarehouse(
       // An open transaction keeps the file.
       if (held.isAtWork) await connection.run('rollback').catch(() => {})
       try {
-        if (typeof source === 'string') await letGo(connection, engine)
-        else await connection.run(clear)
+        await connection.run(typeof source === 'string' ? letGo : clear)
       } catch (error) {
         // Its default database is one that cannot be used any more.
         connection.closeSync()
@@ -148,12 +147,8 @@ async function holdWarehouse(
 
 const clear = 'drop table if exists temp.staging'
 
-/** Detaches the file, which writes a checkpoint: that takes the most memory of all, so none is left lying before and after. */
-async function letGo(connection: DuckDBConnection, engine: Engine): Promise<void> {
-  await engine.releaseFreed(connection)
-  await connection.run(`${clear}; use memory; detach warehouse`)
-  await engine.releaseFreed(connection)
-}
+/** Detaches the file, which writes a checkpoint. */
+const letGo = `${clear}; use memory; detach warehouse`
 
 /** How often a file is attached anew for a checkpoint that fails for other reasons than room. */
 const checkpointTries = 3
@@ -173,7 +168,7 @@ async function letGoAgain(path: string, engine: Engine, cause: unknown): Promise
     try {
       await connection.run('detach database if exists warehouse')
       await attachFile(connection, path, {})
-      await letGo(connection, engine)
+      await connection.run(letGo)
       return
     } catch (caught) {
       error = caught
