@@ -72,7 +72,7 @@ export async function startSandbox(size: {
 /** A process of Node as the command makes its own, bound to the first cores where their number is given (Linux only). */
 function start(args: readonly string[], cores?: number) {
   const here = roomHere()
-  const young = isLarge({ ...here, cores: cores ?? here.cores }) ? [] : ['--semi-space-growth-factor=1']
+  const young = isLarge({ ...here, cores: cores ?? here.cores }) ? [] : ['--max-semi-space-size=1']
   const node = [process.execPath, '--expose-gc', ...young, ...args]
   const [command = '', ...rest] = cores === undefined ? node : ['taskset', '-c', `0-${cores - 1}`, ...node]
   return spawn(command, rest, { stdio: ['ignore', 'pipe', 'inherit'] })

@@ -69,7 +69,7 @@ export async function holdGuarded({ path, signal, onWait, ...options }: GuardOpt
   )
   return {
     connection,
-    isAtWork: false,
+    progress: { isAtWork: false, writtenBytes: 0 },
     async [Symbol.asyncDispose]() {
       try {
         // By name: what still waits for the garbage collector would keep the file open.

@@ -27,7 +27,7 @@ import { transact, transactionIn } from '../transaction.ts'
 import { appendTo, runOn } from './append.ts'
 import { holdFile } from './attach.ts'
 import { holdGuarded, refuseWrongFunctions } from './guard.ts'
-import { Holder } from './hold.ts'
+import { type HeldProgress, Holder } from './hold.ts'
 import { openHome } from './home.ts'
 import { paceFiles } from './pace.ts'
 import { printed } from './print.ts'
@@ -88,11 +88,12 @@ export async function openDuckdb(options: DuckdbOptions): Promise<Warehouse> {
           if (isNew && existsSync(source)) await chmod(source, 0o600)
           using interrupter = new Interrupter(held.connection, useOptions.signal)
           const admit = (query: string) => refuseWrongFunctions(held.connection, query, guard)
-          held.isAtWork = true
-          const one = session({ connection: held.connection, names, interrupter, admit })
+          held.progress.isAtWork = true
+          const { connection, progress } = held
+          const one = session({ connection, progress, names, interrupter, admit })
           await upkeep.of(one, useOptions)
           const result = await work(one)
-          held.isAtWork = false
+          held.progress.isAtWork = false
           return result
         },
         writesFile ? holder : undefined,
@@ -170,13 +171,14 @@ interface SessionParts {
   readonly interrupter: Interrupter
   /** Refuses a statement of a person whose functions do more than read the warehouse. */
   readonly admit: (statement: string) => Promise<void>
+  readonly progress: HeldProgress
 }
 
-function session({ connection, names, interrupter, admit }: SessionParts): Session {
+function session({ connection, names, interrupter, admit, progress }: SessionParts): Session {
   const db = new Kysely<StateDatabase>({ dialect: duckdbDialect(connection, interrupter) }).withSchema(
     names.sync,
   )
-  const transaction = transactionIn(db, (trx) => transactionOf(trx, names))
+  const transaction = transactionIn(db, (trx) => transactionOf(trx, names, progress))
   const query = { connection, interrupter, admit }
   return {
     db,
@@ -199,9 +201,12 @@ function session({ connection, names, interrupter, admit }: SessionParts): Sessi
   }
 }
 
-function transactionOf(db: Transaction<StateDatabase>, names: SchemaNames): Tx {
+function transactionOf(db: Transaction<StateDatabase>, names: SchemaNames, progress: HeldProgress): Tx {
   const run = (statement: string) => runOn(db, statement)
-  const append = appendTo(db)
+  const append: Tx['append'] = (table, rows, onRows) => {
+    progress.writtenBytes += rows.chunks.reduce((sum, { bytes }) => sum + bytes, 0)
+    return appendTo(db)(table, rows, onRows)
+  }
   return {
     db,
     tables: db,
