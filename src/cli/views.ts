@@ -97,5 +97,7 @@ export function stateText({
       return `needs ${missing_streams.join(', ')}, not replicated`
     case 'waiting':
       return 'made by the next sync'
+    case 'off':
+      return 'not made: marts.enabled is false'
   }
 }

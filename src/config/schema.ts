@@ -425,30 +425,43 @@ const mcp = z.strictObject({
   timeout: timeLimit.prefault('30s').describe('The longest time of one answer.'),
 })
 
-const marts = z.strictObject({
-  attribution: z
-    .strictObject({
-      click: duration.prefault('5d').describe('The longest time between the last click and a purchase.'),
-      open: duration.prefault('1d').describe('The longest time between the last open and a purchase.'),
-    })
-    .prefault({})
-    .describe('Which purchases are credited to which campaign (purchase_attribution).'),
-  timezone: timezone
-    .default('UTC')
-    .describe('IANA time zone of the weekdays and hours of send_time_heatmap, and of the days of `report`.'),
-  materialize: z
-    .array(z.string().min(1))
-    .default([])
-    .describe(
-      'Views that are kept as tables and refreshed at the end of each sync; `sent_messages`, `engagement_events` and `message_facts` make most others fast.',
-    ),
-  compatibility: z
-    .array(z.enum(['fivetran']))
-    .default([])
-    .describe(
-      '["fivetran"]: views with the names and columns of its schema for Iterable, in `<schema>_fivetran` (docs/fivetran.md).',
-    ),
-})
+const marts = z
+  .strictObject({
+    enabled: z
+      .boolean()
+      .default(true)
+      .describe(
+        'false: the sync makes no views for analysts, and leaves those that are there as they are; for whoever builds them with dbt.',
+      ),
+    attribution: z
+      .strictObject({
+        click: duration.prefault('5d').describe('The longest time between the last click and a purchase.'),
+        open: duration.prefault('1d').describe('The longest time between the last open and a purchase.'),
+      })
+      .prefault({})
+      .describe('Which purchases are credited to which campaign (purchase_attribution).'),
+    timezone: timezone
+      .default('UTC')
+      .describe(
+        'IANA time zone of the weekdays and hours of send_time_heatmap, and of the days of `report`.',
+      ),
+    materialize: z
+      .array(z.string().min(1))
+      .default([])
+      .describe(
+        'Views that are kept as tables and refreshed at the end of each sync; `sent_messages`, `engagement_events` and `message_facts` make most others fast.',
+      ),
+    compatibility: z
+      .array(z.enum(['fivetran']))
+      .default([])
+      .describe(
+        '["fivetran"]: views with the names and columns of its schema for Iterable, in `<schema>_fivetran` (docs/fivetran.md).',
+      ),
+  })
+  .refine(
+    ({ enabled, materialize, compatibility }) => enabled || materialize.length + compatibility.length === 0,
+    '`materialize` and `compatibility` need `enabled`: true',
+  )
 
 const lake = z.strictObject({
   maintenance: z

@@ -19,9 +19,9 @@ export interface ViewStatus {
   readonly columns: readonly { readonly name: string; readonly about: string }[]
   /**
    * `made`; `missing_streams`, where a stream that it needs is not replicated; `failed`, where the warehouse refused its
-   * text; `waiting` for the next sync.
+   * text; `waiting` for the next sync; `off`, where `marts.enabled` is false.
    */
-  readonly state: 'made' | 'missing_streams' | 'failed' | 'waiting'
+  readonly state: 'made' | 'missing_streams' | 'failed' | 'waiting' | 'off'
   /** Streams that are not replicated and without which it is not made. */
   readonly missing_streams: readonly string[]
   /** Streams that it would read, too: what they tell is NULL or 0 until they are replicated. */
@@ -33,7 +33,10 @@ export interface ViewStatus {
 }
 
 /** Every view of `sql/views`, by name. `session` is undefined where nothing was ever synced. */
-export async function describeViews(session: Session | undefined): Promise<readonly ViewStatus[]> {
+export async function describeViews(
+  session: Session | undefined,
+  { enabled }: Pick<MartsConfig, 'enabled'>,
+): Promise<readonly ViewStatus[]> {
   const files = await readViewFiles()
   const tables = session ? await readTables(session) : new Map<string, unknown>()
   const missing = missingStreams(files, (stream) => tables.has(stream))
@@ -43,17 +46,28 @@ export async function describeViews(session: Session | undefined): Promise<reado
       const missing_streams = missing.get(name) ?? []
       const { problem = null, is_table = false } = made.get(name) ?? {}
       const absent_streams = optional.filter((stream) => !tables.has(stream))
-      const state =
-        missing_streams.length > 0
-          ? 'missing_streams'
-          : problem !== null
-            ? 'failed'
-            : made.has(name)
-              ? 'made'
-              : 'waiting'
+      const isMade = made.has(name)
+      const state = stateOf({ isEnabled: enabled, isMade, isMissing: missing_streams.length > 0, problem })
       return { view: name, about, grain, columns, state, missing_streams, absent_streams, problem, is_table }
     })
     .sort((a, b) => (a.view < b.view ? -1 : 1))
+}
+
+function stateOf({
+  isEnabled,
+  isMade,
+  isMissing,
+  problem,
+}: {
+  readonly isEnabled: boolean
+  readonly isMade: boolean
+  readonly isMissing: boolean
+  readonly problem: string | null
+}): ViewStatus['state'] {
+  if (!isMade && !isEnabled) return 'off'
+  if (isMissing) return 'missing_streams'
+  if (problem !== null) return 'failed'
+  return isMade ? 'made' : 'waiting'
 }
 
 interface Made {

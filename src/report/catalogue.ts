@@ -1,6 +1,6 @@
 /** What is there to be read, in words: tables and views with their columns, and what is not there and why. */
 import { catalogue, describeField, describeStream } from '../catalog/index.ts'
-import { describeViews } from '../marts/describe.ts'
+import { describeViews, type ViewStatus } from '../marts/describe.ts'
 import { describeLackingStreams } from '../state/lacking-streams.ts'
 import type { Session } from '../warehouse/session.ts'
 import { snakeCase } from '../warehouse/views.ts'
@@ -41,7 +41,7 @@ export async function readCatalogue(
 ): Promise<Catalogue> {
   const found = await readState(source, async (session, tables) => {
     const streams = describeStreams(source.config, await readStreamState(session, tables))
-    const views = await describeViews(session)
+    const views = await describeViews(session, source.config.marts)
     const relations = await readRelations(session, shownFields)
     const rows = new Map(streams.map((stream) => [stream.table, stream.rows]))
     const about = aboutOf(session, views)
@@ -53,15 +53,23 @@ export async function readCatalogue(
           .filter(({ state }) => state !== 'made')
           .map(({ view, state, missing_streams, problem }) => ({
             name: `${session.names.marts}.${view}`,
-            why:
-              state === 'missing_streams'
-                ? `needs streams that are not replicated: ${missing_streams.join(', ')}`
-                : (problem ?? 'the next sync makes it'),
+            why: whyAbsent({ state, missing_streams, problem }),
           })),
       ],
     }
   })
   return found ?? { entries: [], absent: absentStreams(describeStreams(source.config, undefined), new Map()) }
+}
+
+function whyAbsent({
+  state,
+  missing_streams,
+  problem,
+}: Pick<ViewStatus, 'state' | 'missing_streams' | 'problem'>): string {
+  if (state === 'off') return 'marts.enabled is false'
+  if (state === 'missing_streams')
+    return `needs streams that are not replicated: ${missing_streams.join(', ')}`
+  return problem ?? 'the next sync makes it'
 }
 
 /** What is known of a relation and its columns. */
@@ -71,7 +79,7 @@ interface About {
 }
 type AboutOf = (relation: Relation) => About
 
-function aboutOf({ names }: Session, views: Awaited<ReturnType<typeof describeViews>>): AboutOf {
+function aboutOf({ names }: Session, views: readonly ViewStatus[]): AboutOf {
   const streams = new Map(catalogue('email').map((stream) => [stream.name, stream]))
   const marts = new Map(views.map((view) => [view.view, view]))
   return ({ schema, name }) => {

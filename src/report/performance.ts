@@ -109,7 +109,7 @@ async function read(
   query: PerformanceQuery,
   now: Date,
 ): Promise<PerformanceReport> {
-  await refuseWithoutViews(session)
+  await refuseWithoutViews(session, settings)
   const found = await readTables(session)
   const isReplicated = (stream: string) => found.has(stream)
   const queries = await performanceQueries(session, found, settings)
@@ -175,14 +175,18 @@ function lifeOf(days: readonly DayCounts[]): DayRange | null {
 
 const needed = ['message_facts', 'engagement_events', 'campaign_performance_daily', 'experiment_results']
 
-async function refuseWithoutViews(session: Session): Promise<void> {
-  const views = await describeViews(session)
+async function refuseWithoutViews(
+  session: Session,
+  settings: ReportSource['config']['marts'],
+): Promise<void> {
+  const views = await describeViews(session, settings)
   const lacking = views.filter(({ view, state }) => needed.includes(view) && state !== 'made')
   if (lacking.length === 0) return
   const names = lacking.map(({ view, problem }) => (problem === null ? view : `${view} (${problem})`))
+  const cure = settings.enabled ? '' : 'set marts.enabled to true: '
   throw new UserError(
     'no_marts',
-    `${session.names.marts} does not have what the report reads: ${names.join(', ')}; the end of the next sync makes it`,
+    `${session.names.marts} does not have what the report reads: ${names.join(', ')}; ${cure}the end of the next sync makes it`,
   )
 }
 

@@ -64,7 +64,7 @@ export async function readStatus(source: ReportSource): Promise<Status> {
     const hasSchedules = tables.has(`${names.sync}.workers`)
     const schedules = hasSchedules ? (await readSchedules(db)).map(statusOf) : []
     const workers = hasSchedules ? await readLiveWorkers(db, await databaseTime(db)) : []
-    const views = await describeViews(session)
+    const views = await describeViews(session, source.config.marts)
     const channels = tables.has(`${names.sync}.channels`) ? await readAnswers(db) : []
     const lacking = tables.has(`${names.sync}.lacking_streams`) ? await describeLackingStreams(db) : []
     return { streams, views, lacking, schedules, channels, workers, runs, rejects }
@@ -78,7 +78,9 @@ export async function readStatus(source: ReportSource): Promise<Status> {
       ({ selected, rows }) => selected || rows !== null,
     ),
     views: (state?.views ?? [])
-      .filter((view) => view.state !== 'made' || view.absent_streams.length > 0)
+      .filter(
+        ({ state, absent_streams }) => state !== 'off' && (state !== 'made' || absent_streams.length > 0),
+      )
       .map(({ view, state, missing_streams, absent_streams, problem }) => ({
         view,
         state,

@@ -6,7 +6,11 @@ export type { ViewStatus } from '../marts/describe.ts'
 
 /** All views, also those that were never made. */
 export async function readViews(source: ReportSource): Promise<readonly ViewStatus[]> {
-  return (await readState(source, (session) => describeViews(session))) ?? (await describeViews(undefined))
+  const { marts } = source.config
+  return (
+    (await readState(source, (session) => describeViews(session, marts))) ??
+    (await describeViews(undefined, marts))
+  )
 }
 
 /** The select of a view. @throws ConfigError `unknown_view` */

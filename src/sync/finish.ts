@@ -46,7 +46,8 @@ export async function finish(
         now: clock.now(),
         growAfter: (error: unknown) => warehouse.engine.growAfter(error),
       }
-      const notices = input.signal.aborted ? [] : [...(await installViews(session, views))]
+      const notices: string[] = []
+      if (!input.signal.aborted && input.marts.enabled) notices.push(...(await installViews(session, views)))
       if (!input.signal.aborted) notices.push(...(await comments(session, input)))
       notices.push(...(await eventViews(session, input, reports, ended.starts)))
       if (!input.signal.aborted) {

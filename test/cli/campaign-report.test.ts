@@ -31,7 +31,7 @@ afterAll(() => sandbox.close())
 
 eachWarehouse('report ranks campaigns and says what it cannot tell', async (warehouse) => {
   const cwd = warehouse.tempDir
-  const config = configFor(sandbox, warehouse.config, { days: 5 })
+  const config = configFor(sandbox, warehouse.config, { days: 5, marts: {} })
   await writeConfig(cwd, { ...config, sync: { ...config.sync, complete_dimensions: true } } as typeof config)
   const early = await run(['report'], { cwd })
   expect(early.stderr).toMatch(/error: nothing has been synced .*errors\.md#no_marts/)

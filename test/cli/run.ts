@@ -127,13 +127,18 @@ export async function temporaryFolder(): Promise<AsyncDisposable & { readonly pa
 export function configFor(
   { url, keys }: { readonly url: string; readonly keys: { readonly server: string } },
   warehouse: ConfigInput['warehouse'],
-  { days = 10, key = keys.server }: { days?: number; key?: string } = {},
+  {
+    days = 10,
+    key = keys.server,
+    marts = { enabled: false },
+  }: { days?: number; key?: string; marts?: ConfigInput['marts'] } = {},
 ): ConfigInput {
   const start = new Date(Date.now() - days * 86_400_000).toISOString().slice(0, 10)
   return {
     warehouse,
     connections: { iterable: { api_key: key, base_url: url, rate_limits: 'off' } },
     sync: { start_date: start },
+    marts,
   } as ConfigInput
 }
 

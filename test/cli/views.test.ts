@@ -13,7 +13,7 @@ afterAll(() => sandbox.close())
 
 eachWarehouse('views lists the views, tells their columns and prints their SQL', async (warehouse) => {
   const cwd = warehouse.tempDir
-  await writeConfig(cwd, configFor(sandbox, warehouse.config, { days: 2 }))
+  await writeConfig(cwd, configFor(sandbox, warehouse.config, { days: 2, marts: {} }))
   const before = await run(['views'], { cwd })
   expect(before.stdout).toMatch(/campaign_performance +one campaign .* +made by the next sync/)
   expect(before.exitCode).toBe(0)
@@ -47,7 +47,7 @@ eachWarehouse('views lists the views, tells their columns and prints their SQL',
     stderr: expect.stringContaining('marts.materialize does not name message_facts'),
   })
   await writeConfig(cwd, {
-    ...configFor(sandbox, warehouse.config, { days: 2 }),
+    ...configFor(sandbox, warehouse.config, { days: 2, marts: {} }),
     marts: { materialize: ['message_facts'] },
   })
   const messages = 'select count(*) as messages from iterable_marts.message_facts'

@@ -42,7 +42,7 @@ describe('on 80 columns', () => {
       join(directory, 'broken.sql'),
       `${settings.replace('mirror', 'add')}select emial from iterable.users`,
     )
-    const config = configFor(sandbox, warehouse.config, { days: 2 })
+    const config = configFor(sandbox, warehouse.config, { days: 2, marts: {} })
     const schedule = { cron: '0 * * * *' }
     await writeConfig(warehouse.tempDir, { ...config, sync: { ...config.sync, schedule } })
     const cwd = warehouse.tempDir

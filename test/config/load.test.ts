@@ -56,6 +56,7 @@ describe('a configuration file', () => {
         ...{ max_rows: 1_000, max_bytes: 100_000, timeout: 30_000 },
       },
       marts: {
+        enabled: true,
         attribution: { click: 5 * 24 * 3_600_000, open: 24 * 3_600_000 },
         materialize: [],
         compatibility: [],

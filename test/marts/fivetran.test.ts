@@ -113,7 +113,7 @@ eachWarehouse('Fivetran has the same columns, and Iterable the same rows', async
       await sql.raw('create view own.mine as select id from iterable_fivetran.list').execute(tables)
     })
   }
-  await using without = await openOn(sandbox, warehouse, options)
+  await using without = await openOn(sandbox, warehouse, { ...options, marts: {} })
   await without.sync({ streams: ['channels'] })
   const left = await warehouse.query(
     `select table_schema || '.' || table_name as name from information_schema.tables where table_schema in ('iterable_fivetran', 'own') order by 1`,

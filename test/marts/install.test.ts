@@ -20,7 +20,7 @@ const viewsOf = async (warehouse: TestWarehouse) => {
 }
 
 /** All days of the project in one window a stream: what is looked at is what comes after. */
-const atOnce = { sync: { window_in_days: 30 } }
+const atOnce = { sync: { window_in_days: 30 }, marts: {} }
 
 /** Syncs; resolves to the notices. */
 async function sync(elt: Elt): Promise<string[]> {
@@ -52,6 +52,7 @@ eachWarehouse(
         ...atOnce.sync,
         streams: ['core', 'events', 'campaign_metrics', 'journeys', 'forgotten_users'],
       },
+      marts: {},
     })
     expect(await sync(elt)).toEqual([])
     const files = await readViewFiles()
@@ -79,7 +80,10 @@ eachWarehouse(
 
 eachWarehouse('comments say what views, tables and columns are', async (warehouse) => {
   await using sandbox = await startProject()
-  await using elt = await openOn(sandbox, warehouse, { sync: { streams: ['email_send', 'lists'] } })
+  await using elt = await openOn(sandbox, warehouse, {
+    sync: { streams: ['email_send', 'lists'] },
+    marts: {},
+  })
   await sync(elt)
   const commentsOn = async (schema: string, relation: string) => {
     const rows = await warehouse.query(
@@ -119,11 +123,37 @@ eachWarehouse('comments say what views, tables and columns are', async (warehous
   expect((await commentsOn('iterable', 'lists')).get('reason')).toBe('Why the message was not sent')
 })
 
+eachWarehouse('marts.enabled: false makes none, and leaves those that are there', async (warehouse) => {
+  await using sandbox = await startProject()
+  const streams = ['email_send', 'campaigns']
+  const off = { sync: { streams }, marts: { enabled: false } }
+  {
+    await using elt = await openOn(sandbox, warehouse, off)
+    expect(await sync(elt)).toEqual([])
+    expect(await viewsOf(warehouse)).toEqual([])
+    expect((await elt.status()).views).toEqual([])
+    expect(new Set((await elt.views()).map(({ state }) => state))).toEqual(new Set(['off']))
+    await expect(elt.report()).rejects.toThrow('set marts.enabled to true')
+  }
+  {
+    await using elt = await openOn(sandbox, warehouse, { sync: { streams }, marts: {} })
+    expect(await sync(elt)).toEqual([])
+  }
+  const made = await viewsOf(warehouse)
+  expect(made.length).toBeGreaterThan(3)
+  await using elt = await openOn(sandbox, warehouse, off)
+  expect(await sync(elt)).toEqual([])
+  expect(await viewsOf(warehouse)).toEqual(made)
+})
+
 eachWarehouse(
   'a view whose streams are not replicated is not made, and status says why',
   async (warehouse) => {
     await using sandbox = await startProject()
-    await using elt = await openOn(sandbox, warehouse, { sync: { streams: ['email_send', 'campaigns'] } })
+    await using elt = await openOn(sandbox, warehouse, {
+      sync: { streams: ['email_send', 'campaigns'] },
+      marts: {},
+    })
     expect(await elt.status()).toMatchObject({ views: [] })
     expect((await elt.views()).every(({ state }) => state !== 'made')).toBe(true)
     expect(await sync(elt)).toEqual([])
@@ -271,7 +301,7 @@ test('a role that may not make the schema is told what to run, and its sync succ
     url: Object.assign(url, { username: role, password: 'x' }).href,
   } as const
   {
-    await using elt = await openOn(sandbox, { ...warehouse, config })
+    await using elt = await openOn(sandbox, { ...warehouse, config }, { marts: {} })
     expect(await sync(elt)).toEqual([
       expect.stringMatching(
         /views of iterable_marts are as they were: .*create schema "iterable_marts" authorization/,

@@ -75,7 +75,7 @@ eachWarehouse(
       expect({ state, notices }).toEqual({ state: 'succeeded', notices: [] })
     }
     const run = async (statement: string) => {
-      await using elt = await openOn(sandbox, warehouse, { sync })
+      await using elt = await openOn(sandbox, warehouse, { sync, marts: {} })
       await elt.warehouse.use(({ db }) => sql.raw(statement).execute(db))
     }
 

@@ -104,7 +104,11 @@ everyWarehouse(
       data.lists.push({ id, name: `List ${id}`, createdAt: 0, listType: 'Standard' })
     data.members(1).add(...people(0, 60))
     data.members(2).add(...people(20, 50))
-    await using elt = await openOn(sandbox, warehouse, { sync: { streams }, connection: { max_retries: 0 } })
+    await using elt = await openOn(sandbox, warehouse, {
+      sync: { streams },
+      connection: { max_retries: 0 },
+      marts: {},
+    })
     const notebook = new Notebook()
     const readAll = (at: number) => {
       for (const { id } of data.lists) notebook.read(Number(id), at, data.members(Number(id)).all())
@@ -181,7 +185,7 @@ eachWarehouse(
     await using sandbox = await startProject({ empty: true, projectType: 'hybrid' })
     sandbox.data.lists.push({ id: 1, name: 'One', createdAt: 0, listType: 'Standard' })
     sandbox.data.members(1).add('user-1', 'b@example.com')
-    await using elt = await openOn(sandbox, warehouse, { sync: { streams } })
+    await using elt = await openOn(sandbox, warehouse, { sync: { streams }, marts: {} })
     await syncAfter(elt, sandbox, 0)
     sandbox.data.members(1).delete('user-1')
     sandbox.data.members(1).add('user-2')
@@ -204,7 +208,7 @@ eachWarehouse('members that were read before there was a history are its beginni
   await using sandbox = await startProject({ empty: true })
   sandbox.data.lists.push({ id: 1, name: 'One', createdAt: 0, listType: 'Standard' })
   sandbox.data.members(1).add(...people(0, 30))
-  await using elt = await openOn(sandbox, warehouse, { sync: { streams } })
+  await using elt = await openOn(sandbox, warehouse, { sync: { streams }, marts: {} })
   await syncAfter(elt, sandbox, 0)
   await run(elt, 'delete from iterable_sync.list_reads')
   sandbox.data.members(1).add(person(30))

@@ -30,7 +30,7 @@ eachWarehouse(
       start_date: '2020-01-01',
       window_in_days: 366,
     }
-    await syncOnce(sandbox, warehouse, { sync })
+    await syncOnce(sandbox, warehouse, { sync, marts: {} })
     const users = sandbox.truth.users()
     const of = (name: string, field: string) =>
       users.flatMap((user) => [

@@ -34,7 +34,7 @@ export interface WorldOptions {
 }
 
 /** Syncs a world before the tests of the file. */
-export function worldOf(seed: number, { streams = [], marts, prepare }: WorldOptions = {}): WorldTest {
+export function worldOf(seed: number, { streams = [], marts = {}, prepare }: WorldOptions = {}): WorldTest {
   const kinds: readonly WarehouseKind[] = ['duckdb', 'postgres']
   const worlds = new Map<WarehouseKind, World>()
   const left: AsyncDisposable[] = []

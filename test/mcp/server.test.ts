@@ -192,7 +192,7 @@ test.each(['close', 'SIGTERM'] as const)('the command ends on %s', async (how) =
 
 async function configFile({ sandbox, warehouse }: World): Promise<string> {
   const config = join(warehouse.tempDir, 'config.json')
-  await writeFile(config, JSON.stringify(configFor(sandbox, warehouse)))
+  await writeFile(config, JSON.stringify(configFor(sandbox, warehouse, { marts: {} })))
   return config
 }
 

@@ -68,7 +68,7 @@ export function worlds() {
         `/*\n{"action": "add", "list_id": ${sandbox.data.lists[0]?.id}, "new_fields": "create"}\n*/\nselect email, "firstName", 'x' as email_2 from iterable.users where email is not null\n`,
       )
       const config = {
-        ...configFor(sandbox, warehouse, { sync: { streams, window_in_days: 30 } }),
+        ...configFor(sandbox, warehouse, { sync: { streams, window_in_days: 30 }, marts: {} }),
         exports: { directory },
       }
       const elt = await open(config, { clock: quickClock(sandbox) })

@@ -24,6 +24,7 @@ import {
 
 const changes: Changes = {
   sync: { streams: ['email_open', 'email_subscribe', 'users', 'lists', 'list_users', 'campaigns'] },
+  marts: {},
 }
 
 const project = (): Promise<Sandbox> => startProject({ faults: 'bad-lines' })

@@ -32,7 +32,7 @@ beforeAll(async () => {
   sandbox = await startSandbox({ until, now: until, days, users: 60, eventsPerDay: 60, rateLimits: false })
   const exports = { directory: join(warehouse.tempDir, 'exports') }
   await mkdir(exports.directory, { recursive: true })
-  const { connections, ...config } = configFor(sandbox, warehouse.config, { days })
+  const { connections, ...config } = configFor(sandbox, warehouse.config, { days, marts: {} })
   const iterable = { ...connections?.iterable, timeouts: { body: '3s' } }
   elt = await open({ ...config, connections: { iterable }, exports } as never)
   ui = await servePage(elt)

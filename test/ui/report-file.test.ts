@@ -41,7 +41,7 @@ beforeAll(async () => {
     sandbox.data.events('emailClick').push({ ...click, url: `javascript:alert('${hostile}')` })
   }
   const cwd = warehouse.tempDir
-  const config = configFor(sandbox, warehouse.config, { days: 5 })
+  const config = configFor(sandbox, warehouse.config, { days: 5, marts: {} })
   await writeConfig(cwd, { ...config, sync: { ...config.sync, complete_dimensions: true } } as typeof config)
   await runJson(['sync', 'campaigns', 'templates', 'email', 'purchase'], { cwd })
   const { document } = await runJson(['report', '--html', join(cwd, 'all.html')], { cwd })

@@ -86,6 +86,7 @@ async function syncFrom(
         iterable: { api_key: key, base_url: url, rate_limits: 'off', project_type: projectType },
       },
       sync: { ...january, ...sync },
+      marts: { enabled: false },
     },
     { clock: { now: () => now, sleep: (ms, signal) => systemClock.sleep(ms / 100, signal) } },
   )

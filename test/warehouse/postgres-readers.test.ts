@@ -14,7 +14,7 @@ beforeAll(async () => {
 afterAll(() => sandbox.close())
 
 const openWith = (warehouse: TestWarehouse, more: object) => {
-  const config = configFor(sandbox, warehouse)
+  const config = configFor(sandbox, warehouse, { marts: {} })
   return open({ ...config, warehouse: { ...config.warehouse, ...more } } as typeof config, {
     clock: quickClock(sandbox),
   })
