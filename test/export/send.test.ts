@@ -160,8 +160,10 @@ exportTest(
   async ({ elt, save, sandbox, members }) => {
     await save('vip', { action: 'add' }, people(12_000))
     const body = { msg: 'error.lists.invalidListId(5001)', code: 'Success', params: {} }
-    sandbox.faults.next({ fault: { status: 400, body }, path: '/api/lists/subscribe', skip: 8, times: 4 })
+    const times = Number.POSITIVE_INFINITY
+    sandbox.faults.next({ fault: { status: 400, body }, path: '/api/lists/subscribe', skip: 8, times })
     const failed = await elt.export('vip')
+    sandbox.faults.clear()
     expect(failed).toMatchObject({ state: 'failed', error_code: 'unknown_list', sent: 8_000, batches: 8 })
     const resumed = await elt.export('vip')
     expect(resumed).toMatchObject({ run_id: failed.run_id, state: 'succeeded', sent: 12_000, batches: 12 })

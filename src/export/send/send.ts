@@ -6,8 +6,15 @@ import { createHash } from 'node:crypto'
 import { setTimeout as delay } from 'node:timers/promises'
 import type { Transaction } from 'kysely'
 import { InterruptedError, UserError } from '../../errors.ts'
-import { type Batch, countBatches, markInFlight, nextBatches, planRows } from '../../state/batches.ts'
-import { holdsLease, readExportRun } from '../../state/exports.ts'
+import {
+  type Batch,
+  type BatchCounts,
+  countBatches,
+  markInFlight,
+  nextBatches,
+  planRows,
+} from '../../state/batches.ts'
+import { type ExportRun, holdsLease, readExportRun } from '../../state/exports.ts'
 import type { Owner } from '../../state/members.ts'
 import type { StateDatabase } from '../../state/tables.ts'
 import { inSpan } from '../../telemetry.ts'
@@ -30,12 +37,8 @@ export interface SendInput extends RecordInput {
 
 /** Batches on their way at once: as many as a second of the documented pace lets through, and some more. */
 const lanes = 8
-/**
- * An answer is recorded when it comes: what a crash takes with it goes out again. Others that come within this moment,
- * up to so many, are recorded with it.
- */
+/** An answer is recorded when it comes: what a crash takes with it goes out again. Others of this moment are recorded with it. */
 const lingerMs = 50
-const recordedTogether = lanes / 2
 /** With fewer rows, a share of refusals says nothing while sending. */
 export const rowsBeforeVerdict = 500
 
@@ -57,6 +60,7 @@ async function sendBatches(input: SendInput, flying: Flying): Promise<void> {
   const { owner, stop } = input
   let failure: DeliveryError | undefined
   let verdict: UserError | undefined
+  let done: Pick<BatchCounts, 'total' | 'acked'> | undefined
   for (;;) {
     const results = flying.landed()
     failure ??= results.flatMap((result) => ('error' in result ? [result.error] : []))[0]
@@ -68,25 +72,30 @@ async function sendBatches(input: SendInput, flying: Flying): Promise<void> {
         async ({ db: trx }) => {
           if (!(await holdsLease(trx, owner.runId, input.token))) throw leaseLost(owner)
           await record(trx, input, await unrecorded(trx, owner, results))
+          const run = await readExportRun(trx, owner.runId)
           // Thrown only when everything that Iterable acknowledged is committed.
-          const tooMany = await verdictOnRefusals(trx, input)
+          const tooMany = run && verdictOnRefusals(run, input)
           const claimed = free > 0 && !tooMany ? await claim(trx, input, flying.batches, free) : []
-          return { tooMany, claimed, progress: await progressOf(trx, owner.runId) }
+          return { run, tooMany, claimed, counts: done ?? (await countBatches(trx, owner.runId)) }
         },
         { isRepeatable: true },
       ),
     )
     verdict ??= step.tooMany
-    if (step.progress) input.emit(step.progress)
+    const acked = done
+      ? done.acked + results.filter((result) => 'refused' in result).length
+      : step.counts.acked
+    done = { total: step.counts.total, acked }
+    if (step.run) input.emit(progressOf(step.run, done))
     for (const claimed of step.claimed) flying.start(claimed.batch, attempt(claimed, input.courier))
     if (flying.batches.length === 0) {
       if (verdict) throw verdict
       if (failure) throw causeOf(failure)
-      if (step.progress?.batchesDone === step.progress?.batches) return
+      if (done.acked === done.total) return
       throw new InterruptedError('interrupted; the next run of this export goes on where this one stopped')
     }
     await flying.landing(1)
-    await Promise.race([flying.landing(recordedTogether), delay(lingerMs)])
+    await Promise.race([flying.landing(lanes), delay(lingerMs)])
   }
 }
 
@@ -121,14 +130,11 @@ async function claim(
   return claimed
 }
 
-async function verdictOnRefusals(
-  trx: Transaction<StateDatabase>,
-  { owner, maxRejectPercent }: SendInput,
-): Promise<UserError | undefined> {
-  const run = await readExportRun(trx, owner.runId)
-  if (!run) return undefined
-  const { refused } = run
-  const processed = run.sent + run.removed + refused
+function verdictOnRefusals(
+  { sent, removed, refused }: ExportRun,
+  { maxRejectPercent }: SendInput,
+): UserError | undefined {
+  const processed = sent + removed + refused
   const isTooMuch = processed >= rowsBeforeVerdict && refused * 100 > processed * maxRejectPercent
   return isTooMuch ? tooManyRejects(refused, processed, maxRejectPercent) : undefined
 }
@@ -148,19 +154,13 @@ const leaseLost = ({ runId }: Owner) =>
 
 const causeOf = (error: DeliveryError): unknown => error.cause
 
-async function progressOf(
-  trx: Transaction<StateDatabase>,
-  runId: string,
-): Promise<Extract<ExportEvent, { type: 'sending' }> | undefined> {
-  const counts = await countBatches(trx, runId)
-  const run = await readExportRun(trx, runId)
-  return (
-    run && {
-      type: 'sending',
-      batches: counts.total,
-      batchesDone: counts.acked,
-      rowsDone: run.sent + run.removed + run.refused,
-      rows: run.planned_add + run.planned_update + run.planned_remove,
-    }
-  )
-}
+const progressOf = (
+  run: ExportRun,
+  { total, acked }: Pick<BatchCounts, 'total' | 'acked'>,
+): Extract<ExportEvent, { type: 'sending' }> => ({
+  type: 'sending',
+  batches: total,
+  batchesDone: acked,
+  rowsDone: run.sent + run.removed + run.refused,
+  rows: run.planned_add + run.planned_update + run.planned_remove,
+})
