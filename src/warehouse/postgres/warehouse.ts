@@ -45,6 +45,8 @@ export interface PostgresOptions {
   readonly readers?: readonly string[] | undefined
   /** Event tables get indexes for looking things up. */
   readonly indexes?: boolean | undefined
+  /** New tables of events are kept in parts, one for each month. */
+  readonly isPartitioned?: boolean | undefined
   /** The setting that has the address, for messages; `warehouse.url` without it. */
   readonly setting?: string | undefined
   /** For PGHOST, PGPASSWORD, PGSSLMODE … where the address leaves them open. */
@@ -86,7 +88,8 @@ export async function openPostgres(options: PostgresOptions): Promise<Warehouse>
       isGuarded: isGuarded ?? false,
       onBegin,
     })
-    const one = session({ held, writer, server, signal, engine, workDirectory, options })
+    const isPartitioned = options.isPartitioned ?? false
+    const one = session({ held, writer, server, signal, engine, isPartitioned, workDirectory, options })
     await upkeep.of(one, useOptions)
     return await work(one)
   }
@@ -183,7 +186,6 @@ function sessionSettings(source: PostgresConfig | Pool): Settings {
 }
 
 interface SessionContext extends TransactionContext {
-  readonly engine: Engine
   readonly workDirectory: string
   readonly options: Pick<PostgresOptions, 'queryRole' | 'readers'>
 }
