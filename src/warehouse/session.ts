@@ -6,6 +6,7 @@ import type { Db, StateDatabase } from '../state/tables.ts'
 import type { Analysis } from './analysis.ts'
 import type { Maintenance, MaintenanceRequest } from './maintenance.ts'
 import type { NameRules } from './names.ts'
+import type { PartitionedTable, PartitionRequest } from './partitioning.ts'
 import type { Printed } from './printed.ts'
 import type { Selection } from './select.ts'
 import type { Parsed, TableColumn } from './shape.ts'
@@ -230,6 +231,8 @@ export interface Warehouse extends AsyncDisposable {
   readonly buildIndexes?: (tables: readonly string[], signal: AbortSignal) => Promise<readonly string[]>
   /** Upkeep of its files, while no sync runs. Only where they pile up. */
   readonly maintain?: (request: MaintenanceRequest) => Promise<Maintenance>
+  /** Makes tables of events tables of parts, one for each month, each in a transaction. Only where tables have parts. */
+  readonly partition?: (request: PartitionRequest) => Promise<readonly PartitionedTable[]>
   /**
    * Calls back after rows were inserted into these tables of our own, until disposed. A warehouse that cannot tell
    * never calls: a watcher also looks by itself.

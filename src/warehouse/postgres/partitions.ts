@@ -7,7 +7,7 @@ import type { Stream } from '../../catalog/index.ts'
 import type { Engine } from '../../engine/engine.ts'
 import type { Db } from '../../state/tables.ts'
 import { monthOf, monthsIn } from '../months.ts'
-import { createSchemas, partsSchemaOf } from '../schemas.ts'
+import { createSchemas } from '../schemas.ts'
 import type { Tx } from '../session.ts'
 import type { Parsed } from '../shape.ts'
 import { change, deleteBefore, instant, quoted } from '../sql.ts'
@@ -22,10 +22,13 @@ interface Part {
   readonly to: Date | null
 }
 
-interface PartedTable {
-  /** Its schema and its name, unquoted. */
-  readonly schema: string
+export interface PartedTable {
+  /** Quoted, with its schema. */
+  readonly table: string
+  /** What the names of its parts begin with. */
   readonly name: string
+  /** Where its parts are. */
+  readonly partsSchema: string
   /** The column that the parts go by. */
   readonly column: string
   readonly parts: readonly Part[]
@@ -35,9 +38,6 @@ type Place = Pick<Tx, 'db' | 'tables' | 'names'>
 
 /** A load that touches more months than this has only those made that it brings rows of. */
 const mostUnseen = 2
-/** Times beyond these are of no month. */
-const firstTime = new Date('1000-01-01')
-const lastTime = new Date('9999-12-31')
 /** How long the end of a part waits for those who read the table; its rows go one by one where they take longer. */
 const dropPatienceMs = 1_000
 
@@ -48,11 +48,12 @@ export const partitionedBy = ({ bookmark }: Stream): string =>
 /** The parts of a table; undefined for a table that has none, or whose parts somebody else keeps. */
 async function readParts(db: Db, table: string): Promise<PartedTable | undefined> {
   const { rows } = await sql<Omit<PartedTable, 'parts'> & { part: string | null } & Omit<Part, 'name'>>`
-    select n.nspname as schema, t.relname as name, a.attname as "column", part.name as part,
+    select format('%I.%I', n.nspname, t.relname) as "table", t.relname as name, parts.schema as "partsSchema", a.attname as "column", part.name as part,
       part.bounds[1]::timestamptz as "from", part.bounds[2]::timestamptz as "to"
     from pg_partitioned_table p
       join pg_class t on t.oid = p.partrelid
       join pg_namespace n on n.oid = t.relnamespace
+      cross join lateral (select n.nspname || '_partitions' as schema) parts
       join pg_attribute a on a.attrelid = t.oid and a.attnum = p.partattrs[0]
       left join lateral (
         select format('%I.%I', of_child.nspname, child.relname) as name, of_child.nspname as schema,
@@ -63,11 +64,12 @@ async function readParts(db: Db, table: string): Promise<PartedTable | undefined
         where i.inhparent = t.oid
       ) part on true
     where t.oid = ${table}::text::regclass and p.partstrat = 'r' and p.partnatts = 1
-      and coalesce(part.schema = n.nspname || '_partitions', true)`.execute(db)
+      and coalesce(part.schema = parts.schema, true)`.execute(db)
   const [first] = rows
   if (!first) return undefined
   const parts = rows.flatMap(({ part, from, to }) => (part === null ? [] : [{ name: part, from, to }]))
-  return { schema: first.schema, name: first.name, column: first.column, parts }
+  const { table: whole, name, partsSchema, column } = first
+  return { table: whole, name, partsSchema, column, parts }
 }
 
 /** Makes the parts that rows need and that are missing. */
@@ -81,6 +83,10 @@ export async function makeRoom(place: Place, table: string, rows: Parsed, engine
   for (const month of wanted.filter((one) => !known.has(one?.getTime()))) await makePart(place, parted, month)
 }
 
+/** A condition, for the engine and for Postgres: a time that is missing, infinite or far away is of no month. */
+export const hasMonth = (column: string): string =>
+  `(${quoted(column)} >= timestamptz '1000-01-01 00:00:00+00' and ${quoted(column)} < timestamptz '9999-12-01 00:00:00+00')`
+
 /** The months that rows are of; undefined stands for times that belong to none. */
 async function monthsOf(
   { chunks, select }: Parsed,
@@ -89,10 +95,9 @@ async function monthsOf(
 ): Promise<readonly (Date | undefined)[]> {
   const months = new Map<unknown, Date | undefined>()
   const time = `${quoted(column)} at time zone 'UTC'`
-  const isOfOne = `${quoted(column)} between ${instant(firstTime)} and ${instant(lastTime)}`
   for (const chunk of chunks) {
     const found = await engine.rows(
-      `select distinct case when ${isOfOne} then epoch_ms(date_trunc('month', ${time}))::double end from (${select([chunk])})`,
+      `select distinct case when ${hasMonth(column)} then epoch_ms(date_trunc('month', ${time}))::double end from (${select([chunk])})`,
     )
     for (const [at] of found) months.set(at, typeof at === 'number' ? new Date(at) : undefined)
   }
@@ -101,31 +106,34 @@ async function monthsOf(
 
 /**
  * Makes the part of a month, or the one of all that belongs to no month. It is made first and attached then, since a table
- * that gains a part at its making keeps all readers out.
+ * that gains a part at its making keeps all readers out. Returns its name, quoted.
  */
-async function makePart(place: Place, parted: PartedTable, month: Date | undefined): Promise<void> {
+export async function makePart(
+  place: Place,
+  { table, name, partsSchema, column, parts }: PartedTable,
+  month: Date | undefined,
+): Promise<string> {
   const run = (statement: string) => sql.raw(statement).execute(place.db)
-  const schema = partsSchemaOf(parted.schema)
-  if (parted.parts.length === 0) await createSchemas(place, [schema])
-  const table = `${quoted(parted.schema)}.${quoted(parted.name)}`
+  if (parts.length === 0) await createSchemas(place, [partsSchema])
   const suffix = month === undefined ? 'other' : month.toISOString().slice(0, 7).replace('-', '_')
-  const part = `${quoted(schema)}.${quoted(`${parted.name}_${suffix}`)}`
+  const part = `${quoted(partsSchema)}.${quoted(`${name}_${suffix}`)}`
   const copied = ['defaults', 'constraints', 'generated', 'storage'].map((what) => `including ${what}`)
   await run(`create table ${part} (like ${table} ${copied.join(' ')})`)
   if (month === undefined) {
     await run(`alter table ${table} attach partition ${part} default`)
-    return
+    return part
   }
   const next = monthOf(month, 1)
-  const other = parted.parts.find(({ from }) => from === null)
+  const other = parts.find(({ from }) => from === null)
   if (other) {
-    const time = sql.id(parted.column)
+    const time = sql.id(column)
     const gone = sql`delete from ${sql.raw(other.name)} where ${time} >= ${month} and ${time} < ${next} returning *`
     await sql`with gone as (${gone}) insert into ${sql.raw(part)} select * from gone`.execute(place.db)
   }
   await run(
     `alter table ${table} attach partition ${part} for values from (${instant(month)}) to (${instant(next)})`,
   )
+  return part
 }
 
 /** `Tx.dropBefore`. */

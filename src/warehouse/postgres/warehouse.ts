@@ -18,6 +18,7 @@ import { buildIndexes } from './indexes.ts'
 import { convertJson } from './jsonb.ts'
 import { type JobLock, takeSessionLock } from './lock.ts'
 import { paceBook } from './pace.ts'
+import { partitionTables } from './partition-tables.ts'
 import { printed } from './print.ts'
 import { queryPostgres } from './query.ts'
 import { admitReaders } from './readers.ts'
@@ -139,6 +140,7 @@ export async function openPostgres(options: PostgresOptions): Promise<Warehouse>
       buildIndexes: (tables: readonly string[], signal: AbortSignal) =>
         buildIndexes(server, names, tables, signal),
     }),
+    partition: (request) => partitionTables({ use, names }, request),
     async watch(tables, onChange) {
       await server.meet()
       // A pooler hears no NOTIFY for its clients.
