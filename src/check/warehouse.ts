@@ -10,6 +10,7 @@ import { namesake } from '../warehouse/duckdb/file-name.ts'
 import { createSchemas, partsSchemaOf } from '../warehouse/schemas.ts'
 import type { Session, Warehouse } from '../warehouse/session.ts'
 import { type CheckItem, failed, failedWith, ok, warning } from './item.ts'
+import { partitionItems } from './partitions.ts'
 
 export interface WarehouseCheck {
   readonly warehouse: Warehouse
@@ -35,6 +36,7 @@ async function openItems({ warehouse, config, signal }: WarehouseCheck): Promise
         items.push(await versionItem(session))
         items.push(await writeItem(session, config))
         items.push(...(await readerItems(session, config)))
+        items.push(...(await partitionItems(session, config)))
       },
       { signal, isAsFound: true },
     )

@@ -16,21 +16,24 @@ export function migrateCommand(program: Command, runtime: Runtime): void {
     .description(
       'Convert a warehouse that is there: --partition gives the event tables of Postgres a part a month.',
     )
+    .argument('[stream...]', 'names or globs of streams of events; !name excludes one')
     .requiredOption('--partition', 'the tables of events become tables of parts, one for each month')
     .option('--dry-run', 'show what would be done')
-  withExamples(command, 'migrate --partition --dry-run', 'migrate --partition')
-  command.action(action<MigrateOptions>(runtime, runMigrate))
+  withExamples(command, 'migrate --partition --dry-run', 'migrate --partition email_send email_open')
+  command.action(action<MigrateOptions, [string[]]>(runtime, runMigrate))
 }
 
 async function runMigrate(
   { open, terminal, signal }: Context,
   { dryRun = false }: MigrateOptions,
+  streams: string[],
 ): Promise<number> {
   await using elt = await open()
   let line = 'looking at the tables'
   const progress = dryRun ? undefined : terminal.showProgress({ line: () => line, lines: () => [line] })
   const done = await elt
     .partition({
+      streams,
       isDryRun: dryRun,
       signal,
       onMonth: ({ table: name, month, rows }) => {
@@ -45,7 +48,7 @@ async function runMigrate(
 
 function sayPartitioning(terminal: Terminal, { tables }: Partitioning, isDryRun: boolean): void {
   if (tables.length === 0) {
-    terminal.say('The warehouse has no table of events yet.')
+    terminal.say('The warehouse has no such table yet.')
     return
   }
   const words = {

@@ -1,6 +1,6 @@
 /** Tables of events become tables of parts, as a run: no sync works meanwhile, and what was done stands in its row. */
 import { randomUUID } from 'node:crypto'
-import { catalogue } from '../catalog/index.ts'
+import { catalogue, selectStreams } from '../catalog/index.ts'
 import { ConfigError, codeOf, messageOf } from '../errors.ts'
 import { beginRun, endRun, failAbandonedRuns } from '../state/runs.ts'
 import type { PartitionedTable, PartitionRequest as TablesRequest } from '../warehouse/partitioning.ts'
@@ -9,6 +9,8 @@ import { type ReportSource, readState } from './read.ts'
 const job = 'migrate'
 
 export interface PartitionRequest extends Pick<TablesRequest, 'signal' | 'onMonth' | 'onTable'> {
+  /** Names or globs of streams of events; all of them where it is left out. */
+  readonly streams?: readonly string[] | undefined
   /** Looks, and changes nothing. */
   readonly isDryRun?: boolean | undefined
 }
@@ -29,7 +31,7 @@ export interface Partitioning {
  */
 export async function partitionEvents(
   source: ReportSource & { readonly now: () => Date },
-  { isDryRun = false, ...hearing }: PartitionRequest,
+  { streams: patterns = [], isDryRun = false, ...hearing }: PartitionRequest,
 ): Promise<Partitioning> {
   const { warehouse, config, now } = source
   const partition = warehouse.partition
@@ -44,7 +46,9 @@ export async function partitionEvents(
       },
     )
   }
-  const streams = catalogue('email').filter(({ replication }) => replication === 'append')
+  const events = catalogue('email').filter(({ replication }) => replication === 'append')
+  const isOnlyLess = patterns.every((one) => one.startsWith('!'))
+  const streams = selectStreams(events, isOnlyLess ? ['*', ...patterns] : patterns)
   const request = { ...hearing, streams, isDryRun }
   const isThere = await readState(source, async () => true)
   if (!isThere) return told(null, [])

@@ -225,10 +225,10 @@ export interface Warehouse extends AsyncDisposable {
   /** The pace that all processes of the warehouse keep together. Only where several may work on it at once. */
   readonly paceBook?: PaceBook
   /**
-   * Builds what `warehouse.indexes` asks for on these event tables. Returns what could not be built, and why. Only where
-   * it asks for something.
+   * Looks after tables of events when a sync has ended: builds what `warehouse.indexes` asks for, and counts anew what has
+   * grown and the server does not count by itself. Returns what could not be done, and why.
    */
-  readonly buildIndexes?: (tables: readonly string[], signal: AbortSignal) => Promise<readonly string[]>
+  readonly tendTables?: (tables: readonly string[], signal: AbortSignal) => Promise<readonly string[]>
   /** Upkeep of its files, while no sync runs. Only where they pile up. */
   readonly maintain?: (request: MaintenanceRequest) => Promise<Maintenance>
   /** Makes tables of events tables of parts, one for each month, each in a transaction. Only where tables have parts. */

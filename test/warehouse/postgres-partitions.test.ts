@@ -1,7 +1,8 @@
 /** Tables of events in parts, one for each month. */
 import pg from 'pg'
-import { expect, test } from 'vitest'
+import { expect, onTestFinished, test } from 'vitest'
 import { open } from '../../src/index.ts'
+import { startEmbeddedPostgres } from '../support/embedded-postgres.ts'
 import {
   ago,
   configFor,
@@ -26,8 +27,8 @@ const sync = {
 }
 const project = () => startProject({ days: 34, eventsPerDay: 30 })
 
-async function createPartitioned(): Promise<TestWarehouse> {
-  const warehouse = await createTestWarehouse('postgres')
+async function createPartitioned(server?: string): Promise<TestWarehouse> {
+  const warehouse = await createTestWarehouse('postgres', server)
   const config: TestWarehouse['config'] & { partition: string } = {
     ...(warehouse.config as { readonly type: 'postgres'; readonly url: string }),
     partition: 'month',
@@ -61,6 +62,16 @@ test('a sync into parts gives the same rows, month by month, however often it is
   expect(await partsOf(parted, 'users')).toEqual({})
   await syncOnce(sandbox, parted, { sync, request: { fullRefresh: true } })
   expect(await contentsOf(parted)).toEqual(contents)
+
+  // A copy makes the parts that it needs.
+  await using copied = await createPartitioned()
+  {
+    await using from = await open(configFor(sandbox, plain, { sync }))
+    await using to = await open(configFor(sandbox, copied, { sync }))
+    expect(await from.copyTo(to)).toMatchObject({ is_equal: true })
+  }
+  expect(Object.keys(await partsOf(copied, 'email_open'))).toEqual(months)
+  expect(await contentsOf(copied)).toEqual(contents)
 
   // A person's rows leave every part.
   const [person] = await plain.query(
@@ -167,6 +178,43 @@ test('a month that nothing is kept of is dropped; where somebody reads on, its r
   sandbox.advance(days(1))
   await syncOnce(sandbox, warehouse, limited('1 day'))
   expect(Object.keys(await partsOf(warehouse, 'email_open'))).toEqual(['email_open_2026_03'])
+})
+
+test('what the server does not count by itself is counted after a sync, and check tells of the parts', async () => {
+  const server = await startEmbeddedPostgres({ max_connections: '30' })
+  onTestFinished(() => server.stop())
+  await using warehouse = await createPartitioned(server.url)
+  await using sandbox = await project()
+  const streams = { ...sync, streams: ['email_open', 'email_send'] }
+  await syncOnce(sandbox, warehouse, { sync: streams })
+  const counted = async () =>
+    (
+      await warehouse.query(
+        `select reltuples::int as n from pg_class where oid = 'iterable.email_open'::regclass`,
+      )
+    )[0]?.n
+  expect(await counted()).toBe(-1)
+  await warehouse.query('analyze iterable_partitions.email_open_2026_01')
+  await syncOnce(sandbox, warehouse, { sync: streams })
+  expect(await counted()).toBe((await rowsOf(warehouse, 'email_open')).length)
+
+  const itemOf = async () => {
+    await using elt = await open(configFor(sandbox, warehouse, { sync: streams }), {
+      clock: quickClock(sandbox),
+    })
+    return (await elt.check()).items.find(({ item }) => item === 'partitions')
+  }
+  const message = '2 of 2 tables of events are kept by month, in 4 parts'
+  expect(await itemOf()).toMatchObject({ state: 'ok', message })
+  // As many as a server of so few connections has no room for.
+  await warehouse.query(`do $$ begin for n in 1..120 loop
+    execute format('create table iterable_partitions.old_%s partition of iterable.email_open for values from (%L) to (%L)',
+      n, timestamptz '1970-01-01' - n * interval '1 day', timestamptz '1970-01-01' - (n - 1) * interval '1 day');
+  end loop; end $$`)
+  expect(await itemOf()).toMatchObject({
+    state: 'warning',
+    cure: expect.stringMatching(/^raise max_locks_per_transaction .* \(to \d+ or more/),
+  })
 })
 
 test('indexes are built on every part, also on those that come later', async () => {

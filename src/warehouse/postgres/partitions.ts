@@ -8,7 +8,7 @@ import type { Engine } from '../../engine/engine.ts'
 import type { Db } from '../../state/tables.ts'
 import { monthOf, monthsIn } from '../months.ts'
 import { createSchemas } from '../schemas.ts'
-import type { Tx } from '../session.ts'
+import type { SchemaNames, Tx } from '../session.ts'
 import type { Parsed } from '../shape.ts'
 import { change, deleteBefore, instant, quoted } from '../sql.ts'
 import { isLockTimeout, isNeededByOthers } from './errors.ts'
@@ -170,4 +170,24 @@ async function dropParts(db: Db, table: string, parts: readonly string[]): Promi
     if (isLockTimeout(error) || isNeededByOthers(error)) return false
     throw error
   }
+}
+
+/**
+ * Counts anew the tables whose parts have grown by half since, by what the server knows of the parts: it counts these by
+ * itself, and never the whole.
+ */
+export async function countParts(db: Db, { streams }: SchemaNames, tables: readonly string[]): Promise<void> {
+  const { rows } = await sql<{ name: string }>`
+    select format('%I.%I', n.nspname, t.relname) as name
+    from pg_class t
+      join pg_namespace n on n.oid = t.relnamespace
+      join pg_inherits i on i.inhparent = t.oid
+      join pg_class part on part.oid = i.inhrelid
+    where n.nspname = ${streams} and t.relname = any(${tables}) and t.relkind = 'p'
+      -- Before 14 the server did not remember what it had counted of a table of parts.
+      and current_setting('server_version_num')::int >= 140000
+    group by 1, t.reltuples
+    having sum(greatest(part.reltuples, 0)) > 1.5 * greatest(t.reltuples, 0)
+    order by 1`.execute(db)
+  for (const { name } of rows) await sql.raw(`analyze ${name}`).execute(db)
 }

@@ -19,6 +19,7 @@ import { convertJson } from './jsonb.ts'
 import { type JobLock, takeSessionLock } from './lock.ts'
 import { paceBook } from './pace.ts'
 import { partitionTables } from './partition-tables.ts'
+import { countParts } from './partitions.ts'
 import { printed } from './print.ts'
 import { queryPostgres } from './query.ts'
 import { admitReaders } from './readers.ts'
@@ -136,10 +137,10 @@ export async function openPostgres(options: PostgresOptions): Promise<Warehouse>
     },
     scrub: (tables) => vacuum(server, tables),
     paceBook: paceBook(server, names.sync),
-    ...(options.indexes && {
-      buildIndexes: (tables: readonly string[], signal: AbortSignal) =>
-        buildIndexes(server, names, tables, signal),
-    }),
+    async tendTables(tables, signal) {
+      await use(({ db }) => countParts(db, names, tables), { signal, isReading: true })
+      return options.indexes ? buildIndexes(server, names, tables, signal) : []
+    },
     partition: (request) => partitionTables({ use, names }, request),
     async watch(tables, onChange) {
       await server.meet()
