@@ -11,6 +11,7 @@ const tests = new Map([
   ['copy', 'in test/warehouse/copy.test.ts'],
   ['mcp', 'in test/mcp/server.test.ts'],
   ['maintain', 'in test/warehouse/lake-maintain.test.ts'],
+  ['migrate', 'in test/warehouse/postgres-partition-tables.test.ts'],
 ])
 
 /** The files that some examples read. */

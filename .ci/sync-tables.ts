@@ -10,10 +10,11 @@ export interface Described {
 export const syncTables: ReadonlyMap<string, Described> = new Map(
   Object.entries<Described>({
     runs: {
-      about: 'Every run of a sync, an export, an erasure, a copy or the upkeep of a lake, with its outcome',
+      about:
+        'Every run of a sync, an export, an erasure, a copy, a conversion or the upkeep of a lake, with its outcome',
       columns: {
-        job: '`sync`, `export:NAME`, `erase`, `copy` or `maintain`',
-        kind: '`sync`, `export`, `erase`, `copy` or `maintain`',
+        job: '`sync`, `export:NAME`, `erase`, `copy`, `migrate` or `maintain`',
+        kind: '`sync`, `export`, `erase`, `copy`, `migrate` or `maintain`',
         trigger: 'what asked for it: a schedule, a person, a request',
         state:
           '`queued`, `running`, `held`, `succeeded`, `succeeded_with_rejects`, `failed`, `cancelled`, `skipped`',

@@ -13,6 +13,7 @@ import { requireEqualRows } from './check.ts'
 import { benchExport } from './export.ts'
 import { benchMarts } from './marts.ts'
 import { benchMirror } from './mirror.ts'
+import { benchPartitions } from './partitions.ts'
 import { type Measured, measurePeer, measureSync, measureTask, startSandbox, type Task } from './process.ts'
 import { benchPages } from './ui.ts'
 
@@ -25,7 +26,9 @@ npm run bench -- --mirror
 npm run bench -- --ui [--warehouse postgres] [--members N] [--events N]
     each page of the operations page, and the first paint in a browser
 npm run bench -- --marts [--warehouse postgres] [--events N] [--rounds N]
-    views for analysts, beside queries by hand for the same figures`
+    views for analysts, beside queries by hand for the same figures
+npm run bench -- --partitions --warehouse postgres [--rows N] [--rounds N]
+    a table of events as one, and by month`
 
 const { values } = parseArgs({
   options: {
@@ -41,6 +44,7 @@ const { values } = parseArgs({
     mirror: { type: 'boolean', default: false },
     ui: { type: 'boolean', default: false },
     marts: { type: 'boolean', default: false },
+    partitions: { type: 'boolean', default: false },
     rows: { type: 'string', default: '1000000' },
     members: { type: 'string', default: '2000000' },
   },
@@ -70,7 +74,10 @@ const common = {
 try {
   if (values.export) await benchExport(Number(values.rows), Number(values.members))
   else if (values.mirror) await benchMirror([10_000, 100_000, 1_000_000])
-  else if (values.ui) {
+  else if (values.partitions) {
+    if (!server) throw new Error('only tables of Postgres are partitioned: add --warehouse postgres')
+    await benchPartitions({ url: server.url, rows: Number(values.rows), rounds })
+  } else if (values.ui) {
     const [members, sends] = [Number(values.members), Number(values.events)]
     await benchPages({ directory, url: server?.url, members, sends })
   } else if (values.marts) {

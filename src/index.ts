@@ -28,6 +28,7 @@ import { type DbtProject, readDbtProject } from './report/dbt.ts'
 import { type EraseQuery, type Erasure, erasePerson } from './report/erase.ts'
 import { describeLists, type ListStatus } from './report/lists.ts'
 import { type MaintainRequest, maintain, type Upkeep } from './report/maintain.ts'
+import { type Partitioning, type PartitionRequest, partitionEvents } from './report/partition.ts'
 import { type PerformanceQuery, type PerformanceReport, readPerformance } from './report/performance.ts'
 import { type PersonQuery, type PersonReport, readPersonRows } from './report/person-rows.ts'
 import { type PrintedRows, printRows, queryRows, type ResultRow } from './report/query.ts'
@@ -64,6 +65,7 @@ export type { DbtProject } from './report/dbt.ts'
 export type { EraseQuery, Erasure } from './report/erase.ts'
 export type { ListStatus } from './report/lists.ts'
 export type { MaintainRequest, Upkeep } from './report/maintain.ts'
+export type { Partitioning, PartitionRequest } from './report/partition.ts'
 export type { PerformanceQuery, PerformanceReport } from './report/performance.ts'
 export type { PrintedRows, ResultRow } from './report/query.ts'
 export type { Reject, RejectPage, RejectQuery, RunDetail, RunSummary } from './report/runs.ts'
@@ -141,6 +143,11 @@ export interface Elt extends AsyncDisposable, Exporter, Scheduler {
    * @throws ConfigError where the warehouse is no lake; UserError `locked` while a sync runs.
    */
   maintain(request?: MaintainRequest): Promise<Upkeep>
+  /**
+   * Gives the tables of events of a Postgres warehouse parts, one for each month, table by table.
+   * @throws ConfigError where the warehouse is not Postgres; UserError `locked` while a sync runs.
+   */
+  partition(request?: PartitionRequest): Promise<Partitioning>
   /**
    * Copies this warehouse into that of another open configuration: whole, resumable, compared in the end.
    * @throws ConfigError `target_not_empty`; UserError `locked` while a sync or an export is at work.
@@ -304,6 +311,7 @@ export async function openParsed(
       return { warehouse: found, iterable: await askForPerson(iterable, query, { signal }) }
     },
     erase: (query) => erasePerson({ warehouse, config, now: clock.now }, query),
+    partition: (request = {}) => partitionEvents({ warehouse, config, now: clock.now }, request),
     copyTo: (target, request) => copyWarehouse({ warehouse, config }, target, { now: clock.now, ...request }),
     query: (sql, options) => queryRows(warehouse, sql, options),
     print: (sql, options) => printRows(warehouse, sql, options),

@@ -7,9 +7,10 @@ import type { Config } from '../config/schema.ts'
 import { packageFile } from '../package-files.ts'
 import { isMissing } from '../report/read.ts'
 import { namesake } from '../warehouse/duckdb/file-name.ts'
-import { createSchemas } from '../warehouse/schemas.ts'
+import { createSchemas, partsSchemaOf } from '../warehouse/schemas.ts'
 import type { Session, Warehouse } from '../warehouse/session.ts'
 import { type CheckItem, failed, failedWith, ok, warning } from './item.ts'
+import { partitionItems } from './partitions.ts'
 
 export interface WarehouseCheck {
   readonly warehouse: Warehouse
@@ -33,8 +34,9 @@ async function openItems({ warehouse, config, signal }: WarehouseCheck): Promise
       async (session) => {
         items.push(ok('warehouse', `the ${config.warehouse.type} warehouse can be opened`))
         items.push(await versionItem(session))
-        items.push(await writeItem(session))
+        items.push(await writeItem(session, config))
         items.push(...(await readerItems(session, config)))
+        items.push(...(await partitionItems(session, config)))
       },
       { signal, isAsFound: true },
     )
@@ -63,14 +65,16 @@ async function readerItems({ db }: Session, { warehouse }: Config): Promise<Chec
 }
 
 /** Makes the schemas that are missing and a table, writes a row, and takes everything back. */
-async function writeItem(session: Session): Promise<CheckItem> {
+async function writeItem(session: Session, { warehouse }: Config): Promise<CheckItem> {
   const { names } = session
   const table = sql.id(names.streams, '_iterable_elt_check')
   const missing = await session.transaction(
     async (tx) => {
       // That of Fivetran's names comes with a setting, and a sync lives without.
       const { fivetran: _, ...needed } = names
-      const made = await createSchemas(tx, Object.values(needed))
+      const isPartitioned = 'partition' in warehouse && warehouse.partition === 'month'
+      const parts = isPartitioned ? [partsSchemaOf(names.streams)] : []
+      const made = await createSchemas(tx, [...Object.values(needed), ...parts])
       await sql`create table ${table} (checked_at timestamptz)`.execute(tx.tables)
       await sql`insert into ${table} values (current_timestamp)`.execute(tx.tables)
       return made

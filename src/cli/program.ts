@@ -18,6 +18,7 @@ import { listsCommand } from './lists.ts'
 import { logFormats, logLevels } from './logger.ts'
 import { maintainCommand } from './maintain.ts'
 import { mcpCommand } from './mcp.ts'
+import { migrateCommand } from './migrate.ts'
 import { notifyCommand } from './notify.ts'
 import { personCommand } from './person.ts'
 import { rejectsCommand } from './rejects.ts'
@@ -59,6 +60,7 @@ const groups: readonly CommandGroup[] = [
   snapshotCommand,
   copyCommand,
   maintainCommand,
+  migrateCommand,
   reportCommand,
   viewsCommand,
   importTdCommand,

@@ -169,7 +169,9 @@ class Shell {
 
 const commands = ['.tables', '.schema', '.format', '.help', '.quit', '.exit']
 
-const isOfUsers = "table_schema not in ('information_schema', 'pg_catalog')"
+/** Parts of tables of Postgres are read through their tables. */
+const isOfUsers =
+  "table_schema not in ('information_schema', 'pg_catalog') and right(table_schema, 11) <> '_partitions'"
 
 const tables = `select table_schema || '.' || table_name as "table", lower(table_type) as kind
   from information_schema.tables where ${isOfUsers} order by 1`

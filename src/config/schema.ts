@@ -59,7 +59,14 @@ const tls = z.strictObject({
     .describe('Refuse a server whose certificate cannot be verified.'),
 })
 
-const forReaders = {
+/** Of a Postgres warehouse, whoever connects to it. */
+const ofPostgres = {
+  partition: z
+    .enum(['none', 'month'])
+    .optional()
+    .describe(
+      '"month": new tables of events are kept in parts, one for each month (docs/postgres.md). Absent: "none". Tables that are there stay as they are.',
+    ),
   readers: z
     .array(z.string().min(1))
     .optional()
@@ -87,7 +94,7 @@ const postgres = z.strictObject({
     .optional()
     .describe('Longest time of one statement. Absent: as the server says.'),
   lock_timeout: timeLimit.optional().describe('Longest wait for a lock. Absent: as the server says.'),
-  ...forReaders,
+  ...ofPostgres,
 })
 
 const storage = z.strictObject({
@@ -150,7 +157,7 @@ const livePostgres = z.strictObject({
     (given) => isObjectWith(given, 'connect') && isObjectWith(given, 'query'),
     'expected a pg.Pool',
   ),
-  ...forReaders,
+  ...ofPostgres,
 })
 
 const connection = z.strictObject({

@@ -3,6 +3,7 @@ import { rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { sql } from 'kysely'
 import { duckdbTables } from '../warehouse/duckdb/warehouse.ts'
+import { monthOf } from '../warehouse/months.ts'
 import { ownColumns } from '../warehouse/names.ts'
 import { jsonHasNul, jsonWithoutNul, textHasNul, textWithoutNul } from '../warehouse/nul.ts'
 import type { Session, Warehouse } from '../warehouse/session.ts'
@@ -27,9 +28,6 @@ export async function piecesOf({ tables, names }: Session, { stream }: Shape): P
     pieces.push(`${time} >= ${instant(from)} and ${time} < ${instant(monthOf(from, 1))}`)
   return pieces
 }
-
-const monthOf = (at: Date, later: number): Date =>
-  new Date(Date.UTC(at.getUTCFullYear(), at.getUTCMonth() + later))
 
 export interface Piece {
   /** A statement of the engine that reads it. */

@@ -114,12 +114,13 @@ async function replaceWindow(
   const held = heldUntil ? await count(tx.tables, rowsWithin(from, heldUntil)) : 0
   const start = keepBefore ?? from
   await sql`delete from ${rowsWithin(start, to)}`.execute(tx.tables)
+  const span = { from: start, to }
   const rows = reading(
     input,
     shape,
     keepBefore || input.leavesOutStrays
-      ? { where: `${time} >= ${instant(start)} and ${time} < ${instant(to)}` }
-      : { within: { column: stream.bookmark as string, from, to } },
+      ? { span, where: `${time} >= ${instant(start)} and ${time} < ${instant(to)}` }
+      : { span, within: { column: stream.bookmark as string, from, to } },
   )
   const written = await tx.append(table, rows)
   if (held > 0 && heldUntil && !keepBefore) {
@@ -200,7 +201,7 @@ async function anyExtra(tables: Tx['tables'], shape: Shape, stream: Stream, rows
 function reading(
   { prepared, stream, stamps }: Load,
   shape: Shape,
-  rows: Pick<ParseOptions, 'where' | 'within'>,
+  rows: Pick<ParseOptions, 'where' | 'within' | 'span'>,
 ): Parsed {
   return parsed(shape, prepared.chunks, {
     stamps,

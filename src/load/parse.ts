@@ -4,7 +4,7 @@ import { verbatimMark } from '../json/numbers.ts'
 import type { Chunk } from '../spool/chunk.ts'
 import { objectSizeOption } from '../spool/chunk.ts'
 import { extraKey, ownColumns } from '../warehouse/names.ts'
-import { fieldColumns, type Parsed, type Shape, type TableColumn } from '../warehouse/shape.ts'
+import { fieldColumns, type Parsed, type Shape, type Span, type TableColumn } from '../warehouse/shape.ts'
 import { instant, literal, literals, quoted } from '../warehouse/sql.ts'
 
 /** What every row of a load carries. */
@@ -27,7 +27,9 @@ export interface ParseOptions {
    * A time column whose every value lies within an interval: one that does not is drift. Cheaper than a condition,
    * which DuckDB evaluates apart from the column.
    */
-  readonly within?: { readonly column: string; readonly from: Date; readonly to: Date } | undefined
+  readonly within?: (Span & { readonly column: string }) | undefined
+  /** Where the times of all rows lie that this gives. */
+  readonly span?: Span | undefined
 }
 
 /** Makes the reading of `chunks` for a table of this shape. */
@@ -44,6 +46,7 @@ export function parsed(shape: Shape, chunks: readonly Chunk[], options: ParseOpt
   const where = options.where === undefined ? '' : `\nwhere ${options.where}`
   return {
     columns: shape.columns,
+    span: options.span,
     chunks,
     select: (some) => `select * from (
   select

@@ -76,7 +76,7 @@ export async function finish(
     },
     { onWait, isRepeatable: true },
   )
-  await buildIndexes(input)
+  await tendTables(input)
   return report
 }
 
@@ -99,15 +99,15 @@ async function dropOld(
 }
 
 /** After the run: whoever waits for its rows need not wait for them. What fails is told, and tried again after the next. */
-async function buildIndexes(input: SyncInput): Promise<void> {
+async function tendTables(input: SyncInput): Promise<void> {
   const { warehouse, signal, emit } = input
   const tables = selectedStreams(input)
     .filter(({ replication }) => replication === 'append')
     .map(({ name }) => name)
-  if (!warehouse.buildIndexes || tables.length === 0 || signal.aborted) return
+  if (!warehouse.tendTables || tables.length === 0 || signal.aborted) return
   const failures = await warehouse
-    .buildIndexes(tables, signal)
-    .catch((error: unknown) => [`indexes could not be built: ${messageOf(error)}`])
+    .tendTables(tables, signal)
+    .catch((error: unknown) => [`the tables of events could not be looked after: ${messageOf(error)}`])
   for (const message of failures) emit({ type: 'notice', stream: undefined, message })
 }
 

@@ -1,12 +1,10 @@
 /** How long events are kept: what is older is dropped once a day, and never read again. */
-import { sql } from 'kysely'
 import { DateTime } from 'luxon'
 import type { Stream } from '../catalog/index.ts'
 import type { SyncConfig } from '../config/schema.ts'
 import { ConfigError } from '../errors.ts'
 import { type Dropped, readKeptSince, recordDropped } from '../state/retention.ts'
 import type { Session } from '../warehouse/session.ts'
-import { change, streamTable } from '../warehouse/sql.ts'
 import { tableOf } from '../warehouse/tables.ts'
 import type { Reach } from './plan.ts'
 
@@ -55,8 +53,7 @@ export async function dropAged(
     if (!since || since.getTime() === done.get(stream.name)?.getTime()) continue
     const rows = await session.transaction(async (tx) => {
       await tx.reserve(tableOf(tx, stream.name))
-      const isOld = sql`${sql.id('createdAt')} < ${since}`
-      const old = await change(tx.tables, sql`delete from ${streamTable(tx, stream.name)} where ${isOld}`)
+      const old = await tx.dropBefore(tableOf(tx, stream.name), 'createdAt', since)
       await recordDropped(tx.db, { stream: stream.name, keptSince: since, rows: old }, { runId, now })
       return old
     })

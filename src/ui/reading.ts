@@ -55,7 +55,7 @@ export function addPages(app: App, ui: Ui): void {
         readRuns(source, {
           ...(job !== '' && {
             job:
-              ['sync', 'maintain', 'erase'].includes(job) || job.startsWith('export:')
+              ['sync', 'maintain', 'erase', 'migrate'].includes(job) || job.startsWith('export:')
                 ? job
                 : `export:${job}`,
           }),

@@ -53,6 +53,7 @@ export async function openWarehouse(
     queryRole: exports.role,
     readers: warehouse.readers,
     indexes: warehouse.indexes,
+    isPartitioned: warehouse.partition === 'month',
     environment,
     ...shared,
   })

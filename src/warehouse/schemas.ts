@@ -3,6 +3,8 @@ import { type QueryExecutorProvider, sql } from 'kysely'
 import type { Place } from './session.ts'
 import { quoted } from './sql.ts'
 
+type SchemaPlace = Pick<Place, 'db' | 'tables' | 'names'>
+
 /** Schemas of ours that live in one database. */
 export interface SchemaHome {
   /** Where statements on them run. */
@@ -10,10 +12,14 @@ export interface SchemaHome {
   readonly schemas: readonly string[]
 }
 
+/** Where Postgres keeps the parts of a schema's tables; nothing in it is read under its own name. */
+export const partsSchemaOf = (schema: string): string => `${schema}_partitions`
+
 /** Where our schemas live: in one database, unless our own tables are kept apart. */
-export function schemaHomes({ db, tables, names }: Place): readonly SchemaHome[] {
+export function schemaHomes({ db, tables, names }: SchemaPlace): readonly SchemaHome[] {
   const { streams, sync, views, marts, fivetran } = names
-  if (tables === db) return [{ at: db, schemas: [streams, sync, views, marts, fivetran] }]
+  if (tables === db)
+    return [{ at: db, schemas: [streams, sync, views, marts, fivetran, partsSchemaOf(streams)] }]
   return [
     { at: db, schemas: [sync] },
     { at: tables, schemas: [streams, views, marts, fivetran] },
@@ -21,7 +27,10 @@ export function schemaHomes({ db, tables, names }: Place): readonly SchemaHome[]
 }
 
 /** Makes those of the named schemas that are not there, and says which. */
-export async function createSchemas(place: Place, needed: readonly string[]): Promise<readonly string[]> {
+export async function createSchemas(
+  place: SchemaPlace,
+  needed: readonly string[],
+): Promise<readonly string[]> {
   const missing: string[] = []
   for (const { at, schemas } of schemaHomes(place)) {
     const wanted = schemas.filter((schema) => needed.includes(schema))

@@ -6,6 +6,7 @@ import type { Db, StateDatabase } from '../state/tables.ts'
 import type { Analysis } from './analysis.ts'
 import type { Maintenance, MaintenanceRequest } from './maintenance.ts'
 import type { NameRules } from './names.ts'
+import type { PartitionedTable, PartitionRequest } from './partitioning.ts'
 import type { Printed } from './printed.ts'
 import type { Selection } from './select.ts'
 import type { Parsed, TableColumn } from './shape.ts'
@@ -102,8 +103,12 @@ export interface Tx extends Place {
   insertFrom(table: string, columns: readonly string[], select: Sql): Promise<void>
   /** Inserts the parsed rows so that the last one of each key is the only one of its key in the table. */
   upsert(table: string, upsert: Upsert): Promise<Upserted>
+  /** What stands behind the columns where the table of a stream is made. */
+  layoutOf(stream: Stream): string
   /** Gives an entity table its primary key, where the warehouse keeps one. */
   createKey(table: string, stream: Stream): Promise<void>
+  /** Removes the rows from before an instant, by a column; parts of the table that hold no others go as a whole. Returns how many. */
+  dropBefore(table: string, column: string, before: Date): Promise<number>
   /** Changes a table in place. Views upon it are left as they were. */
   alterTable(table: string, change: TableChange): Promise<void>
   /** Keeps other loads of a table out until the transaction ends; reading it stays possible. */
@@ -220,12 +225,14 @@ export interface Warehouse extends AsyncDisposable {
   /** The pace that all processes of the warehouse keep together. Only where several may work on it at once. */
   readonly paceBook?: PaceBook
   /**
-   * Builds what `warehouse.indexes` asks for on these event tables. Returns what could not be built, and why. Only where
-   * it asks for something.
+   * Looks after tables of events when a sync has ended: builds what `warehouse.indexes` asks for, and counts anew what has
+   * grown and the server does not count by itself. Returns what could not be done, and why.
    */
-  readonly buildIndexes?: (tables: readonly string[], signal: AbortSignal) => Promise<readonly string[]>
+  readonly tendTables?: (tables: readonly string[], signal: AbortSignal) => Promise<readonly string[]>
   /** Upkeep of its files, while no sync runs. Only where they pile up. */
   readonly maintain?: (request: MaintenanceRequest) => Promise<Maintenance>
+  /** Makes tables of events tables of parts, one for each month, each in a transaction. Only where tables have parts. */
+  readonly partition?: (request: PartitionRequest) => Promise<readonly PartitionedTable[]>
   /**
    * Calls back after rows were inserted into these tables of our own, until disposed. A warehouse that cannot tell
    * never calls: a watcher also looks by itself.

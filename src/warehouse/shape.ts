@@ -103,9 +103,17 @@ export function widened(a: ColumnType, b: ColumnType): ColumnType {
   return numbers.includes(a) && numbers.includes(b) ? 'double' : 'text'
 }
 
+/** From one instant until before another. */
+export interface Span {
+  readonly from: Date
+  readonly to: Date
+}
+
 /** A reading of chunks: the columns that it gives, in order, and the statement for some of the files. */
 export interface Parsed {
   readonly columns: readonly TableColumn[]
+  /** Where the times of all rows lie, as far as it is known before they are read. */
+  readonly span?: Span | undefined
   readonly chunks: readonly Chunk[]
   readonly select: (chunks: readonly Chunk[]) => string
 }

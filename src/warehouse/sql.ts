@@ -24,6 +24,10 @@ export async function change(place: QueryExecutorProvider, statement: Sql): Prom
   return Number(numAffectedRows ?? 0n)
 }
 
+/** Removes the rows of a table from before an instant. */
+export const deleteBefore = (table: string, column: string, before: Date): Sql =>
+  sql`delete from ${sql.raw(table)} where ${sql.id(column)} < ${before}`
+
 /** Inserts what a query returns, whose columns are in this order. */
 export const insertInto = (table: string, columns: readonly string[], select: Sql): Sql =>
   sql`insert into ${sql.raw(table)} (${sql.join(columns.map((name) => sql.id(name)))}) ${select}`

@@ -28,7 +28,7 @@ export async function makeTable(tx: Tx, shape: Shape, now: Date): Promise<Shape>
   const { stream } = shape
   const columns = shape.columns.map((column) => columnDefinition(column, tx.dialect)).join(',\n  ')
   await sql
-    .raw(`create table if not exists ${tableOf(tx, stream.name)} (\n  ${columns}\n)`)
+    .raw(`create table if not exists ${tableOf(tx, stream.name)} (\n  ${columns}\n)${tx.layoutOf(stream)}`)
     .execute(tx.tables)
   await tx.createKey(tableOf(tx, stream.name), stream)
   await recordColumns(tx.db, shape, shape.columns, now)

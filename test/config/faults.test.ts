@@ -28,7 +28,7 @@ test.each<[part: object, fault: string]>([
   [{ warehouse: { ...warehouse, treads: 1 } }, 'warehouse.treads: unknown key; did you mean "threads"?'],
   [
     { warehouse: { type: 'postgres', path: 'x' } },
-    'warehouse.path: unknown key; known: type, url, ssl, statement_timeout, lock_timeout, readers, indexes',
+    'warehouse.path: unknown key; known: type, url, ssl, statement_timeout, lock_timeout, partition, readers, indexes',
   ],
   [
     { warehouse: { type: 'postgres', ssl: 'yes' } },

@@ -1,3 +1,4 @@
+import { setTimeout as delay } from 'node:timers/promises'
 import pg from 'pg'
 import { describe, expect, test } from 'vitest'
 import { openPostgres } from '../../src/warehouse/postgres/warehouse.ts'
@@ -39,6 +40,25 @@ describe('readers', () => {
     await widening
     expect(Math.max(...waits)).toBeLessThan(2_500)
     expect(await fixture.query('select n from iterable.email_open')).toEqual([{ n: 1.5 }])
+  })
+
+  test('of a view upon the table are waited for as well', async () => {
+    await using fixture = await openFixture()
+    await loadLines(fixture.warehouse, 'email_open', [eventLine({ n: 1 })])
+    await fixture.query('create schema mart; create view mart.numbers as select n from iterable.email_open')
+    const reader = new pg.Client({ connectionString: fixture.url })
+    await reader.connect()
+    await reader.query('begin; select * from mart.numbers')
+    const widening = loadLines(fixture.warehouse, 'email_open', [eventLine({ n: 1.5 })])
+    widening.catch(() => {})
+    const isWaiting = `select 1 from pg_stat_activity
+      where datname = current_database() and wait_event_type = 'Lock' and query like 'drop view%'`
+    // Until it has given up once.
+    for (const times of [0, 1]) while ((await fixture.query(isWaiting)).length === times) await delay(20)
+    await reader.query('commit')
+    await reader.end()
+    await widening
+    expect(await fixture.query('select n from mart.numbers')).toEqual([{ n: 1.5 }])
   })
 })
 

@@ -21,7 +21,7 @@ import {
   type UseOptions,
   type Warehouse,
 } from '../session.ts'
-import { insertInto, quoted } from '../sql.ts'
+import { change, deleteBefore, insertInto, quoted } from '../sql.ts'
 import { alterations } from '../tables.ts'
 import { transact, transactionIn } from '../transaction.ts'
 import { appendTo, runOn } from './append.ts'
@@ -219,7 +219,9 @@ function transactionOf(db: Transaction<StateDatabase>, names: SchemaNames, progr
       await insertInto(table, columns, select).execute(db)
     },
     upsert: (table, upsert) => upsertIntoDuckdb({ tables: db, append }, table, upsert),
+    layoutOf: () => '',
     async createKey() {},
+    dropBefore: (table, column, before) => change(db, deleteBefore(table, column, before)),
     async alterTable(table, change) {
       for (const alteration of alterations(change, duckdbTables))
         await run(`alter table ${table} ${alteration}`)

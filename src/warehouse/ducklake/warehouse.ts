@@ -28,7 +28,7 @@ import { openPostgres } from '../postgres/warehouse.ts'
 import type { Dialect, Session, Tx, UseOptions, Warehouse } from '../session.ts'
 import { schemaNames } from '../session.ts'
 import type { Copied } from '../snapshot.ts'
-import { literal, quoted } from '../sql.ts'
+import { change, deleteBefore, literal, quoted } from '../sql.ts'
 import type { Statement } from '../statement.ts'
 import { transact, transactionIn } from '../transaction.ts'
 import { alterLakeTable } from './alter.ts'
@@ -247,6 +247,7 @@ function transactionOf(own: Tx, tables: Tx['tables'], directory: string): Tx {
       await runOn(tables, `alter table ${table} set partitioned by (year(${time}), month(${time}))`)
       await runOn(tables, `alter table ${table} set sorted by (${time})`)
     },
+    dropBefore: (table, column, before) => change(tables, deleteBefore(table, column, before)),
     alterTable: (table, change) => alterLakeTable({ tables, names, dialect }, table, change),
     insertFrom,
     async analyze(table) {

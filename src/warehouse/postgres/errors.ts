@@ -51,6 +51,9 @@ export const isRefusedValue = (error: unknown): boolean => /^(22...|54000|54001|
 /** True where a lock was not to be had in time. */
 export const isLockTimeout = (error: unknown): boolean => codeOf(error) === '55P03'
 
+/** True where something else (a view, a function) cannot do without what was to be dropped. */
+export const isNeededByOthers = (error: unknown): boolean => codeOf(error) === '2BP01'
+
 /** The error for the user, or the error itself where there is nothing to add. Never holds a secret. */
 export function explained(error: unknown, target: Target): unknown {
   if (error instanceof UserError) return error

@@ -2,6 +2,7 @@
  * Indexes for those who look for one person, campaign or message among events. They are built beside everything else,
  * which no transaction may do, on a connection of their own.
  */
+import type { ClientBase } from 'pg'
 import { messageOf } from '../../errors.ts'
 import type { SchemaNames } from '../session.ts'
 import { quoted } from '../sql.ts'
@@ -23,21 +24,32 @@ export async function buildIndexes(
   const failures: string[] = []
   try {
     // One that was interrupted is of no use, and stands in the way of its name.
-    const { rows } = await client.query<{ table: string; column: string; name: string; is_broken: boolean }>(
-      `select c.relname as table, a.attname as column, wanted.name, i.indexrelid is not null as is_broken
+    const { rows } = await client.query<{
+      readonly table: string
+      readonly column: string
+      readonly name: string
+      readonly is_broken: boolean
+      readonly has_parts: boolean
+    }>(
+      `select c.relname as table, a.attname as column, wanted.name, i.indexrelid is not null as is_broken,
+         c.relkind = 'p' as has_parts
        from pg_class c
        join pg_namespace n on n.oid = c.relnamespace and n.nspname = $1
        join pg_attribute a on a.attrelid = c.oid and a.attname = any($3::text[]) and not a.attisdropped
        cross join lateral (select 'elt_' || left(c.relname, 40) || '_' || a.attname as name) wanted
        left join (pg_index i join pg_class x on x.oid = i.indexrelid)
          on i.indrelid = c.oid and x.relname = wanted.name
-       where c.relkind = 'r' and c.relname = any($2::text[]) and (i.indexrelid is null or not i.indisvalid)
+       where c.relkind in ('r', 'p') and c.relname = any($2::text[]) and (i.indexrelid is null or not i.indisvalid)
        order by 1, 2`,
       [streams, tables, [...indexedColumns]],
     )
-    for (const { table, column, name, is_broken: isBroken } of rows) {
+    for (const { table, column, name, is_broken: isBroken, has_parts: hasParts } of rows) {
       if (signal.aborted) break
       try {
+        if (hasParts) {
+          await buildOnParts(client, { schema: streams, table, column, name })
+          continue
+        }
         if (isBroken) await client.query(`drop index concurrently ${quoted(streams)}.${quoted(name)}`)
         await client.query(
           `create index concurrently ${quoted(name)} on ${quoted(streams)}.${quoted(table)} (${quoted(column)})`,
@@ -50,5 +62,52 @@ export async function buildIndexes(
   } finally {
     signal.removeEventListener('abort', stop)
     await client.end().catch(() => {})
+  }
+}
+
+interface WantedIndex {
+  readonly schema: string
+  readonly table: string
+  readonly column: string
+  readonly name: string
+}
+
+/**
+ * The index of a table of parts, which cannot be built beside everything else at once: that of each part can, and the
+ * whole is there when it has all of them. Parts that come later have it from the beginning.
+ */
+async function buildOnParts(client: ClientBase, { schema, table, column, name }: WantedIndex): Promise<void> {
+  const of = (index: string) => `${quoted(schema)}.${quoted(index)}`
+  await client.query(
+    `create index if not exists ${quoted(name)} on only ${quoted(schema)}.${quoted(table)} (${quoted(column)})`,
+  )
+  const { rows } = await client.query<{
+    readonly schema: string
+    readonly part: string
+    readonly name: string
+    readonly is_valid: boolean | null
+  }>(
+    `select n.nspname as schema, c.relname as part, wanted.name, x.indisvalid as is_valid
+     from pg_inherits h
+       join pg_class c on c.oid = h.inhrelid
+       join pg_namespace n on n.oid = c.relnamespace
+       cross join lateral (select 'elt_' || left(c.relname, 40) || '_' || $3 as name) wanted
+       left join (pg_class i join pg_index x on x.indexrelid = i.oid)
+         on i.relnamespace = c.relnamespace and i.relname = wanted.name and x.indrelid = c.oid
+     where h.inhparent = $1::regclass and not exists (
+       select from pg_inherits held join pg_index of_part on of_part.indexrelid = held.inhrelid
+       where held.inhparent = $2::regclass and of_part.indrelid = c.oid
+     )
+     order by 2`,
+    [`${quoted(schema)}.${quoted(table)}`, of(name), column],
+  )
+  for (const { schema: where, part, name: own, is_valid: isValid } of rows) {
+    const index = `${quoted(where)}.${quoted(own)}`
+    if (isValid === false) await client.query(`drop index concurrently ${index}`)
+    if (isValid !== true)
+      await client.query(
+        `create index concurrently ${quoted(own)} on ${quoted(where)}.${quoted(part)} (${quoted(column)})`,
+      )
+    await client.query(`alter index ${of(name)} attach partition ${index}`)
   }
 }

@@ -34,7 +34,7 @@ export async function convertJson(
   const { rows } = await sql<JsonColumn>`
     select relname as stream, attname as column
     from pg_attribute join pg_class as c on c.oid = attrelid join pg_namespace as n on n.oid = relnamespace
-    where nspname = ${names.streams} and relkind = 'r' and atttypid = 'json'::regtype and not attisdropped
+    where nspname = ${names.streams} and relkind in ('r', 'p') and atttypid = 'json'::regtype and not attisdropped
       and exists (select 1 from ${sql.table(`${names.sync}.columns`)} as known
         where known.stream = relname and known.column_name = attname)`.execute(db)
   const notes: string[] = []

@@ -1,5 +1,6 @@
 /** One transaction of Postgres: rows by COPY, keys by indexes, views out of the way while columns change. */
 import { sql, type Transaction } from 'kysely'
+import type { Engine } from '../../engine/engine.ts'
 import type { StateDatabase } from '../../state/tables.ts'
 import { schemaNames, type Tx } from '../session.ts'
 import { insertInto, quoted } from '../sql.ts'
@@ -10,6 +11,7 @@ import { type CsvWriter, csvExpression } from './csv.ts'
 import { postgresTables } from './dialect.ts'
 import { explained, isRefusedValue } from './errors.ts'
 import { tableLock } from './lock.ts'
+import { dropBefore, makeRoom, partitionedBy } from './partitions.ts'
 import type { PostgresServer } from './server.ts'
 import { type CreateStaging, indexed, isColumn, upsertIntoPostgres } from './upsert.ts'
 import { withoutViews } from './views.ts'
@@ -19,11 +21,14 @@ export interface TransactionContext {
   readonly writer: CsvWriter
   readonly server: PostgresServer
   readonly signal: AbortSignal | undefined
+  readonly engine: Engine
+  /** New tables of events are kept in parts. */
+  readonly isPartitioned: boolean
 }
 
 export function transactionOf(
   db: Transaction<StateDatabase>,
-  { held, writer, server, signal }: TransactionContext,
+  { held, writer, server, signal, engine, isPartitioned }: TransactionContext,
 ): Tx {
   const names = schemaNames(server.target.schema)
 
@@ -47,7 +52,8 @@ export function transactionOf(
     const context = { client: held.client, writer, onRows, signal }
     return refusing(() => copyRows({ table, columns, selects }, context))
   }
-  const append: Tx['append'] = (table, rows, onRows) => {
+  const append: Tx['append'] = async (table, rows, onRows) => {
+    if (rows.chunks.length > 0) await refusing(() => makeRoom({ db, tables: db, names }, table, rows, engine))
     const columns = rows.columns.map(({ name }) => name)
     const expressions = rows.columns.map(csvExpression)
     const selects = rows.chunks.map(
@@ -76,6 +82,7 @@ export function transactionOf(
     },
     upsert: (table, upsert) =>
       refusing(() => upsertIntoPostgres({ db, append }, createStaging, table, upsert)),
+    layoutOf: (stream) => (isPartitioned && stream.replication === 'append' ? partitionedBy(stream) : ''),
     async createKey(table, stream) {
       if (stream.replication === 'append') {
         // Windows are deleted by time. Events come nearly in order of time, so this index of a few pages finds them.
@@ -90,6 +97,7 @@ export function transactionOf(
           : `create unique index on ${table} (${key.map(indexed).join(', ')})`,
       )
     },
+    dropBefore: (table, column, before) => dropBefore(db, table, column, before),
     async alterTable(table, change) {
       const alter = () => run(`alter table ${table} ${alterations(change, postgresTables).join(', ')}`)
       const widened = change.widened.map(({ column }) => column.name)

@@ -7,6 +7,7 @@ import { ConfigError, messageOf } from '../../errors.ts'
 import type { StateDatabase } from '../../state/tables.ts'
 import type { Session, Tx } from '../session.ts'
 import { quoted } from '../sql.ts'
+import { isLockTimeout } from './errors.ts'
 
 /** A view (or materialized view) that reads one of the columns, itself or through other views. */
 interface Dependent {
@@ -59,6 +60,18 @@ export async function replaceView(
 /** `create or replace` may only add columns at the end. */
 const isOfOtherColumns = (error: unknown): boolean => (error as { code?: unknown } | null)?.code === '42P16'
 
+/** Statements that give a table, made anew under its name, the rights and triggers that the one before it has. */
+export async function trimmingsOf(
+  trx: Transaction<StateDatabase>,
+  table: string,
+): Promise<readonly string[]> {
+  const all = [grants, columnGrants, triggers].join(' union all ')
+  const { rows } = await sql<{ statement: string }>`
+    with views as (select *, ${table}::text as name from pg_class where oid = ${table}::text::regclass)
+    select found.statement from views, lateral (${sql.raw(all)}) as found (statement)`.execute(trx)
+  return rows.map(({ statement }) => statement)
+}
+
 async function rightsOn(trx: Transaction<StateDatabase>, view: string): Promise<readonly string[]> {
   const { rows } = await sql<{ right: string }>`
     with views as (select *, ${view}::text as name from pg_class where oid = ${view}::text::regclass)
@@ -104,6 +117,8 @@ async function explaining(
   try {
     await work()
   } catch (error) {
+    // Somebody reads the view: it is waited for.
+    if (isLockTimeout(error)) throw error
     throw new ConfigError(
       `${why}, but the view ${name} (owner "${owner}") reads them and ${what}: ${messageOf(error)}; drop or change that view, or make our role a member of its owner, then run again`,
       { code: 'view_in_the_way', cause: error },

@@ -18,6 +18,8 @@ import { buildIndexes } from './indexes.ts'
 import { convertJson } from './jsonb.ts'
 import { type JobLock, takeSessionLock } from './lock.ts'
 import { paceBook } from './pace.ts'
+import { partitionTables } from './partition-tables.ts'
+import { countParts } from './partitions.ts'
 import { printed } from './print.ts'
 import { queryPostgres } from './query.ts'
 import { admitReaders } from './readers.ts'
@@ -45,6 +47,8 @@ export interface PostgresOptions {
   readonly readers?: readonly string[] | undefined
   /** Event tables get indexes for looking things up. */
   readonly indexes?: boolean | undefined
+  /** New tables of events are kept in parts, one for each month. */
+  readonly isPartitioned?: boolean | undefined
   /** The setting that has the address, for messages; `warehouse.url` without it. */
   readonly setting?: string | undefined
   /** For PGHOST, PGPASSWORD, PGSSLMODE … where the address leaves them open. */
@@ -86,7 +90,8 @@ export async function openPostgres(options: PostgresOptions): Promise<Warehouse>
       isGuarded: isGuarded ?? false,
       onBegin,
     })
-    const one = session({ held, writer, server, signal, engine, workDirectory, options })
+    const isPartitioned = options.isPartitioned ?? false
+    const one = session({ held, writer, server, signal, engine, isPartitioned, workDirectory, options })
     await upkeep.of(one, useOptions)
     return await work(one)
   }
@@ -132,10 +137,11 @@ export async function openPostgres(options: PostgresOptions): Promise<Warehouse>
     },
     scrub: (tables) => vacuum(server, tables),
     paceBook: paceBook(server, names.sync),
-    ...(options.indexes && {
-      buildIndexes: (tables: readonly string[], signal: AbortSignal) =>
-        buildIndexes(server, names, tables, signal),
-    }),
+    async tendTables(tables, signal) {
+      await use(({ db }) => countParts(db, names, tables), { signal, isReading: true })
+      return options.indexes ? buildIndexes(server, names, tables, signal) : []
+    },
+    partition: (request) => partitionTables({ use, names }, request),
     async watch(tables, onChange) {
       await server.meet()
       // A pooler hears no NOTIFY for its clients.
@@ -183,7 +189,6 @@ function sessionSettings(source: PostgresConfig | Pool): Settings {
 }
 
 interface SessionContext extends TransactionContext {
-  readonly engine: Engine
   readonly workDirectory: string
   readonly options: Pick<PostgresOptions, 'queryRole' | 'readers'>
 }

@@ -1,0 +1,83 @@
+/** Tables of events become tables of parts, as a run: no sync works meanwhile, and what was done stands in its row. */
+import { randomUUID } from 'node:crypto'
+import { catalogue, selectStreams } from '../catalog/index.ts'
+import { ConfigError, codeOf, messageOf } from '../errors.ts'
+import { beginRun, endRun, failAbandonedRuns } from '../state/runs.ts'
+import type { PartitionedTable, PartitionRequest as TablesRequest } from '../warehouse/partitioning.ts'
+import { type ReportSource, readState } from './read.ts'
+
+const job = 'migrate'
+
+export interface PartitionRequest extends Pick<TablesRequest, 'signal' | 'onMonth' | 'onTable'> {
+  /** Names or globs of streams of events; all of them where it is left out. */
+  readonly streams?: readonly string[] | undefined
+  /** Looks, and changes nothing. */
+  readonly isDryRun?: boolean | undefined
+}
+
+/** What was done, or would be; what `migrate --partition --json` prints. */
+export interface Partitioning {
+  /** Null where nothing was done. */
+  readonly run_id: string | null
+  /** Rows and parts of the tables that were converted. */
+  readonly rows: number
+  readonly months: number
+  readonly tables: readonly PartitionedTable[]
+}
+
+/**
+ * Gives each table of events parts, one for each month; a table that has them stays as it is.
+ * @throws ConfigError where the warehouse is not Postgres; UserError `locked` while a sync runs.
+ */
+export async function partitionEvents(
+  source: ReportSource & { readonly now: () => Date },
+  { streams: patterns = [], isDryRun = false, ...hearing }: PartitionRequest,
+): Promise<Partitioning> {
+  const { warehouse, config, now } = source
+  const partition = warehouse.partition
+  if (!partition) {
+    const { type } = config.warehouse
+    const instead =
+      type === 'ducklake' ? 'a lake keeps events by month from the beginning' : 'DuckDB has no such parts'
+    throw new ConfigError(
+      `only tables of Postgres are partitioned, and the warehouse is "${type}": ${instead}`,
+      {
+        code: 'usage',
+      },
+    )
+  }
+  const events = catalogue('email').filter(({ replication }) => replication === 'append')
+  const isOnlyLess = patterns.every((one) => one.startsWith('!'))
+  const streams = selectStreams(events, isOnlyLess ? ['*', ...patterns] : patterns)
+  const request = { ...hearing, streams, isDryRun }
+  const isThere = await readState(source, async () => true)
+  if (!isThere) return told(null, [])
+  if (isDryRun) return told(null, await partition(request))
+  await using _lock = await warehouse.lock('sync')
+  const runId = randomUUID()
+  await warehouse.use(async ({ db }) => {
+    await failAbandonedRuns(db, { job, runId, now: now() })
+    await beginRun(db, { runId, job, kind: job, trigger: 'manual', now: now() })
+  })
+  try {
+    const done = told(runId, await partition(request))
+    const { run_id: _, ...details } = done
+    await warehouse.use(({ db }) => endRun(db, runId, { state: 'succeeded', now: now(), details }))
+    return done
+  } catch (error) {
+    const state = hearing.signal?.aborted ? 'cancelled' : 'failed'
+    const failure = { code: codeOf(error), text: messageOf(error) }
+    await warehouse.use(({ db }) => endRun(db, runId, { state, now: now(), error: failure })).catch(() => {})
+    throw error
+  }
+}
+
+function told(runId: string | null, tables: readonly PartitionedTable[]): Partitioning {
+  const converted = tables.filter(({ state }) => state === 'converted')
+  return {
+    run_id: runId,
+    rows: converted.reduce((total, { rows }) => total + (rows ?? 0), 0),
+    months: converted.reduce((total, { months }) => total + months, 0),
+    tables,
+  }
+}
