@@ -43,7 +43,7 @@ export function readOverview(
   { now, days }: { readonly now: Date; readonly days: number },
 ): Promise<Overview | undefined> {
   return readTogether(source, async (together) => ({
-    status: await readStatus(together),
+    status: await readStatus(together, { isQuick: true }),
     volumes: await readVolumes(together, { now, days }),
     working: await readWorking(together),
     held: await readRuns(together, { state: 'held', limit: listed }),

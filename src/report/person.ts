@@ -2,6 +2,7 @@
 import { sql } from 'kysely'
 import type { Session } from '../warehouse/session.ts'
 import { streamTable } from '../warehouse/sql.ts'
+import { type Identity, type PersonList, readPersonLists, spellings } from './person-lists.ts'
 import { memberKeys, streamsWithPeople } from './person-places.ts'
 import { type ReportSource, readState } from './read.ts'
 import { textOf } from './stream.ts'
@@ -35,16 +36,7 @@ export interface Person {
   readonly user_id: string | null
   /** The row of `users`, values as text; null where there is none. */
   readonly profile: Readonly<Record<string, string | null>> | null
-  readonly lists: readonly {
-    readonly id: string
-    readonly name: string | null
-    /** The read of the list that found them there first; null where they were there at the first of all. */
-    readonly joined_at: string | null
-    /** The first read of the list; null where its history is not kept. */
-    readonly first_read_at: string | null
-    /** The last read. */
-    readonly updated_at: string | null
-  }[]
+  readonly lists: readonly PersonList[]
   readonly events: readonly PersonEvent[]
   readonly exports: readonly PersonExport[]
 }
@@ -73,12 +65,7 @@ export function readPerson(
       email,
       user_id: userId,
       profile,
-      lists: has('list_users')
-        ? await readLists(session, identity, {
-            hasLists: has('lists'),
-            hasHistory: tables.has(`${session.names.sync}.list_changes`),
-          })
-        : [],
+      lists: await readPersonLists(session, tables, identity),
       events: await readEvents(session, identity, {
         tables: eventTables,
         columns,
@@ -89,11 +76,6 @@ export function readPerson(
   })
 }
 
-interface Identity {
-  readonly email: string | null
-  readonly userId: string | null
-}
-
 type ColumnNames = ReadonlyMap<string, ReadonlySet<string>>
 
 async function readProfile(
@@ -101,79 +83,29 @@ async function readProfile(
   asked: string,
   columns: ReadonlySet<string> = new Set(),
 ): Promise<Person['profile']> {
+  const isEmail = asked.includes('@') && columns.has('email')
   const conditions = [
-    ...(columns.has('email') ? [sql`lower(email) = ${asked.toLowerCase()}`] : []),
+    // As it is usually spelt, it is found by the key of the table; else every profile is looked at.
+    ...(isEmail ? [sql`email in (${spellings(asked)})`] : []),
     ...(columns.has('userId') ? [sql`${sql.ref('userId')} = ${asked}`] : []),
+    ...(isEmail ? [sql`lower(email) = ${asked.toLowerCase()}`] : []),
   ]
-  if (conditions.length === 0) return null
-  const { rows } = await sql<Record<string, unknown>>`
-    select * from ${streamTable(session, 'users')} where ${sql.join(conditions, sql` or `)} limit 1
-  `.execute(session.tables)
-  const [row] = rows
-  return row ? Object.fromEntries(Object.entries(row).map(([name, value]) => [name, textOf(value)])) : null
+  for (const condition of conditions) {
+    const { rows } = await sql<Record<string, unknown>>`
+      select * from ${streamTable(session, 'users')} where ${condition} limit 1`.execute(session.tables)
+    const [row] = rows
+    if (row) return Object.fromEntries(Object.entries(row).map(([name, value]) => [name, textOf(value)]))
+  }
+  return null
 }
 
 /** A condition on a table with columns `email` and `userId`, or one of them. */
 function isThem({ email, userId }: Identity, columns: ReadonlySet<string>) {
   const conditions = [
-    ...(email !== null && columns.has('email')
-      ? [sql`email in (${sql.join([...new Set([email, email.toLowerCase()])])})`]
-      : []),
+    ...(email !== null && columns.has('email') ? [sql`email in (${spellings(email)})`] : []),
     ...(userId !== null && columns.has('userId') ? [sql`${sql.ref('userId')} = ${userId}`] : []),
   ]
   return conditions.length === 0 ? undefined : sql`(${sql.join(conditions, sql` or `)})`
-}
-
-async function readLists(
-  session: Session,
-  identity: Identity,
-  { hasLists, hasHistory }: { readonly hasLists: boolean; readonly hasHistory: boolean },
-): Promise<Person['lists']> {
-  const condition = isThem(identity, new Set(['email', 'userId']))
-  if (!condition) return []
-  const name = hasLists
-    ? sql`(select min(l.name) from ${streamTable(session, 'lists')} as l where l.id = m."listId")`
-    : sql`cast(null as varchar)`
-  const { rows } = await sql<{ id: unknown; name: string | null; updated_at: Date | null }>`
-    select "listId" as id, ${name} as name, "updatedAt" as updated_at
-    from ${streamTable(session, 'list_users')} as m where ${condition} order by "listId"
-  `.execute(session.tables)
-  const ids = rows.map(({ id }) => String(id))
-  const stays =
-    hasHistory && ids.length > 0 ? await readStays(session, identity, ids) : new Map<string, Stay>()
-  return rows.map(({ id, name: listName, updated_at }) => ({
-    id: String(id),
-    name: listName,
-    updated_at: updated_at?.toISOString() ?? null,
-    joined_at: stays.get(String(id))?.joined_at?.toISOString() ?? null,
-    first_read_at: stays.get(String(id))?.first_read_at.toISOString() ?? null,
-  }))
-}
-
-interface Stay {
-  readonly list_id: unknown
-  readonly first_read_at: Date
-  readonly joined_at: Date | null
-}
-
-/** Since when they are on these lists, by list. */
-async function readStays(
-  { db, names }: Session,
-  { email, userId }: Identity,
-  ids: readonly string[],
-): Promise<ReadonlyMap<string, Stay>> {
-  const them = [
-    ...(email === null ? [] : [sql`c.email = ${email.toLowerCase()}`]),
-    ...(userId === null ? [] : [sql`c.user_id = ${userId}`]),
-  ]
-  const { rows } = await sql<Stay>`
-    select r.list_id, r.first_read_at, max(c.found_at) as joined_at
-    from ${sql.table(`${names.sync}.list_reads`)} as r
-      left join ${sql.table(`${names.sync}.list_changes`)} as c
-        on c.list_id = r.list_id and c.change = 'joined' and (${sql.join(them, sql` or `)})
-    where r.list_id in (${sql.join(ids.map((id) => sql`cast(${id} as bigint)`))})
-    group by r.list_id, r.first_read_at`.execute(db)
-  return new Map(rows.map((row) => [String(row.list_id), row]))
 }
 
 async function readEvents(

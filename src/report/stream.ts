@@ -4,7 +4,7 @@ import { ConfigError } from '../errors.ts'
 import { suggestion } from '../nearest.ts'
 import { streamTable } from '../warehouse/sql.ts'
 import { readSteps, type StepStatus } from './course.ts'
-import { type ReportSource, readState, readTogether } from './read.ts'
+import { type ReportSource, readAsOne, readState } from './read.ts'
 import { type Reject, readRejects } from './runs.ts'
 import { readStreams, type StreamStatus } from './streams.ts'
 import { readVolumes, type Volume } from './volume.ts'
@@ -60,7 +60,7 @@ export async function readStream(
   name: string,
   { now, days, withSamples }: StreamQuery,
 ): Promise<StreamDetail> {
-  const read = async (from: ReportSource): Promise<StreamDetail> => {
+  return readAsOne(source, async (from) => {
     const stream = await findStream(from, name)
     const { rejects, total } = await readRejects(from, { source: `stream:${name}`, limit: 20 })
     return {
@@ -73,12 +73,11 @@ export async function readStream(
       rejected: total,
       samples: withSamples && stream.rows !== null ? await readSamples(from, name) : null,
     }
-  }
-  return (await readTogether(source, read)) ?? read(source)
+  })
 }
 
 async function findStream(source: ReportSource, name: string): Promise<StreamStatus> {
-  const streams = await readStreams(source)
+  const streams = await readStreams(source, { stream: name, isQuick: true })
   const found = streams.find(({ stream }) => stream === name)
   if (found) return found
   const names = streams.map(({ stream }) => stream)

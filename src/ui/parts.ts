@@ -79,6 +79,17 @@ export const jobLink = (job: string): Html =>
 export const streamLink = (stream: string): Html =>
   html`<a href="/streams/${encodeURIComponent(stream)}">${stream}</a>`
 
+/** How many rows a table has: `about 1,230,000` where they were not counted. */
+export function rowCount({
+  rows,
+  is_estimate,
+}: {
+  readonly rows: number | null
+  readonly is_estimate?: boolean | undefined
+}): string | null {
+  return rows !== null && is_estimate ? `about ${count(Number(rows.toPrecision(3)))}` : count(rows)
+}
+
 /** A long text in one line, as a viewer may read it. */
 export const brief = (text: string | null, { see }: Pick<Page, 'see'>, width = 160): string | null =>
   text === null || text === '' ? null : oneLine(see.reason(text), width)

@@ -3,11 +3,11 @@ import { streamSSE } from 'hono/streaming'
 import { readActions } from '../report/actions.ts'
 import { readCourseSums, readLog, readSteps } from '../report/course.ts'
 import { readExportHistory, readSavedExports } from '../report/exports.ts'
-import { readMart, readTrend } from '../report/mart.ts'
+import { readMart } from '../report/mart.ts'
 import { readOverview } from '../report/overview.ts'
 import { readPerson } from '../report/person.ts'
 import { readPlanChanges } from '../report/plan-changes.ts'
-import { type ReportSource, readTogether } from '../report/read.ts'
+import { type ReportSource, readAsOne, readTogether } from '../report/read.ts'
 import { readBatches, readCompleteRun } from '../report/run-detail.ts'
 import { readRunBefore, readRuns } from '../report/runs.ts'
 import { readScheduleBook } from '../report/schedules.ts'
@@ -71,10 +71,7 @@ export function addPages(app: App, ui: Ui): void {
     show(
       ui,
       c,
-      async (source) => {
-        const read = (from: ReportSource) => readRunPage(from, c.req.param('id'))
-        return (await readTogether(source, read)) ?? read(source)
-      },
+      (source) => readAsOne(source, (together) => readRunPage(together, c.req.param('id'))),
       runView,
     ),
   )
@@ -85,16 +82,18 @@ export function addPages(app: App, ui: Ui): void {
       ui,
       c,
       async (source, { see }) => {
-        const run = await readCompleteRun(source, c.req.param('id'))
         // Whoever may see nobody could find out names letter by letter.
         const isMeant = ({ identifier }: { readonly identifier: string }) => {
           const name = identifier.toLowerCase()
           return person === '' || (see.isMasked ? name === person : name.includes(person))
         }
-        const changes = run.export?.plan
-          ? await readPlanChanges(source, run.run_id, { isMeant, limit: changesShown })
-          : { changes: [], hasMore: false }
-        return { run, ...changes }
+        return readAsOne(source, async (together) => {
+          const run = await readCompleteRun(together, c.req.param('id'))
+          const changes = run.export?.plan
+            ? await readPlanChanges(together, run.run_id, { isMeant, limit: changesShown })
+            : { changes: [], hasMore: false }
+          return { run, ...changes }
+        })
       },
       (page, input) => planView(page, input, person),
     )
@@ -173,10 +172,11 @@ export function addPages(app: App, ui: Ui): void {
       ui,
       c,
       async (source, { now }) => {
-        const rows = await readMart(source, mart.view, { order, isAscending, limit: mart.limit })
-        const isMade = rows.view.state === 'made'
-        const trend = mart.chart && isMade ? await readTrend(source, mart.view, mart.chart) : []
-        return { rows, trend, at: now }
+        const { view, limit, chart: trend } = mart
+        const rows = await readAsOne(source, (together) =>
+          readMart(together, view, { order, isAscending, limit, trend }),
+        )
+        return { rows, at: now }
       },
       (page, input) => martView(page, { mart, order, isAscending, ...input }),
       { goodMs: martGoodMs },

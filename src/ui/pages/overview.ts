@@ -13,6 +13,7 @@ import {
   brief,
   instant,
   jobLink,
+  rowCount,
   runLink,
   sparkline,
   streamLink,
@@ -50,7 +51,7 @@ export function overviewView(page: Page, input: OverviewInput | undefined): View
         ['Streams fresh', `${of('fresh') + of('running')} of ${streams.length}`],
         ['Late', of('late')],
         ['Failed', of('failed')],
-        ['Rows', count(rows)],
+        ['Rows', rowCount({ rows, is_estimate: status.streams.some((stream) => stream.is_estimate) })],
         ['Waiting for approval', held.length],
         ['Workers', status.workers.length],
       ])}
@@ -98,7 +99,7 @@ function streamRow(
   return [
     streamLink(stream.stream),
     badge(freshness),
-    count(stream.rows),
+    rowCount(stream),
     when(stream.bookmark, page),
     stream.last_sync && html`${when(stream.last_sync.at, page)} ${runLink(stream.last_sync.run_id)}`,
     volume ? sparkline(days, stream.stream) : null,

@@ -4,7 +4,7 @@ import { daysBefore } from '../../report/volume.ts'
 import { count } from '../../words.ts'
 import { type Html, html } from '../html.ts'
 import type { Page, View } from '../page.ts'
-import { badge, brief, chart, facts, instant, runLink, table, when } from '../parts.ts'
+import { badge, brief, chart, facts, instant, rowCount, runLink, table, when } from '../parts.ts'
 import { stepsTable } from './course.ts'
 
 /** Days of the chart. */
@@ -18,7 +18,7 @@ export function streamView(page: Page, detail: StreamDetail): View {
     body: html`
       ${facts([
         ['table', html`<code>${stream.table}</code>`],
-        ['rows', count(stream.rows)],
+        ['rows', rowCount(stream)],
         ['replication', stream.replication],
         ['primary key', stream.primary_key.join(', ') || 'none'],
         ['bookmark', instant(stream.bookmark)],
