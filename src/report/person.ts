@@ -7,13 +7,6 @@ import { memberKeys, streamsWithPeople } from './person-places.ts'
 import { type ReportSource, readState } from './read.ts'
 import { textOf } from './stream.ts'
 
-/** An event of a person. Times are ISO 8601. */
-export interface PersonEvent {
-  readonly stream: string
-  readonly at: string
-  readonly campaign_id: string | null
-}
-
 /** What an export has to do with a person. */
 export interface PersonExport {
   readonly export: string
@@ -37,21 +30,11 @@ export interface Person {
   /** The row of `users`, values as text; null where there is none. */
   readonly profile: Readonly<Record<string, string | null>> | null
   readonly lists: readonly PersonList[]
-  readonly events: readonly PersonEvent[]
   readonly exports: readonly PersonExport[]
 }
 
-/** Events are looked for so far back: nothing but time leads a Postgres quickly to them. */
-export const eventDays = 90
-const eventsShown = 100
-const dayMs = 86_400_000
-
 /** Undefined where nothing was ever synced. `asked` is an e-mail address in any case, or a userId. */
-export function readPerson(
-  source: ReportSource,
-  asked: string,
-  { now }: { readonly now: Date },
-): Promise<Person | undefined> {
+export function readPerson(source: ReportSource, asked: string): Promise<Person | undefined> {
   return readState(source, async (session, tables) => {
     const columns = await streamsWithPeople(session, tables)
     const has = (table: string) => tables.has(`${session.names.streams}.${table}`)
@@ -59,24 +42,16 @@ export function readPerson(
     const email = profile?.email ?? (asked.includes('@') ? asked : null)
     const userId = profile?.userId ?? (asked.includes('@') ? null : asked)
     const identity: Identity = { email, userId }
-    const eventTables = [...columns.keys()].filter((table) => table !== 'users')
     return {
       asked,
       email,
       user_id: userId,
       profile,
       lists: await readPersonLists(session, tables, identity),
-      events: await readEvents(session, identity, {
-        tables: eventTables,
-        columns,
-        from: new Date(now.getTime() - eventDays * dayMs),
-      }),
       exports: tables.has(`${session.names.sync}.export_runs`) ? await readExports(session, identity) : [],
     }
   })
 }
-
-type ColumnNames = ReadonlyMap<string, ReadonlySet<string>>
 
 async function readProfile(
   session: Session,
@@ -97,48 +72,6 @@ async function readProfile(
     if (row) return Object.fromEntries(Object.entries(row).map(([name, value]) => [name, textOf(value)]))
   }
   return null
-}
-
-/** A condition on a table with columns `email` and `userId`, or one of them. */
-function isThem({ email, userId }: Identity, columns: ReadonlySet<string>) {
-  const conditions = [
-    ...(email !== null && columns.has('email') ? [sql`email in (${spellings(email)})`] : []),
-    ...(userId !== null && columns.has('userId') ? [sql`${sql.ref('userId')} = ${userId}`] : []),
-  ]
-  return conditions.length === 0 ? undefined : sql`(${sql.join(conditions, sql` or `)})`
-}
-
-async function readEvents(
-  session: Session,
-  identity: Identity,
-  {
-    tables,
-    columns,
-    from,
-  }: { readonly tables: readonly string[]; readonly columns: ColumnNames; readonly from: Date },
-): Promise<readonly PersonEvent[]> {
-  const parts = tables.flatMap((table) => {
-    const own = columns.get(table) ?? new Set<string>()
-    const condition = isThem(identity, own)
-    if (!condition || !own.has('createdAt')) return []
-    const campaign = own.has('campaignId') ? sql`cast("campaignId" as varchar)` : sql`cast(null as varchar)`
-    return [
-      sql<EventRow>`
-        select ${table} as stream, "createdAt" as happened_at, ${campaign} as campaign_id
-        from ${streamTable(session, table)} where "createdAt" >= ${from} and ${condition}`,
-    ]
-  })
-  if (parts.length === 0) return []
-  const { rows } = await sql<EventRow>`
-    select * from (${sql.join(parts, sql` union all `)}) as events
-    order by happened_at desc limit ${sql.lit(eventsShown)}`.execute(session.tables)
-  return rows.map(({ happened_at, ...event }) => ({ ...event, at: happened_at.toISOString() }))
-}
-
-interface EventRow {
-  readonly stream: string
-  readonly happened_at: Date
-  readonly campaign_id: string | null
 }
 
 async function readExports({ db }: Session, { email, userId }: Identity): Promise<readonly PersonExport[]> {

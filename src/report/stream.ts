@@ -7,7 +7,6 @@ import { readSteps, type StepStatus } from './course.ts'
 import { type ReportSource, readAsOne, readState } from './read.ts'
 import { type Reject, readRejects } from './runs.ts'
 import { readStreams, type StreamStatus } from './streams.ts'
-import { readVolumes, type Volume } from './volume.ts'
 
 /** A column of a stream's table. Times are ISO 8601. */
 export interface ColumnStatus {
@@ -41,24 +40,17 @@ export interface StreamDetail {
   readonly runs: readonly StreamRun[]
   /** The latest windows or lists that were committed. */
   readonly steps: readonly StepStatus[]
-  readonly volume: Volume
   readonly rejects: readonly Reject[]
   readonly rejected: number
   /** Only where they were asked for: values as JSON text. */
   readonly samples: readonly Readonly<Record<string, string | null>>[] | null
 }
 
-export interface StreamQuery {
-  readonly now: Date
-  readonly days: number
-  readonly withSamples: boolean
-}
-
 /** @throws ConfigError `unknown_stream` */
 export async function readStream(
   source: ReportSource,
   name: string,
-  { now, days, withSamples }: StreamQuery,
+  { withSamples }: { readonly withSamples: boolean },
 ): Promise<StreamDetail> {
   return readAsOne(source, async (from) => {
     const stream = await findStream(from, name)
@@ -68,7 +60,6 @@ export async function readStream(
       columns: await readColumns(from, name),
       runs: await readRunsOf(from, name),
       steps: await readSteps(from, { stream: name, limit: stepsShown }),
-      volume: (await readVolumes(from, { now, days, stream: name })).get(name) ?? new Map(),
       rejects,
       rejected: total,
       samples: withSamples && stream.rows !== null ? await readSamples(from, name) : null,

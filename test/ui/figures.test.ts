@@ -1,10 +1,13 @@
+import { setTimeout as delay } from 'node:timers/promises'
 import { sql } from 'kysely'
-import { expect } from 'vitest'
+import { expect, test } from 'vitest'
+import { open } from '../../src/index.ts'
 import { readMart } from '../../src/report/mart.ts'
 import { readPerson } from '../../src/report/person.ts'
+import { LastStates } from '../../src/ui/last-states.ts'
 import { openOn, startProject } from '../support/sync.ts'
-import { eachWarehouse, everyWarehouse } from '../support/warehouse.ts'
-import { servePage } from './support.ts'
+import { createTestWarehouse, eachWarehouse, everyWarehouse } from '../support/warehouse.ts'
+import { servePage, soon } from './support.ts'
 
 eachWarehouse('a large table is counted only where that costs nothing, and the page says so', async (w) => {
   await using sandbox = await startProject({ empty: true })
@@ -46,9 +49,7 @@ everyWarehouse('a person is found by any spelling of an address, and by a userId
     await elt.warehouse.use(({ tables }) => sql.raw(statement).execute(tables))
   }
   const found = async (asked: string) => {
-    const person = await readPerson({ warehouse: elt.warehouse, config: elt.config }, asked, {
-      now: sandbox.now,
-    })
+    const person = await readPerson({ warehouse: elt.warehouse, config: elt.config }, asked)
     return [person?.profile?.email, person?.user_id, person?.lists.map(({ id }) => id)]
   }
   expect(await found('Jane@example.com')).toEqual(['jane@example.com', 'u-1', ['7', '8']])
@@ -78,4 +79,53 @@ eachWarehouse('rows of a view and their sums by day come from one look at it', a
   expect(events).toEqual([...events].sort((a, b) => b - a))
   const alone = await readMart(source, 'daily_events', query)
   expect(alone.rows.map((row) => Number(row.events))).toEqual(events)
+})
+
+eachWarehouse(
+  'the rows of each day are counted beside a page, which shows itself when they are',
+  async (w) => {
+    await using sandbox = await startProject()
+    await using elt = await openOn(sandbox, w, { sync: { streams: ['email_send'] } })
+    await elt.sync()
+    await using page = await servePage(elt, { now: () => sandbox.now, patience: { besideMs: 0 } })
+    const visitor = page.visitor()
+    for (const [path, title, chart] of [
+      ['/', 'Overview', '<svg class="spark"'],
+      ['/streams/email_send', 'Stream email_send', 'data-chart='],
+    ] as const) {
+      const seen: string[] = []
+      const look = async () => {
+        const { body } = await visitor.get(path)
+        if (body.includes(`<h1>${title}</h1>`)) seen.push(body)
+        return body
+      }
+      await expect.poll(look, soon).toContain(chart)
+      expect(seen[0]).toContain('are being counted')
+      expect(seen[0]).toContain('data-pending')
+      expect(seen.at(-1)).not.toContain('are being counted')
+    }
+  },
+)
+
+test('what took long is not read anew for a while, and what was quick always is', async () => {
+  await using warehouse = await createTestWarehouse('duckdb')
+  await using elt = await open({ warehouse: warehouse.config })
+  const states = new LastStates(elt, new AbortController().signal)
+  const now = Date.parse('2026-01-01T00:00:00Z')
+  let times = 0
+  const wish = { goodMs: 300_000 }
+  const look = (restFactor: number, atMs: number) =>
+    states.read(
+      String(restFactor),
+      new Date(atMs),
+      async () => {
+        times += 1
+        await delay(20)
+      },
+      { ...wish, restFactor },
+    )
+  for (const later of [0, 10_000, 300_001]) await look(1_000, now + later)
+  expect(times).toBe(2)
+  for (const later of [0, 61_000, 122_000]) await look(0, now + later)
+  expect(times).toBe(5)
 })
