@@ -1,6 +1,7 @@
 /** Saved exports as the warehouse knows them: as a command or a worker has last read their files. */
 import { type SqlBool, sql } from 'kysely'
 import { ConfigError } from '../errors.ts'
+import { isTracked } from '../export/definition/settings.ts'
 import { suggestion } from '../nearest.ts'
 import { type ExportRow, readExports } from '../state/exports.ts'
 import type { Session } from '../warehouse/session.ts'
@@ -47,6 +48,8 @@ export interface MemberStatus {
 export interface ExportHistory extends SavedExportStatus {
   /** Newest first. */
   readonly runs: readonly ExportRunStatus[]
+  /** False where it only sends: who is on the list through it is not known then. */
+  readonly keepsMembers: boolean
   /** Some of those on its list. */
   readonly sample: readonly MemberStatus[]
 }
@@ -73,9 +76,12 @@ export async function readExportHistory(source: ReportSource, name: string): Pro
     if (!found) throw unknownExport(name, saved)
     const runs = (await readRunsOf(session, runsShown, name)).get(name) ?? []
     const sample = await onListOf(db, name).selectAll().limit(membersShown).execute()
+    const status = savedStatus(found, runs[0])
+    const { action, send } = status.settings
     return {
-      ...savedStatus(found, runs[0]),
+      ...status,
       runs,
+      keepsMembers: isTracked({ action, send } as Parameters<typeof isTracked>[0]),
       sample: sample.map(({ member_key, status, confirmed_at }) => ({
         person: member_key.slice(2),
         status,

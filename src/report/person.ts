@@ -1,5 +1,6 @@
 /** Everything that the warehouse knows of one person, and why somebody is, or is not, on a list. */
 import { sql } from 'kysely'
+import { isTracked } from '../export/definition/settings.ts'
 import type { Session } from '../warehouse/session.ts'
 import { streamTable } from '../warehouse/sql.ts'
 import { type Identity, type PersonList, readPersonLists, spellings } from './person-lists.ts'
@@ -14,9 +15,10 @@ export interface PersonExport {
   /**
    * `member`: Iterable has acknowledged them. `removed`: it has acknowledged their removal. `unsure`: the outcome of the
    * last request is unknown. `rejected`: Iterable, or a check before sending, refused them. `waiting`: they are part of a
-   * held plan. `absent`: the query did not return them. `never`: nothing has run yet.
+   * held plan. `absent`: the query did not return them. `untracked`: whom the export has sent is not kept. `never`:
+   * nothing has run yet.
    */
-  readonly state: 'member' | 'removed' | 'unsure' | 'rejected' | 'waiting' | 'absent' | 'never'
+  readonly state: 'member' | 'removed' | 'unsure' | 'rejected' | 'waiting' | 'absent' | 'untracked' | 'never'
   readonly since: string | null
   readonly reason: string | null
   readonly last_run: { readonly run_id: string; readonly state: string; readonly at: string } | null
@@ -101,7 +103,9 @@ async function readExports({ db }: Session, { email, userId }: Identity): Promis
   const answers: PersonExport[] = []
   for (const { name, settings } of exports) {
     const last = await readLastRun(db, name)
-    const { list_id } = (settings ?? {}) as { readonly list_id?: unknown }
+    const { list_id, ...kind } = (settings ?? {}) as Parameters<typeof isTracked>[0] & {
+      readonly list_id?: unknown
+    }
     const told = {
       export: name,
       last_run: last,
@@ -126,7 +130,7 @@ async function readExports({ db }: Session, { email, userId }: Identity): Promis
       answers.push(
         rejected
           ? { ...told, state: 'rejected', since: last.at, reason: `${rejected.code}: ${rejected.reason}` }
-          : { ...told, state: 'absent', since: null, reason: null },
+          : { ...told, state: isTracked(kind) ? 'absent' : 'untracked', since: null, reason: null },
       )
     }
   }

@@ -44,7 +44,7 @@ export const exportsView = (page: Page, saved: readonly SavedExportStatus[]): Vi
 })
 
 export function exportView(page: Page, history: ExportHistory, members: Beside<number> | undefined): View {
-  const { name, settings, query, runs, sample, error } = history
+  const { name, settings, query, runs, error } = history
   const oldestFirst = [...runs].reverse()
   const series = (label: string, of: (run: ExportHistory['runs'][number]) => number) => ({
     name: label,
@@ -58,7 +58,10 @@ export function exportView(page: Page, history: ExportHistory, members: Beside<n
         ['action', textOf(settings.action)],
         ['list', textOf(settings.list_id ?? settings.list)],
         ['defined in', history.defined_in],
-        ['on the list through it', members ? peopleText(members.value) : 'being counted'],
+        [
+          'on the list through it',
+          history.keepsMembers ? (members ? peopleText(members.value) : 'being counted') : 'not kept',
+        ],
       ])}
       ${actionForm(page, { action: `${linkTo(name)}/plan`, label: 'Dry run' })}
       ${actionForm(page, { action: `/schedules/${encodeURIComponent(`export:${name}`)}/run`, label: 'Run now' })}
@@ -114,18 +117,23 @@ export function exportView(page: Page, history: ExportHistory, members: Beside<n
         ]),
       )}
       <h2>People on the list</h2>
-      ${members && html`<p>${peopleText(members.value)} whom this export put there, as of ${instant(members.at.toISOString())}${members.value > sample.length && `; ${sample.length} of them here`}.</p>`}
-      ${table(
-        'People on the list',
-        ['person', 'since'],
-        sample.map(({ person, since }) => [
-          page.see.isMasked
-            ? page.see.person(person)
-            : html`<a href="/person?${new URLSearchParams({ who: person }).toString()}">${person}</a>`,
-          instant(since),
-        ]),
-      )}`,
+      ${history.keepsMembers ? peoplePart(page, history, members) : html`<p>Only a mirror, or an export with <code>send: changes</code>, keeps whom it has put on its list.</p>`}`,
   }
+}
+
+function peoplePart(page: Page, { sample }: ExportHistory, members: Beside<number> | undefined): Html {
+  return html`
+    ${members && html`<p>${peopleText(members.value)} whom this export put there, as of ${instant(members.at.toISOString())}${members.value > sample.length && `; ${sample.length} of them here`}.</p>`}
+    ${table(
+      'People on the list',
+      ['person', 'since'],
+      sample.map(({ person, since }) => [
+        page.see.isMasked
+          ? page.see.person(person)
+          : html`<a href="/person?${new URLSearchParams({ who: person }).toString()}">${person}</a>`,
+        instant(since),
+      ]),
+    )}`
 }
 
 const peopleText = (people: number): string => counted(people, 'person').replace('persons', 'people')

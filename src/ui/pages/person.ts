@@ -45,7 +45,7 @@ function found(page: Page, person: Person, events: Events): Html {
       exports.map((one) => [
         html`<a href="/exports/${encodeURIComponent(one.export)}">${one.export}</a>`,
         one.list_id === null ? null : String(one.list_id),
-        ...[badge(one.state), instant(one.since), reasonOf(page, one)],
+        ...[badge(one.state), instant(one.since), reasonOf(page, one, lists)],
       ]),
     )}
     <h2>Lists in Iterable</h2>
@@ -84,7 +84,11 @@ function eventsPart(events: Events): Html {
     )}`
 }
 
-function reasonOf({ see }: Page, { state, reason, last_run }: PersonExport): Html {
+function reasonOf(
+  { see }: Page,
+  { state, reason, list_id, last_run }: PersonExport,
+  lists: Person['lists'],
+): Html {
   const run =
     last_run && html` (last run ${runLink(last_run.run_id)}: ${last_run.state.replaceAll('_', ' ')})`
   switch (state) {
@@ -100,6 +104,10 @@ function reasonOf({ see }: Page, { state, reason, last_run }: PersonExport): Htm
       return html`${reason}${run}`
     case 'absent':
       return html`the query of the export has not returned them${run}`
+    case 'untracked': {
+      const isOnIt = lists.some(({ id }) => id === String(list_id))
+      return html`the export sends, and does not keep whom: only mirrors and <code>send: changes</code> do${isOnIt && '; they are on its list, as that was last read'}${run}`
+    }
     case 'never':
       return html`the export has never run`
   }
