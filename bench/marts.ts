@@ -77,15 +77,19 @@ export async function makeTables(warehouse: Target): Promise<void> {
   if (state !== 'succeeded') throw new Error(`the empty sync ended as ${state}`)
 }
 
-/** Statements that fill the tables; every number is made from the number of the row. */
-export function rowsOf(sends: number, kind: Target['type']): readonly string[] {
+/** Statements that fill the tables with 90 days of messages; every number is made from the number of the row. */
+export function rowsOf(
+  sends: number,
+  kind: Target['type'],
+  since = new Date('2026-01-01'),
+): readonly string[] {
   const series = (count: number) =>
     kind === 'duckdb' ? `range(${count}) as numbers(n)` : `generate_series(0, ${count - 1}) as numbers(n)`
   const hash = (salt: number) => `mod(n * 2654435761 + ${salt}, 4294967296)`
   // The message of a row: the k-th of each ten, so that no message is met twice by one table.
   const message = (step: string) => `(${step})`
   const at = (number: string, later: string) =>
-    `timestamptz '2026-01-01 00:00:00+00' + (mod(${number}, 7776000) + ${later}) * interval '1 second'`
+    `timestamptz '${since.toISOString()}' + (mod(${number}, 7776000) + ${later}) * interval '1 second'`
   const domain = (number: string) =>
     `case mod(mod(${number}, ${Math.ceil(sends / 20)}), 4) when 0 then 'gmail.com' when 1 then 'outlook.com' when 2 then 'web.de' else 'example.com' end`
   const rows = (number: string, later: string, more: string) =>

@@ -97,6 +97,7 @@ const mayImport: Record<string, readonly string[]> = {
     'state',
     'catalog',
     'config/channels',
+    'export/definition/settings',
     'export/plan/detail',
     'export/plan/changes',
     'type:config',

@@ -9,6 +9,7 @@ import type { Clock } from '../iterable/clock.ts'
 import { readExportRuns } from '../state/exports.ts'
 import { RunLog } from '../state/run-log.ts'
 import type { Warehouse } from '../warehouse/session.ts'
+import { count, counted } from '../words.ts'
 import { approveRun, cancelRun } from './approve.ts'
 import type { ChangeReader, ExportInput } from './context.ts'
 import type { StatedDefinition } from './definition/definition.ts'
@@ -238,6 +239,8 @@ export function createExporter(context: ExporterContext): Exporter {
 function loggingTo(log: RunLog, emit: ExportInput['emit']): ExportInput['emit'] {
   return (event) => {
     if (event.type === 'notice') log.say('info', event.message)
+    if (event.type === 'sending' && event.batchesDone === 0)
+      log.say('info', `sending ${counted(event.batches, 'request')} about ${count(event.rows)} people`)
     if (event.type === 'wait')
       log.say('warn', `waiting until ${event.until.toISOString()}: ${event.reason.replaceAll('_', ' ')}`)
     emit(event)

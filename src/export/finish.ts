@@ -3,10 +3,11 @@ import type { Transaction } from 'kysely'
 import { codeOf, type ErrorKind, InterruptedError, kindOf, messageOf } from '../errors.ts'
 import { countBatches, dropPlan } from '../state/batches.ts'
 import { type ExportRun, readExportRun, updateExportRun } from '../state/exports.ts'
-import { forgetOldCourses, writeLog } from '../state/run-log.ts'
+import { forgetOldCourses, type LogLine, writeLog } from '../state/run-log.ts'
 import { endRun, type RunEnd } from '../state/runs.ts'
 import type { StateDatabase } from '../state/tables.ts'
 import { explainedFault } from '../warehouse/faults.ts'
+import { count, counted } from '../words.ts'
 import { type ExportInput, inTransaction } from './context.ts'
 import { defaultRejectPercent } from './definition/settings.ts'
 import type { Braking } from './plan/brakes.ts'
@@ -87,16 +88,17 @@ export async function recordEnd(
   const error = judged.error ? { code: judged.error.code, text: text ?? '' } : undefined
   const hasPlan = run.planned_add + run.planned_update + run.planned_remove > 0
   const batches = hasPlan ? (await countBatches(trx, runId)).acked : 0
+  const now = input.clock.now()
   if (!isLost && judged.state !== 'held') {
     if (dropsPlan && hasPlan) await dropPlan(trx, runId)
     if (dropsPlan && run.phase !== 'done') await updateExportRun(trx, runId, { phase: 'done' })
-    const now = input.clock.now()
     await endRun(trx, runId, { state: judged.state, now, error, rows, apiCalls: input.client.calls })
   }
-  if (input.log.unwritten.length > 0) {
-    await writeLog(trx, runId, input.log.unwritten)
-    await forgetOldCourses(trx, input.clock.now())
-  }
+  await writeLog(trx, runId, [
+    ...input.log.unwritten,
+    ...linesOf(run, { judged, sums, batches, now }).map((line) => input.log.lineOf(line)),
+  ])
+  await forgetOldCourses(trx, now)
   return reportOf(judged, error, { run, sums, batches, brakes, notices })
 }
 
@@ -105,6 +107,36 @@ interface Sums {
   readonly removed: number
   readonly rejected: number
 }
+
+/** What the log says of every run: its plan, and its end. */
+function linesOf(
+  run: ExportRun,
+  {
+    judged,
+    sums,
+    batches,
+    now,
+  }: { readonly judged: Ended; readonly sums: Sums; readonly batches: number; readonly now: Date },
+): readonly LogLine[] {
+  const { planned_at, rows_queried, planned_add, planned_update, planned_remove, planned_unchanged } = run
+  const line = { line: 0, level: 'info', stream: null } as const
+  const plan = `${counted(rows_queried, 'row')} of the query: ${count(planned_add)} to add, ${count(planned_update)} to update, ${count(planned_remove)} to remove, ${count(planned_unchanged)} unchanged`
+  const why = judged.error ? ` (${judged.error.code})` : ''
+  const end = `${judged.state.replaceAll('_', ' ')}${why}: ${count(sums.sent)} sent, ${count(sums.removed)} taken off the list, ${count(sums.rejected)} rejected, ${counted(batches, 'request')} acknowledged`
+  return [
+    ...(planned_at ? [{ ...line, at: planned_at, message: plan }] : []),
+    {
+      ...line,
+      line: lastLine,
+      at: now,
+      level: judged.state === 'failed' ? 'warn' : 'info',
+      message: end,
+    },
+  ]
+}
+
+/** After whatever was told at the same moment. */
+const lastLine = 1_000_000
 
 /** A run in which Iterable refused too much has failed, even though all of it was sent. */
 function judge(

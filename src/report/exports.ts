@@ -1,6 +1,7 @@
 /** Saved exports as the warehouse knows them: as a command or a worker has last read their files. */
 import { type SqlBool, sql } from 'kysely'
 import { ConfigError } from '../errors.ts'
+import { isTracked } from '../export/definition/settings.ts'
 import { suggestion } from '../nearest.ts'
 import { type ExportRow, readExports } from '../state/exports.ts'
 import type { Session } from '../warehouse/session.ts'
@@ -47,17 +48,14 @@ export interface MemberStatus {
 export interface ExportHistory extends SavedExportStatus {
   /** Newest first. */
   readonly runs: readonly ExportRunStatus[]
-  readonly members: number
-  /** They were not counted to the end. */
-  readonly hasMoreMembers: boolean
-  /** Some of them. */
+  /** False where it only sends: who is on the list through it is not known then. */
+  readonly keepsMembers: boolean
+  /** Some of those on its list. */
   readonly sample: readonly MemberStatus[]
 }
 
 const runsShown = 60
 const membersShown = 50
-/** To count millions takes longer than a page may. */
-const membersCounted = 100_000
 
 export async function readSavedExports(source: ReportSource): Promise<readonly SavedExportStatus[]> {
   const read = await readState(source, async (session, tables) => {
@@ -77,18 +75,13 @@ export async function readExportHistory(source: ReportSource, name: string): Pro
     const found = saved.find((row) => row.name === name)
     if (!found) throw unknownExport(name, saved)
     const runs = (await readRunsOf(session, runsShown, name)).get(name) ?? []
-    const onList = db.selectFrom('members').where('export', '=', name).where('status', '=', 'member')
-    const counted = onList.select('member_key').limit(membersCounted + 1)
-    const { n } = await db
-      .selectFrom(counted.as('counted'))
-      .select(({ fn }) => fn.countAll<number>().as('n'))
-      .executeTakeFirstOrThrow()
-    const sample = await onList.selectAll().limit(membersShown).execute()
+    const sample = await onListOf(db, name).selectAll().limit(membersShown).execute()
+    const status = savedStatus(found, runs[0])
+    const { action, send } = status.settings
     return {
-      ...savedStatus(found, runs[0]),
+      ...status,
       runs,
-      members: Math.min(n, membersCounted),
-      hasMoreMembers: n > membersCounted,
+      keepsMembers: isTracked({ action, send } as Parameters<typeof isTracked>[0]),
       sample: sample.map(({ member_key, status, confirmed_at }) => ({
         person: member_key.slice(2),
         status,
@@ -99,6 +92,21 @@ export async function readExportHistory(source: ReportSource, name: string): Pro
   if (!read) throw unknownExport(name, [])
   return read
 }
+
+/** How many people an export has on its list; of millions that takes a moment. */
+export async function countMembers(source: ReportSource, name: string): Promise<number> {
+  const n = await readState(source, async ({ db, names }, tables) => {
+    if (!tables.has(`${names.sync}.members`)) return 0
+    const counted = await onListOf(db, name)
+      .select(({ fn }) => fn.countAll<number>().as('n'))
+      .executeTakeFirstOrThrow()
+    return counted.n
+  })
+  return n ?? 0
+}
+
+const onListOf = (db: Session['db'], name: string) =>
+  db.selectFrom('members').where('export', '=', name).where('status', '=', 'member')
 
 function unknownExport(name: string, saved: readonly ExportRow[]): ConfigError {
   const names = saved.map((row) => row.name)

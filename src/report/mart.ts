@@ -1,6 +1,8 @@
-/** The rows of a view for analysts. */
+/** The rows of a view for analysts, and their sums by day. */
 import { sql } from 'kysely'
 import { ConfigError } from '../errors.ts'
+import type { Session } from '../warehouse/session.ts'
+import type { Sql } from '../warehouse/sql.ts'
 import { type ReportSource, readState } from './read.ts'
 import { textOf } from './stream.ts'
 import { readViews, type ViewStatus } from './views.ts'
@@ -10,42 +12,8 @@ export interface MartQuery {
   readonly order?: string | undefined
   readonly isAscending?: boolean
   readonly limit: number
-}
-
-export interface MartRows {
-  readonly view: ViewStatus
-  /** Empty where it is not made. */
-  readonly rows: readonly Readonly<Record<string, string | null>>[]
-}
-
-/** @throws ConfigError `unknown_view`, also for a column that the view does not have. */
-export async function readMart(
-  source: ReportSource,
-  name: string,
-  { order, isAscending = false, limit }: MartQuery,
-): Promise<MartRows> {
-  const view = (await readViews(source)).find((one) => one.view === name)
-  if (!view) throw new ConfigError(`there is no view ${JSON.stringify(name)}`, { code: 'unknown_view' })
-  const column = order ?? view.columns[0]?.name ?? ''
-  if (!view.columns.some((one) => one.name === column)) {
-    throw new ConfigError(`the view ${name} has no column ${JSON.stringify(column)}`, {
-      code: 'unknown_view',
-    })
-  }
-  if (view.state !== 'made') return { view, rows: [] }
-  const rows = await readState(source, async ({ tables, names }) => {
-    const direction = isAscending ? sql`asc nulls last` : sql`desc nulls last`
-    const found = await sql<Record<string, unknown>>`
-      select * from ${sql.id(names.marts, name)}
-      order by ${sql.ref(column)} ${direction} limit ${limit}`.execute(tables)
-    return found.rows
-  })
-  return {
-    view,
-    rows: (rows ?? []).map((row) =>
-      Object.fromEntries(Object.entries(row).map(([key, value]) => [key, textOf(value)])),
-    ),
-  }
+  /** Its columns are trusted. */
+  readonly trend?: TrendQuery | undefined
 }
 
 export interface TrendQuery {
@@ -61,24 +29,65 @@ export interface TrendDay {
   readonly sums: readonly number[]
 }
 
-/** Sums by day over all rows of a view, the oldest first; none where the view is not made. The columns are trusted. */
-export async function readTrend(
-  source: ReportSource,
-  view: string,
-  { by, sums }: TrendQuery,
-): Promise<readonly TrendDay[]> {
-  const rows = await readState(source, async ({ tables, names }) => {
-    const columns = sums.map(
-      (column) => sql`cast(coalesce(sum(${sql.ref(column)}), 0) as double precision) as ${sql.ref(column)}`,
-    )
-    const found = await sql<Record<string, unknown>>`
-      select cast(${sql.ref(by)} as varchar) as trend_day, ${sql.join(columns)}
-      from ${sql.id(names.marts, view)}
-      where ${sql.ref(by)} is not null group by 1 order by 1`.execute(tables)
-    return found.rows
+export interface MartRows {
+  readonly view: ViewStatus
+  /** Empty where it is not made. */
+  readonly rows: readonly Readonly<Record<string, string | null>>[]
+  /** Over all rows of the view, the oldest first; empty where nobody asked for it. */
+  readonly trend: readonly TrendDay[]
+}
+
+/** @throws ConfigError `unknown_view`, also for a column that the view does not have. */
+export async function readMart(source: ReportSource, name: string, query: MartQuery): Promise<MartRows> {
+  const view = (await readViews(source)).find((one) => one.view === name)
+  if (!view) throw new ConfigError(`there is no view ${JSON.stringify(name)}`, { code: 'unknown_view' })
+  const column = query.order ?? view.columns[0]?.name ?? ''
+  if (!view.columns.some((one) => one.name === column)) {
+    throw new ConfigError(`the view ${name} has no column ${JSON.stringify(column)}`, {
+      code: 'unknown_view',
+    })
+  }
+  if (view.state !== 'made') return { view, rows: [], trend: [] }
+  const found = await readState(source, async ({ tables, names }) => {
+    const statement = statementOf(names, view, { ...query, order: column })
+    return (await sql<Row>`${statement}`.execute(tables)).rows
   })
-  return (rows ?? []).map((row) => ({
-    day: String(row.trend_day).slice(0, 10),
-    sums: sums.map((column) => Number(row[column])),
-  }))
+  const isOfTrend = (row: Row) => typeof row.trend_day === 'string'
+  return {
+    view,
+    rows: (found ?? [])
+      .filter((row) => !isOfTrend(row))
+      .map((row) => Object.fromEntries(view.columns.map((one) => [one.name, textOf(row[one.name])]))),
+    trend: (found ?? []).filter(isOfTrend).map((row) => ({
+      day: String(row.trend_day).slice(0, 10),
+      sums: (query.trend?.sums ?? []).map((sum) => Number(row[`trend_${sum}`])),
+    })),
+  }
+}
+
+type Row = Readonly<Record<string, unknown>>
+
+/** With a trend both come from one statement: to work the view out is what takes its time. */
+function statementOf(
+  names: Session['names'],
+  view: ViewStatus,
+  { order, isAscending = false, limit, trend }: MartQuery & { readonly order: string },
+): Sql {
+  const columns = view.columns.map(({ name }) => sql.ref(name))
+  const sorting = sql`${sql.ref(order)} ${isAscending ? sql`asc` : sql`desc`} nulls last`
+  const rowsOf = (from: Sql) =>
+    sql`select ${sql.join(columns)} from ${from} order by ${sorting} limit ${limit}`
+  const table = sql.id(names.marts, view.view)
+  if (!trend) return rowsOf(table)
+  const sums = trend.sums.map(
+    (sum) => sql`cast(coalesce(sum(${sql.ref(sum)}), 0) as double precision) as ${sql.ref(`trend_${sum}`)}`,
+  )
+  const noTrend = ['day', ...trend.sums].map((sum) => sql`null as ${sql.ref(`trend_${sum}`)}`)
+  return sql`
+    with figures as materialized (select * from ${table})
+    select ${sql.join(noTrend)}, latest.* from (${rowsOf(sql.id('figures'))}) as latest
+    union all
+    select cast(${sql.ref(trend.by)} as varchar) as trend_day, ${sql.join(sums)}, ${sql.join(columns.map(() => sql`null`))}
+    from figures where ${sql.ref(trend.by)} is not null group by 1
+    order by trend_day, ${sorting}`
 }

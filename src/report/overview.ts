@@ -1,9 +1,8 @@
-/** How things stand, for the first page: what `status` tells, the volume of each stream, and what asks for attention. */
+/** How things stand, for the first page: what `status` tells, what is at work, and what asks for attention. */
 import { type Progress, readProgress } from './course.ts'
 import { type ReportSource, readTogether } from './read.ts'
 import { type RunSummary, readRuns } from './runs.ts'
 import { readStatus, type Status } from './status.ts'
-import { readVolumes, type Volume } from './volume.ts'
 
 /** How much of the pace of an endpoint is used. Times are ISO 8601. */
 export interface Quota {
@@ -27,7 +26,6 @@ export interface WorkingRun extends RunSummary {
 
 export interface Overview {
   readonly status: Status
-  readonly volumes: ReadonlyMap<string, Volume>
   readonly working: readonly WorkingRun[]
   readonly held: readonly RunSummary[]
   readonly failures: readonly RunSummary[]
@@ -38,13 +36,9 @@ export interface Overview {
 const listed = 10
 
 /** Undefined where nothing was ever synced. */
-export function readOverview(
-  source: ReportSource,
-  { now, days }: { readonly now: Date; readonly days: number },
-): Promise<Overview | undefined> {
+export function readOverview(source: ReportSource, now: Date): Promise<Overview | undefined> {
   return readTogether(source, async (together) => ({
-    status: await readStatus(together),
-    volumes: await readVolumes(together, { now, days }),
+    status: await readStatus(together, { isQuick: true }),
     working: await readWorking(together),
     held: await readRuns(together, { state: 'held', limit: listed }),
     failures: await readRuns(together, { state: 'failed', limit: 5 }),

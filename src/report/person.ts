@@ -1,17 +1,12 @@
 /** Everything that the warehouse knows of one person, and why somebody is, or is not, on a list. */
 import { sql } from 'kysely'
+import { isTracked } from '../export/definition/settings.ts'
 import type { Session } from '../warehouse/session.ts'
 import { streamTable } from '../warehouse/sql.ts'
+import { type Identity, type PersonList, readPersonLists, spellings } from './person-lists.ts'
 import { memberKeys, streamsWithPeople } from './person-places.ts'
 import { type ReportSource, readState } from './read.ts'
 import { textOf } from './stream.ts'
-
-/** An event of a person. Times are ISO 8601. */
-export interface PersonEvent {
-  readonly stream: string
-  readonly at: string
-  readonly campaign_id: string | null
-}
 
 /** What an export has to do with a person. */
 export interface PersonExport {
@@ -20,9 +15,10 @@ export interface PersonExport {
   /**
    * `member`: Iterable has acknowledged them. `removed`: it has acknowledged their removal. `unsure`: the outcome of the
    * last request is unknown. `rejected`: Iterable, or a check before sending, refused them. `waiting`: they are part of a
-   * held plan. `absent`: the query did not return them. `never`: nothing has run yet.
+   * held plan. `absent`: the query did not return them. `untracked`: whom the export has sent is not kept. `never`:
+   * nothing has run yet.
    */
-  readonly state: 'member' | 'removed' | 'unsure' | 'rejected' | 'waiting' | 'absent' | 'never'
+  readonly state: 'member' | 'removed' | 'unsure' | 'rejected' | 'waiting' | 'absent' | 'untracked' | 'never'
   readonly since: string | null
   readonly reason: string | null
   readonly last_run: { readonly run_id: string; readonly state: string; readonly at: string } | null
@@ -35,31 +31,12 @@ export interface Person {
   readonly user_id: string | null
   /** The row of `users`, values as text; null where there is none. */
   readonly profile: Readonly<Record<string, string | null>> | null
-  readonly lists: readonly {
-    readonly id: string
-    readonly name: string | null
-    /** The read of the list that found them there first; null where they were there at the first of all. */
-    readonly joined_at: string | null
-    /** The first read of the list; null where its history is not kept. */
-    readonly first_read_at: string | null
-    /** The last read. */
-    readonly updated_at: string | null
-  }[]
-  readonly events: readonly PersonEvent[]
+  readonly lists: readonly PersonList[]
   readonly exports: readonly PersonExport[]
 }
 
-/** Events are looked for so far back: nothing but time leads a Postgres quickly to them. */
-export const eventDays = 90
-const eventsShown = 100
-const dayMs = 86_400_000
-
 /** Undefined where nothing was ever synced. `asked` is an e-mail address in any case, or a userId. */
-export function readPerson(
-  source: ReportSource,
-  asked: string,
-  { now }: { readonly now: Date },
-): Promise<Person | undefined> {
+export function readPerson(source: ReportSource, asked: string): Promise<Person | undefined> {
   return readState(source, async (session, tables) => {
     const columns = await streamsWithPeople(session, tables)
     const has = (table: string) => tables.has(`${session.names.streams}.${table}`)
@@ -67,146 +44,36 @@ export function readPerson(
     const email = profile?.email ?? (asked.includes('@') ? asked : null)
     const userId = profile?.userId ?? (asked.includes('@') ? null : asked)
     const identity: Identity = { email, userId }
-    const eventTables = [...columns.keys()].filter((table) => table !== 'users')
     return {
       asked,
       email,
       user_id: userId,
       profile,
-      lists: has('list_users')
-        ? await readLists(session, identity, {
-            hasLists: has('lists'),
-            hasHistory: tables.has(`${session.names.sync}.list_changes`),
-          })
-        : [],
-      events: await readEvents(session, identity, {
-        tables: eventTables,
-        columns,
-        from: new Date(now.getTime() - eventDays * dayMs),
-      }),
+      lists: await readPersonLists(session, tables, identity),
       exports: tables.has(`${session.names.sync}.export_runs`) ? await readExports(session, identity) : [],
     }
   })
 }
-
-interface Identity {
-  readonly email: string | null
-  readonly userId: string | null
-}
-
-type ColumnNames = ReadonlyMap<string, ReadonlySet<string>>
 
 async function readProfile(
   session: Session,
   asked: string,
   columns: ReadonlySet<string> = new Set(),
 ): Promise<Person['profile']> {
+  const isEmail = asked.includes('@') && columns.has('email')
   const conditions = [
-    ...(columns.has('email') ? [sql`lower(email) = ${asked.toLowerCase()}`] : []),
+    // As it is usually spelt, it is found by the key of the table; else every profile is looked at.
+    ...(isEmail ? [sql`email in (${spellings(asked)})`] : []),
     ...(columns.has('userId') ? [sql`${sql.ref('userId')} = ${asked}`] : []),
+    ...(isEmail ? [sql`lower(email) = ${asked.toLowerCase()}`] : []),
   ]
-  if (conditions.length === 0) return null
-  const { rows } = await sql<Record<string, unknown>>`
-    select * from ${streamTable(session, 'users')} where ${sql.join(conditions, sql` or `)} limit 1
-  `.execute(session.tables)
-  const [row] = rows
-  return row ? Object.fromEntries(Object.entries(row).map(([name, value]) => [name, textOf(value)])) : null
-}
-
-/** A condition on a table with columns `email` and `userId`, or one of them. */
-function isThem({ email, userId }: Identity, columns: ReadonlySet<string>) {
-  const conditions = [
-    ...(email !== null && columns.has('email')
-      ? [sql`email in (${sql.join([...new Set([email, email.toLowerCase()])])})`]
-      : []),
-    ...(userId !== null && columns.has('userId') ? [sql`${sql.ref('userId')} = ${userId}`] : []),
-  ]
-  return conditions.length === 0 ? undefined : sql`(${sql.join(conditions, sql` or `)})`
-}
-
-async function readLists(
-  session: Session,
-  identity: Identity,
-  { hasLists, hasHistory }: { readonly hasLists: boolean; readonly hasHistory: boolean },
-): Promise<Person['lists']> {
-  const condition = isThem(identity, new Set(['email', 'userId']))
-  if (!condition) return []
-  const name = hasLists
-    ? sql`(select min(l.name) from ${streamTable(session, 'lists')} as l where l.id = m."listId")`
-    : sql`cast(null as varchar)`
-  const { rows } = await sql<{ id: unknown; name: string | null; updated_at: Date | null }>`
-    select "listId" as id, ${name} as name, "updatedAt" as updated_at
-    from ${streamTable(session, 'list_users')} as m where ${condition} order by "listId"
-  `.execute(session.tables)
-  const ids = rows.map(({ id }) => String(id))
-  const stays =
-    hasHistory && ids.length > 0 ? await readStays(session, identity, ids) : new Map<string, Stay>()
-  return rows.map(({ id, name: listName, updated_at }) => ({
-    id: String(id),
-    name: listName,
-    updated_at: updated_at?.toISOString() ?? null,
-    joined_at: stays.get(String(id))?.joined_at?.toISOString() ?? null,
-    first_read_at: stays.get(String(id))?.first_read_at.toISOString() ?? null,
-  }))
-}
-
-interface Stay {
-  readonly list_id: unknown
-  readonly first_read_at: Date
-  readonly joined_at: Date | null
-}
-
-/** Since when they are on these lists, by list. */
-async function readStays(
-  { db, names }: Session,
-  { email, userId }: Identity,
-  ids: readonly string[],
-): Promise<ReadonlyMap<string, Stay>> {
-  const them = [
-    ...(email === null ? [] : [sql`c.email = ${email.toLowerCase()}`]),
-    ...(userId === null ? [] : [sql`c.user_id = ${userId}`]),
-  ]
-  const { rows } = await sql<Stay>`
-    select r.list_id, r.first_read_at, max(c.found_at) as joined_at
-    from ${sql.table(`${names.sync}.list_reads`)} as r
-      left join ${sql.table(`${names.sync}.list_changes`)} as c
-        on c.list_id = r.list_id and c.change = 'joined' and (${sql.join(them, sql` or `)})
-    where r.list_id in (${sql.join(ids.map((id) => sql`cast(${id} as bigint)`))})
-    group by r.list_id, r.first_read_at`.execute(db)
-  return new Map(rows.map((row) => [String(row.list_id), row]))
-}
-
-async function readEvents(
-  session: Session,
-  identity: Identity,
-  {
-    tables,
-    columns,
-    from,
-  }: { readonly tables: readonly string[]; readonly columns: ColumnNames; readonly from: Date },
-): Promise<readonly PersonEvent[]> {
-  const parts = tables.flatMap((table) => {
-    const own = columns.get(table) ?? new Set<string>()
-    const condition = isThem(identity, own)
-    if (!condition || !own.has('createdAt')) return []
-    const campaign = own.has('campaignId') ? sql`cast("campaignId" as varchar)` : sql`cast(null as varchar)`
-    return [
-      sql<EventRow>`
-        select ${table} as stream, "createdAt" as happened_at, ${campaign} as campaign_id
-        from ${streamTable(session, table)} where "createdAt" >= ${from} and ${condition}`,
-    ]
-  })
-  if (parts.length === 0) return []
-  const { rows } = await sql<EventRow>`
-    select * from (${sql.join(parts, sql` union all `)}) as events
-    order by happened_at desc limit ${sql.lit(eventsShown)}`.execute(session.tables)
-  return rows.map(({ happened_at, ...event }) => ({ ...event, at: happened_at.toISOString() }))
-}
-
-interface EventRow {
-  readonly stream: string
-  readonly happened_at: Date
-  readonly campaign_id: string | null
+  for (const condition of conditions) {
+    const { rows } = await sql<Record<string, unknown>>`
+      select * from ${streamTable(session, 'users')} where ${condition} limit 1`.execute(session.tables)
+    const [row] = rows
+    if (row) return Object.fromEntries(Object.entries(row).map(([name, value]) => [name, textOf(value)]))
+  }
+  return null
 }
 
 async function readExports({ db }: Session, { email, userId }: Identity): Promise<readonly PersonExport[]> {
@@ -236,7 +103,9 @@ async function readExports({ db }: Session, { email, userId }: Identity): Promis
   const answers: PersonExport[] = []
   for (const { name, settings } of exports) {
     const last = await readLastRun(db, name)
-    const { list_id } = (settings ?? {}) as { readonly list_id?: unknown }
+    const { list_id, ...kind } = (settings ?? {}) as Parameters<typeof isTracked>[0] & {
+      readonly list_id?: unknown
+    }
     const told = {
       export: name,
       last_run: last,
@@ -261,7 +130,7 @@ async function readExports({ db }: Session, { email, userId }: Identity): Promis
       answers.push(
         rejected
           ? { ...told, state: 'rejected', since: last.at, reason: `${rejected.code}: ${rejected.reason}` }
-          : { ...told, state: 'absent', since: null, reason: null },
+          : { ...told, state: isTracked(kind) ? 'absent' : 'untracked', since: null, reason: null },
       )
     }
   }

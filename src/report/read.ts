@@ -9,6 +9,8 @@ import type { Session, UseOptions, Warehouse } from '../warehouse/session.ts'
 export interface ReportSource {
   readonly warehouse: Warehouse
   readonly config: Config
+  /** Where one session serves several reports: what it was found to hold. */
+  readonly tables?: ExistingTables
 }
 
 /** The tables that exist, as `schema.table`. */
@@ -19,14 +21,14 @@ export type ExistingTables = ReadonlySet<string>
  * is not made by asking for it.
  */
 export async function readState<T>(
-  { warehouse, config }: ReportSource,
+  { warehouse, config, tables: known }: ReportSource,
   read: (session: Session, tables: ExistingTables) => Promise<T>,
   options?: UseOptions,
 ): Promise<T | undefined> {
   if (isMissing(config)) return undefined
   return warehouse.use(
     async (session) => {
-      const tables = await existingTables(session)
+      const tables = known ?? (await existingTables(session))
       return tables.has(`${session.names.sync}.runs`) ? read(session, tables) : undefined
     },
     { isRepeatable: true, isReading: true, ...options },
@@ -39,9 +41,17 @@ export async function readTogether<T>(
   read: (source: ReportSource) => Promise<T>,
 ): Promise<T | undefined> {
   const { warehouse, config } = source
-  return readState(source, (session) =>
-    read({ config, warehouse: { ...warehouse, use: (work) => work(session) } }),
+  return readState(source, (session, tables) =>
+    read({ config, tables, warehouse: { ...warehouse, use: (work) => work(session) } }),
   )
+}
+
+/** The same for reports that say by themselves that nothing is there. */
+export async function readAsOne<T>(
+  source: ReportSource,
+  read: (source: ReportSource) => Promise<T>,
+): Promise<T> {
+  return (await readTogether(source, read)) ?? read(source)
 }
 
 /** True for a DuckDB warehouse whose file nobody has made yet. */

@@ -44,7 +44,22 @@ export async function readBatches(
       .select(['state', ({ fn }) => fn.countAll<number>().as('n')])
       .groupBy('state')
       .execute()
-    const rows = await ofRun.selectAll().orderBy('batch_no').limit(limit).execute()
+    const rows = await ofRun
+      // Their answers may be long.
+      .select([
+        'batch_no',
+        'op',
+        'state',
+        'row_count',
+        'attempts',
+        'retries',
+        'waited_ms',
+        'sent_at',
+        'acked_at',
+      ])
+      .orderBy('batch_no')
+      .limit(limit)
+      .execute()
     return {
       total: counts.reduce((sum, { n }) => sum + Number(n), 0),
       done: counts.find(({ state }) => state === 'acked')?.n ?? 0,

@@ -14,7 +14,7 @@ import {
 } from '../state/schedules-status.ts'
 import { type ReportSource, readState } from './read.ts'
 import { countRejects, latestRuns, type RejectCount, type RunSummary } from './runs.ts'
-import { describeStreams, readStreamState, type StreamStatus } from './streams.ts'
+import { type Counting, describeStreams, readStreamState, type StreamStatus } from './streams.ts'
 
 /** What `status --json` prints. */
 export interface Status {
@@ -52,9 +52,9 @@ export interface Status {
 const runsShown = 5
 
 /** The state of the whole, in one session. */
-export async function readStatus(source: ReportSource): Promise<Status> {
+export async function readStatus(source: ReportSource, counting: Counting = {}): Promise<Status> {
   const state = await readState(source, async (session, tables) => {
-    const streams = await readStreamState(session, tables)
+    const streams = await readStreamState(session, tables, counting)
     const runs = await latestRuns(session, { limit: runsShown, hidesSkipped: true })
     const lastRuns = lastRunOf(streams.lastSyncs, runs)
     const counts = await countRejects(session, [...new Set(lastRuns.values())])

@@ -4,10 +4,9 @@ import { ConfigError } from '../errors.ts'
 import { suggestion } from '../nearest.ts'
 import { streamTable } from '../warehouse/sql.ts'
 import { readSteps, type StepStatus } from './course.ts'
-import { type ReportSource, readState, readTogether } from './read.ts'
+import { type ReportSource, readAsOne, readState } from './read.ts'
 import { type Reject, readRejects } from './runs.ts'
 import { readStreams, type StreamStatus } from './streams.ts'
-import { readVolumes, type Volume } from './volume.ts'
 
 /** A column of a stream's table. Times are ISO 8601. */
 export interface ColumnStatus {
@@ -41,26 +40,19 @@ export interface StreamDetail {
   readonly runs: readonly StreamRun[]
   /** The latest windows or lists that were committed. */
   readonly steps: readonly StepStatus[]
-  readonly volume: Volume
   readonly rejects: readonly Reject[]
   readonly rejected: number
   /** Only where they were asked for: values as JSON text. */
   readonly samples: readonly Readonly<Record<string, string | null>>[] | null
 }
 
-export interface StreamQuery {
-  readonly now: Date
-  readonly days: number
-  readonly withSamples: boolean
-}
-
 /** @throws ConfigError `unknown_stream` */
 export async function readStream(
   source: ReportSource,
   name: string,
-  { now, days, withSamples }: StreamQuery,
+  { withSamples }: { readonly withSamples: boolean },
 ): Promise<StreamDetail> {
-  const read = async (from: ReportSource): Promise<StreamDetail> => {
+  return readAsOne(source, async (from) => {
     const stream = await findStream(from, name)
     const { rejects, total } = await readRejects(from, { source: `stream:${name}`, limit: 20 })
     return {
@@ -68,17 +60,15 @@ export async function readStream(
       columns: await readColumns(from, name),
       runs: await readRunsOf(from, name),
       steps: await readSteps(from, { stream: name, limit: stepsShown }),
-      volume: (await readVolumes(from, { now, days, stream: name })).get(name) ?? new Map(),
       rejects,
       rejected: total,
       samples: withSamples && stream.rows !== null ? await readSamples(from, name) : null,
     }
-  }
-  return (await readTogether(source, read)) ?? read(source)
+  })
 }
 
 async function findStream(source: ReportSource, name: string): Promise<StreamStatus> {
-  const streams = await readStreams(source)
+  const streams = await readStreams(source, { stream: name, isQuick: true })
   const found = streams.find(({ stream }) => stream === name)
   if (found) return found
   const names = streams.map(({ stream }) => stream)

@@ -27,20 +27,35 @@ export interface StreamStatus {
   readonly selected: boolean
   /** Rows of the table; null where there is none yet. */
   readonly rows: number | null
+  /** The rows were not counted: it is about so many. */
+  readonly is_estimate?: true
   /** ISO 8601. */
   readonly bookmark: string | null
   readonly last_sync: LastSync | null
 }
 
+/** How rows are counted. */
+export interface Counting {
+  /** Only those of this stream, where one is named. */
+  readonly stream?: string
+  /** Large tables are not counted, where the warehouse knows about how many rows they have. */
+  readonly isQuick?: boolean
+}
+
 /** All streams of the catalogue, also those that were never synced. */
-export async function readStreams(source: ReportSource): Promise<readonly StreamStatus[]> {
-  const state = await readState(source, readStreamState)
+export async function readStreams(
+  source: ReportSource,
+  counting: Counting = {},
+): Promise<readonly StreamStatus[]> {
+  const state = await readState(source, (session, tables) => readStreamState(session, tables, counting))
   return describeStreams(source.config, state)
 }
 
 /** What the warehouse knows of streams. */
 export interface StreamState {
   readonly rows: ReadonlyMap<string, number>
+  /** Streams whose rows were not counted. */
+  readonly estimated: ReadonlySet<string>
   readonly bookmarks: ReadonlyMap<string, Date>
   readonly lastSyncs: ReadonlyMap<string, LastSync>
 }
@@ -60,19 +75,44 @@ export function describeStreams(
     bookmark_column: stream.bookmark ?? null,
     selected: selected.has(stream),
     rows: state?.rows.get(stream.name) ?? null,
+    ...(state?.estimated.has(stream.name) && { is_estimate: true as const }),
     bookmark: state?.bookmarks.get(stream.name)?.toISOString() ?? null,
     last_sync: state?.lastSyncs.get(stream.name) ?? null,
   }))
 }
 
 /** Reads counts, bookmarks and last syncs in one session. */
-export async function readStreamState(session: Session, tables: ExistingTables): Promise<StreamState> {
-  const streams = catalogue('email').filter(({ name }) => tables.has(`${session.names.streams}.${name}`))
+export async function readStreamState(
+  session: Session,
+  tables: ExistingTables,
+  { stream, isQuick = false }: Counting = {},
+): Promise<StreamState> {
+  const streams = catalogue('email')
+    .filter(({ name }) => stream === undefined || name === stream)
+    .filter(({ name }) => tables.has(`${session.names.streams}.${name}`))
+  const estimates = isQuick ? await readEstimates(session) : new Map<string, number>()
+  const small = streams.filter(({ name }) => !estimates.has(name))
+  const counts = await countRows(session, small)
   return {
-    rows: await countRows(session, streams),
+    rows: new Map(streams.map(({ name }) => [name, estimates.get(name) ?? counts.get(name) ?? 0])),
+    estimated: new Set(estimates.keys()),
     bookmarks: await readBookmarks(session.db),
     lastSyncs: await readLastSyncs(session),
   }
+}
+
+/** Below this a table is counted: that takes a few milliseconds. */
+const leastEstimated = 50_000
+
+/** Large tables, with about how many rows they have. */
+async function readEstimates({ dialect, names, tables }: Session): Promise<ReadonlyMap<string, number>> {
+  const query = dialect.estimates?.(names.streams)
+  const { rows } = query ? await query.execute(tables) : { rows: [] }
+  return new Map(
+    rows.flatMap(({ table_name, rows: about }) =>
+      about !== null && about >= leastEstimated ? [[table_name, about]] : [],
+    ),
+  )
 }
 
 async function countRows(session: Session, streams: readonly Stream[]): Promise<ReadonlyMap<string, number>> {

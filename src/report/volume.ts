@@ -10,11 +10,14 @@ export type Volume = ReadonlyMap<string, number>
 
 const dayMs = 86_400_000
 
-/** The events of the days before `now`, by stream; only streams of events have days. */
+/** By stream; only streams of events have any. */
+export type Volumes = ReadonlyMap<string, Volume>
+
+/** The events of the days before `now`. */
 export async function readVolumes(
   source: ReportSource,
   { days, now, stream }: { readonly days: number; readonly now: Date; readonly stream?: string },
-): Promise<ReadonlyMap<string, Volume>> {
+): Promise<Volumes> {
   const rows = await readState(source, (session, tables) => {
     const events = catalogue('email').filter(
       ({ name, replication }) =>

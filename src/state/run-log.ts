@@ -4,7 +4,7 @@ import { storable } from './sound.ts'
 import type { Db } from './tables.ts'
 
 export interface LogLine {
-  /** From 1 on, within the process that has told it. */
+  /** From 1 on, within the process that has told it; 0 for what every run begins with. */
   readonly line: number
   readonly at: Date
   readonly level: 'info' | 'warn'
@@ -38,9 +38,14 @@ export class RunLog {
     if (this.#told >= mostLines) return
     this.#told += 1
     const isLast = this.#told === mostLines
-    const text = isLast ? 'further lines are left out' : withoutAddresses(this.#clean(message))
-    const line = { line: this.#told, at: this.#now(), level, stream }
-    this.#unwritten.push({ ...line, message: cut(storable(text), longestMessage) })
+    const text = isLast ? 'further lines are left out' : message
+    this.#unwritten.push(this.lineOf({ line: this.#told, at: this.#now(), level, stream, message: text }))
+  }
+
+  /** A line as it may be written; it counts as none of those that were told. */
+  lineOf(line: LogLine): LogLine {
+    const text = withoutAddresses(this.#clean(line.message))
+    return { ...line, message: cut(storable(text), longestMessage) }
   }
 
   /** Hands out what is to be written now. */
@@ -56,11 +61,24 @@ export class RunLog {
   }
 }
 
+/** A line 0 is written once: what began the run is told by whoever ends it, and others may have ended it before. */
 export async function writeLog(db: Db, runId: string, lines: readonly LogLine[]): Promise<void> {
   if (lines.length === 0) return
-  const rows = lines.map(({ at, ...line }) => ({ run_id: runId, logged_at: at, ...line }))
+  const isBegun = lines.some(({ line }) => line === 0) && (await hasBegun(db, runId))
+  const rows = lines
+    .filter(({ line }) => line > 0 || !isBegun)
+    .map(({ at, ...line }) => ({ run_id: runId, logged_at: at, ...line }))
   await db.insertInto('run_log').values(rows).execute()
 }
+
+const hasBegun = async (db: Db, runId: string): Promise<boolean> =>
+  (await db
+    .selectFrom('run_log')
+    .select('line')
+    .where('run_id', '=', runId)
+    .where('line', '=', 0)
+    .limit(1)
+    .executeTakeFirst()) !== undefined
 
 const keptMs = 90 * 86_400_000
 const keptRows = 100_000

@@ -61,32 +61,60 @@ export async function answer(
   return c.html(redact(String(await document), [...new Set([...long, ...escaped])]), status)
 }
 
+/** What was read beside, and when that was. */
+export interface Beside<B> {
+  readonly value: B
+  readonly at: Date
+}
+
+/** What takes a second to read is read again after two minutes, what takes three or more after five. */
+const besideWish = { goodMs: 300_000, restFactor: 100 } as const
+
 /** Shows a report; what was read last, while the warehouse cannot be read, or where it is no older than `goodMs`. */
-export async function show<T>(
+export async function show<T, B = never>(
   ui: Ui,
   c: Context,
   report: (source: ReportSource, page: Page) => Promise<T>,
-  view: (page: Page, value: T) => View,
-  { goodMs = 0 }: { readonly goodMs?: number } = {},
+  view: (page: Page, value: T, beside: Beside<B> | undefined) => View,
+  {
+    goodMs = 0,
+    beside,
+  }: {
+    readonly goodMs?: number
+    /** What may take longer: the page is shown without it until it is there. */
+    readonly beside?: (source: ReportSource, page: Page, value: T) => Promise<B>
+  } = {},
 ): Promise<Response> {
   const page = pageFor(ui, c)
+  const sinceMs = performance.now()
   try {
     // What is read for a viewer is less.
     const key = `${page.session.role} ${page.url.pathname}${page.url.search}`
-    const reading = await ui.states.read(key, page.now, (source) => report(source, page), goodMs)
-    return await answer(ui, c, shown(page, reading, view))
+    const wish = { goodMs, sinceMs }
+    const reading = await ui.states.read(key, page.now, (source) => report(source, page), wish)
+    if (!reading.isKnown) return await answer(ui, c, notYet(page, reading))
+    const { value, at, held } = reading
+    const besideKey = `${key} beside`
+    const more =
+      beside &&
+      (await ui.states.read(besideKey, page.now, (source) => beside(source, page, value), {
+        ...besideWish,
+        sinceMs,
+      }))
+    const isPending = reading.isPending || (more?.isPending ?? false)
+    const said = view(page, value, more?.isKnown ? more : undefined)
+    return await answer(ui, c, documentOf(page, said, { held, at, isPending }))
   } catch (error) {
     return refuse(ui, c, error)
   }
 }
 
-function shown<T>(page: Page, reading: Reading<T>, view: (page: Page, value: T) => View) {
-  if (reading.isKnown) return documentOf(page, view(page, reading.value), reading)
+function notYet(page: Page, { held, isPending }: Reading<never> & { readonly isKnown: false }) {
   const body = html`
-    <p class="notice" role="status">${page.see.text(reading.held)}.</p>
+    <p class="notice" role="status">${page.see.text(held)}.</p>
     <p>This page has not been read before; it shows itself as soon as it can be. <a href="${page.url.pathname}${page.url.search}">Try again</a></p>`
-  const title = reading.isPending ? 'One moment' : 'The warehouse is busy'
-  return documentOf(page, { title, body }, { isPending: reading.isPending })
+  const title = isPending ? 'One moment' : 'The warehouse is busy'
+  return documentOf(page, { title, body }, { isPending })
 }
 
 /** Says what went wrong, and what helps. */

@@ -23,6 +23,18 @@ interface Kept {
   readonly at: Date
   /** Of the file when it was read. */
   readonly mark: string | undefined
+  /** How long it took to read. */
+  readonly tookMs: number
+}
+
+/** How new a reading must be, and how long it is waited for. */
+export interface Wish {
+  /** What is no older will do, whatever has changed. */
+  readonly goodMs?: number
+  /** That holds only for so many times as long as the reading took: what is quick is always read anew. */
+  readonly restFactor?: number
+  /** Since when somebody waits, as `performance.now()` counts. */
+  readonly sinceMs?: number
 }
 
 /** How long people wait. */
@@ -58,26 +70,24 @@ export class LastStates {
     return this.#source
   }
 
-  /**
-   * Reads anew, or resolves to what was read last under this key while that takes its time. What is no older than
-   * `goodMs` will do, whatever has changed.
-   */
+  /** Reads anew, or resolves to what was read last under this key while that takes its time. */
   async read<T>(
     key: string,
     now: Date,
     report: (source: ReportSource) => Promise<T>,
-    goodMs = 0,
+    { goodMs: mostMs = 0, restFactor = Number.POSITIVE_INFINITY, sinceMs = performance.now() }: Wish = {},
   ): Promise<Reading<T>> {
     const mark = await markOfFile(this.#source.config)
     const kept = this.#kept.get(key)
     if (kept) {
       const isSame = mark !== undefined && kept.mark === mark
       const ageMs = now.getTime() - kept.at.getTime()
+      const goodMs = mostMs === 0 ? 0 : Math.min(mostMs, kept.tookMs * restFactor)
       if (ageMs < (isSame ? Math.max(goodForMs, goodMs) : goodMs)) return known(kept)
     }
     const working = this.#working.get(key) ?? this.#begin(key, { at: now, mark }, report)
     try {
-      const read = await within(working, this.#besideMs)
+      const read = await within(working, Math.max(0, sinceMs + this.#besideMs - performance.now()))
       if (read) return known(read)
       return lastOf(kept, heldBy(this.#failed.get(key)) ?? 'this is being read anew', true)
     } catch (error) {
@@ -106,9 +116,10 @@ export class LastStates {
     const failed = this.#failed.get(key)
     // What went wrong while nobody waited is told to whoever comes next.
     if (failed !== undefined && heldBy(failed) === undefined) return Promise.reject(failed)
+    const begunMs = performance.now()
     const working = this.#report(report)
       .then((value) => {
-        const read = { ...facts, value }
+        const read = { ...facts, value, tookMs: performance.now() - begunMs }
         keep(this.#kept, key, read)
         this.#failed.delete(key)
         return read

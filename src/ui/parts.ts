@@ -79,6 +79,24 @@ export const jobLink = (job: string): Html =>
 export const streamLink = (stream: string): Html =>
   html`<a href="/streams/${encodeURIComponent(stream)}">${stream}</a>`
 
+/** Says when the rows of days were counted, where that was not just now: to count them takes its time. */
+export const countedAt = ({ now }: Pick<Page, 'now'>, { at }: { readonly at: Date }): Html | false =>
+  now.getTime() - at.getTime() > justNowMs &&
+  html`<p class="soft">The rows of each day were counted at ${instant(at.toISOString())}; that is done anew every few minutes.</p>`
+
+const justNowMs = 5_000
+
+/** How many rows a table has: `about 1,230,000` where they were not counted. */
+export function rowCount({
+  rows,
+  is_estimate,
+}: {
+  readonly rows: number | null
+  readonly is_estimate?: boolean | undefined
+}): string | null {
+  return rows !== null && is_estimate ? `about ${count(Number(rows.toPrecision(3)))}` : count(rows)
+}
+
 /** A long text in one line, as a viewer may read it. */
 export const brief = (text: string | null, { see }: Pick<Page, 'see'>, width = 160): string | null =>
   text === null || text === '' ? null : oneLine(see.reason(text), width)

@@ -2,17 +2,19 @@
 import { streamSSE } from 'hono/streaming'
 import { readActions } from '../report/actions.ts'
 import { readCourseSums, readLog, readSteps } from '../report/course.ts'
-import { readExportHistory, readSavedExports } from '../report/exports.ts'
-import { readMart, readTrend } from '../report/mart.ts'
+import { countMembers, readExportHistory, readSavedExports } from '../report/exports.ts'
+import { readMart } from '../report/mart.ts'
 import { readOverview } from '../report/overview.ts'
-import { readPerson } from '../report/person.ts'
+import { type Person, readPerson } from '../report/person.ts'
+import { type PersonEvent, readPersonEvents } from '../report/person-events.ts'
 import { readPlanChanges } from '../report/plan-changes.ts'
-import { type ReportSource, readTogether } from '../report/read.ts'
+import { type ReportSource, readAsOne, readTogether } from '../report/read.ts'
 import { readBatches, readCompleteRun } from '../report/run-detail.ts'
 import { readRunBefore, readRuns } from '../report/runs.ts'
 import { readScheduleBook } from '../report/schedules.ts'
 import { readStream } from '../report/stream.ts'
 import { readViews } from '../report/views.ts'
+import { readVolumes } from '../report/volume.ts'
 import { Changes } from './changes.ts'
 import { type App, answer, fail, pageFor, refuse, show, type Ui } from './context.ts'
 import { CsvFile } from './csv-answer.ts'
@@ -36,11 +38,12 @@ export function addPages(app: App, ui: Ui): void {
       c,
       (source, { now }) =>
         readTogether(source, async (together) => {
-          const overview = await readOverview(together, { now, days: overviewDays })
+          const overview = await readOverview(together, now)
           const { schedules } = await readScheduleBook(together)
           return overview && { overview, schedule: schedules.find(({ name }) => name === 'sync') }
         }),
       overviewView,
+      { beside: (source, { now }) => readVolumes(source, { now, days: overviewDays }) },
     ),
   )
 
@@ -71,10 +74,7 @@ export function addPages(app: App, ui: Ui): void {
     show(
       ui,
       c,
-      async (source) => {
-        const read = (from: ReportSource) => readRunPage(from, c.req.param('id'))
-        return (await readTogether(source, read)) ?? read(source)
-      },
+      (source) => readAsOne(source, (together) => readRunPage(together, c.req.param('id'))),
       runView,
     ),
   )
@@ -85,16 +85,18 @@ export function addPages(app: App, ui: Ui): void {
       ui,
       c,
       async (source, { see }) => {
-        const run = await readCompleteRun(source, c.req.param('id'))
         // Whoever may see nobody could find out names letter by letter.
         const isMeant = ({ identifier }: { readonly identifier: string }) => {
           const name = identifier.toLowerCase()
           return person === '' || (see.isMasked ? name === person : name.includes(person))
         }
-        const changes = run.export?.plan
-          ? await readPlanChanges(source, run.run_id, { isMeant, limit: changesShown })
-          : { changes: [], hasMore: false }
-        return { run, ...changes }
+        return readAsOne(source, async (together) => {
+          const run = await readCompleteRun(together, c.req.param('id'))
+          const changes = run.export?.plan
+            ? await readPlanChanges(together, run.run_id, { isMeant, limit: changesShown })
+            : { changes: [], hasMore: false }
+          return { run, ...changes }
+        })
       },
       (page, input) => planView(page, input, person),
     )
@@ -123,18 +125,17 @@ export function addPages(app: App, ui: Ui): void {
 
   app.get('/streams/:name', (c) => {
     const withSamples = c.req.query('samples') === 'yes' && !pageFor(ui, c).see.isMasked
-    const read = { days: streamDays, withSamples }
-    return show(
-      ui,
-      c,
-      (source, { now }) => readStream(source, c.req.param('name'), { now, ...read }),
-      streamView,
-    )
+    const stream = c.req.param('name')
+    return show(ui, c, (source) => readStream(source, stream, { withSamples }), streamView, {
+      beside: (source, { now }) => readVolumes(source, { now, days: streamDays, stream }),
+    })
   })
 
   app.get('/exports', (c) => show(ui, c, readSavedExports, exportsView))
   app.get('/exports/:name', (c) =>
-    show(ui, c, (source) => readExportHistory(source, c.req.param('name')), exportView),
+    show(ui, c, (source) => readExportHistory(source, c.req.param('name')), exportView, {
+      beside: (source) => countMembers(source, c.req.param('name')),
+    }),
   )
 
   app.get('/schedules', (c) => show(ui, c, readScheduleBook, schedulesView))
@@ -155,11 +156,15 @@ export function addPages(app: App, ui: Ui): void {
 
   app.get('/person', (c) => {
     const who = (c.req.query('who') ?? '').trim().slice(0, 500)
-    return show(
+    return show<Person | undefined, readonly PersonEvent[]>(
       ui,
       c,
-      async (source, { now }) => (who === '' ? undefined : readPerson(source, who, { now })),
-      (page, person) => personView(page, who, person),
+      async (source) => (who === '' ? undefined : readPerson(source, who)),
+      (page, person, events) => personView(page, { who, person, events }),
+      {
+        beside: async (source, { now }, person) =>
+          person ? readPersonEvents(source, { email: person.email, userId: person.user_id }, { now }) : [],
+      },
     )
   })
 
@@ -173,10 +178,11 @@ export function addPages(app: App, ui: Ui): void {
       ui,
       c,
       async (source, { now }) => {
-        const rows = await readMart(source, mart.view, { order, isAscending, limit: mart.limit })
-        const isMade = rows.view.state === 'made'
-        const trend = mart.chart && isMade ? await readTrend(source, mart.view, mart.chart) : []
-        return { rows, trend, at: now }
+        const { view, limit, chart: trend } = mart
+        const rows = await readAsOne(source, (together) =>
+          readMart(together, view, { order, isAscending, limit, trend }),
+        )
+        return { rows, at: now }
       },
       (page, input) => martView(page, { mart, order, isAscending, ...input }),
       { goodMs: martGoodMs },

@@ -68,6 +68,11 @@ export interface Dialect extends NameRules {
   readonly describesColumns: boolean
   /** A select of the tables, and the columns of tables, in a schema that have a comment. */
   readonly comments: (schema: string) => RawBuilder<Commented>
+  /**
+   * A select of the tables in a schema, and how many rows each has by what the server knows without counting: null where
+   * it knows nothing. Undefined where counting a table costs nothing.
+   */
+  readonly estimates?: (schema: string) => RawBuilder<EstimatedRows>
   /** What the views for analysts say differently. */
   readonly analysis: Analysis
   /** True where statements are read by an engine like that of this process, so that it can be asked how it reads them. */
@@ -80,6 +85,12 @@ export interface Dialect extends NameRules {
 export interface Commented {
   readonly table_name: string
   readonly column_name: string | null
+}
+
+/** A table, and about how many rows it has. */
+export interface EstimatedRows {
+  readonly table_name: string
+  readonly rows: number | null
 }
 
 /** Where statements run: a session, or a transaction of it. */

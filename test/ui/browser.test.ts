@@ -165,6 +165,7 @@ test('every page is accessible, in light and dark, and fits a phone', async () =
       await goTo(path)
       // In the dark only the colours are others.
       const rules = colorScheme === 'dark' ? ['color-contrast'] : undefined
+      if (colorScheme === 'light') await keepPicture(path)
       expect(await violations(rules), `${path} (${colorScheme})`).toEqual([])
     }
   }
@@ -176,6 +177,12 @@ test('every page is accessible, in light and dark, and fits a phone', async () =
   }
   await page.setViewportSize({ width: 1200, height: 900 })
 }, 180_000)
+
+/** For whoever wants to see what the tests saw. */
+const keepPicture = (path: string) =>
+  page.screenshot({
+    path: join(screenshots, `${path.replace(/[^a-z0-9]+/gi, '-').replace(/^-|-$/g, '') || 'overview'}.png`),
+  })
 
 /** What axe finds, by rule and place. */
 async function violations(rules?: readonly string[]): Promise<readonly string[]> {

@@ -61,6 +61,14 @@ exportTest(
       ])
     const { body } = await visitor.get(`/runs/${held}`)
     expect(body).toContain('approved by head of &lt;crm&gt;')
+    const log = body.split('<h2>Log</h2>')[1]?.split('<h2>')[0] ?? ''
+    const told = [...log.matchAll(/<td class="text">([^<]+)<\/td><\/tr>/g)].map(([, message]) => message)
+    expect(told).toEqual([
+      '4 rows of the query: 0 to add, 0 to update, 6 to remove, 4 unchanged',
+      expect.stringMatching(/^held.*: 0 sent, /),
+      'sending 1 request about 6 people',
+      'succeeded: 0 sent, 6 taken off the list, 0 rejected, 1 request acknowledged',
+    ])
     // Ten people came with the run before; six of them went.
     for (const [what, now, before] of [
       ['to add', 0, 10],
@@ -98,15 +106,21 @@ exportTest('the page of a person says why they are on a list, and why not', asyn
     'create table iterable.people as ' + "select 'in@x.org' as email union all select 'no mail' as email",
   )
   await save('vip', { action: 'mirror', skip_invalid_data: true }, 'select * from iterable.people')
-  await save('other', { action: 'add', list_id: f.listId }, "select 'z@x.org' as email")
+  await save('other', { action: 'add', list_id: f.listId, send: 'changes' }, "select 'z@x.org' as email")
+  await save('blind', { action: 'add', list_id: f.listId }, "select 'in@x.org' as email")
   await save('fresh', { action: 'add', list_id: f.listId }, "select 'y@x.org' as email")
   await elt.export('vip')
   await elt.export('other')
+  await elt.export('blind')
   await using page = await servePage(elt)
   const about = async (who: string) =>
     (await page.visitor().get(`/person?${new URLSearchParams({ who })}`)).body.replace(/\s+/g, ' ')
   expect(await about('IN@x.org')).toMatch(/>vip<.*member.*acknowledged them.*/)
   expect(await about('IN@x.org')).toMatch(/>other<\/a>.*absent.*has not returned them/)
+  expect(await about('IN@x.org')).toMatch(/>blind<\/a>.*untracked.*does not keep whom/)
+  const blind = (await page.visitor().get('/exports/blind')).body
+  expect(blind).toContain('<dt>on the list through it</dt><dd>not kept</dd>')
+  expect((await page.visitor().get('/exports/vip')).body).toContain('<dd>1 person</dd>')
   expect(await about('IN@x.org')).toMatch(/>fresh<\/a>.*never.*has never run/)
   expect(await about('no mail')).toMatch(/>vip<.*rejected.*refused: /)
   await run("delete from iterable.people where email = 'in@x.org'")

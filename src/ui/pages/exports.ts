@@ -4,6 +4,7 @@ import { messageOf } from '../../errors.ts'
 import type { ExportHistory, SavedExportStatus } from '../../report/exports.ts'
 import { type CronExplanation, explainCron } from '../../schedule/cron/explain.ts'
 import { count, counted } from '../../words.ts'
+import type { Beside } from '../context.ts'
 import { type Html, html } from '../html.ts'
 import type { Page, View } from '../page.ts'
 import { actionForm, badge, brief, chart, facts, instant, runLink, table, when } from '../parts.ts'
@@ -42,9 +43,8 @@ export const exportsView = (page: Page, saved: readonly SavedExportStatus[]): Vi
     ${actionForm(page, { action: '/definitions', label: 'Read the files anew' })}`,
 })
 
-export function exportView(page: Page, history: ExportHistory): View {
-  const { name, settings, query, runs, members, sample, error } = history
-  const onList = `${history.hasMoreMembers ? 'more than ' : ''}${counted(members, 'person').replace('persons', 'people')}`
+export function exportView(page: Page, history: ExportHistory, members: Beside<number> | undefined): View {
+  const { name, settings, query, runs, error } = history
   const oldestFirst = [...runs].reverse()
   const series = (label: string, of: (run: ExportHistory['runs'][number]) => number) => ({
     name: label,
@@ -58,7 +58,10 @@ export function exportView(page: Page, history: ExportHistory): View {
         ['action', textOf(settings.action)],
         ['list', textOf(settings.list_id ?? settings.list)],
         ['defined in', history.defined_in],
-        ['on the list through it', onList],
+        [
+          'on the list through it',
+          history.keepsMembers ? (members ? peopleText(members.value) : 'being counted') : 'not kept',
+        ],
       ])}
       ${actionForm(page, { action: `${linkTo(name)}/plan`, label: 'Dry run' })}
       ${actionForm(page, { action: `/schedules/${encodeURIComponent(`export:${name}`)}/run`, label: 'Run now' })}
@@ -114,19 +117,26 @@ export function exportView(page: Page, history: ExportHistory): View {
         ]),
       )}
       <h2>People on the list</h2>
-      <p>${onList} whom this export put there${members > sample.length && `, ${sample.length} of them here`}.</p>
-      ${table(
-        'People on the list',
-        ['person', 'since'],
-        sample.map(({ person, since }) => [
-          page.see.isMasked
-            ? page.see.person(person)
-            : html`<a href="/person?${new URLSearchParams({ who: person }).toString()}">${person}</a>`,
-          instant(since),
-        ]),
-      )}`,
+      ${history.keepsMembers ? peoplePart(page, history, members) : html`<p>Only a mirror, or an export with <code>send: changes</code>, keeps whom it has put on its list.</p>`}`,
   }
 }
+
+function peoplePart(page: Page, { sample }: ExportHistory, members: Beside<number> | undefined): Html {
+  return html`
+    ${members && html`<p>${peopleText(members.value)} whom this export put there, as of ${instant(members.at.toISOString())}${members.value > sample.length && `; ${sample.length} of them here`}.</p>`}
+    ${table(
+      'People on the list',
+      ['person', 'since'],
+      sample.map(({ person, since }) => [
+        page.see.isMasked
+          ? page.see.person(person)
+          : html`<a href="/person?${new URLSearchParams({ who: person }).toString()}">${person}</a>`,
+        instant(since),
+      ]),
+    )}`
+}
+
+const peopleText = (people: number): string => counted(people, 'person').replace('persons', 'people')
 
 interface Cron {
   readonly cron: string

@@ -86,14 +86,13 @@ export const martsView = (_page: Page, views: readonly ViewStatus[]): View => ({
 export interface MartInput {
   readonly mart: Mart
   readonly rows: MartRows
-  readonly trend: readonly TrendDay[]
   /** When it was asked for. */
   readonly at: Date
   readonly order: string
   readonly isAscending: boolean
 }
 
-export function martView(_page: Page, { mart, rows, trend, at, order, isAscending }: MartInput): View {
+export function martView(_page: Page, { mart, rows, at, order, isAscending }: MartInput): View {
   const { view } = rows
   const about = new Map(view.columns.map((column) => [column.name, column.about]))
   const shown = (mart.columns.length > 0 ? mart.columns : view.columns.map(({ name }) => name)).filter(
@@ -105,7 +104,7 @@ export function martView(_page: Page, { mart, rows, trend, at, order, isAscendin
       <p class="soft">${view.about}</p>
       <p class="soft">As of ${instant(at.toISOString())}; for ${martGoodMs / 60_000} minutes it is not asked for anew.</p>
       ${view.state !== 'made' && html`<p class="notice">The view is not made: ${badge(view.state)} ${view.missing_streams.join(', ')} ${view.problem}</p>`}
-      ${trendChart(mart, trend)}
+      ${trendChart(mart, rows.trend)}
       ${table(
         mart.title,
         shown.map((name) => heading(mart, name, { about: about.get(name), order, isAscending })),

@@ -2,17 +2,20 @@
 import type { Overview, WorkingRun } from '../../report/overview.ts'
 import type { RunSummary } from '../../report/runs.ts'
 import type { StreamStatus } from '../../report/streams.ts'
-import { daysBefore } from '../../report/volume.ts'
+import { daysBefore, type Volume, type Volumes } from '../../report/volume.ts'
 import type { ScheduleRow } from '../../state/schedules.ts'
 import { count, counted, seconds } from '../../words.ts'
+import type { Beside } from '../context.ts'
 import { freshnessOf, lastTick } from '../freshness.ts'
 import { type Html, html } from '../html.ts'
 import type { Page, View } from '../page.ts'
 import {
   badge,
   brief,
+  countedAt,
   instant,
   jobLink,
+  rowCount,
   runLink,
   sparkline,
   streamLink,
@@ -30,7 +33,11 @@ export interface OverviewInput {
   readonly schedule: ScheduleRow | undefined
 }
 
-export function overviewView(page: Page, input: OverviewInput | undefined): View {
+export function overviewView(
+  page: Page,
+  input: OverviewInput | undefined,
+  volumes: Beside<Volumes> | undefined,
+): View {
   if (!input) {
     return {
       title: 'Overview',
@@ -38,7 +45,7 @@ export function overviewView(page: Page, input: OverviewInput | undefined): View
     }
   }
   const { overview, schedule } = input
-  const { status, volumes, working, held, failures, quotas } = overview
+  const { status, working, held, failures, quotas } = overview
   const tick = lastTick(schedule, page.now)
   const streams = status.streams.map((stream) => ({ stream, freshness: freshnessOf(stream, tick) }))
   const of = (freshness: string) => streams.filter((one) => one.freshness === freshness).length
@@ -50,7 +57,7 @@ export function overviewView(page: Page, input: OverviewInput | undefined): View
         ['Streams fresh', `${of('fresh') + of('running')} of ${streams.length}`],
         ['Late', of('late')],
         ['Failed', of('failed')],
-        ['Rows', count(rows)],
+        ['Rows', rowCount({ rows, is_estimate: status.streams.some((stream) => stream.is_estimate) })],
         ['Waiting for approval', held.length],
         ['Workers', status.workers.length],
       ])}
@@ -61,9 +68,10 @@ export function overviewView(page: Page, input: OverviewInput | undefined): View
       ${table(
         'Streams',
         ['stream', 'state', 'rows', 'bookmark', 'last sync', `rows per day, ${overviewDays} days`],
-        streams.map((one) => streamRow(page, one, volumes.get(one.stream.stream))),
+        streams.map((one) => streamRow(page, one, volumes?.value.get(one.stream.stream))),
         'llrlll',
       )}
+      ${volumes ? countedAt(page, volumes) : html`<p class="soft">The rows of each day are being counted.</p>`}
       <h2>Last failures</h2>
       ${failedRuns(page, failures)}
       ${
@@ -92,13 +100,13 @@ export function overviewView(page: Page, input: OverviewInput | undefined): View
 function streamRow(
   page: Page,
   { stream, freshness }: { readonly stream: StreamStatus; readonly freshness: string },
-  volume: ReadonlyMap<string, number> | undefined,
+  volume: Volume | undefined,
 ): (Html | string | null)[] {
   const days = daysBefore(page.now, overviewDays).map((day) => volume?.get(day) ?? 0)
   return [
     streamLink(stream.stream),
     badge(freshness),
-    count(stream.rows),
+    rowCount(stream),
     when(stream.bookmark, page),
     stream.last_sync && html`${when(stream.last_sync.at, page)} ${runLink(stream.last_sync.run_id)}`,
     volume ? sparkline(days, stream.stream) : null,

@@ -1,10 +1,21 @@
 /** Everything known of one person, and why they are, or are not, on a list. */
-import { eventDays, type Person, type PersonExport } from '../../report/person.ts'
+import type { Person, PersonExport } from '../../report/person.ts'
+import { eventDays, type PersonEvent } from '../../report/person-events.ts'
+import type { Beside } from '../context.ts'
 import { type Html, html } from '../html.ts'
 import type { Page, View } from '../page.ts'
 import { badge, facts, instant, runLink, streamLink, table } from '../parts.ts'
 
-export function personView(page: Page, who: string, person: Person | undefined): View {
+type Events = Beside<readonly PersonEvent[]> | undefined
+
+export function personView(
+  page: Page,
+  {
+    who,
+    person,
+    events,
+  }: { readonly who: string; readonly person: Person | undefined; readonly events: Events },
+): View {
   return {
     title: 'Person',
     body: html`
@@ -13,20 +24,20 @@ export function personView(page: Page, who: string, person: Person | undefined):
         <label>E-mail or userId <input name="who" value="${who}" required autocomplete="off"></label>
         <button>Find</button>
       </form>
-      ${who !== '' && (person ? found(page, person) : html`<p>Nothing has been synced into this warehouse yet.</p>`)}`,
+      ${who !== '' && (person ? found(page, person, events) : html`<p>Nothing has been synced into this warehouse yet.</p>`)}`,
   }
 }
 
-function found(page: Page, person: Person): Html {
+function found(page: Page, person: Person, events: Events): Html {
   const { see } = page
-  const { profile, email, user_id, lists, events, exports } = person
+  const { profile, email, user_id, lists, exports } = person
   return html`
     ${facts([
       ['e-mail', email && see.person(email)],
       ['userId', user_id && see.person(user_id)],
       ['profile', profile ? 'in users' : 'none in users'],
     ])}
-    ${!profile && lists.length === 0 && events.length === 0 && html`<p class="notice">Nobody of this name is in the warehouse: the name may be misspelt, unknown to Iterable, or not synced yet.</p>`}
+    ${!profile && lists.length === 0 && events?.value.length === 0 && html`<p class="notice">Nobody of this name is in the warehouse: the name may be misspelt, unknown to Iterable, or not synced yet.</p>`}
     <h2>Exports: why are they, or are they not, on a list?</h2>
     ${table(
       'Exports',
@@ -34,7 +45,7 @@ function found(page: Page, person: Person): Html {
       exports.map((one) => [
         html`<a href="/exports/${encodeURIComponent(one.export)}">${one.export}</a>`,
         one.list_id === null ? null : String(one.list_id),
-        ...[badge(one.state), instant(one.since), reasonOf(page, one)],
+        ...[badge(one.state), instant(one.since), reasonOf(page, one, lists)],
       ]),
     )}
     <h2>Lists in Iterable</h2>
@@ -48,12 +59,7 @@ function found(page: Page, person: Person): Html {
       ]),
     )}
     <h2>Events</h2>
-    <p class="soft">The last 100 of ${eventDays} days.</p>
-    ${table(
-      'Events',
-      ['when', 'stream', 'campaign'],
-      events.map(({ at, stream, campaign_id }) => [instant(at), streamLink(stream), campaign_id]),
-    )}
+    ${eventsPart(events)}
     ${
       profile &&
       html`<h2>Profile</h2>
@@ -67,7 +73,22 @@ function found(page: Page, person: Person): Html {
     }`
 }
 
-function reasonOf({ see }: Page, { state, reason, last_run }: PersonExport): Html {
+function eventsPart(events: Events): Html {
+  if (!events) return html`<p class="soft">They are being looked for.</p>`
+  return html`
+    <p class="soft">The last 100 of ${eventDays} days, as of ${instant(events.at.toISOString())}.</p>
+    ${table(
+      'Events',
+      ['when', 'stream', 'campaign'],
+      events.value.map(({ at, stream, campaign_id }) => [instant(at), streamLink(stream), campaign_id]),
+    )}`
+}
+
+function reasonOf(
+  { see }: Page,
+  { state, reason, list_id, last_run }: PersonExport,
+  lists: Person['lists'],
+): Html {
   const run =
     last_run && html` (last run ${runLink(last_run.run_id)}: ${last_run.state.replaceAll('_', ' ')})`
   switch (state) {
@@ -83,6 +104,10 @@ function reasonOf({ see }: Page, { state, reason, last_run }: PersonExport): Htm
       return html`${reason}${run}`
     case 'absent':
       return html`the query of the export has not returned them${run}`
+    case 'untracked': {
+      const isOnIt = lists.some(({ id }) => id === String(list_id))
+      return html`the export sends, and does not keep whom: only mirrors and <code>send: changes</code> do${isOnIt && '; they are on its list, as that was last read'}${run}`
+    }
     case 'never':
       return html`the export has never run`
   }

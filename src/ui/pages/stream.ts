@@ -1,24 +1,24 @@
 /** One stream: its volume, columns, windows and runs, rejected rows, and some of its rows. */
 import type { StreamDetail } from '../../report/stream.ts'
-import { daysBefore } from '../../report/volume.ts'
+import { daysBefore, type Volumes } from '../../report/volume.ts'
 import { count } from '../../words.ts'
+import type { Beside } from '../context.ts'
 import { type Html, html } from '../html.ts'
 import type { Page, View } from '../page.ts'
-import { badge, brief, chart, facts, instant, runLink, table, when } from '../parts.ts'
+import { badge, brief, chart, countedAt, facts, instant, rowCount, runLink, table, when } from '../parts.ts'
 import { stepsTable } from './course.ts'
 
 /** Days of the chart. */
 export const streamDays = 90
 
-export function streamView(page: Page, detail: StreamDetail): View {
-  const { stream, columns, runs, steps, volume, rejects, rejected } = detail
-  const days = daysBefore(page.now, streamDays)
+export function streamView(page: Page, detail: StreamDetail, volumes: Beside<Volumes> | undefined): View {
+  const { stream, columns, runs, steps, rejects, rejected } = detail
   return {
     title: `Stream ${stream.stream}`,
     body: html`
       ${facts([
         ['table', html`<code>${stream.table}</code>`],
-        ['rows', count(stream.rows)],
+        ['rows', rowCount(stream)],
         ['replication', stream.replication],
         ['primary key', stream.primary_key.join(', ') || 'none'],
         ['bookmark', instant(stream.bookmark)],
@@ -27,15 +27,7 @@ export function streamView(page: Page, detail: StreamDetail): View {
           stream.last_sync && html`${badge(stream.last_sync.state)} ${when(stream.last_sync.at, page)}`,
         ],
       ])}
-      ${
-        volume.size > 0 &&
-        chart({
-          title: `Rows per day of ${stream.stream}`,
-          kind: 'bars',
-          labels: days,
-          series: [{ name: 'rows', values: days.map((day) => volume.get(day) ?? 0) }],
-        })
-      }
+      ${volumePart(page, stream.stream, volumes)}
       <h2>Runs</h2>
       ${table(
         'Runs',
@@ -79,6 +71,21 @@ export function streamView(page: Page, detail: StreamDetail): View {
       <h2>Sample rows</h2>
       ${samplePart(page, detail)}`,
   }
+}
+
+function volumePart(page: Page, stream: string, volumes: Beside<Volumes> | undefined): Html | null {
+  if (!volumes) return html`<p class="soft">The rows of each day are being counted.</p>`
+  const volume = volumes.value.get(stream)
+  if (!volume) return null
+  const days = daysBefore(page.now, streamDays)
+  return html`
+    ${chart({
+      title: `Rows per day of ${stream}`,
+      kind: 'bars',
+      labels: days,
+      series: [{ name: 'rows', values: days.map((day) => volume.get(day) ?? 0) }],
+    })}
+    ${countedAt(page, volumes)}`
 }
 
 function samplePart(page: Page, { stream, samples }: StreamDetail): Html {

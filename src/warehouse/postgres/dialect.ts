@@ -30,6 +30,22 @@ export const postgresTables: Dialect = {
        join pg_class c on d.classoid = 'pg_class'::regclass and c.oid = d.objoid
        join pg_namespace n on n.oid = c.relnamespace and n.nspname = ${schema}
        left join pg_attribute a on d.objsubid > 0 and a.attrelid = c.oid and a.attnum = d.objsubid`,
+  // As the planner reckons: the rows that a page had when they were last counted, and the pages that there are now.
+  estimates: (schema) =>
+    sql`select table_name, case when count(*) = count(rows) then cast(sum(rows) as bigint) end as rows
+     from (
+       select t.relname as table_name,
+         case
+           when pg_relation_size(p.oid) = 0 then 0
+           when p.relpages > 0 and p.reltuples >= 0
+             then p.reltuples / p.relpages * (pg_relation_size(p.oid) / current_setting('block_size')::int)
+         end as rows
+       from pg_class p
+         join pg_class t on t.oid = coalesce(pg_partition_root(p.oid), p.oid)
+         join pg_namespace n on n.oid = t.relnamespace and n.nspname = ${schema}
+       where p.relkind = 'r'
+     ) as parts
+     group by table_name`,
   // 1,600 is Postgres's own limit. A row in which nearly all of a thousand are filled may not fit its page of 8,160
   // bytes: COPY refuses it then, and the careful path puts what finds no room into `_extra`.
   maxCustomColumns: 1000,
