@@ -104,7 +104,7 @@ async function readLastSyncs({ db }: Session): Promise<ReadonlyMap<string, LastS
   const lastSyncs = new Map<string, LastSync>()
   for (const run of runs) {
     for (const { stream, state } of streamsOf(run.details)) {
-      if (lastSyncs.has(stream)) continue
+      if (lastSyncs.has(stream) || state === 'skipped') continue
       const at = (run.finished_at ?? run.started_at)?.toISOString() ?? null
       lastSyncs.set(stream, { run_id: run.run_id, state: state ?? run.state, at })
     }
