@@ -93,22 +93,22 @@ export async function endRun(db: Db, runId: string, end: RunEnd): Promise<void> 
 }
 
 /**
- * Marks other runs of a job whose process died: only the holder of the job's lock may say so. Where others work on the job
+ * Marks other runs of a kind whose process died: only the holder of their lock may say so. Where others do work of the kind
  * as well, `isAtWork` tells which runs are theirs.
  */
 export async function failAbandonedRuns(
   db: Db,
   {
-    job,
+    kind,
     runId,
     now,
     isAtWork = async () => false,
-  }: Pick<NewRun, 'job' | 'runId' | 'now'> & { readonly isAtWork?: (runId: string) => Promise<boolean> },
+  }: Pick<NewRun, 'kind' | 'runId' | 'now'> & { readonly isAtWork?: (runId: string) => Promise<boolean> },
 ): Promise<void> {
   const running = await db
     .selectFrom('runs')
     .select('run_id')
-    .where('job', '=', job)
+    .where('kind', '=', kind)
     .where('run_id', '!=', runId)
     .where('state', '=', 'running')
     .execute()

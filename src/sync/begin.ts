@@ -37,7 +37,7 @@ export async function begin(
     for (const message of await session.modernize()) onWait(message)
     return session.transaction(async (tx) => {
       const trx = tx.db
-      await failAbandonedRuns(trx, { job: 'sync', runId, now, isAtWork: locks.isAtWork })
+      await failAbandonedRuns(trx, { kind: 'sync', runId, now, isAtWork: locks.isAtWork })
       const names = streams.map(({ name }) => name)
       const details = { reach: reach.kind, process: `${process.pid} on ${hostname()}`, streams: names }
       await beginRun(trx, { runId, job: 'sync', kind: 'sync', trigger, now, details })

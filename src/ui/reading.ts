@@ -55,7 +55,7 @@ export function addPages(app: App, ui: Ui): void {
         readRuns(source, {
           ...(job !== '' && {
             job:
-              ['sync', 'maintain', 'erase'].includes(job) || job.startsWith('export:')
+              ['sync', 'maintain', 'erase'].includes(job) || /^(sync|export):/.test(job)
                 ? job
                 : `export:${job}`,
           }),
