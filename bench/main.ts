@@ -16,6 +16,7 @@ import { benchMirror } from './mirror.ts'
 import { benchPartitions } from './partitions.ts'
 import { type Measured, measurePeer, measureSync, measureTask, startSandbox, type Task } from './process.ts'
 import { benchPages } from './ui.ts'
+import { benchWorkers } from './workers.ts'
 
 const usage = `npm run bench -- [--warehouse postgres] [--events N] [--users N] [--rounds N] [--ten-times] [--cores 1,2,4] [--peer COMMAND]
     a sync of events and of profiles, beside the warehouse's own bulk load
@@ -28,7 +29,9 @@ npm run bench -- --ui [--warehouse postgres] [--members N] [--events N]
 npm run bench -- --marts [--warehouse postgres] [--events N] [--rounds N]
     views for analysts, beside queries by hand for the same figures
 npm run bench -- --partitions --warehouse postgres [--rows N] [--rounds N]
-    a table of events as one, and by month`
+    a table of events as one, and by month
+npm run bench -- --workers 1,2,4 [--days N] [--events-per-day N] [--latency MS]
+    windows a minute of processes that sync streams of their own into one lake at the same time`
 
 const { values } = parseArgs({
   options: {
@@ -45,6 +48,10 @@ const { values } = parseArgs({
     ui: { type: 'boolean', default: false },
     marts: { type: 'boolean', default: false },
     partitions: { type: 'boolean', default: false },
+    workers: { type: 'string', default: '' },
+    days: { type: 'string', default: '10' },
+    'events-per-day': { type: 'string', default: '2000' },
+    latency: { type: 'string', default: '2000' },
     rows: { type: 'string', default: '1000000' },
     members: { type: 'string', default: '2000000' },
   },
@@ -82,6 +89,10 @@ try {
     await benchPages({ directory, url: server?.url, members, sends })
   } else if (values.marts) {
     await benchMarts({ directory, url: server?.url, sends: Number(values.events), rounds })
+  } else if (values.workers) {
+    const [days, eventsPerDay] = [Number(values.days), Number(values['events-per-day'])]
+    const counts = values.workers.split(',').map(Number)
+    await benchWorkers({ counts, days, eventsPerDay, latencyMs: Number(values.latency), directory })
   } else await benchSync()
 } finally {
   await server?.stop()

@@ -45,14 +45,44 @@ export const measureSync = (task: Task): Promise<Measured> =>
 export const measureTask = (name: 'prepare' | 'baseline', task: Task): Promise<Measured> =>
   result(name, ['--import', 'tsx', file('./tasks.ts'), name, JSON.stringify(task)], task.cores)
 
-async function result(name: string, args: readonly string[], cores?: number): Promise<Measured> {
+/** What one of several processes syncs into a lake. */
+interface WorkerTask {
+  readonly streams: readonly string[]
+  readonly url: string
+  readonly apiKey: string
+  readonly catalog: string
+  /** The folder of its files. */
+  readonly lake: string
+  /** The folder of DuckDB's extensions. */
+  readonly extensions: string
+  readonly start: string
+  readonly now: string
+}
+
+interface MeasuredWorker {
+  /** Of the sync alone, by the clock of the machine. */
+  readonly begunMs: number
+  readonly endedMs: number
+  readonly windows: number
+  readonly rows: number
+}
+
+/** Runs `worker.js`, on the built package. */
+export const measureWorker = (task: WorkerTask): Promise<MeasuredWorker> =>
+  result<MeasuredWorker>('worker', [file('./worker.js'), JSON.stringify(task)])
+
+async function result<Result = Measured>(
+  name: string,
+  args: readonly string[],
+  cores?: number,
+): Promise<Result> {
   const child = start(args, cores)
   const exit = new Promise<number | null>((resolve) => child.once('exit', resolve))
   let last = ''
   for await (const line of createInterface({ input: child.stdout })) last = line
   const code = await exit
   if (code !== 0) throw new Error(`${name} ended with ${code}`)
-  return JSON.parse(last) as Measured
+  return JSON.parse(last) as Result
 }
 
 /** Starts the sandbox with exact numbers of rows, generated before anything is timed. */

@@ -47,6 +47,7 @@ import { planSync, type SyncPlan } from './sync/dry-run.ts'
 import { nothingKnown, readKnown } from './sync/known.ts'
 import type { SyncReport } from './sync/progress.ts'
 import { reachOf, type SyncRequest } from './sync/request.ts'
+import { configOfJob } from './sync/shares.ts'
 import { sync } from './sync/sync.ts'
 import { rebuildViews } from './sync/views.ts'
 import { openWarehouse } from './warehouse/open.ts'
@@ -214,7 +215,7 @@ export async function openParsed(
         warehouse,
         client: iterable,
         connection: connection(),
-        config: config.sync,
+        config: configOfJob(config.sync, connection(), request.job),
         marts: config.marts,
         streams: request.streams,
         reach: reachOf(request),

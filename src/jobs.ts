@@ -11,6 +11,7 @@ import { createScheduler, type Scheduler, type WorkerRequest } from './schedule/
 import { databaseTime } from './state/schedules.ts'
 import type { SyncReport } from './sync/progress.ts'
 import type { SyncRequest } from './sync/request.ts'
+import { furtherJob, isSyncJob } from './sync/shares.ts'
 import { isDuckdb } from './warehouse/open.ts'
 import type { Warehouse } from './warehouse/session.ts'
 
@@ -68,6 +69,10 @@ export function schedulerOf(work: Work, { config, warehouse, notify, clock }: Sc
       })
       definitions.clear()
       definitions.set('sync', { job: 'sync', schedule: config.sync.schedule, definedIn: 'config' })
+      for (const [name, { schedule }] of Object.entries(config.sync.jobs)) {
+        const job = furtherJob(name)
+        definitions.set(job, { job, schedule, definedIn: 'config' })
+      }
       if (warehouse.maintain) {
         const { schedule } = config.lake.maintenance
         definitions.set(maintenanceJob, { job: maintenanceJob, schedule, definedIn: 'config' })
@@ -104,8 +109,8 @@ async function runJob(
   work: Work,
   { job, runId, trigger, nominalAt, previousNominalAt, signal, stopping }: RunContext,
 ): Promise<JobResult> {
-  if (job === 'sync') {
-    const { state, streams } = await work.sync({ runId, trigger, signal, stopping })
+  if (isSyncJob(job)) {
+    const { state, streams } = await work.sync({ job, runId, trigger, signal, stopping })
     const failed = streams.filter((stream) => stream.state === 'failed')
     return {
       state,

@@ -64,6 +64,7 @@ const mayImport: Record<string, readonly string[]> = {
     'warehouse/open',
     'type:warehouse',
     'state/schedules',
+    'sync/shares',
     'type:sync',
     'report/maintain',
     'export/definition/saved',

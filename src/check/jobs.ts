@@ -59,6 +59,9 @@ export async function inspectJobs(check: JobsCheck): Promise<JobsReport> {
   const streams = lookAtStreams(config)
   const written: (readonly [job: string, where: string, schedule: ScheduleConfig])[] = [
     ...(config.sync.schedule ? [['sync', 'sync.schedule', config.sync.schedule] as const] : []),
+    ...Object.entries(config.sync.jobs).map(
+      ([name, { schedule }]) => [`sync:${name}`, `sync.jobs.${name}.schedule`, schedule] as const,
+    ),
     ...(check.warehouse.maintain
       ? [[maintenanceJob, 'lake.maintenance.schedule', config.lake.maintenance.schedule] as const]
       : []),
@@ -70,6 +73,7 @@ export async function inspectJobs(check: JobsCheck): Promise<JobsReport> {
   const inserted = (state?.schedules ?? []).filter(({ defined_in }) => defined_in === 'sql')
   const jobs = [
     'sync',
+    ...Object.keys(config.sync.jobs).map((name) => `sync:${name}`),
     ...(check.warehouse.maintain ? [maintenanceJob] : []),
     ...inspection.exports.map(({ name }) => `export:${name}`),
   ]
@@ -115,7 +119,7 @@ const isExample = ({ job, code }: JobFault): boolean => job === 'export:example'
 function messageAndCure({ job, about, message }: JobFault): [message: string, cure: string] {
   const [what = message, ...rest] = message.split('; ')
   const cures = {
-    streams: 'correct "sync.streams"; "iterable-elt streams" lists all names',
+    streams: `correct "${job === 'sync' ? 'sync' : job.replace(/^sync:/, 'sync.jobs.')}.streams"; "iterable-elt streams" lists all names`,
     exports: `correct it, then try "iterable-elt export ${job.replace(/^export:/, '')} --dry-run"`,
     schedules: 'correct it; "iterable-elt schedule explain" shows what an expression means',
   }
@@ -131,11 +135,11 @@ const jobFault = ({ export: name, code, message }: ExportFault): JobFault => ({
 
 function lookAtStreams(config: Config): { readonly faults: readonly JobFault[]; readonly count: number } {
   const faults: JobFault[] = []
-  const attempt = <T>(work: () => T): T | undefined => {
+  const attempt = <T>(work: () => T, job = 'sync'): T | undefined => {
     try {
       return work()
     } catch (error) {
-      faults.push({ job: 'sync', about: 'streams', code: 'unknown_stream', message: messageOf(error) })
+      faults.push({ job, about: 'streams', code: 'unknown_stream', message: messageOf(error) })
       return undefined
     }
   }
@@ -146,6 +150,9 @@ function lookAtStreams(config: Config): { readonly faults: readonly JobFault[]; 
   if (!connection) return { faults, count: 0 }
   const known = catalogue(connection.project_type)
   for (const pattern of config.sync.streams) attempt(() => selectStreams(known, [pattern]))
+  for (const [name, { streams }] of Object.entries(config.sync.jobs)) {
+    for (const pattern of streams) attempt(() => selectStreams(known, [pattern]), `sync:${name}`)
+  }
   if (faults.length > 0) return { faults, count: 0 }
   return { faults, count: selectStreams(known, config.sync.streams).length }
 }

@@ -23,7 +23,7 @@ async function runStatus({ open, terminal }: Context): Promise<undefined> {
 }
 
 function sayStatus(terminal: Terminal, status: Status, now: Date): void {
-  const { streams, views, lacking, schedules, channels, workers, runs, rejects, schema } = status
+  const { streams, views, lacking, schedules, channels, workers, at_work, runs, rejects, schema } = status
   const { colors } = terminal
   if (streams.every(({ last_sync, rows }) => last_sync === null && rows === null)) {
     terminal.say(`schema ${schema}: never synced; "iterable-elt sync" does it`)
@@ -63,6 +63,16 @@ function sayStatus(terminal: Terminal, status: Status, now: Date): void {
       `\n${colors.red('notifications:')} ${channel} refused a message ${age(answered_at, now)}${since}: ${error}`,
     )
   }
+  if (at_work.length > 0) {
+    terminal.say(`\n${colors.bold('Syncs at work')}`)
+    const rows = at_work.map(({ run_id, started_at, process, streams }) => [
+      run_id.slice(0, 8),
+      age(started_at, now),
+      process ?? '',
+      shortList(streams),
+    ])
+    terminal.sayTable(['run', 'since', 'process', 'streams'], rows, 'llll')
+  }
   if (runs.length > 0) {
     terminal.say(`\n${colors.bold('Latest runs')}`)
     sayRuns(terminal, runs)
@@ -89,4 +99,12 @@ function workersText(workers: Status['workers'], now: Date): string {
 
 function lastSyncText({ last_sync }: StreamStatus, now: Date): string {
   return last_sync === null ? 'never' : `${last_sync.state.replaceAll('_', ' ')}, ${age(last_sync.at, now)}`
+}
+
+const namesShown = 4
+
+/** `email_open, email_send and 12 more`. */
+function shortList(names: readonly string[]): string {
+  const more = names.length - namesShown
+  return more > 0 ? `${names.slice(0, namesShown).join(', ')} and ${more} more` : names.join(', ')
 }

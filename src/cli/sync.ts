@@ -109,7 +109,8 @@ function sayReport(terminal: Terminal, report: SyncReport): void {
     for (const note of shortened(notes)) terminal.say(`${stream}: ${note}`)
   }
   for (const { stream, state, error, error_code } of report.streams) {
-    if (error !== null && state !== 'cancelled')
+    if (state === 'skipped') terminal.say(`${stream}: ${error}`)
+    else if (error !== null && state !== 'cancelled')
       terminal.say(`${colors.red('error:')} ${stream}: ${explained(error, error_code)}`)
   }
   terminal.say(

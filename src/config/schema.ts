@@ -319,6 +319,18 @@ const sync = z.strictObject({
     .default(5)
     .describe('A window with more rejected lines than this (and more than 100 of them) fails.'),
   schedule: scheduleSchema.optional().describe('When the worker runs the sync. Absent: only on command.'),
+  jobs: z
+    .record(
+      z.string().regex(/^[\w-]+$/, 'expected letters, digits, "-" and "_"'),
+      z.strictObject({
+        streams: z.array(z.string().min(1)).min(1).describe('What it syncs, as sync.streams says it.'),
+        schedule: scheduleSchema.describe('When the worker runs it.'),
+      }),
+    )
+    .default({})
+    .describe(
+      'Further syncs, by name, which the worker runs as jobs "sync:NAME"; the scheduled sync leaves their streams to them. On a lake, different workers run them at the same time.',
+    ),
 })
 
 export const notifyEvents = ['success', 'failure', 'held', 'recovery'] as const

@@ -16,8 +16,7 @@ import { missingStreams, readTables } from './state.ts'
 
 export interface InstallInput {
   readonly settings: MartsConfig
-  /** Of the rows of the sync that has just ended. */
-  readonly loadedThrough: Date
+  readonly loadedThrough: KeepInput['loadedThrough']
   readonly now: Date
   readonly growAfter: KeepInput['growAfter']
   /** Views that are filled anew. */

@@ -20,8 +20,11 @@ export interface KeepInput {
   readonly tables: FoundTables
   /** Views that are filled anew, whatever has changed. */
   readonly rebuilt?: readonly string[]
-  /** The instant that rows of the latest sync carry; later rows are not there yet. */
-  readonly loadedThrough: Date
+  /**
+   * The instant that rows of the latest sync carry; later rows are not there yet. Undefined while other syncs work, whose
+   * rows may be of any time: what is new then counts as new the next time, too.
+   */
+  readonly loadedThrough: Date | undefined
   readonly now: Date
   /** Makes what the selects call and read besides the streams. */
   readonly prepare: () => Promise<void>
@@ -123,7 +126,8 @@ async function keepTable(
     await tx.analyze(table)
     const facts = {
       ...{ table_name: name, hash, inputs },
-      ...{ loaded_through: input.loadedThrough, refreshed_at: input.now },
+      loaded_through: input.loadedThrough ?? known?.loaded_through ?? new Date(0),
+      refreshed_at: input.now,
     }
     await tx.db
       .insertInto('mart_tables')

@@ -61,7 +61,7 @@ export async function maintain(
   await using _lock = await warehouse.lock('sync')
   const job = maintenanceJob
   await warehouse.use(async ({ db }) => {
-    await failAbandonedRuns(db, { job, runId, now: now() })
+    await failAbandonedRuns(db, { kind: job, runId, now: now() })
     await beginRun(db, { runId, job, kind: job, trigger, now: now() })
   })
   try {

@@ -56,7 +56,7 @@ export async function partitionEvents(
   await using _lock = await warehouse.lock('sync')
   const runId = randomUUID()
   await warehouse.use(async ({ db }) => {
-    await failAbandonedRuns(db, { job, runId, now: now() })
+    await failAbandonedRuns(db, { kind: job, runId, now: now() })
     await beginRun(db, { runId, job, kind: job, trigger: 'manual', now: now() })
   })
   try {

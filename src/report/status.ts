@@ -12,6 +12,7 @@ import {
   statusOf,
   type WorkerStatus,
 } from '../state/schedules-status.ts'
+import type { Session } from '../warehouse/session.ts'
 import { type ReportSource, readState } from './read.ts'
 import { countRejects, latestRuns, type RejectCount, type RunSummary } from './runs.ts'
 import { type Counting, describeStreams, readStreamState, type StreamStatus } from './streams.ts'
@@ -43,10 +44,22 @@ export interface Status {
   }[]
   /** Workers that are alive. */
   readonly workers: readonly WorkerStatus[]
+  /** Syncs that have begun and not ended; one whose process died stays here until the next sync begins. */
+  readonly at_work: readonly SyncAtWork[]
   /** The latest runs, newest first, without ticks that were skipped. */
   readonly runs: readonly RunSummary[]
   /** Rows that the last run of each stream and export rejected. */
   readonly rejects: readonly RejectCount[]
+}
+
+/** A sync at work. */
+export interface SyncAtWork {
+  readonly run_id: string
+  /** ISO 8601. */
+  readonly started_at: string | null
+  /** `PROCESS on MACHINE`; null where it has not got as far as to say so. */
+  readonly process: string | null
+  readonly streams: readonly string[]
 }
 
 const runsShown = 5
@@ -67,7 +80,8 @@ export async function readStatus(source: ReportSource, counting: Counting = {}):
     const views = await describeViews(session, source.config.marts)
     const channels = tables.has(`${names.sync}.channels`) ? await readAnswers(db) : []
     const lacking = tables.has(`${names.sync}.lacking_streams`) ? await describeLackingStreams(db) : []
-    return { streams, views, lacking, schedules, channels, workers, runs, rejects }
+    const atWork = await readAtWork(session)
+    return { streams, views, lacking, schedules, channels, workers, atWork, runs, rejects }
   })
   const { budget } = source.warehouse.engine
   return {
@@ -99,9 +113,26 @@ export async function readStatus(source: ReportSource, counting: Counting = {}):
         refusing_since: refusing_since?.toISOString() ?? null,
       })),
     workers: state?.workers ?? [],
+    at_work: state?.atWork ?? [],
     runs: state?.runs ?? [],
     rejects: state?.rejects ?? [],
   }
+}
+
+async function readAtWork({ db }: Session): Promise<readonly SyncAtWork[]> {
+  const rows = await db
+    .selectFrom('runs')
+    .select(['run_id', 'started_at', 'details'])
+    .where('kind', '=', 'sync')
+    .where('state', '=', 'running')
+    .orderBy('started_at')
+    .execute()
+  return rows.map(({ run_id, started_at, details }) => {
+    const { process = null, streams = [] } = (details ?? {}) as Partial<
+      Pick<SyncAtWork, 'process' | 'streams'>
+    >
+    return { run_id, started_at: started_at?.toISOString() ?? null, process, streams }
+  })
 }
 
 /** What a channel said that nobody uses any more concerns nobody. */

@@ -23,7 +23,7 @@ export interface StreamStatus {
   readonly replication: string
   readonly primary_key: readonly string[]
   readonly bookmark_column: string | null
-  /** True where the configuration's `sync.streams` selects it. */
+  /** True where the configuration selects it: `sync.streams`, or one of `sync.jobs`. */
   readonly selected: boolean
   /** Rows of the table; null where there is none yet. */
   readonly rows: number | null
@@ -66,7 +66,8 @@ export function describeStreams(
   state: StreamState | undefined,
 ): readonly StreamStatus[] {
   const streams = catalogue(connections[sync.connection ?? '']?.project_type ?? 'email')
-  const selected = new Set(selectStreams(streams, sync.streams))
+  const lists = [sync.streams, ...Object.values(sync.jobs).map((further) => further.streams)]
+  const selected = new Set(lists.flatMap((patterns) => selectStreams(streams, patterns)))
   return streams.map((stream) => ({
     stream: stream.name,
     table: `${schema}.${stream.name}`,
@@ -144,7 +145,7 @@ async function readLastSyncs({ db }: Session): Promise<ReadonlyMap<string, LastS
   const lastSyncs = new Map<string, LastSync>()
   for (const run of runs) {
     for (const { stream, state } of streamsOf(run.details)) {
-      if (lastSyncs.has(stream)) continue
+      if (lastSyncs.has(stream) || state === 'skipped') continue
       const at = (run.finished_at ?? run.started_at)?.toISOString() ?? null
       lastSyncs.set(stream, { run_id: run.run_id, state: state ?? run.state, at })
     }

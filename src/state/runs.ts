@@ -92,11 +92,29 @@ export async function endRun(db: Db, runId: string, end: RunEnd): Promise<void> 
     .execute()
 }
 
-/** Marks other runs of a job, whose process died: only the holder of the job's lock may say so. */
+/**
+ * Marks other runs of a kind whose process died: only the holder of their lock may say so. Where others do work of the kind
+ * as well, `isAtWork` tells which runs are theirs.
+ */
 export async function failAbandonedRuns(
   db: Db,
-  { job, runId, now }: Pick<NewRun, 'job' | 'runId' | 'now'>,
+  {
+    kind,
+    runId,
+    now,
+    isAtWork = async () => false,
+  }: Pick<NewRun, 'kind' | 'runId' | 'now'> & { readonly isAtWork?: (runId: string) => Promise<boolean> },
 ): Promise<void> {
+  const running = await db
+    .selectFrom('runs')
+    .select('run_id')
+    .where('kind', '=', kind)
+    .where('run_id', '!=', runId)
+    .where('state', '=', 'running')
+    .execute()
+  const abandoned: string[] = []
+  for (const { run_id } of running) if (!(await isAtWork(run_id))) abandoned.push(run_id)
+  if (abandoned.length === 0) return
   await db
     .updateTable('runs')
     .set({
@@ -105,8 +123,7 @@ export async function failAbandonedRuns(
       error_code: 'abandoned',
       error_text: 'the process ended without a word; what it had committed stays, the next run does the rest',
     })
-    .where('job', '=', job)
-    .where('run_id', '!=', runId)
+    .where('run_id', 'in', abandoned)
     .where('state', '=', 'running')
     .execute()
 }

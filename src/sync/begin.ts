@@ -1,4 +1,5 @@
 /** How a sync begins: with the state of its streams and their tables, as the warehouse has them. */
+import { hostname } from 'node:os'
 import { type ColumnType, catalogue, type Stream } from '../catalog/index.ts'
 import { messageOf } from '../errors.ts'
 import { fieldsForm } from '../iterable/forms.ts'
@@ -7,6 +8,7 @@ import { beginRun, failAbandonedRuns } from '../state/runs.ts'
 import type { Volume } from '../state/stream-volumes.ts'
 import { readMemberCounts } from '../warehouse/member-counts.ts'
 import type { Session } from '../warehouse/session.ts'
+import type { StreamLocks } from '../warehouse/stream-locks.ts'
 import { ensureTable } from '../warehouse/tables.ts'
 import type { StreamStart } from './context.ts'
 import type { SyncInput } from './input.ts'
@@ -23,8 +25,11 @@ export interface Begun {
 /** State and tables, in one session: what the sync needs to know of the warehouse. */
 export async function begin(
   { warehouse, connection, runId, trigger, reach, signal, emit }: SyncInput,
-  streams: readonly Stream[],
-  now: Date,
+  {
+    streams,
+    locks,
+    now,
+  }: { readonly streams: readonly Stream[]; readonly locks: StreamLocks; readonly now: Date },
 ): Promise<Begun> {
   const onWait = (message: string) => emit({ type: 'notice', stream: undefined, message })
   const prepare = async (session: Session) => {
@@ -32,8 +37,9 @@ export async function begin(
     for (const message of await session.modernize()) onWait(message)
     return session.transaction(async (tx) => {
       const trx = tx.db
-      await failAbandonedRuns(trx, { job: 'sync', runId, now })
-      const details = { reach: reach.kind, streams: streams.map(({ name }) => name) }
+      await failAbandonedRuns(trx, { kind: 'sync', runId, now, isAtWork: locks.isAtWork })
+      const names = streams.map(({ name }) => name)
+      const details = { reach: reach.kind, process: `${process.pid} on ${hostname()}`, streams: names }
       await beginRun(trx, { runId, job: 'sync', kind: 'sync', trigger, now, details })
       await forgetOldJobs(trx, now)
       const known = await readKnown(trx)
@@ -49,7 +55,7 @@ export async function begin(
       return { starts, memberCounts, hasExported, volumes: known.volumes }
     })
   }
-  return warehouse.use(prepare, { signal, onWait })
+  return warehouse.use(prepare, { signal, onWait, isRepeatable: true })
 }
 
 /** Types of profile fields as Iterable declares them; without them, types come from the values seen. */

@@ -8,6 +8,7 @@ import { endRun } from '../state/runs.ts'
 import { commentTables } from '../warehouse/comments.ts'
 import { keepEventViews } from '../warehouse/custom-events.ts'
 import type { Session } from '../warehouse/session.ts'
+import type { StreamLocks } from '../warehouse/stream-locks.ts'
 import type { StreamStart } from './context.ts'
 import type { Unwritten } from './course.ts'
 import { lookbackOf, type SyncInput, selectedStreams } from './input.ts'
@@ -20,11 +21,12 @@ export async function finish(
   input: SyncInput,
   ended: Pick<Parameters<typeof endSweeps>[1], 'reports' | 'starts' | 'sweeps' | 'now'> & {
     readonly unwritten: Unwritten
+    readonly locks: StreamLocks
   },
 ): Promise<SyncReport> {
   const { runId, warehouse, clock, emit } = input
   let { reports } = ended
-  const { unwritten } = ended
+  const { unwritten, locks } = ended
   const sum = (pick: (report: StreamReport) => number) =>
     reports.reduce((total, report) => total + pick(report), 0)
   let report: SyncReport = {
@@ -38,44 +40,48 @@ export async function finish(
   }
   const failed = reports.filter(({ state }) => state === 'failed')
   const onWait = (message: string) => emit({ type: 'notice', stream: undefined, message })
-  await warehouse.use(
-    async (session) => {
-      const views = {
-        settings: input.marts,
-        loadedThrough: ended.now,
-        now: clock.now(),
-        growAfter: (error: unknown) => warehouse.engine.growAfter(error),
-      }
-      const notices: string[] = []
-      if (!input.signal.aborted && input.marts.enabled) notices.push(...(await installViews(session, views)))
-      if (!input.signal.aborted) notices.push(...(await comments(session, input)))
-      notices.push(...(await eventViews(session, input, reports, ended.starts)))
-      if (!input.signal.aborted) {
-        reports = await endSweeps(session, { ...ended, config: input.config, reach: input.reach, emit })
-        reports = await dropOld(session, input, reports, ended)
-      }
-      report = { ...report, streams: reports }
-      for (const message of notices) emit({ type: 'notice', stream: undefined, message })
-      await writeSteps(session.db, unwritten.steps)
-      await writeLog(session.db, runId, [...unwritten.lines, ...input.log.unwritten])
-      await forgetOldCourses(session.db, clock.now())
-      // Of the views, and the schema that they may have come with.
-      await session.admitReaders()
-      await endRun(session.db, runId, {
-        state: report.state,
-        now: clock.now(),
-        error:
-          failed.length > 0
-            ? {
-                code: failed[0]?.error_code ?? 'failed',
-                text: failed.map(({ stream, error }) => `${stream}: ${error}`).join('\n'),
-              }
-            : undefined,
-        details: { reach: input.reach.kind, streams: reports },
-      })
-    },
-    { onWait, isRepeatable: true },
-  )
+  const end = () =>
+    warehouse.use(
+      async (session) => {
+        const views = {
+          settings: input.marts,
+          // Who began before this sync and still works may bring rows of an earlier time.
+          loadedThrough: (await locks.hasCompany()) ? undefined : ended.now,
+          now: clock.now(),
+          growAfter: (error: unknown) => warehouse.engine.growAfter(error),
+        }
+        const notices: string[] = []
+        if (!input.signal.aborted && input.marts.enabled)
+          notices.push(...(await installViews(session, views)))
+        if (!input.signal.aborted) notices.push(...(await comments(session, input)))
+        notices.push(...(await eventViews(session, input, reports, ended.starts)))
+        if (!input.signal.aborted) {
+          reports = await endSweeps(session, { ...ended, config: input.config, reach: input.reach, emit })
+          reports = await dropOld(session, input, reports, ended)
+        }
+        report = { ...report, streams: reports }
+        for (const message of notices) emit({ type: 'notice', stream: undefined, message })
+        await writeSteps(session.db, unwritten.steps)
+        await writeLog(session.db, runId, [...unwritten.lines, ...input.log.unwritten])
+        await forgetOldCourses(session.db, clock.now())
+        // Of the views, and the schema that they may have come with.
+        await session.admitReaders()
+        await endRun(session.db, runId, {
+          state: report.state,
+          now: clock.now(),
+          error:
+            failed.length > 0
+              ? {
+                  code: failed[0]?.error_code ?? 'failed',
+                  text: failed.map(({ stream, error }) => `${stream}: ${error}`).join('\n'),
+                }
+              : undefined,
+          details: { reach: input.reach.kind, streams: reports },
+        })
+      },
+      { onWait, isRepeatable: true },
+    )
+  await locks.inTurn(end, { signal: input.signal, onWait })
   await tendTables(input)
   return report
 }

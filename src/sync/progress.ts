@@ -1,7 +1,8 @@
 /** What a sync tells while it works. */
 import type { ErrorKind } from '../errors.ts'
 
-export type StreamState = 'succeeded' | 'succeeded_with_rejects' | 'failed' | 'cancelled'
+/** `skipped`: another sync works on it. */
+export type StreamState = 'succeeded' | 'succeeded_with_rejects' | 'failed' | 'cancelled' | 'skipped'
 
 /** How one stream ended; the entry of `--json`. */
 export interface StreamReport {

@@ -15,6 +15,8 @@ export interface SyncRequest {
   readonly stopping?: AbortSignal
   readonly onProgress?: (event: SyncEvent) => void
   readonly trigger?: string
+  /** Of a worker: the streams are those of this job, where none are named. */
+  readonly job?: string
   /** Of the row in `runs` that a worker has made. */
   readonly runId?: string
 }

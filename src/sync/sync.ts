@@ -5,6 +5,7 @@ import { InterruptedError } from '../errors.ts'
 import { removeSpool } from '../spool/spool.ts'
 import { endJob } from '../state/export-jobs.ts'
 import { inSpan } from '../telemetry.ts'
+import { lockStreams } from '../warehouse/stream-locks.ts'
 import { leftOut } from './asked.ts'
 import { type Begun, begin, declaredTypes } from './begin.ts'
 import type { StreamStart, SyncContext } from './context.ts'
@@ -28,8 +29,9 @@ import { beginSweeps, type Sweep } from './sweep.ts'
 const lanes = { export: 2, jobs: jobPlaces, members: 2, documents: 4, metadata: 1, walk: 6 } as const
 
 /**
- * Syncs the selected streams, each on its own: one that fails does not stop the others.
- * @throws UserError `locked` when another sync of this warehouse runs, ConfigError for unknown streams, and whatever
+ * Syncs the selected streams, each on its own: one that fails does not stop the others. Where several syncs may work at
+ * once, streams that another one has are left to it.
+ * @throws UserError `locked` when another sync has the warehouse, or all of the streams; ConfigError for unknown streams, and whatever
  * the warehouse says when it cannot be opened. Failures of streams are in the report.
  */
 export function sync(input: SyncInput): Promise<SyncReport> {
@@ -50,12 +52,15 @@ async function syncStreams(given: SyncInput): Promise<SyncReport> {
   const { warehouse, runId, clock, signal, stopping } = input
   // Every request of every stream listens to it; the caller's own stays as it is.
   setMaxListeners(0, signal)
-  const streams = selectedStreams(input)
+  const selected = selectedStreams(input)
+  refuseDropped(input.config, selected, input.reach, clock.now())
+  const names = selected.map(({ name }) => name)
+  await using locks = await lockStreams(warehouse, names, runId)
+  // Within the locks: what ended before this sync has nothing of a later time.
   const now = clock.now()
-  refuseDropped(input.config, streams, input.reach, now)
-  await using _lock = await warehouse.lock('sync')
-  await removeSpool(warehouse.spoolDirectory)
-  const begun = await begin(input, streams, now)
+  if (locks.isWhole) await removeSpool(warehouse.spoolDirectory)
+  const streams = selected.filter(({ name }) => !locks.heldBy.has(name))
+  const begun = await begin(input, { streams, locks, now })
   const emit = withWhole(input.client, plannedStreams(input, begun, now), input.emit)
   emit({ type: 'started', runId, streams: streams.map(({ name }) => name) })
   const turns = new Map(Object.entries(lanes).map(([kind, most]) => [kind, pLimit(most)]))
@@ -82,17 +87,39 @@ async function syncStreams(given: SyncInput): Promise<SyncReport> {
       }),
   }
   const sweeps = await beginSweeps(context, input, begun.starts)
+  for (const [stream, holder] of locks.heldBy) emit({ type: 'finished', report: heldReport(stream, holder) })
   const reports = await syncAll(context, input, begun, sweeps)
-  await removeSpool(warehouse.spoolDirectory)
-  // Within the lock: who comes next finds this run ended.
+  if (locks.isWhole) await removeSpool(warehouse.spoolDirectory)
+  // Within the locks: who comes next finds this run ended.
   return await finish(input, {
-    reports,
+    locks,
+    reports: names.map((name) => {
+      const holder = locks.heldBy.get(name)
+      const report = reports.find(({ stream }) => stream === name)
+      return holder === undefined ? (report as StreamReport) : heldReport(name, holder)
+    }),
     starts: begun.starts,
     sweeps,
     now,
     unwritten: course.takeAll(),
   })
 }
+
+/** A stream that is left to the sync that has it. */
+const heldReport = (stream: string, holder: string): StreamReport => ({
+  stream,
+  state: 'skipped',
+  bookmark: null,
+  notes: [],
+  rows_read: 0,
+  rows_written: 0,
+  rows_rejected: 0,
+  windows: 0,
+  api_calls: 0,
+  error: `held by another sync (${holder})`,
+  error_code: 'locked',
+  error_kind: 'transient',
+})
 
 /** As far as it is known before the lists of the project are asked for. */
 const plannedStreams = (

@@ -58,7 +58,7 @@ export function addPages(app: App, ui: Ui): void {
         readRuns(source, {
           ...(job !== '' && {
             job:
-              ['sync', 'maintain', 'erase', 'migrate'].includes(job) || job.startsWith('export:')
+              ['sync', 'maintain', 'erase', 'migrate'].includes(job) || /^(sync|export):/.test(job)
                 ? job
                 : `export:${job}`,
           }),

@@ -13,6 +13,7 @@ import type { Parsed, TableColumn } from './shape.ts'
 import type { Copied, SnapshotTarget, Unload } from './snapshot.ts'
 import type { Sql } from './sql.ts'
 import type { Statement } from './statement.ts'
+import type { StreamLocks } from './stream-locks.ts'
 
 /** The schemas of a warehouse, all named after the configured one. */
 export interface SchemaNames {
@@ -233,6 +234,8 @@ export interface Warehouse extends AsyncDisposable {
    * @throws UserError with code `locked` that names the holder.
    */
   lock(job: string): Promise<AsyncDisposable>
+  /** `lockStreams` of stream-locks.ts. Only where several syncs may work on it at once. */
+  readonly lockStreams?: (streams: readonly string[], runId: string) => Promise<StreamLocks>
   /** The pace that all processes of the warehouse keep together. Only where several may work on it at once. */
   readonly paceBook?: PaceBook
   /**

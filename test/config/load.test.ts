@@ -49,6 +49,7 @@ describe('a configuration file', () => {
         sweep: { every: 7 * 24 * 3_600_000, days: 30 },
         streams: ['core'],
         max_reject_percent: 5,
+        jobs: {},
       },
       ui: { users: {}, allowed_hosts: [], session: 43_200_000, queries: join(directory, 'sql/queries') },
       mcp: {

@@ -95,7 +95,7 @@ describe('a sync that is killed', () => {
         expect(outcome(again)).toEqual({ state: 'succeeded', wrong: [] })
 
         await using other = await createTestWarehouse('ducklake')
-        await syncOnce(sandbox, other, changes)
+        expect(outcome(await syncOnce(sandbox, other, changes))).toEqual({ state: 'succeeded', wrong: [] })
         expect(await contentsOf(warehouse)).toEqual(await contentsOf(other))
       },
       180_000,

@@ -30,6 +30,7 @@ import { schemaNames } from '../session.ts'
 import type { Copied } from '../snapshot.ts'
 import { change, deleteBefore, literal, quoted } from '../sql.ts'
 import type { Statement } from '../statement.ts'
+import { lockStreams } from '../stream-locks.ts'
 import { transact, transactionIn } from '../transaction.ts'
 import { alterLakeTable } from './alter.ts'
 import { LakeConnections } from './connections.ts'
@@ -65,6 +66,7 @@ export async function openDucklake(options: DucklakeOptions): Promise<Warehouse>
     threads,
     spoolDirectory,
     environment,
+    sharesSyncs: true,
   })
   const { engine } = state
   const connections = new LakeConnections(engine, lake)
@@ -125,8 +127,12 @@ export async function openDucklake(options: DucklakeOptions): Promise<Warehouse>
     },
     async lock(job) {
       // Behind a pooler a lock is a row of a table of ours.
-      await use(async () => {})
+      await use(async () => {}, { isRepeatable: true })
       return state.lock(job)
+    },
+    async lockStreams(streams, runId) {
+      await use(async () => {}, { isRepeatable: true })
+      return lockStreams(state, streams, runId)
     },
     maintain: (request) => maintainLake({ use, engine, lake }, request),
     ...(state.paceBook && { paceBook: state.paceBook }),

@@ -41,7 +41,19 @@ export async function takeSessionLock(server: PostgresServer, schema: string, jo
 export const tableLock = (table: string): string =>
   `select pg_advisory_xact_lock(${lockKey(`table:${table}`)})`
 
-async function lockOn(server: PostgresServer, key: string, job: string): Promise<pg.Client> {
+const lockOn = (server: PostgresServer, key: string, job: string): Promise<pg.Client> =>
+  connectHolder(server, job, async (client) => {
+    const { rows } = await client.query(`select pg_try_advisory_lock(${key}) as taken`)
+    if (!rows[0]?.taken) throw lockedBy(job, await holderOf(client, key))
+    return client
+  })
+
+/** A connection of its own that takes locks and keeps them; it ends where `take` throws. */
+export async function connectHolder<T>(
+  server: PostgresServer,
+  job: string,
+  take: (client: pg.Client) => Promise<T>,
+): Promise<T> {
   const client = await server.connectAlone(holderName(job))
   try {
     // The server notices within seconds that a machine is gone, and lets an idle holder live.
@@ -49,9 +61,7 @@ async function lockOn(server: PostgresServer, key: string, job: string): Promise
       from (values ('tcp_keepalives_idle', '5'), ('tcp_keepalives_interval', '2'), ('tcp_keepalives_count', '3'),
         ('idle_session_timeout', '0'), ('statement_timeout', '0')) as wanted(name, value)
       where current_setting(name, true) is not null`)
-    const { rows } = await client.query(`select pg_try_advisory_lock(${key}) as taken`)
-    if (rows[0]?.taken) return client
-    throw lockedBy(job, await holderOf(client, key))
+    return await take(client)
   } catch (error) {
     await client.end().catch(() => {})
     throw error
@@ -65,21 +75,31 @@ export const holderName = (job: string): string =>
 export const lockedBy = (job: string, holder: string): LockedError =>
   new LockedError(`another ${job} of this warehouse is running`, holder)
 
-async function holderOf(client: pg.Client, key: string): Promise<string> {
+/** Whoever holds a lock, in words for people. */
+export async function holderOf(client: pg.ClientBase, key: string): Promise<string> {
   const { rows } = await client.query(`
     select activity.pid, application_name, client_addr::text as address
-    from pg_locks join pg_stat_activity as activity using (pid)
-    where locktype = 'advisory' and granted and objsubid = 1
-      and database = (select oid from pg_database where datname = current_database())
-      and (classid::bigint << 32 | objid::bigint) = ${key}`)
+    from pg_locks join pg_stat_activity as activity using (pid) where ${isHeld(key)}`)
   const [holder] = rows
   if (!holder) return 'it has just ended'
   const from = holder.address ? ` from ${holder.address.replace(/\/\d+$/, '')}` : ''
   return `${holder.application_name || 'unnamed program'}${from}, server process ${holder.pid}`
 }
 
+/** True where another connection than this one holds a lock. */
+export async function isHeldByAnother(client: pg.ClientBase, key: string): Promise<boolean> {
+  const { rows } = await client.query(
+    `select 1 from pg_locks where ${isHeld(key)} and pid <> pg_backend_pid() limit 1`,
+  )
+  return rows.length > 0
+}
+
+const isHeld = (key: string): string => `locktype = 'advisory' and granted and objsubid = 1
+  and database = (select oid from pg_database where datname = current_database())
+  and (classid::bigint << 32 | objid::bigint) = ${key}`
+
 /** Advisory locks are known by a number of 64 bits, within one database. */
-function lockKey(name: string): string {
+export function lockKey(name: string): string {
   const hash = createHash('sha256').update(`iterable-elt:${name}`).digest()
   return `${hash.readBigInt64BE()}`
 }

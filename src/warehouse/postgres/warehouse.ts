@@ -9,6 +9,7 @@ import { makeFolder } from '../../folders.ts'
 import { removeSpool } from '../../spool/spool.ts'
 import { Upkeep } from '../migrations.ts'
 import { type Session, schemaNames, type UseOptions, type Warehouse } from '../session.ts'
+import { type StreamLocks, wholeLock } from '../stream-locks.ts'
 import { transact, transactionIn } from '../transaction.ts'
 import { holdClient, type Settings } from './client.ts'
 import { CsvWriter } from './csv.ts'
@@ -28,6 +29,7 @@ import { selected } from './select.ts'
 import { type Environment, type PostgresConfig, PostgresServer } from './server.ts'
 import { copyPostgres, unloadPostgres } from './snapshot.ts'
 import { makeWorkDirectory } from './spool.ts'
+import { takeStreamLocks } from './stream-locks.ts'
 import { type TransactionContext, transactionOf } from './tx.ts'
 import { vacuum } from './vacuum.ts'
 import { replaceView } from './views.ts'
@@ -51,6 +53,8 @@ export interface PostgresOptions {
   readonly isPartitioned?: boolean | undefined
   /** The setting that has the address, for messages; `warehouse.url` without it. */
   readonly setting?: string | undefined
+  /** Several syncs may work on it at once, each on streams of its own. */
+  readonly sharesSyncs?: boolean | undefined
   /** For PGHOST, PGPASSWORD, PGSSLMODE … where the address leaves them open. */
   readonly environment?: Environment | undefined
 }
@@ -118,6 +122,15 @@ export async function openPostgres(options: PostgresOptions): Promise<Warehouse>
     return takeRowLock(server, names.sync, job)
   }
 
+  /** Whoever works with the warehouse asks for the lock from now on; returns what ends that, and the lock. */
+  function kept(lock: JobLock): () => Promise<void> {
+    locks.add(lock)
+    return async () => {
+      locks.delete(lock)
+      await lock[Symbol.asyncDispose]()
+    }
+  }
+
   return {
     engine,
     dialect: postgresTables,
@@ -127,14 +140,20 @@ export async function openPostgres(options: PostgresOptions): Promise<Warehouse>
     transaction: (work, useOptions) => transact({ use, engine }, work, useOptions),
     async lock(job) {
       const lock = await takeLock(job)
-      locks.add(lock)
-      return {
-        async [Symbol.asyncDispose]() {
-          locks.delete(lock)
-          await lock[Symbol.asyncDispose]()
-        },
-      }
+      return { [Symbol.asyncDispose]: kept(lock) }
     },
+    ...(options.sharesSyncs && {
+      async lockStreams(streams: readonly string[], runId: string): Promise<StreamLocks> {
+        await server.meet()
+        // Behind a pooler one sync works at a time.
+        if (server.isPooled) {
+          const lock = await takeLock('sync')
+          return wholeLock({ [Symbol.asyncDispose]: kept(lock) })
+        }
+        const lock = await takeStreamLocks(server, options.schema, streams, runId)
+        return { ...lock, [Symbol.asyncDispose]: kept(lock) }
+      },
+    }),
     scrub: (tables) => vacuum(server, tables),
     paceBook: paceBook(server, names.sync),
     async tendTables(tables, signal) {
