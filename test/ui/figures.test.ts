@@ -61,7 +61,7 @@ everyWarehouse('a person is found by any spelling of an address, and by a userId
 
 eachWarehouse('rows of a view and their sums by day come from one look at it', async (w) => {
   await using sandbox = await startProject()
-  await using elt = await openOn(sandbox, w, { sync: { streams: ['email_send', 'email_open'] } })
+  await using elt = await openOn(sandbox, w, { sync: { streams: ['email_send', 'email_open'] }, marts: {} })
   await elt.sync()
   const source = { warehouse: elt.warehouse, config: elt.config }
   const query = { order: 'events', limit: 3 }
