@@ -1,7 +1,7 @@
 /** Workers whose time is the test's: looks and runs happen one after another, as fast as the database goes. */
 
 import type { z } from 'zod'
-import { scheduleSchema } from '../../src/config/schema.ts'
+import { scheduleSchema } from '../../src/config/sync.ts'
 import { Dispatcher } from '../../src/schedule/dispatcher.ts'
 import type { JobDefinition, JobResult, RunContext } from '../../src/schedule/job.ts'
 import type { Happening } from '../../src/state/schedules.ts'

@@ -1,7 +1,8 @@
 /** What may stand in the YAML block of an export: every setting, its default and its meaning. */
 import { createHash } from 'node:crypto'
 import { z } from 'zod'
-import { notifyEvents, scheduleSchema } from '../../config/schema.ts'
+import { notifyEvents } from '../../config/notifications.ts'
+import { scheduleSchema } from '../../config/sync.ts'
 
 export const actions = ['add', 'remove', 'mirror'] as const
 export type Action = (typeof actions)[number]
