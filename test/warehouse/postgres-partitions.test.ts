@@ -124,6 +124,13 @@ test('a window of years makes the months that have rows, and rows that come late
   expect(await fixture.query('select n, new from iterable.email_open where n is not null')).toEqual([
     { n: 'text', new: true },
   ])
+  // Somebody keeps a whole year in one part.
+  await fixture.query(`create table iterable_partitions.opens_of_2023 partition of iterable.email_open
+    for values from ('2023-01-01 00:00+00') to ('2024-01-01 00:00+00')`)
+  await loadLines(warehouse, 'email_open', [openAt('2023-05-01T00:00:00Z')], {
+    scope: window('2023-01-01', '2023-12-31'),
+  })
+  expect(await partsOf(fixture, 'email_open')).toMatchObject({ opens_of_2023: 1 })
 })
 
 test('whoever reads a table is not waited for when it gets a month', async () => {

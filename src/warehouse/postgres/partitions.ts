@@ -79,13 +79,17 @@ export async function makeRoom(place: Place, table: string, rows: Parsed, engine
   const touched = rows.span && monthsIn(rows.span)
   const wanted =
     touched && touched.length <= mostUnseen ? touched : await monthsOf(rows, parted.column, engine)
-  const known = new Set(parted.parts.map(({ from }) => from?.getTime()))
-  for (const month of wanted.filter((one) => !known.has(one?.getTime()))) await makePart(place, parted, month)
+  for (const month of wanted)
+    if (!parted.parts.some((part) => takes(part, month))) await makePart(place, parted, month)
 }
 
 /** A condition, for the engine and for Postgres: a time that is missing, infinite or far away is of no month. */
 export const hasMonth = (column: string): string =>
   `(${quoted(column)} >= timestamptz '1000-01-01 00:00:00+00' and ${quoted(column)} < timestamptz '9999-12-01 00:00:00+00')`
+
+/** Somebody may have put several months into one part. */
+const takes = ({ from, to }: Part, month: Date | undefined): boolean =>
+  month === undefined ? from === null : from !== null && to !== null && from <= month && month < to
 
 /** The months that rows are of; undefined stands for times that belong to none. */
 async function monthsOf(
