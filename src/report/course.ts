@@ -1,6 +1,6 @@
 /** The course of runs: what they committed step by step, what they told, and how far those are that are at work. */
 import { sql } from 'kysely'
-import type { RunLogTable } from '../state/tables.ts'
+import type { RunLogTable } from '../state/tables/sync.ts'
 import { type ReportSource, readState } from './read.ts'
 import type { RunSummary } from './runs.ts'
 

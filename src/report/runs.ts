@@ -4,7 +4,7 @@ import { catalogue } from '../catalog/index.ts'
 import { ConfigError } from '../errors.ts'
 import { suggestion } from '../nearest.ts'
 import { findRun } from '../state/runs.ts'
-import type { RejectedRowsTable, RunState, RunsTable } from '../state/tables.ts'
+import type { RejectedRowsTable, RunState, RunsTable } from '../state/tables/sync.ts'
 import type { Session } from '../warehouse/session.ts'
 import { type ReportSource, readState } from './read.ts'
 

@@ -1,7 +1,7 @@
 /** What schedules are about. Jobs are handed in as functions: this folder knows when, never what. */
 import type { NotifyEvent, ScheduleConfig } from '../config/schema.ts'
 import type { ErrorKind } from '../errors.ts'
-import type { RunState } from '../state/tables.ts'
+import type { RunState } from '../state/tables/sync.ts'
 
 /** Whom an export tells beside those of the configuration. */
 export interface NotifySettings {

@@ -16,7 +16,8 @@ import {
   statusOf,
   type WorkerStatus,
 } from '../state/schedules-status.ts'
-import type { Db, RunState } from '../state/tables.ts'
+import type { RunState } from '../state/tables/sync.ts'
+import type { Db } from '../state/tables.ts'
 import type { Warehouse } from '../warehouse/session.ts'
 import { enqueueBackfill, jobNamed, pauseSchedule, resumeSchedule, timesToBackfill } from './control.ts'
 import { Dispatcher, type DispatcherInput } from './dispatcher.ts'

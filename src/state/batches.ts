@@ -1,6 +1,7 @@
 /** The outbox of export runs: which batches are to be sent, are on their way, or were acknowledged. */
 import { type ExpressionBuilder, type Selectable, sql } from 'kysely'
-import type { BatchesTable, Db, ExportOp, PlanTable, StateDatabase } from './tables.ts'
+import type { BatchesTable, ExportOp, PlanTable } from './tables/exports.ts'
+import type { Db, StateDatabase } from './tables.ts'
 
 export type Batch = Selectable<BatchesTable>
 export type PlanRow = Selectable<PlanTable>

@@ -1,7 +1,8 @@
 /** How each channel of notifications has answered last. */
 import { type Selectable, sql } from 'kysely'
 import { storable } from './sound.ts'
-import type { ChannelsTable, Db } from './tables.ts'
+import type { ChannelsTable } from './tables/schedules.ts'
+import type { Db } from './tables.ts'
 
 /** Records an answer; `error` is null when the message was taken. */
 export async function recordAnswer(

@@ -1,5 +1,7 @@
 /** The jobs that were asked for: what a sync finds again that a crash, or a signal, has interrupted. */
-import type { Db, ExportJobState } from './tables.ts'
+
+import type { ExportJobState } from './tables/sync.ts'
+import type { Db } from './tables.ts'
 
 /** A job that is not known to have ended. */
 export interface OpenJob {

@@ -1,7 +1,9 @@
 /** Definitions of exports, and what their runs know of themselves. */
 import type { Selectable } from 'kysely'
 import { storable } from './sound.ts'
-import type { Db, ExportPhase, ExportRunsTable, ExportsTable, RunState } from './tables.ts'
+import type { ExportPhase, ExportRunsTable, ExportsTable } from './tables/exports.ts'
+import type { RunState } from './tables/sync.ts'
+import type { Db } from './tables.ts'
 
 export type ExportRow = Selectable<ExportsTable>
 export type ExportRun = Selectable<ExportRunsTable>

@@ -2,7 +2,8 @@
 import { randomUUID } from 'node:crypto'
 import type { Selectable } from 'kysely'
 import { storable } from './sound.ts'
-import type { Db, IncidentsTable } from './tables.ts'
+import type { IncidentsTable } from './tables/schedules.ts'
+import type { Db } from './tables.ts'
 
 type Incident = Selectable<IncidentsTable>
 

@@ -2,7 +2,8 @@
 import { sql } from 'kysely'
 import type { PlanRow, SeqRange } from './batches.ts'
 import { inRanges } from './batches.ts'
-import type { Db, ExportOp } from './tables.ts'
+import type { ExportOp } from './tables/exports.ts'
+import type { Db } from './tables.ts'
 
 /** Whose state it is. */
 export interface Owner {

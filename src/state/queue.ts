@@ -1,7 +1,8 @@
 /** Runs that wait or are being worked on. */
 import { randomUUID } from 'node:crypto'
 import type { Selectable } from 'kysely'
-import type { Db, QueueTable } from './tables.ts'
+import type { QueueTable } from './tables/schedules.ts'
+import type { Db } from './tables.ts'
 
 /** Runs of the job that wait or are being worked on. */
 export interface Activity {

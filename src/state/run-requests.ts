@@ -1,6 +1,7 @@
 /** Runs asked for from SQL: `insert into run_requests (job) values ('export:vip')`. */
 import type { Selectable } from 'kysely'
-import type { Db, RunRequestsTable } from './tables.ts'
+import type { RunRequestsTable } from './tables/schedules.ts'
+import type { Db } from './tables.ts'
 
 export type RunRequest = Selectable<RunRequestsTable>
 

@@ -1,6 +1,7 @@
 /** What each sync committed, one by one, and how far it was then. */
 import type { Insertable } from 'kysely'
-import type { Db, RunStepsTable } from './tables.ts'
+import type { RunStepsTable } from './tables/sync.ts'
+import type { Db } from './tables.ts'
 
 export type Step = Insertable<RunStepsTable>
 

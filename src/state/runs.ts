@@ -1,6 +1,7 @@
 /** The history of runs: what was done, when, and how it ended. */
 import { ConfigError } from '../errors.ts'
-import type { Db, RunState } from './tables.ts'
+import type { RunState } from './tables/sync.ts'
+import type { Db } from './tables.ts'
 
 /** What a run has done so far. */
 export interface RunTotals {

@@ -1,7 +1,9 @@
 /** The table of schedules: what is defined, when each runs next, and why it may not. */
 import { type Insertable, type Selectable, sql, type Updateable } from 'kysely'
 import type { NotifyEvent } from '../config/schema.ts'
-import type { Db, RunState, SchedulesTable } from './tables.ts'
+import type { SchedulesTable } from './tables/schedules.ts'
+import type { RunState } from './tables/sync.ts'
+import type { Db } from './tables.ts'
 
 export type ScheduleRow = Selectable<SchedulesTable>
 export type ScheduleDefinition = Required<Omit<Insertable<SchedulesTable>, keyof Progress | 'revision'>>

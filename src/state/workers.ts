@@ -1,6 +1,7 @@
 /** Which workers are alive, as rows that they keep writing. */
 import type { Selectable } from 'kysely'
-import type { Db, WorkersTable } from './tables.ts'
+import type { WorkersTable } from './tables/schedules.ts'
+import type { Db } from './tables.ts'
 
 export type WorkerRow = Selectable<WorkersTable>
 

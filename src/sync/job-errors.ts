@@ -1,6 +1,6 @@
 /** How a job may end without bringing its window. */
 import type { IterableHttpError } from '../iterable/errors.ts'
-import type { ExportJobState } from '../state/tables.ts'
+import type { ExportJobState } from '../state/tables/sync.ts'
 
 /** A job was of no use; another one may be. */
 export class JobError extends Error {

@@ -1,6 +1,7 @@
 /** A plan as people read it: one line per person and changed field. */
 import { planRows } from '../../state/batches.ts'
-import type { Db, ExportOp, PlanTable } from '../../state/tables.ts'
+import type { ExportOp, PlanTable } from '../../state/tables/exports.ts'
+import type { Db } from '../../state/tables.ts'
 import type { FieldReport } from '../rows/fields.ts'
 import { canonical, exactJson } from '../rows/values.ts'
 

@@ -3,7 +3,8 @@
  * Everything is set-based SQL in one transaction, so that a plan is there whole or not at all.
  */
 import { sql } from 'kysely'
-import type { ExportOp, StateDatabase } from '../../state/tables.ts'
+import type { ExportOp } from '../../state/tables/exports.ts'
+import type { StateDatabase } from '../../state/tables.ts'
 import type { Tx } from '../../warehouse/session.ts'
 import type { TableColumn } from '../../warehouse/shape.ts'
 import { change, ownTable, quoted, type Sql } from '../../warehouse/sql.ts'

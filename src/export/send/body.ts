@@ -1,5 +1,5 @@
 /** The body of a request: a function of the frozen plan and nothing else, so that it is the same whenever it is made. */
-import type { ExportOp } from '../../state/tables.ts'
+import type { ExportOp } from '../../state/tables/exports.ts'
 import type { ExportSettings } from '../definition/settings.ts'
 import { canonical, exactJson } from '../rows/values.ts'
 
