@@ -12,8 +12,16 @@ import {
   missingNumbers,
 } from './performance-figures.ts'
 import {
-  type CampaignCounts,
-  type CampaignEarned,
+  type CampaignLine,
+  type DayLine,
+  everyDay,
+  linesOf,
+  rankedIds,
+  sumOf,
+  unearned,
+  unlisted,
+} from './performance-lines.ts'
+import {
   type CampaignFacts,
   type DayCounts,
   type DeviceCounts,
@@ -23,7 +31,7 @@ import {
   type Ranges,
   type VariantResult,
 } from './performance-queries.ts'
-import { type DayRange, daysOf, rangeBefore, rangeOf } from './performance-range.ts'
+import { type DayRange, rangeBefore, rangeOf } from './performance-range.ts'
 import { type ReportSource, readState } from './read.ts'
 
 /** What is asked for. */
@@ -33,22 +41,6 @@ export interface PerformanceQuery {
   /** First and last day, both included (`2026-01-31`), in the time zone of the marts. */
   readonly from?: string | undefined
   readonly to?: string | undefined
-}
-
-/** One campaign of the range. */
-export interface CampaignLine extends CampaignFacts, Figures {
-  readonly medium: string
-  /** Messages that a person first opened on each day of the range; null where nobody has told. */
-  readonly opens_by_day: readonly number[] | null
-}
-
-/** What happened on a day; null: nobody has told. */
-export interface DayLine extends Earned {
-  readonly day: string
-  readonly sent: number
-  readonly human_opened: number | null
-  readonly human_clicked: number | null
-  readonly unsubscribed: number | null
 }
 
 export interface ProviderLine extends Omit<Figures, keyof Earned> {
@@ -227,94 +219,4 @@ async function inDepth(
     devices: await queries.devices(range, campaign),
     variants: await queries.variants(campaign),
   }
-}
-
-interface LineInput {
-  readonly queries: PerformanceQueries
-  readonly range: DayRange
-  readonly sent: readonly CampaignCounts[]
-  readonly earned: readonly CampaignEarned[]
-  readonly facts: ReadonlyMap<number, CampaignFacts>
-  readonly isReplicated: (stream: string) => boolean
-}
-
-async function linesOf(
-  ids: readonly number[],
-  { queries, range, sent, earned, facts, isReplicated }: LineInput,
-): Promise<readonly CampaignLine[]> {
-  const days = await queries.campaignDays(range, ids)
-  return ids.map((id) => {
-    const isIts = (one: { readonly campaign_id: number }) => one.campaign_id === id
-    const rows = sent.filter(isIts)
-    const figures = figuresOf(rows, sumOf(earned.filter(isIts), isReplicated), isReplicated)
-    return {
-      ...(facts.get(id) ?? unlisted(id)),
-      medium: rows
-        .map(({ medium }) => medium)
-        .sort()
-        .join(', '),
-      ...figures,
-      opens_by_day:
-        figures.human_opened === null
-          ? null
-          : everyDay(range, days.filter(isIts), figures).map(({ human_opened }) => human_opened ?? 0),
-    }
-  })
-}
-
-/** Those that have sent most first, then those that have sold most. */
-function rankedIds(sent: readonly CampaignCounts[], earned: readonly CampaignEarned[]): readonly number[] {
-  const ranks = new Map<number, { readonly sent: number; readonly revenue: number }>()
-  const add = (id: number, more: number, revenue: number) => {
-    const before = ranks.get(id) ?? { sent: 0, revenue: 0 }
-    ranks.set(id, { sent: before.sent + more, revenue: before.revenue + revenue })
-  }
-  for (const one of sent) add(one.campaign_id, one.sent, 0)
-  for (const one of earned) {
-    if (one.orders || one.click_orders) add(one.campaign_id, 0, one.click_revenue ?? 0)
-  }
-  return [...ranks]
-    .sort(([a, x], [b, y]) => y.sent - x.sent || y.revenue - x.revenue || a - b)
-    .map(([id]) => id)
-}
-
-const unlisted = (campaign_id: number): CampaignFacts => ({
-  campaign_id,
-  campaign_name: null,
-  campaign_type: null,
-  campaign_state: null,
-})
-
-function sumOf(rows: readonly Earned[], isReplicated: (stream: string) => boolean): Earned {
-  const sum = (column: keyof Earned) =>
-    isReplicated('purchase') ? rows.reduce((total, row) => total + (row[column] ?? 0), 0) : null
-  return {
-    orders: sum('orders'),
-    revenue: sum('revenue'),
-    click_orders: sum('click_orders'),
-    click_revenue: sum('click_revenue'),
-  }
-}
-
-const unearned: Earned = { orders: null, revenue: null, click_orders: null, click_revenue: null }
-
-/** A line for every day; days on which nothing happened have none in the warehouse. */
-function everyDay(range: DayRange, rows: readonly DayCounts[], totals: Figures): readonly DayLine[] {
-  const byDay = new Map(rows.map((row) => [row.day, row]))
-  return daysOf(range).map((day) => {
-    const row = byDay.get(day)
-    const told = (column: Exclude<keyof DayCounts, 'day'>) =>
-      totals[column] === null ? null : (row?.[column] ?? 0)
-    return {
-      day,
-      sent: row?.sent ?? 0,
-      human_opened: told('human_opened'),
-      human_clicked: told('human_clicked'),
-      unsubscribed: told('unsubscribed'),
-      orders: told('orders'),
-      revenue: told('revenue'),
-      click_orders: told('click_orders'),
-      click_revenue: told('click_revenue'),
-    }
-  })
 }

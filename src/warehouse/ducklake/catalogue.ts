@@ -1,6 +1,6 @@
 /** How DuckDB reaches the database of the catalogue: through a secret, since what ATTACH is told can be read by queries. */
 import { ConfigError, messageOf } from '../../errors.ts'
-import { completedAddress, type Environment } from '../postgres/server.ts'
+import { completedAddress, type Environment } from '../postgres/address.ts'
 import { literal } from '../sql.ts'
 
 /** Statements and words that attach something of the database, without its password in any of them but the secret's. */

@@ -1,7 +1,7 @@
 /** A lake as DuckDB has it: extensions loaded, secrets made, the catalogue attached. */
 import type { DuckDBConnection } from '@duckdb/node-api'
 import { ConfigError, messageOf } from '../../errors.ts'
-import type { Environment } from '../postgres/server.ts'
+import type { Environment } from '../postgres/address.ts'
 import type { SchemaNames } from '../session.ts'
 import { literal, quoted } from '../sql.ts'
 import { type Catalogue, catalogueOf, catalogueSecret } from './catalogue.ts'

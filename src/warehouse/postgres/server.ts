@@ -1,27 +1,9 @@
 /** A Postgres server as we reach it: the host application's pool, or one of our own from address and environment. */
-import { readFileSync } from 'node:fs'
 import { setTimeout as delay } from 'node:timers/promises'
 import pg from 'pg'
 import { ConfigError, InterruptedError, messageOf } from '../../errors.ts'
+import { type Environment, type PostgresConfig, type Way, waysToConnect } from './address.ts'
 import { explained, isConnectionLost, isStartingUp, type Target } from './errors.ts'
-
-/** The `warehouse` part of a configuration; times in milliseconds, files by their absolute paths. */
-export interface PostgresConfig {
-  readonly url?: string | undefined
-  readonly ssl?:
-    | boolean
-    | {
-        readonly ca?: string | undefined
-        readonly cert?: string | undefined
-        readonly key?: string | undefined
-        readonly reject_unauthorized?: boolean | undefined
-      }
-    | undefined
-  readonly statement_timeout?: number | undefined
-  readonly lock_timeout?: number | undefined
-}
-
-export type Environment = Readonly<Record<string, string | undefined>>
 
 /** How long a server that was there before is waited for, e.g. while it restarts. */
 const patienceMs = 60_000
@@ -32,7 +14,7 @@ export class PostgresServer implements AsyncDisposable {
   readonly #isOurs: boolean
   #pool: pg.Pool
   /** Other ways to connect, for `sslmode=prefer` and `allow`. */
-  readonly #alternatives: pg.PoolConfig[]
+  readonly #alternatives: Way[]
   #wasReached = false
   #isPooled: boolean | undefined
 
@@ -44,7 +26,7 @@ export class PostgresServer implements AsyncDisposable {
   ) {
     this.#isOurs = !isPool(source)
     const [first, ...others] = isPool(source) ? [] : waysToConnect(source, environment)
-    this.#pool = isPool(source) ? source : newPool(first as pg.PoolConfig)
+    this.#pool = isPool(source) ? source : newPool(first as Way)
     this.#alternatives = others
     this.target = { ...targetOf(this.#pool.options, schema), setting }
   }
@@ -183,8 +165,18 @@ async function isPooled(client: pg.PoolClient): Promise<boolean> {
 
 const isPool = (source: PostgresConfig | pg.Pool): source is pg.Pool => 'connect' in source
 
-function newPool(config: pg.PoolConfig): pg.Pool {
-  const pool = new pg.Pool(config)
+function newPool(way: Way): pg.Pool {
+  const pool = new pg.Pool({
+    Client: TidyClient,
+    max: 20,
+    fallback_application_name: 'iterable-elt',
+    keepAlive: true,
+    keepAliveInitialDelayMillis: 10_000,
+    connectionTimeoutMillis: connectTimeoutMs,
+    idleTimeoutMillis: 30_000,
+    allowExitOnIdle: true,
+    ...way,
+  })
   // A connection that breaks while idle is replaced when the next is asked for.
   pool.on('error', ignore)
   return pool
@@ -215,90 +207,5 @@ function targetOf(options: pg.PoolConfig, schema: string): Omit<Target, 'setting
     return { host, port, database: database ?? '', user: user ?? '', schema }
   } catch (error) {
     throw new ConfigError(`the address of Postgres cannot be used: ${messageOf(error)}`, { cause: error })
-  }
-}
-
-/** One way to connect, or two where `sslmode` leaves it open whether to encrypt. */
-function waysToConnect(config: PostgresConfig, environment: Environment): pg.PoolConfig[] {
-  const url = completedAddress(new URL(config.url ?? 'postgres:///'), environment)
-  const common = {
-    Client: TidyClient,
-    max: 20,
-    fallback_application_name: 'iterable-elt',
-    keepAlive: true,
-    keepAliveInitialDelayMillis: 10_000,
-    connectionTimeoutMillis: connectTimeoutMs,
-    idleTimeoutMillis: 30_000,
-    allowExitOnIdle: true,
-  }
-  const way = (mode: string | null, ssl?: pg.PoolConfig['ssl']): pg.PoolConfig => {
-    const address = new URL(url)
-    if (mode === null) for (const name of tlsParameters) address.searchParams.delete(name)
-    else address.searchParams.set('sslmode', mode)
-    return { ...common, connectionString: address.href, ...(ssl !== undefined && { ssl }) }
-  }
-  if (config.ssl !== undefined) return [way(null, tlsOf(config.ssl))]
-  // psql's meaning of the modes: `require` encrypts without asking who it is, unless an authority is given.
-  switch (url.searchParams.get('sslmode')) {
-    case null:
-      return [{ ...common, connectionString: url.href }]
-    case 'prefer':
-      return [way('prefer'), way(null, false)]
-    case 'allow':
-      return [way(null, false), way('prefer')]
-    default:
-      return [way(url.searchParams.get('sslmode'))]
-  }
-}
-
-const tlsParameters = ['sslmode', 'ssl', 'sslrootcert', 'sslcert', 'sslkey', 'uselibpqcompat']
-
-/** The address with what it leaves open from the environment, as psql does it. */
-export function completedAddress(url: URL, environment: Environment): URL {
-  const parameters = url.searchParams
-  const complete = (name: string, variable: string, isGiven: boolean) => {
-    const value = environment[variable]
-    if (value && !isGiven && !parameters.has(name)) parameters.set(name, value)
-  }
-  complete('host', 'PGHOST', url.hostname !== '')
-  complete('port', 'PGPORT', url.port !== '')
-  complete('user', 'PGUSER', url.username !== '')
-  complete('password', 'PGPASSWORD', url.password !== '')
-  if (url.pathname.length <= 1 && environment.PGDATABASE) url.pathname = `/${environment.PGDATABASE}`
-  if (!parameters.has('ssl')) {
-    complete('sslmode', 'PGSSLMODE', false)
-    complete('sslrootcert', 'PGSSLROOTCERT', false)
-    complete('sslcert', 'PGSSLCERT', false)
-    complete('sslkey', 'PGSSLKEY', false)
-  }
-  // "system" means the authorities that the machine trusts: Node's own list, which it takes when none is named.
-  if (parameters.get('sslrootcert') === 'system') {
-    parameters.delete('sslrootcert')
-    parameters.set('sslmode', 'verify-full')
-  }
-  if (parameters.has('sslmode') && parameters.get('sslmode') !== 'no-verify') {
-    parameters.set('uselibpqcompat', 'true')
-  }
-  return url
-}
-
-function tlsOf(ssl: Exclude<PostgresConfig['ssl'], undefined>): pg.PoolConfig['ssl'] {
-  if (typeof ssl === 'boolean') return ssl
-  const { ca, cert, key, reject_unauthorized } = ssl
-  return {
-    ...(ca !== undefined && { ca: readPem('ca', ca) }),
-    ...(cert !== undefined && { cert: readPem('cert', cert) }),
-    ...(key !== undefined && { key: readPem('key', key) }),
-    rejectUnauthorized: reject_unauthorized ?? true,
-  }
-}
-
-function readPem(name: string, path: string): string {
-  try {
-    return readFileSync(path, 'utf8')
-  } catch (error) {
-    throw new ConfigError(`"warehouse.ssl.${name}": cannot read ${path} (${messageOf(error)})`, {
-      cause: error,
-    })
   }
 }
