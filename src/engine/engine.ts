@@ -25,7 +25,7 @@ const memoryPerLineByte = 3
 const longLineBytes = 2 ** 20
 
 /** No session writes so much to the log beside the file that its checkpoint could not wait for the end. */
-const largestLog = '1GB'
+const largestLog = '256MB'
 
 export interface EngineOptions extends BudgetSettings {
   /** Where DuckDB may spill. */
