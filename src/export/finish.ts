@@ -94,11 +94,10 @@ export async function recordEnd(
     if (dropsPlan && run.phase !== 'done') await updateExportRun(trx, runId, { phase: 'done' })
     await endRun(trx, runId, { state: judged.state, now, error, rows, apiCalls: input.client.calls })
   }
-  await writeLog(trx, runId, [
-    ...input.log.unwritten,
-    ...linesOf(run, { judged, sums, batches, now }).map((line) => input.log.lineOf(line)),
-  ])
-  await forgetOldCourses(trx, now)
+  const lines = linesOf(run, { judged, sums, batches, now }).map((line) => input.log.lineOf(line))
+  await writeLog(trx, runId, [...input.log.unwritten, ...lines], { isFirst: run.lease_token === 1 })
+  // Runs that have nothing to do are many, and leave two lines each: the next that has removes the oldest of them.
+  if (hasPlan || input.log.unwritten.length > 0) await forgetOldCourses(trx, now)
   return reportOf(judged, error, { run, sums, batches, brakes, notices })
 }
 

@@ -61,10 +61,18 @@ export class RunLog {
   }
 }
 
-/** A line 0 is written once: what began the run is told by whoever ends it, and others may have ended it before. */
-export async function writeLog(db: Db, runId: string, lines: readonly LogLine[]): Promise<void> {
+/**
+ * A line 0 is written once: what began the run is told by whoever ends it, and others may have ended it before, unless it
+ * `isFirst` of all to work on the run.
+ */
+export async function writeLog(
+  db: Db,
+  runId: string,
+  lines: readonly LogLine[],
+  { isFirst = false }: { readonly isFirst?: boolean } = {},
+): Promise<void> {
   if (lines.length === 0) return
-  const isBegun = lines.some(({ line }) => line === 0) && (await hasBegun(db, runId))
+  const isBegun = !isFirst && lines.some(({ line }) => line === 0) && (await hasBegun(db, runId))
   const rows = lines
     .filter(({ line }) => line > 0 || !isBegun)
     .map(({ at, ...line }) => ({ run_id: runId, logged_at: at, ...line }))
@@ -86,22 +94,18 @@ const keptRows = 100_000
 /** Removes what is older than 90 days, or than the latest 100,000 rows, of the log and of the steps. */
 export async function forgetOldCourses(db: Db, now: Date): Promise<void> {
   const since = new Date(now.getTime() - keptMs)
-  const firstStep = await db
-    .selectFrom('run_steps')
-    .select('ended_at')
-    .orderBy('ended_at', 'desc')
-    .offset(keptRows)
-    .limit(1)
-    .executeTakeFirst()
-  await db.deleteFrom('run_steps').where('ended_at', '<=', later(since, firstStep?.ended_at)).execute()
-  const firstLine = await db
-    .selectFrom('run_log')
-    .select('logged_at')
-    .orderBy('logged_at', 'desc')
-    .offset(keptRows)
-    .limit(1)
-    .executeTakeFirst()
-  await db.deleteFrom('run_log').where('logged_at', '<=', later(since, firstLine?.logged_at)).execute()
+  const steps = db.selectFrom('run_steps').select('ended_at').orderBy('ended_at', 'desc')
+  await db
+    .deleteFrom('run_steps')
+    .where(({ or, eb }) =>
+      or([eb('ended_at', '<=', since), eb('ended_at', '<=', steps.offset(keptRows).limit(1))]),
+    )
+    .execute()
+  const lines = db.selectFrom('run_log').select('logged_at').orderBy('logged_at', 'desc')
+  await db
+    .deleteFrom('run_log')
+    .where(({ or, eb }) =>
+      or([eb('logged_at', '<=', since), eb('logged_at', '<=', lines.offset(keptRows).limit(1))]),
+    )
+    .execute()
 }
-
-const later = (one: Date, other: Date | undefined): Date => (other !== undefined && other > one ? other : one)
