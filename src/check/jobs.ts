@@ -119,7 +119,7 @@ const isExample = ({ job, code }: JobFault): boolean => job === 'export:example'
 function messageAndCure({ job, about, message }: JobFault): [message: string, cure: string] {
   const [what = message, ...rest] = message.split('; ')
   const cures = {
-    streams: `correct "${job === 'sync' ? 'sync' : job.replace(/^sync:/, 'sync.jobs.')}.streams"; "iterable-elt streams" lists all names`,
+    streams: 'correct "sync.streams"; "iterable-elt streams" lists all names',
     exports: `correct it, then try "iterable-elt export ${job.replace(/^export:/, '')} --dry-run"`,
     schedules: 'correct it; "iterable-elt schedule explain" shows what an expression means',
   }
@@ -135,11 +135,13 @@ const jobFault = ({ export: name, code, message }: ExportFault): JobFault => ({
 
 function lookAtStreams(config: Config): { readonly faults: readonly JobFault[]; readonly count: number } {
   const faults: JobFault[] = []
-  const attempt = <T>(work: () => T, job = 'sync'): T | undefined => {
+  const attempt = <T>(work: () => T, further?: string): T | undefined => {
     try {
       return work()
     } catch (error) {
-      faults.push({ job, about: 'streams', code: 'unknown_stream', message: messageOf(error) })
+      const job = further === undefined ? 'sync' : `sync:${further}`
+      const where = further === undefined ? '' : `sync.jobs.${further}.streams: `
+      faults.push({ job, about: 'streams', code: 'unknown_stream', message: where + messageOf(error) })
       return undefined
     }
   }
@@ -151,7 +153,7 @@ function lookAtStreams(config: Config): { readonly faults: readonly JobFault[]; 
   const known = catalogue(connection.project_type)
   for (const pattern of config.sync.streams) attempt(() => selectStreams(known, [pattern]))
   for (const [name, { streams }] of Object.entries(config.sync.jobs)) {
-    for (const pattern of streams) attempt(() => selectStreams(known, [pattern]), `sync:${name}`)
+    for (const pattern of streams) attempt(() => selectStreams(known, [pattern]), name)
   }
   if (faults.length > 0) return { faults, count: 0 }
   return { faults, count: selectStreams(known, config.sync.streams).length }

@@ -101,6 +101,19 @@ eachWarehouse('check reads schedules, also those that rows define', async (wareh
   ])
 })
 
+eachWarehouse('check names what is wrong with further syncs', async (warehouse) => {
+  const jobs = {
+    opens: { streams: ['email_opens'], schedule: { cron: '61 * * * *' } },
+    clicks: { streams: ['email_click'], schedule: { cron: '0 * * * *' } },
+  }
+  await using elt = await openWith(warehouse, {}, { jobs })
+  const failed = (await elt.check()).items.filter(({ state }) => state === 'failed')
+  expect(failed.map(({ item, message }) => `${item}: ${message}`)).toEqual([
+    'streams: sync.jobs.opens.streams: no stream matches "email_opens"',
+    expect.stringMatching(/^schedules: sync\.jobs\.opens\.schedule: .*61/),
+  ])
+})
+
 test('an export cannot be compiled before the first sync, and is not called broken for that', async () => {
   await using folder = await temporaryFolder()
   await mkdir(join(folder.path, 'sql/exports'), { recursive: true })

@@ -5,6 +5,7 @@ import { sql } from 'kysely'
 import pg from 'pg'
 import { describe, expect } from 'vitest'
 import type { Sandbox } from '../../src/sandbox/index.ts'
+import { run, writeConfig } from '../cli/run.ts'
 import { openBare } from '../support/open.ts'
 import { startSync } from '../support/processes.ts'
 import {
@@ -119,11 +120,21 @@ describe('two syncs of different streams', () => {
     expect((await runStates(warehouse)).toSorted()).toEqual(
       ['succeeded', 'failed: abandoned', 'running', 'succeeded'].toSorted(),
     )
+    await writeConfig(warehouse.tempDir, configFor(sandbox, warehouse))
+    const cli = (...args: string[]) => run(args, { cwd: warehouse.tempDir })
+    expect(await cli('sync', 'email_click', 'lists')).toMatchObject({
+      exitCode: 0,
+      stdout: expect.stringMatching(/^email_click: held by another sync \(.* sync, process \d+/m),
+    })
+    expect(await cli('sync', 'email_click')).toMatchObject({ exitCode: 1 })
+    expect((await cli('status')).stdout).toMatch(
+      new RegExp(`Syncs at work.* ${living.pid} on .* email_click`, 's'),
+    )
     await clicks.release()
     const { report } = await living.result()
     expect(report && outcome(report)).toEqual(fine)
     await using other = await createTestWarehouse('ducklake')
-    await syncOnce(sandbox, other, only('email_open', 'email_click'))
+    await syncOnce(sandbox, other, only('email_open', 'email_click', 'lists'))
     expect(await contentsOf(warehouse)).toEqual(await contentsOf(other))
   })
 })

@@ -4,8 +4,9 @@ import { mkdtemp, readdir, rm } from 'node:fs/promises'
 import { hostname, tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
-import { expect, test, vi } from 'vitest'
+import { describe, expect, test, vi } from 'vitest'
 import { openPostgres } from '../../src/warehouse/postgres/warehouse.ts'
+import { lockStreams } from '../../src/warehouse/stream-locks.ts'
 import { eventLine, loadLines, openFixture } from './postgres-fixture.ts'
 
 test('a job has one holder, in any process; the holder is named', async () => {
@@ -82,6 +83,76 @@ test('a lock whose connection was ended is taken again; where another was quicke
     code: 'locked',
   })
   expect(await fixture.query('select n::int from iterable.email_open')).toEqual([{ n: 1 }])
+})
+
+describe('locks of streams', () => {
+  const openShared = (url: string) => openPostgres({ source: { url }, schema: 'iterable', sharesSyncs: true })
+
+  test('have one holder each, and whoever must be alone is refused, and refuses', async () => {
+    await using fixture = await openFixture()
+    await using one = await openShared(fixture.url)
+    await using other = await openShared(fixture.url)
+    {
+      await using first = await lockStreams(one, ['a', 'b'], 'run 1')
+      expect(await first.hasCompany()).toBe(false)
+      await using second = await lockStreams(other, ['b', 'c'], 'run 2')
+      expect([...first.heldBy.keys(), ...second.heldBy.keys()]).toEqual(['b'])
+      expect(second.heldBy.get('b')).toContain(`process ${process.pid} on `)
+      expect([await first.hasCompany(), await second.hasCompany()]).toEqual([true, true])
+      expect([await second.isAtWork('run 1'), await second.isAtWork('run 3')]).toEqual([true, false])
+      await expect(lockStreams(other, ['a', 'c'], 'run 3')).rejects.toMatchObject({ code: 'locked' })
+      await expect(other.lock('sync')).rejects.toMatchObject({ code: 'locked' })
+    }
+    await using alone = await other.lock('sync')
+    expect(alone).toBeDefined()
+    await expect(lockStreams(one, ['a'], 'run 4')).rejects.toMatchObject({ code: 'locked' })
+  })
+
+  test('give each the turn, one after the other; whoever is to stop does not wait', async () => {
+    await using fixture = await openFixture()
+    await using warehouse = await openShared(fixture.url)
+    await using first = await lockStreams(warehouse, ['a'], 'run 1')
+    await using second = await lockStreams(warehouse, ['b'], 'run 2')
+    const order: string[] = []
+    const stop = new AbortController()
+    const quietly = { signal: stop.signal, onWait: () => {} }
+    let heard = () => {}
+    const waiting = new Promise<void>((resolve) => {
+      heard = resolve
+    })
+    let next: Promise<unknown> | undefined
+    await first.inTurn(async () => {
+      next = second.inTurn(async () => order.push('second'), { signal: stop.signal, onWait: heard })
+      await waiting
+      order.push('first')
+    }, quietly)
+    await next
+    expect(order).toEqual(['first', 'second'])
+    await first.inTurn(async () => {
+      stop.abort()
+      await second.inTurn(async () => order.push('stopped'), quietly)
+    }, quietly)
+    expect(order.at(-1)).toBe('stopped')
+  })
+
+  test('are taken again when their connection was ended; where another was quicker, work stops', async () => {
+    await using fixture = await openFixture()
+    await using warehouse = await openShared(fixture.url)
+    await using other = await openShared(fixture.url)
+    await using locks = await lockStreams(warehouse, ['a', 'b'], 'run 1')
+    const endLocks = () =>
+      fixture.query(
+        `select pg_terminate_backend(pid) from pg_stat_activity where application_name like 'iterable-elt sync%' and datname = current_database()`,
+      )
+    await endLocks()
+    await warehouse.use(async () => {})
+    await expect(lockStreams(other, ['b'], 'run 2')).rejects.toMatchObject({ code: 'locked' })
+    await endLocks()
+    await using taken = await lockStreams(other, ['b'], 'run 2')
+    expect(taken.heldBy.size).toBe(0)
+    await expect(warehouse.use(async () => {})).rejects.toMatchObject({ code: 'locked' })
+    expect(locks.heldBy.size).toBe(0)
+  })
 })
 
 test('two loads of one window at once leave one copy of it, also without the lock', async () => {
