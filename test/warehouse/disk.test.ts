@@ -34,7 +34,7 @@ async function smallDisk(megabytes: number) {
 const streams = ['email_send', 'email_open', 'lists']
 
 async function syncTo(sandbox: Sandbox, path: string, spool?: string) {
-  const config = configFor(sandbox, { config: { type: 'duckdb', path } }, { sync: { streams } })
+  const config = configFor(sandbox, { config: { type: 'duckdb', path } }, { sync: { streams }, marts: {} })
   await using elt = await open(
     { ...config, ...(spool && { spool_directory: spool }) },
     { clock: quickClock(sandbox) },
