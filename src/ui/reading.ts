@@ -1,6 +1,7 @@
 /** The pages that are read. */
 import { streamSSE } from 'hono/streaming'
 import { readActions } from '../report/actions.ts'
+import { readCampaignTrends } from '../report/campaign-trends.ts'
 import { readCourseSums, readLog, readSteps } from '../report/course.ts'
 import { countMembers, readExportHistory, readSavedExports } from '../report/exports.ts'
 import { readMart } from '../report/mart.ts'
@@ -23,7 +24,16 @@ import { actionsView } from './pages/actions.ts'
 import { linesShown, stepsDrawn } from './pages/course.ts'
 import { errorsView } from './pages/errors.ts'
 import { exportsView, exportView } from './pages/exports.ts'
-import { martGoodMs, martOf, marts, martsView, martView } from './pages/marts.ts'
+import {
+  type MartInput,
+  martGoodMs,
+  martOf,
+  marts,
+  martsView,
+  martView,
+  type Trends,
+  trendDays,
+} from './pages/marts.ts'
 import { overviewDays, overviewView } from './pages/overview.ts'
 import { personView } from './pages/person.ts'
 import { changesShown, planView } from './pages/plan.ts'
@@ -174,7 +184,7 @@ export function addPages(app: App, ui: Ui): void {
     if (!mart) return fail(ui, c, `There are pages of ${marts.map(({ view }) => view).join(', ')}.`, 404)
     const order = c.req.query('order') ?? mart.order
     const isAscending = c.req.query('direction') === 'asc'
-    return show(
+    return show<Pick<MartInput, 'rows' | 'at'>, Trends>(
       ui,
       c,
       async (source, { now }) => {
@@ -184,8 +194,14 @@ export function addPages(app: App, ui: Ui): void {
         )
         return { rows, at: now }
       },
-      (page, input) => martView(page, { mart, order, isAscending, ...input }),
-      { goodMs: martGoodMs },
+      (page, input, trends) => martView(page, { mart, order, isAscending, ...input }, trends),
+      {
+        goodMs: martGoodMs,
+        besideOf: 'campaigns',
+        ...(mart.hasTrends && {
+          beside: (source, { now }) => readCampaignTrends(source, { now, days: trendDays }),
+        }),
+      },
     )
   })
 

@@ -131,6 +131,14 @@ test('a person is found, and the page says why they are on the list', async () =
   await page.getByRole('heading', { name: 'Profile' }).waitFor()
 })
 
+test('campaigns have their last days beside them', async () => {
+  await goTo('/marts/campaign_performance')
+  await page.locator('svg.spark').first().waitFor()
+  await page.getByRole('link', { name: 'human open rate' }).click()
+  await page.getByText('human open rate ↓').waitFor()
+  await page.locator('svg.spark').first().waitFor()
+})
+
 test('a query is asked, and its rows are drawn', async () => {
   await goTo('/query')
   await page
