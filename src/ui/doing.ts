@@ -1,7 +1,7 @@
 /** What people do on the pages. Everything is done by the functions that the commands use. */
 import { ConfigError, messageOf } from '../errors.ts'
 import { printRows } from '../report/query.ts'
-import { readCompleteRun } from '../report/run-detail.ts'
+import { readRun } from '../report/runs.ts'
 import { type App, answer, type Context, fail, pageFor, refuse, type Ui } from './context.ts'
 import { CsvFile } from './csv-answer.ts'
 import type { Errand } from './errands.ts'
@@ -165,7 +165,7 @@ export function addActions(app: App, ui: Ui): void {
   /** The whole id; what is given stays where no such run is known, and is refused by whoever acts. */
   async function runIdOf(c: Context): Promise<string> {
     const given = c.req.param('id') ?? ''
-    const run = await readCompleteRun(ui.states.source, given).catch(() => undefined)
+    const run = await readRun(ui.states.source, given).catch(() => undefined)
     return run?.run_id ?? given
   }
 

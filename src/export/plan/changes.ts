@@ -1,4 +1,5 @@
 /** A plan as people read it: one line per person and changed field. */
+import { sql } from 'kysely'
 import { planRows } from '../../state/batches.ts'
 import type { Db, ExportOp, PlanTable } from '../../state/tables.ts'
 import type { FieldReport } from '../rows/fields.ts'
@@ -44,10 +45,37 @@ export function changesOfRow(row: PlannedPerson, marks: Marks): readonly PlanCha
 /** Every change of a plan, in the order of sending; no more than a few requests' rows are held at once. */
 export async function* everyChange(db: Db, runId: string, marks: Marks): AsyncGenerator<ChangeText> {
   for await (const row of everyRow(db, runId)) {
-    for (const change of exactChanges(row, marks)) {
-      yield { ...change, before: textOf(change.before), after: textOf(change.after) }
-    }
+    for (const change of exactChanges(row, marks)) yield asText(change)
   }
+}
+
+/** Whom a plan is searched for. */
+export interface PlanSearch {
+  /** Part of an address or userId, or all of it, in small letters. */
+  readonly person: string
+  readonly isWhole: boolean
+  /** People at most. */
+  readonly limit: number
+}
+
+/** The changes of the people who are searched for, in the order of sending. */
+export async function changesOf(
+  db: Db,
+  runId: string,
+  marks: Marks,
+  { person, isWhole, limit }: PlanSearch,
+): Promise<readonly ChangeText[]> {
+  // Behind `e:` or `u:`.
+  const name = sql<string>`lower(substr(member_key, 3))`
+  const rows = await db
+    .selectFrom('plan')
+    .select(['op', 'payload', 'before'])
+    .where('run_id', '=', runId)
+    .where(isWhole ? sql<boolean>`${name} = ${person}` : sql<boolean>`strpos(${name}, ${person}) > 0`)
+    .orderBy('seq')
+    .limit(limit)
+    .execute()
+  return rows.flatMap((row) => exactChanges(row, marks)).map(asText)
 }
 
 /** The fields that a plan changes, those of most people first. */
@@ -121,6 +149,12 @@ function exactChanges({ op, payload, before }: PlannedPerson, marks: Marks): rea
 const fieldsOf = (payload: string) => (exactJson(payload) as Subscriber).dataFields ?? {}
 
 const plain = (value: unknown): unknown => (value === undefined ? null : JSON.parse(canonical(value)))
+
+const asText = (change: PlanChange): ChangeText => ({
+  ...change,
+  before: textOf(change.before),
+  after: textOf(change.after),
+})
 
 const textOf = (value: unknown): string | null =>
   value === undefined ? null : typeof value === 'string' ? value : canonical(value)

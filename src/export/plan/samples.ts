@@ -46,14 +46,26 @@ export async function readPlan(
   }
 }
 
-/** Reads what a frozen plan does. */
-export async function viewPlan(db: Db, runId: string, fields: FieldReport): Promise<PlanView> {
+/** Reads what a frozen plan does. To count the fields is to read all of it. */
+export async function viewPlan(
+  db: Db,
+  runId: string,
+  fields: FieldReport,
+  countsFields = true,
+): Promise<PlanView> {
   const samples = (['add', 'update', 'remove'] as const).map((op) =>
     db
       .selectFrom('plan')
       .select(['op', 'payload', 'before'])
       .where('run_id', '=', runId)
       .where('op', '=', op)
+      .where('seq', '>=', (query) =>
+        query
+          .selectFrom('batches')
+          .select(({ fn }) => fn.min('first_seq').as('first'))
+          .where('run_id', '=', runId)
+          .where('op', '=', op),
+      )
       .orderBy('seq')
       .limit(samplesOfEach)
       .execute(),
@@ -75,7 +87,7 @@ export async function viewPlan(db: Db, runId: string, fields: FieldReport): Prom
       after: op === 'remove' ? null : JSON.parse(payload),
     })),
     changes: rows.flatMap((row) => changesOfRow(row, marks)),
-    field_counts: await countFields(db, runId, marks),
+    field_counts: countsFields ? await countFields(db, runId, marks) : [],
     rejects: rejects.map(({ code, reason, n }) => ({ code, reason, rows: n })),
     fields,
   }
