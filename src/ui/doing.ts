@@ -7,7 +7,7 @@ import { CsvFile } from './csv-answer.ts'
 import type { Errand } from './errands.ts'
 import { documentOf } from './page.ts'
 import { dryRunView } from './pages/plan.ts'
-import { type QueryInput, type QueryResult, queryView, rowsShown } from './pages/query.ts'
+import { chartKinds, type QueryInput, type QueryResult, queryView, rowsShown } from './pages/query.ts'
 import { listQueries, readQuery, saveQuery } from './saved-queries.ts'
 
 /** A query of a page ends after this; the command line waits for ever. */
@@ -24,17 +24,19 @@ export function addActions(app: App, ui: Ui): void {
     try {
       const name = c.req.query('saved')
       const text = name === undefined ? '' : await readQuery(elt.config.ui.queries, name)
-      return await showQuery(c, { text, result: undefined, problem: undefined })
+      return await showQuery(c, { text, chart: undefined, result: undefined, problem: undefined })
     } catch (error) {
       return refuse(ui, c, error)
     }
   })
   app.post('/query', async (c) => {
-    const text = (await formOf(c)).get('sql') ?? ''
+    const form = await formOf(c)
+    const text = form.get('sql') ?? ''
+    const chart = chartKinds.find((kind) => kind === form.get('chart'))
     try {
-      return await showQuery(c, { text, result: await runQuery(text), problem: undefined })
+      return await showQuery(c, { text, chart, result: await runQuery(text), problem: undefined })
     } catch (error) {
-      return showQuery(c, { text, result: undefined, problem: messageOf(error) })
+      return showQuery(c, { text, chart, result: undefined, problem: messageOf(error) })
     }
   })
   app.post('/query.csv', async (c) => {
@@ -50,7 +52,7 @@ export function addActions(app: App, ui: Ui): void {
       }
       return file.answer(c, 'query.csv')
     } catch (error) {
-      return showQuery(c, { text, result: undefined, problem: messageOf(error) })
+      return showQuery(c, { text, chart: undefined, result: undefined, problem: messageOf(error) })
     }
   })
 
