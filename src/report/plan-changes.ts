@@ -2,14 +2,15 @@
 import {
   type ChangeText,
   changesOf,
-  countFields,
   everyChange,
   type FieldCount,
+  FieldCounter,
   type Marks,
   marksOf,
   type PlanSearch,
 } from '../export/plan/changes.ts'
 import type { FieldReport } from '../export/rows/fields.ts'
+import { planRanges, planRows } from '../state/batches.ts'
 import { readExportRun } from '../state/exports.ts'
 import type { Session } from '../warehouse/session.ts'
 import { type ReportSource, readState } from './read.ts'
@@ -38,9 +39,33 @@ export async function findPlanChanges(
   return found ?? []
 }
 
-/** The fields that a plan changes, those of most people first: all of it is read for that. */
+/** Requests whose people are looked through in one session. */
+const rangesAtOnce = 20
+
+/**
+ * The fields that a plan changes, those of most people first. All of it is read for that, part by part: it is frozen, and
+ * in between others have the warehouse.
+ */
 export async function countPlanFields(source: ReportSource, id: string): Promise<readonly FieldCount[]> {
-  return (await ofPlan(source, id, ({ db }, runId, marks) => countFields(db, runId, marks))) ?? []
+  const plan = await ofPlan(source, id, async ({ db }, runId, marks) => ({
+    runId,
+    marks,
+    ranges: await planRanges(db, runId),
+  }))
+  if (!plan) return []
+  const { runId, marks, ranges } = plan
+  const counter = new FieldCounter(marks)
+  for (let at = 0; at < ranges.length; at += rangesAtOnce) {
+    const part = await readState(source, async ({ db }) => {
+      const counted = new FieldCounter(marks)
+      for (const { first_seq, last_seq } of ranges.slice(at, at + rangesAtOnce)) {
+        for (const row of await planRows(db, runId, first_seq, last_seq)) counted.add(row)
+      }
+      return counted
+    })
+    if (part) counter.merge(part)
+  }
+  return counter.all()
 }
 
 async function ofPlan<T>(

@@ -1,6 +1,6 @@
 /** A plan as people read it: one line per person and changed field. */
 import { sql } from 'kysely'
-import { planRows } from '../../state/batches.ts'
+import { planRanges, planRows } from '../../state/batches.ts'
 import type { Db, ExportOp, PlanTable } from '../../state/tables.ts'
 import type { FieldReport } from '../rows/fields.ts'
 import { canonical, exactJson } from '../rows/values.ts'
@@ -80,20 +80,45 @@ export async function changesOf(
 
 /** The fields that a plan changes, those of most people first. */
 export async function countFields(db: Db, runId: string, marks: Marks): Promise<readonly FieldCount[]> {
-  const counts = new Map<string, number>()
-  for await (const row of everyRow(db, runId)) {
-    for (const { field } of exactChanges(row, marks)) {
-      if (field !== null) counts.set(field, (counts.get(field) ?? 0) + 1)
+  const counts = new FieldCounter(marks)
+  for await (const row of everyRow(db, runId)) counts.add(row)
+  return counts.all()
+}
+
+/** Counts in how many people each field changes. */
+export class FieldCounter {
+  readonly #marks: Marks
+  readonly #counts = new Map<string, number>()
+
+  constructor(marks: Marks) {
+    this.#marks = marks
+  }
+
+  add(row: PlannedPerson): void {
+    for (const { field } of exactChanges(row, this.#marks)) {
+      if (field !== null) this.#counts.set(field, (this.#counts.get(field) ?? 0) + 1)
     }
   }
-  return [...counts]
-    .map(([field, people]) => ({
-      field,
-      people,
-      mark: marks.of(field),
-      column: marks.columns.get(field) ?? null,
-    }))
-    .sort((a, b) => b.people - a.people || (a.field < b.field ? -1 : 1))
+
+  merge({ counts }: FieldCounter): void {
+    for (const [field, people] of counts) this.#counts.set(field, (this.#counts.get(field) ?? 0) + people)
+  }
+
+  get counts(): ReadonlyMap<string, number> {
+    return this.#counts
+  }
+
+  /** Those of most people first. */
+  all(): readonly FieldCount[] {
+    return [...this.#counts]
+      .map(([field, people]) => ({
+        field,
+        people,
+        mark: this.#marks.of(field),
+        column: this.#marks.columns.get(field) ?? null,
+      }))
+      .sort((a, b) => b.people - a.people || (a.field < b.field ? -1 : 1))
+  }
 }
 
 /** What is special about the fields of a plan. */
@@ -109,13 +134,7 @@ export function marksOf({ created, mapped }: Pick<FieldReport, 'created' | 'mapp
 }
 
 async function* everyRow(db: Db, runId: string): AsyncGenerator<PlannedPerson> {
-  const batches = await db
-    .selectFrom('batches')
-    .select(['first_seq', 'last_seq'])
-    .where('run_id', '=', runId)
-    .orderBy('first_seq')
-    .execute()
-  for (const { first_seq, last_seq } of batches) {
+  for (const { first_seq, last_seq } of await planRanges(db, runId)) {
     yield* await planRows(db, runId, first_seq, last_seq)
   }
 }
