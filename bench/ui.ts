@@ -56,6 +56,11 @@ export async function benchPages({
   for (const statement of rowsOf(sends, warehouse.type, since)) await run(elt, statement)
   const pages = pagesOf(members)
   let slow = 0
+  {
+    // Whoever visits has a browser already: ours is loaded with its first request.
+    await using server = await serve(elt)
+    await visit(server.url, '/errors')
+  }
   for (const page of pages) {
     await using server = await serve(elt)
     const first = await visit(server.url, page)
