@@ -53,22 +53,27 @@ export async function viewPlan(
   fields: FieldReport,
   countsFields = true,
 ): Promise<PlanView> {
-  const samples = (['add', 'update', 'remove'] as const).map((op) =>
-    db
-      .selectFrom('plan')
-      .select(['op', 'payload', 'before'])
-      .where('run_id', '=', runId)
-      .where('op', '=', op)
-      .where('seq', '>=', (query) =>
-        query
-          .selectFrom('batches')
-          .select(({ fn }) => fn.min('first_seq').as('first'))
+  const firsts = await db
+    .selectFrom('batches')
+    .select(({ fn }) => ['op', fn.min('first_seq').as('first')])
+    .where('run_id', '=', runId)
+    .groupBy('op')
+    .execute()
+  const samples = (['add', 'update', 'remove'] as const).flatMap((op) =>
+    firsts
+      .filter((batch) => batch.op === op)
+      .map(({ first }) =>
+        db
+          .selectFrom('plan')
+          .select(['op', 'payload', 'before'])
           .where('run_id', '=', runId)
-          .where('op', '=', op),
-      )
-      .orderBy('seq')
-      .limit(samplesOfEach)
-      .execute(),
+          .where('op', '=', op)
+          // A plan may have millions of people, and is sent operation by operation.
+          .where('seq', '>=', first)
+          .orderBy('seq')
+          .limit(samplesOfEach)
+          .execute(),
+      ),
   )
   const rows = (await Promise.all(samples)).flat()
   const rejects = await db
