@@ -43,7 +43,8 @@ function drawChart(figure) {
     height: 240,
     tzDate: (at) => uPlot.tzDate(new Date(at * 1000), 'UTC'),
     scales: {
-      x: { time: isTime },
+      // Half a bar's room on either side.
+      x: isTime ? { time: true } : { time: false, range: () => [-0.5, labels.length - 0.5] },
       y: { range: (_, least, most) => [Math.min(0, least ?? 0), most > 0 ? most * 1.05 : 1] },
     },
     axes: [
@@ -53,7 +54,7 @@ function drawChart(figure) {
     series: [
       isTime
         ? { value: '{YYYY}-{MM}-{DD} {HH}:{mm}' }
-        : { label: '', value: (_, at) => shortLabel(labels[at]) },
+        : { label: 'at', value: (_, at) => shortLabel(labels[at]) },
       ...drawn.map(({ name, shown, color }) => ({
         label: name,
         stroke: seriesColor(color),

@@ -1,7 +1,7 @@
 /**
- * How long each page of the operations page takes with 10,000 runs, two million members of a list and a million sends:
- * each on a server of its own that has read nothing yet, and then as it is once everything on it is there. Run by
- * `npm run bench -- --ui [--warehouse postgres]`.
+ * How long each page of the operations page takes with 10,000 runs, two million members of a list, a held plan about half
+ * of them and a million sends: each on a server of its own that has read nothing yet, and then as it is once everything on
+ * it is there. Run by `npm run bench -- --ui [--warehouse postgres]`.
  */
 import { join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
@@ -17,6 +17,9 @@ const pagesOf = (members: number): readonly string[] => [
   ...[
     '/exports',
     '/exports/vip',
+    '/runs/held',
+    '/runs/held/plan',
+    `/runs/held/plan?person=m${members / 4}@`,
     '/schedules',
     `/person?who=m${members}@example.com`,
     '/actions',
@@ -53,6 +56,11 @@ export async function benchPages({
   for (const statement of rowsOf(sends, warehouse.type, since)) await run(elt, statement)
   const pages = pagesOf(members)
   let slow = 0
+  {
+    // Whoever visits has a browser already: ours is loaded with its first request.
+    await using server = await serve(elt)
+    await visit(server.url, '/errors')
+  }
   for (const page of pages) {
     await using server = await serve(elt)
     const first = await visit(server.url, page)
@@ -139,6 +147,18 @@ async function fill(elt: Elt, members: number): Promise<void> {
        acked_at)
      select 'run' || (2 * (n / 2000) + 1), n % 2000, 'add', n, n, 1000, 100000, 'acked', 1, now(), now()
      from generate_series(0, 99999) as g(n)`,
+    `insert into iterable_sync.runs (run_id, job, kind, trigger, state, started_at)
+     values ('held', 'export:vip', 'export', 'schedule', 'held', now())`,
+    `insert into iterable_sync.export_runs (run_id, export, action, list_id, phase, definition_hash, mapping_hash,
+       envelope, started_at, planned_at)
+     values ('held', 'vip', 'mirror', 1, 'held', '', '', cast('{}' as json), now(), now())`,
+    `insert into iterable_sync.plan (run_id, seq, op, member_key, payload, hash, bytes)
+     select 'held', n, case when n <= ${members / 4} then 'add' else 'remove' end, 'e:m' || n || '@example.com',
+       '{"email":"m' || n || '@example.com","dataFields":{"score":' || n || '}}', 'h', 60
+     from generate_series(1, ${members / 2}) as g(n)`,
+    `insert into iterable_sync.batches (run_id, batch_no, op, first_seq, last_seq, row_count, bytes, state)
+     select 'held', n, case when n <= ${members / 4000} then 'add' else 'remove' end, (n - 1) * 1000 + 1, n * 1000, 1000, 60000, 'pending'
+     from generate_series(1, ${members / 2000}) as g(n)`,
     `insert into iterable_sync.members (export, list_id, member_key, status, payload, hash, run_id, confirmed_at)
      select 'vip', 1, 'e:m' || n || '@example.com', 'member', '{"email":"m' || n || '@example.com"}', 'h', 'run1', now()
      from generate_series(1, ${members}) as g(n)`,

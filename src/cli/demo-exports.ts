@@ -25,10 +25,13 @@ export async function mirrorAgain(demo: Demo): Promise<unknown> {
   return run(demo, 'active_clickers')
 }
 
-/** A query that has lost most of its people: the brake for removals holds the run. */
+/** A query that has lost most of its people: the brake for removals holds the run. And what else the page can show. */
 export async function holdMirror(demo: Demo): Promise<unknown> {
   const { elt, terminal, signal } = demo
-  await save(demo, 'active_clickers', 'mirror', 1, activeClickers(demo.schema, '1 day'))
+  const schedule = 'schedule: { cron: "0 6 * * *", timezone: Europe/Berlin }\n'
+  await save(demo, 'active_clickers', 'mirror', 1, activeClickers(demo.schema, '1 day'), schedule)
+  await elt.schedules()
+  await keepQuery(demo)
   const report = await elt.export('active_clickers', { signal })
   signal.throwIfAborted()
   if (report.state !== 'held') {
@@ -65,18 +68,29 @@ async function save(
   action: string,
   place: number,
   query: string,
+  schedule = '',
 ): Promise<void> {
   const lists = elt.query(`select id, name from ${schema}.lists where "listType" = 'Standard' order by id`)
   const standard: Record<string, unknown>[] = []
   for await (const list of lists) standard.push(list)
   const list = standard[place]
   if (!list) throw new UserError('failed', 'the sandbox of the demo has too few lists')
-  const text = `/*\naction: ${action}\nlist_id: ${list.id}   # ${list.name}\nnew_fields: create   # without it, the first run waits for approval\n*/\n${query}\n`
+  const text = `/*\naction: ${action}\nlist_id: ${list.id}   # ${list.name}\nnew_fields: create   # without it, the first run waits for approval\n${schedule}*/\n${query}\n`
   const path = join(dirname(configPath), 'sql', 'exports', `${name}.sql`)
   await makeFolder(dirname(path))
   await writeFile(path, text)
   terminal.say(`${path}:\n`)
   terminal.say(terminal.colors.cyan(text))
+}
+
+/** One that the page offers. */
+async function keepQuery({ elt, schema }: Demo): Promise<void> {
+  const { queries } = elt.config.ui
+  await makeFolder(queries)
+  await writeFile(
+    join(queries, 'opens_by_day.sql'),
+    `select cast("createdAt" as date) as day, count(*) as opens\nfrom ${schema}.email_open\ngroup by 1\norder by 1\n`,
+  )
 }
 
 async function run({ elt, terminal, signal }: Demo, name: string): Promise<ExportReport> {

@@ -7,13 +7,18 @@ import { type RunDetail, readRun } from './runs.ts'
 export type CompleteRun = RunDetail & { readonly export: ExportDetail | null }
 
 /** One run by its id or the beginning of it. @throws ConfigError when there is none. */
-export async function readCompleteRun(source: ReportSource, id: string): Promise<CompleteRun> {
+export async function readCompleteRun(
+  source: ReportSource,
+  id: string,
+  { countsFields = true }: { readonly countsFields?: boolean } = {},
+): Promise<CompleteRun> {
   const run = await readRun(source, id)
-  const detail = await readState(source, async ({ db, names }, tables) =>
-    tables.has(`${names.sync}.export_runs`)
-      ? readExportDetail(db, run.run_id, tables.has(`${names.sync}.approvals`))
-      : null,
-  )
+  const detail = await readState(source, async ({ db, names }, tables) => {
+    const hasApprovals = tables.has(`${names.sync}.approvals`)
+    return tables.has(`${names.sync}.export_runs`)
+      ? readExportDetail(db, run.run_id, { hasApprovals, countsFields })
+      : null
+  })
   return { ...run, export: detail ?? null }
 }
 

@@ -25,7 +25,7 @@ export async function readVolumes(
         (stream === undefined || name === stream) &&
         tables.has(`${session.names.streams}.${name}`),
     )
-    return countDays(session, events, new Date(firstDay(now, days)))
+    return countDays(session, events, firstDayOf(now, days))
   })
   const volumes = new Map<string, Map<string, number>>()
   for (const { stream: name, day, rows: count } of rows ?? []) {
@@ -37,14 +37,15 @@ export async function readVolumes(
 
 /** The days up to that of `now`, oldest first. */
 export function daysBefore(now: Date, days: number): readonly string[] {
-  const first = firstDay(now, days)
+  const first = firstDayOf(now, days).getTime()
   return Array.from({ length: days }, (_, index) =>
     new Date(first + index * dayMs).toISOString().slice(0, 10),
   )
 }
 
-const firstDay = (now: Date, days: number): number =>
-  Math.floor(now.getTime() / dayMs) * dayMs - (days - 1) * dayMs
+/** The beginning of the first of so many days up to that of `now`. */
+export const firstDayOf = (now: Date, days: number): Date =>
+  new Date(Math.floor(now.getTime() / dayMs) * dayMs - (days - 1) * dayMs)
 
 interface DayRow {
   readonly stream: string

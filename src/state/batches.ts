@@ -50,6 +50,18 @@ export async function nextBatches(
   return batches.filter((batch) => batch.op === op && !isFlying.has(batch.batch_no)).slice(0, most)
 }
 
+/** Where each batch of a plan begins and ends. */
+export const planRanges = (
+  db: Db,
+  runId: string,
+): Promise<readonly Pick<Selectable<BatchesTable>, 'first_seq' | 'last_seq'>[]> =>
+  db
+    .selectFrom('batches')
+    .select(['first_seq', 'last_seq'])
+    .where('run_id', '=', runId)
+    .orderBy('first_seq')
+    .execute()
+
 /** The rows of neighbouring batches. */
 export function planRows(db: Db, runId: string, first: number, last: number): Promise<readonly PlanRow[]> {
   return db

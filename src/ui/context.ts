@@ -79,10 +79,13 @@ export async function show<T, B = never>(
   {
     goodMs = 0,
     beside,
+    besideOf,
   }: {
     readonly goodMs?: number
     /** What may take longer: the page is shown without it until it is there. */
     readonly beside?: (source: ReportSource, page: Page, value: T) => Promise<B>
+    /** Where it is the same for several addresses: what it is about. */
+    readonly besideOf?: string
   } = {},
 ): Promise<Response> {
   const page = pageFor(ui, c)
@@ -94,7 +97,7 @@ export async function show<T, B = never>(
     const reading = await ui.states.read(key, page.now, (source) => report(source, page), wish)
     if (!reading.isKnown) return await answer(ui, c, notYet(page, reading))
     const { value, at, held } = reading
-    const besideKey = `${key} beside`
+    const besideKey = `${besideOf ? `${page.session.role} ${besideOf}` : key} beside`
     const more =
       beside &&
       (await ui.states.read(besideKey, page.now, (source) => beside(source, page, value), {

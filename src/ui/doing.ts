@@ -1,13 +1,13 @@
 /** What people do on the pages. Everything is done by the functions that the commands use. */
 import { ConfigError, messageOf } from '../errors.ts'
 import { printRows } from '../report/query.ts'
-import { readCompleteRun } from '../report/run-detail.ts'
+import { readRun } from '../report/runs.ts'
 import { type App, answer, type Context, fail, pageFor, refuse, type Ui } from './context.ts'
 import { CsvFile } from './csv-answer.ts'
 import type { Errand } from './errands.ts'
 import { documentOf } from './page.ts'
 import { dryRunView } from './pages/plan.ts'
-import { type QueryInput, type QueryResult, queryView, rowsShown } from './pages/query.ts'
+import { chartKinds, type QueryInput, type QueryResult, queryView, rowsShown } from './pages/query.ts'
 import { listQueries, readQuery, saveQuery } from './saved-queries.ts'
 
 /** A query of a page ends after this; the command line waits for ever. */
@@ -24,17 +24,19 @@ export function addActions(app: App, ui: Ui): void {
     try {
       const name = c.req.query('saved')
       const text = name === undefined ? '' : await readQuery(elt.config.ui.queries, name)
-      return await showQuery(c, { text, result: undefined, problem: undefined })
+      return await showQuery(c, { text, chart: undefined, result: undefined, problem: undefined })
     } catch (error) {
       return refuse(ui, c, error)
     }
   })
   app.post('/query', async (c) => {
-    const text = (await formOf(c)).get('sql') ?? ''
+    const form = await formOf(c)
+    const text = form.get('sql') ?? ''
+    const chart = chartKinds.find((kind) => kind === form.get('chart'))
     try {
-      return await showQuery(c, { text, result: await runQuery(text), problem: undefined })
+      return await showQuery(c, { text, chart, result: await runQuery(text), problem: undefined })
     } catch (error) {
-      return showQuery(c, { text, result: undefined, problem: messageOf(error) })
+      return showQuery(c, { text, chart, result: undefined, problem: messageOf(error) })
     }
   })
   app.post('/query.csv', async (c) => {
@@ -50,7 +52,7 @@ export function addActions(app: App, ui: Ui): void {
       }
       return file.answer(c, 'query.csv')
     } catch (error) {
-      return showQuery(c, { text, result: undefined, problem: messageOf(error) })
+      return showQuery(c, { text, chart: undefined, result: undefined, problem: messageOf(error) })
     }
   })
 
@@ -165,7 +167,7 @@ export function addActions(app: App, ui: Ui): void {
   /** The whole id; what is given stays where no such run is known, and is refused by whoever acts. */
   async function runIdOf(c: Context): Promise<string> {
     const given = c.req.param('id') ?? ''
-    const run = await readCompleteRun(ui.states.source, given).catch(() => undefined)
+    const run = await readRun(ui.states.source, given).catch(() => undefined)
     return run?.run_id ?? given
   }
 

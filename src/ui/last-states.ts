@@ -61,7 +61,10 @@ export class LastStates {
 
   constructor({ warehouse, config }: ReportSource, closing: AbortSignal, patience: Partial<Patience> = {}) {
     const { readMs, besideMs } = { ...usualPatience, ...patience }
-    this.#source = { config, warehouse: impatient(warehouse, readMs, closing) }
+    this.#source = {
+      config,
+      warehouse: impatient(warehouse, { patienceMs: readMs, closing, isFile: 'path' in config.warehouse }),
+    }
     this.#besideMs = besideMs
   }
 
@@ -183,20 +186,28 @@ async function within<T>(work: Promise<T>, patienceMs: number): Promise<T | unde
   }
 }
 
-/** The same warehouse for somebody who waits no longer than so for a session to begin, and leaves when the page closes. */
-function impatient(warehouse: Warehouse, patienceMs: number, closing: AbortSignal): Warehouse {
+/**
+ * The same warehouse for somebody who waits no longer than so for a session to begin, and leaves when the page closes.
+ * `isFile`: as long as another program has it; a session of our own, which may read for long, is waited for.
+ */
+function impatient(
+  warehouse: Warehouse,
+  { patienceMs, closing, isFile }: { patienceMs: number; closing: AbortSignal; isFile: boolean },
+): Warehouse {
   return {
     ...warehouse,
     async use(work, options = {}) {
       const waiting = new AbortController()
       let holder = 'the warehouse is busy'
       let timer: NodeJS.Timeout | undefined
+      let giveUp = () => {}
       const givingUp = new Promise<never>((_, reject) => {
-        timer = setTimeout(() => {
+        giveUp = () => {
           waiting.abort()
           reject(new TransientError('warehouse_locked', holder))
-        }, patienceMs)
+        }
       })
+      if (!isFile) timer = setTimeout(giveUp, patienceMs)
       const using = warehouse.use(
         (session) => {
           clearTimeout(timer)
@@ -207,6 +218,7 @@ function impatient(warehouse: Warehouse, patienceMs: number, closing: AbortSigna
           signal: AbortSignal.any([waiting.signal, closing, ...(options.signal ? [options.signal] : [])]),
           onWait(message) {
             holder = message.replace(/; waiting for it.*$/s, '')
+            timer ??= setTimeout(giveUp, patienceMs)
           },
         },
       )

@@ -1,16 +1,23 @@
 /** The pages that are read. */
 import { streamSSE } from 'hono/streaming'
 import { readActions } from '../report/actions.ts'
+import { readCampaignTrends } from '../report/campaign-trends.ts'
 import { readCourseSums, readLog, readSteps } from '../report/course.ts'
 import { countMembers, readExportHistory, readSavedExports } from '../report/exports.ts'
 import { readMart } from '../report/mart.ts'
 import { readOverview } from '../report/overview.ts'
 import { type Person, readPerson } from '../report/person.ts'
 import { type PersonEvent, readPersonEvents } from '../report/person-events.ts'
-import { readPlanChanges } from '../report/plan-changes.ts'
+import {
+  type ChangeText,
+  countPlanFields,
+  type FieldCount,
+  findPlanChanges,
+  readPlanChanges,
+} from '../report/plan-changes.ts'
 import { type ReportSource, readAsOne, readTogether } from '../report/read.ts'
 import { readBatches, readCompleteRun } from '../report/run-detail.ts'
-import { readRunBefore, readRuns } from '../report/runs.ts'
+import { readRun, readRunBefore, readRuns } from '../report/runs.ts'
 import { readScheduleBook } from '../report/schedules.ts'
 import { readStream } from '../report/stream.ts'
 import { readViews } from '../report/views.ts'
@@ -23,10 +30,19 @@ import { actionsView } from './pages/actions.ts'
 import { linesShown, stepsDrawn } from './pages/course.ts'
 import { errorsView } from './pages/errors.ts'
 import { exportsView, exportView } from './pages/exports.ts'
-import { martGoodMs, martOf, marts, martsView, martView } from './pages/marts.ts'
+import {
+  type MartInput,
+  martGoodMs,
+  martOf,
+  marts,
+  martsView,
+  martView,
+  type Trends,
+  trendDays,
+} from './pages/marts.ts'
 import { overviewDays, overviewView } from './pages/overview.ts'
 import { personView } from './pages/person.ts'
-import { changesShown, planView } from './pages/plan.ts'
+import { changesShown, type PlanInput, planView } from './pages/plan.ts'
 import { type RunInput, runStates, runsOnPage, runsView, runView } from './pages/runs.ts'
 import { backfillView, previewOf, schedulesView } from './pages/schedules.ts'
 import { streamDays, streamView } from './pages/stream.ts'
@@ -80,25 +96,29 @@ export function addPages(app: App, ui: Ui): void {
   )
 
   app.get('/runs/:id/plan', (c) => {
+    const id = c.req.param('id')
     const person = (c.req.query('person') ?? '').trim().toLowerCase()
-    return show(
+    return show<Omit<PlanInput, 'search'>, readonly FieldCount[]>(
       ui,
       c,
-      async (source, { see }) => {
-        // Whoever may see nobody could find out names letter by letter.
-        const isMeant = ({ identifier }: { readonly identifier: string }) => {
-          const name = identifier.toLowerCase()
-          return person === '' || (see.isMasked ? name === person : name.includes(person))
-        }
-        return readAsOne(source, async (together) => {
-          const run = await readCompleteRun(together, c.req.param('id'))
-          const changes = run.export?.plan
-            ? await readPlanChanges(together, run.run_id, { isMeant, limit: changesShown })
-            : { changes: [], hasMore: false }
-          return { run, ...changes }
-        })
+      // Whoever may see nobody could find out names letter by letter.
+      (source, { see }) =>
+        readAsOne(source, async (together) => {
+          const run = await readCompleteRun(together, id, { countsFields: false })
+          const search = { person, isWhole: see.isMasked, limit: changesShown + 1 }
+          const changes = run.export?.plan ? await readChanges(together, run.run_id, search) : []
+          return {
+            run,
+            changes: changes.slice(0, changesShown),
+            hasMore: changes.length > changesShown,
+          }
+        }),
+      (page, input, counts) => planView(page, { ...input, search: person }, counts),
+      {
+        beside: async (source, _page, { run }) =>
+          run.export?.plan ? countPlanFields(source, run.run_id) : [],
+        besideOf: `fields of ${id}`,
       },
-      (page, input) => planView(page, input, person),
     )
   })
 
@@ -109,13 +129,10 @@ export function addPages(app: App, ui: Ui): void {
       const file = new CsvFile()
       const columns = ['action', 'identifier', 'field', 'before', 'after', 'mark'] as const
       file.add(columns)
-      const { run_id } = await readCompleteRun(ui.states.source, c.req.param('id'))
-      await readPlanChanges(ui.states.source, run_id, {
-        isMeant(change) {
-          file.add(columns.map((name) => change[name]))
-          return false
-        },
-        limit: 0,
+      const { run_id } = await readRun(ui.states.source, c.req.param('id'))
+      await readPlanChanges(ui.states.source, run_id, (change) => {
+        file.add(columns.map((name) => change[name]))
+        return true
       })
       return file.answer(c, `plan-${run_id.slice(0, 8)}.csv`)
     } catch (error) {
@@ -174,7 +191,7 @@ export function addPages(app: App, ui: Ui): void {
     if (!mart) return fail(ui, c, `There are pages of ${marts.map(({ view }) => view).join(', ')}.`, 404)
     const order = c.req.query('order') ?? mart.order
     const isAscending = c.req.query('direction') === 'asc'
-    return show(
+    return show<Pick<MartInput, 'rows' | 'at'>, Trends>(
       ui,
       c,
       async (source, { now }) => {
@@ -184,8 +201,14 @@ export function addPages(app: App, ui: Ui): void {
         )
         return { rows, at: now }
       },
-      (page, input) => martView(page, { mart, order, isAscending, ...input }),
-      { goodMs: martGoodMs },
+      (page, input, trends) => martView(page, { mart, order, isAscending, ...input }, trends),
+      {
+        goodMs: martGoodMs,
+        besideOf: 'campaigns',
+        ...(mart.hasTrends && {
+          beside: (source, { now }) => readCampaignTrends(source, { now, days: trendDays }),
+        }),
+      },
     )
   })
 
@@ -212,11 +235,23 @@ export function addPages(app: App, ui: Ui): void {
   )
 }
 
+/** The first changes of a plan, or those of whom somebody searches for. */
+async function readChanges(
+  source: ReportSource,
+  runId: string,
+  search: Parameters<typeof findPlanChanges>[2],
+): Promise<readonly ChangeText[]> {
+  if (search.person !== '') return findPlanChanges(source, runId, search)
+  const changes: ChangeText[] = []
+  await readPlanChanges(source, runId, (change) => changes.push(change) < search.limit)
+  return changes
+}
+
 /** All of it from one state. */
 async function readRunPage(source: ReportSource, id: string): Promise<RunInput> {
-  const run = await readCompleteRun(source, id)
+  const run = await readCompleteRun(source, id, { countsFields: false })
   const earlier = await readRunBefore(source, run)
-  const before = earlier && (await readCompleteRun(source, earlier.run_id))
+  const before = earlier && (await readCompleteRun(source, earlier.run_id, { countsFields: false }))
   return {
     run,
     before,

@@ -66,6 +66,9 @@ async function expectPlanToDecideAbout(page: string): Promise<void> {
     })
   const plan = await seen('/', /\/runs\/[\w-]+\/plan/)
   await seen(plan, /Approve and send/)
+  // And something to see on the other pages.
+  await seen('/schedules', /export:active_clickers<\/a>: 0[45]:00/)
+  await seen('/query', /saved=opens_by_day/)
 }
 
 test('demo leaves alone what no demo has made', async () => {

@@ -25,8 +25,9 @@ eachWarehouse(
       ])
       const url = /http:\/\/127\.0\.0\.1:\d+\//.exec(await said)?.[0]
       expect(url, args.join(' ')).toBeDefined()
-      const answer = await fetch(`${url}schedules`)
-      expect(await answer.text()).toContain('The coming seven days')
+      // What is not read within a moment comes in the next.
+      const look = async () => (await fetch(`${url}schedules`)).text()
+      await expect.poll(look, { timeout: 20_000 }).toContain('The coming seven days')
       child.kill('SIGTERM')
       expect(await ended).toMatchObject({ exitCode: 0 })
     }

@@ -131,6 +131,14 @@ test('a person is found, and the page says why they are on the list', async () =
   await page.getByRole('heading', { name: 'Profile' }).waitFor()
 })
 
+test('campaigns have their last days beside them', async () => {
+  await goTo('/marts/campaign_performance')
+  await page.locator('svg.spark').first().waitFor()
+  await page.getByRole('link', { name: 'human open rate' }).click()
+  await page.getByText('human open rate ↓').waitFor()
+  await page.locator('svg.spark').first().waitFor()
+})
+
 test('a query is asked, and its rows are drawn', async () => {
   await goTo('/query')
   await page
@@ -138,7 +146,13 @@ test('a query is asked, and its rows are drawn', async () => {
     .fill(
       'select cast("createdAt" as date) as day, count(*) as opens from iterable.email_open group by 1 order by 1',
     )
+  const drawn = async () => JSON.parse((await page.locator('figure.chart').getAttribute('data-chart')) ?? '')
   await page.getByRole('button', { name: 'Run', exact: true }).click()
+  await page.locator('figure.chart canvas').waitFor()
+  expect(await drawn()).toMatchObject({ kind: 'bars' })
+  await page.getByLabel('Chart').selectOption('line')
+  await page.getByRole('button', { name: 'Run', exact: true }).click()
+  await expect.poll(drawn, soon).toMatchObject({ kind: 'line' })
   await page.locator('figure.chart canvas').waitFor()
 })
 

@@ -4,6 +4,7 @@ import { expect, test } from 'vitest'
 import { open } from '../../src/index.ts'
 import { readMart } from '../../src/report/mart.ts'
 import { readPerson } from '../../src/report/person.ts'
+import type { ReportSource } from '../../src/report/read.ts'
 import { LastStates } from '../../src/ui/last-states.ts'
 import { openOn, startProject } from '../support/sync.ts'
 import { createTestWarehouse, eachWarehouse, everyWarehouse } from '../support/warehouse.ts'
@@ -128,4 +129,28 @@ test('what took long is not read anew for a while, and what was quick always is'
   expect(times).toBe(2)
   for (const later of [0, 61_000, 122_000]) await look(0, now + later)
   expect(times).toBe(5)
+})
+
+test('a page waits for another page that reads for long, and does not call that busy', async () => {
+  await using warehouse = await createTestWarehouse('duckdb')
+  await using elt = await open({ warehouse: warehouse.config })
+  const states = new LastStates(elt, new AbortController().signal, { readMs: 20, besideMs: 30_000 })
+  let isDone = false
+  const use = (work: () => Promise<string>) => (source: ReportSource) => source.warehouse.use(work)
+  const long = states.read(
+    'long',
+    new Date(),
+    use(async () => {
+      await delay(300)
+      isDone = true
+      return 'long'
+    }),
+  )
+  const short = await states.read(
+    'short',
+    new Date(),
+    use(async () => (isDone ? 'after it' : 'before it')),
+  )
+  expect(short).toMatchObject({ isKnown: true, value: 'after it' })
+  expect(await long).toMatchObject({ isKnown: true, value: 'long' })
 })

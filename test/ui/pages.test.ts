@@ -176,6 +176,8 @@ exportTest('hostile names and values are text on every page', async (f) => {
     expect(body, path).not.toMatch(/<script>|<img/)
     shown += body.split('&lt;script&gt;').length - 1
   }
+  const fields = (await visitor.get(`/runs/${second}/plan`)).body.split('<h2>Fields that change</h2>')[1]
+  expect(fields?.split('<h2>')[0]).toMatch(/<td class="number">1<\/td>.*Iterable would create it/s)
   const query = await visitor.post('/query', {
     sql: `select ${sqlText(evil)} as "${evil.replaceAll('"', '""')}", 1 as n`,
   })

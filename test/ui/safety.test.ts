@@ -218,6 +218,10 @@ test('a viewer decides nothing, runs nothing, and sees nobody', async () => {
     expect(body.replace('value="p1@example.com"', ''), path).not.toMatch(/p\d+@example\.com/)
     expect(body.match(/<form method="post" action="(?!\/sign-out)/g), path).toBeNull()
   }
+  // Only a whole name is found: letter by letter it would be guessed.
+  const rowsFor = async (person: string) =>
+    (await visitor.get(`/runs/${held}/plan?person=${person}`)).body.match(/p•••@e•••/g)?.length ?? 0
+  expect([await rowsFor('p7@example.com'), await rowsFor('P7@'), await rowsFor('')]).toEqual([1, 0, 6])
   const actions = [
     ...[`/runs/${held}/approve`, `/runs/${held}/cancel`, '/definitions', '/queries', '/query', '/query.csv'],
     ...['/exports/vip/plan', '/schedules/sync/pause', '/schedules/sync/run', '/schedules/sync/backfill'],

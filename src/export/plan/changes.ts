@@ -1,5 +1,6 @@
 /** A plan as people read it: one line per person and changed field. */
-import { planRows } from '../../state/batches.ts'
+import { sql } from 'kysely'
+import { planRanges, planRows } from '../../state/batches.ts'
 import type { ExportOp, PlanTable } from '../../state/tables/exports.ts'
 import type { Db } from '../../state/tables.ts'
 import type { FieldReport } from '../rows/fields.ts'
@@ -45,28 +46,80 @@ export function changesOfRow(row: PlannedPerson, marks: Marks): readonly PlanCha
 /** Every change of a plan, in the order of sending; no more than a few requests' rows are held at once. */
 export async function* everyChange(db: Db, runId: string, marks: Marks): AsyncGenerator<ChangeText> {
   for await (const row of everyRow(db, runId)) {
-    for (const change of exactChanges(row, marks)) {
-      yield { ...change, before: textOf(change.before), after: textOf(change.after) }
-    }
+    for (const change of exactChanges(row, marks)) yield asText(change)
   }
+}
+
+/** Whom a plan is searched for. */
+export interface PlanSearch {
+  /** Part of an address or userId, or all of it, in small letters. */
+  readonly person: string
+  readonly isWhole: boolean
+  /** People at most. */
+  readonly limit: number
+}
+
+/** The changes of the people who are searched for, in the order of sending. */
+export async function changesOf(
+  db: Db,
+  runId: string,
+  marks: Marks,
+  { person, isWhole, limit }: PlanSearch,
+): Promise<readonly ChangeText[]> {
+  // Behind `e:` or `u:`.
+  const name = sql<string>`lower(substr(member_key, 3))`
+  const rows = await db
+    .selectFrom('plan')
+    .select(['op', 'payload', 'before'])
+    .where('run_id', '=', runId)
+    .where(isWhole ? sql<boolean>`${name} = ${person}` : sql<boolean>`strpos(${name}, ${person}) > 0`)
+    .orderBy('seq')
+    .limit(limit)
+    .execute()
+  return rows.flatMap((row) => exactChanges(row, marks)).map(asText)
 }
 
 /** The fields that a plan changes, those of most people first. */
 export async function countFields(db: Db, runId: string, marks: Marks): Promise<readonly FieldCount[]> {
-  const counts = new Map<string, number>()
-  for await (const row of everyRow(db, runId)) {
-    for (const { field } of exactChanges(row, marks)) {
-      if (field !== null) counts.set(field, (counts.get(field) ?? 0) + 1)
+  const counts = new FieldCounter(marks)
+  for await (const row of everyRow(db, runId)) counts.add(row)
+  return counts.all()
+}
+
+/** Counts in how many people each field changes. */
+export class FieldCounter {
+  readonly #marks: Marks
+  readonly #counts = new Map<string, number>()
+
+  constructor(marks: Marks) {
+    this.#marks = marks
+  }
+
+  add(row: PlannedPerson): void {
+    for (const { field } of exactChanges(row, this.#marks)) {
+      if (field !== null) this.#counts.set(field, (this.#counts.get(field) ?? 0) + 1)
     }
   }
-  return [...counts]
-    .map(([field, people]) => ({
-      field,
-      people,
-      mark: marks.of(field),
-      column: marks.columns.get(field) ?? null,
-    }))
-    .sort((a, b) => b.people - a.people || (a.field < b.field ? -1 : 1))
+
+  merge({ counts }: FieldCounter): void {
+    for (const [field, people] of counts) this.#counts.set(field, (this.#counts.get(field) ?? 0) + people)
+  }
+
+  get counts(): ReadonlyMap<string, number> {
+    return this.#counts
+  }
+
+  /** Those of most people first. */
+  all(): readonly FieldCount[] {
+    return [...this.#counts]
+      .map(([field, people]) => ({
+        field,
+        people,
+        mark: this.#marks.of(field),
+        column: this.#marks.columns.get(field) ?? null,
+      }))
+      .sort((a, b) => b.people - a.people || (a.field < b.field ? -1 : 1))
+  }
 }
 
 /** What is special about the fields of a plan. */
@@ -82,13 +135,7 @@ export function marksOf({ created, mapped }: Pick<FieldReport, 'created' | 'mapp
 }
 
 async function* everyRow(db: Db, runId: string): AsyncGenerator<PlannedPerson> {
-  const batches = await db
-    .selectFrom('batches')
-    .select(['first_seq', 'last_seq'])
-    .where('run_id', '=', runId)
-    .orderBy('first_seq')
-    .execute()
-  for (const { first_seq, last_seq } of batches) {
+  for (const { first_seq, last_seq } of await planRanges(db, runId)) {
     yield* await planRows(db, runId, first_seq, last_seq)
   }
 }
@@ -122,6 +169,12 @@ function exactChanges({ op, payload, before }: PlannedPerson, marks: Marks): rea
 const fieldsOf = (payload: string) => (exactJson(payload) as Subscriber).dataFields ?? {}
 
 const plain = (value: unknown): unknown => (value === undefined ? null : JSON.parse(canonical(value)))
+
+const asText = (change: PlanChange): ChangeText => ({
+  ...change,
+  before: textOf(change.before),
+  after: textOf(change.after),
+})
 
 const textOf = (value: unknown): string | null =>
   value === undefined ? null : typeof value === 'string' ? value : canonical(value)

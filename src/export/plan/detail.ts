@@ -33,7 +33,7 @@ export interface ExportDetail {
 export async function readExportDetail(
   db: Db,
   runId: string,
-  hasApprovals: boolean,
+  { hasApprovals, countsFields = true }: { readonly hasApprovals: boolean; readonly countsFields?: boolean },
 ): Promise<ExportDetail | null> {
   const run = await readExportRun(db, runId)
   if (!run) return null
@@ -65,7 +65,7 @@ export async function readExportDetail(
           decision: approval.decision ?? 'approved',
         }
       : null,
-    plan: ['held', 'sending'].includes(run.phase) ? await viewPlan(db, runId, fields) : null,
+    plan: ['held', 'sending'].includes(run.phase) ? await viewPlan(db, runId, fields, countsFields) : null,
   }
 }
 

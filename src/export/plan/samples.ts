@@ -46,17 +46,34 @@ export async function readPlan(
   }
 }
 
-/** Reads what a frozen plan does. */
-export async function viewPlan(db: Db, runId: string, fields: FieldReport): Promise<PlanView> {
-  const samples = (['add', 'update', 'remove'] as const).map((op) =>
-    db
-      .selectFrom('plan')
-      .select(['op', 'payload', 'before'])
-      .where('run_id', '=', runId)
-      .where('op', '=', op)
-      .orderBy('seq')
-      .limit(samplesOfEach)
-      .execute(),
+/** Reads what a frozen plan does. To count the fields is to read all of it. */
+export async function viewPlan(
+  db: Db,
+  runId: string,
+  fields: FieldReport,
+  countsFields = true,
+): Promise<PlanView> {
+  const firsts = await db
+    .selectFrom('batches')
+    .select(({ fn }) => ['op', fn.min('first_seq').as('first')])
+    .where('run_id', '=', runId)
+    .groupBy('op')
+    .execute()
+  const samples = (['add', 'update', 'remove'] as const).flatMap((op) =>
+    firsts
+      .filter((batch) => batch.op === op)
+      .map(({ first }) =>
+        db
+          .selectFrom('plan')
+          .select(['op', 'payload', 'before'])
+          .where('run_id', '=', runId)
+          .where('op', '=', op)
+          // A plan may have millions of people, and is sent operation by operation.
+          .where('seq', '>=', first)
+          .orderBy('seq')
+          .limit(samplesOfEach)
+          .execute(),
+      ),
   )
   const rows = (await Promise.all(samples)).flat()
   const rejects = await db
@@ -75,7 +92,7 @@ export async function viewPlan(db: Db, runId: string, fields: FieldReport): Prom
       after: op === 'remove' ? null : JSON.parse(payload),
     })),
     changes: rows.flatMap((row) => changesOfRow(row, marks)),
-    field_counts: await countFields(db, runId, marks),
+    field_counts: countsFields ? await countFields(db, runId, marks) : [],
     rejects: rejects.map(({ code, reason, n }) => ({ code, reason, rows: n })),
     fields,
   }

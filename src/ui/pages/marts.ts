@@ -1,10 +1,12 @@
 /** Answers for analysts, where their views are made. */
 import type { MartRows, TrendDay, TrendQuery } from '../../report/mart.ts'
 import type { ViewStatus } from '../../report/views.ts'
+import { daysBefore, type Volume } from '../../report/volume.ts'
 import { count } from '../../words.ts'
+import type { Beside } from '../context.ts'
 import { type Html, html } from '../html.ts'
 import type { Page, View } from '../page.ts'
-import { badge, chart, instant, table } from '../parts.ts'
+import { badge, chart, instant, sparkline, table } from '../parts.ts'
 
 /** A view that has a page, with the columns that it shows. */
 export interface Mart {
@@ -15,6 +17,8 @@ export interface Mart {
   readonly order: string
   readonly limit: number
   readonly chart?: TrendQuery
+  /** Each campaign has its last days beside it. */
+  readonly hasTrends?: true
 }
 
 export const marts: readonly Mart[] = [
@@ -35,6 +39,7 @@ export const marts: readonly Mart[] = [
     ],
     order: 'sent',
     limit: 201,
+    hasTrends: true,
   },
   {
     view: 'campaign_performance_daily',
@@ -92,12 +97,22 @@ export interface MartInput {
   readonly isAscending: boolean
 }
 
-export function martView(_page: Page, { mart, rows, at, order, isAscending }: MartInput): View {
+/** By the id of the campaign. */
+export type Trends = ReadonlyMap<string, Volume>
+
+export function martView(
+  page: Page,
+  { mart, rows, at, order, isAscending }: MartInput,
+  trends: Beside<Trends> | undefined,
+): View {
   const { view } = rows
   const about = new Map(view.columns.map((column) => [column.name, column.about]))
   const shown = (mart.columns.length > 0 ? mart.columns : view.columns.map(({ name }) => name)).filter(
     (name) => about.has(name),
   )
+  // Beside the name, where everybody sees it.
+  const withTrend = <Cell, Trend>(cells: readonly Cell[], trend: Trend): readonly (Cell | Trend)[] =>
+    mart.hasTrends ? [...cells.slice(0, 1), trend, ...cells.slice(1)] : cells
   return {
     title: mart.title,
     body: html`
@@ -107,12 +122,37 @@ export function martView(_page: Page, { mart, rows, at, order, isAscending }: Ma
       ${trendChart(mart, rows.trend)}
       ${table(
         mart.title,
-        shown.map((name) => heading(mart, name, { about: about.get(name), order, isAscending })),
-        rows.rows.slice(0, 200).map((row) => shown.map((name) => cellOf(name, row[name] ?? null))),
-        shown.map((name) => (isNumber(rows, name) ? 'r' : 'l')).join(''),
+        withTrend(
+          shown.map((name) => heading(mart, name, { about: about.get(name), order, isAscending })),
+          `opened by people, ${trendDays} days`,
+        ),
+        rows.rows.slice(0, 200).map((row) =>
+          withTrend(
+            shown.map((name) => cellOf(name, row[name] ?? null)),
+            trendOf(page, row, trends),
+          ),
+        ),
+        withTrend(
+          shown.map((name) => (isNumber(rows, name) ? 'r' : 'l')),
+          'l',
+        ).join(''),
       )}
       ${rows.rows.length > 200 && html`<p class="soft">The first 200 rows; <a href="/query">a query</a> has all of them.</p>`}`,
   }
+}
+
+/** Days of the small charts. */
+export const trendDays = 30
+
+function trendOf(
+  { now }: Page,
+  row: MartRows['rows'][number],
+  trends: Beside<Trends> | undefined,
+): Html | null {
+  if (!trends) return html`<span class="soft">being counted</span>`
+  const trend = trends.value.get(row.campaign_id ?? '')
+  const days = daysBefore(now, trendDays).map((day) => trend?.get(day) ?? 0)
+  return trend ? sparkline(days, `Opened of ${row.campaign_name ?? row.campaign_id}`) : null
 }
 
 function heading(

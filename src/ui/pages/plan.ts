@@ -1,7 +1,8 @@
 /** What a run of an export would do, before it does it: a held plan, or one that is only looked at. */
-import type { ChangeText } from '../../report/plan-changes.ts'
+import type { ChangeText, FieldCount } from '../../report/plan-changes.ts'
 import type { CompleteRun } from '../../report/run-detail.ts'
 import { count, counted } from '../../words.ts'
+import type { Beside } from '../context.ts'
 import { type Html, html } from '../html.ts'
 import type { Page, View } from '../page.ts'
 import { actionForm, badge, facts, jobLink, signature, table, tiles } from '../parts.ts'
@@ -12,12 +13,18 @@ export interface PlanInput {
   readonly run: CompleteRun
   readonly changes: readonly ChangeText[]
   readonly hasMore: boolean
+  /** Whom somebody searches for. */
+  readonly search: string
 }
 
 type Detail = NonNullable<CompleteRun['export']>
 type PlanView = NonNullable<Detail['plan']>
 
-export function planView(page: Page, { run, changes, hasMore }: PlanInput, search: string): View {
+export function planView(
+  page: Page,
+  { run, changes, hasMore, search }: PlanInput,
+  counts: Beside<readonly FieldCount[]> | undefined,
+): View {
   const detail = run.export
   if (!detail?.plan) {
     return {
@@ -46,7 +53,7 @@ export function planView(page: Page, { run, changes, hasMore }: PlanInput, searc
           ${actionForm(page, { action: `${path}/approve`, label: 'Approve and send', fields: signature(page) })}
           ${actionForm(page, { action: `${path}/cancel`, label: 'Cancel for good', fields: signature(page), isDanger: true })}`
       }
-      ${planParts(page, plan)}
+      ${planParts(page, plan, counts?.value)}
       <h2>Person by person</h2>
       <form class="filter" method="get" action="${path}/plan" role="search">
         <label>Person <input name="person" value="${search}" placeholder="e-mail or userId"></label>
@@ -81,7 +88,7 @@ export function dryRunView(
       ${countTiles(plan.planned, plan)}
       ${brakeList(page, plan.brakes)}
       ${plan.notices.map((notice) => html`<p class="notice">${page.see.text(notice)}</p>`)}
-      ${planParts(page, plan)}
+      ${planParts(page, plan, plan.field_counts)}
       <h2>Some of the people</h2>
       ${changesTable(
         page,
@@ -116,17 +123,13 @@ const brakeList = (page: Page, brakes: Detail['brakes']): readonly Html[] =>
       html`<p class="brake"><strong>${brake}</strong> (${verdict}): ${page.see.text(message)}</p>`,
   )
 
-const planParts = (page: Page, { field_counts, rejects, fields }: PlanView): Html => html`
+const planParts = (
+  page: Page,
+  { rejects, fields }: PlanView,
+  counts: readonly FieldCount[] | undefined,
+): Html => html`
   <h2>Fields that change</h2>
-  ${table(
-    'Fields',
-    ['field', 'people', ''],
-    field_counts.map(({ field, people, mark, column }) => [
-      ...[column === null ? field : `${column} → ${field}`, count(people)],
-      mark === 'new' ? 'new: Iterable would create it' : '',
-    ]),
-    'lrl',
-  )}
+  ${counts ? fieldsTable(counts) : html`<p class="soft">They are being counted.</p>`}
   ${fields.conflicts.map(({ field, declared, sent }) => html`<p class="notice">${field} is ${declared} in Iterable, the query sends ${sent}.</p>`)}
   ${
     rejects.length > 0 &&
@@ -138,6 +141,17 @@ const planParts = (page: Page, { field_counts, rejects, fields }: PlanView): Htm
         'llr',
       )}`
   }`
+
+const fieldsTable = (counts: readonly FieldCount[]): Html =>
+  table(
+    'Fields',
+    ['field', 'people', ''],
+    counts.map(({ field, people, mark, column }) => [
+      ...[column === null ? field : `${column} → ${field}`, count(people)],
+      mark === 'new' ? 'new: Iterable would create it' : '',
+    ]),
+    'lrl',
+  )
 
 const changesTable = ({ see }: Page, changes: readonly ChangeText[]): Html =>
   table(

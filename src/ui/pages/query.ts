@@ -14,15 +14,20 @@ export interface QueryResult {
   readonly tookMs: number
 }
 
+/** What a result is drawn as; by its first column where nothing is chosen. */
+export const chartKinds = ['line', 'bars'] as const
+export type ChartKind = (typeof chartKinds)[number]
+
 export interface QueryInput {
   readonly text: string
+  readonly chart: ChartKind | undefined
   /** Names of saved queries. */
   readonly saved: readonly string[]
   readonly result: QueryResult | undefined
   readonly problem: string | undefined
 }
 
-export function queryView(page: Page, { text, saved, result, problem }: QueryInput): View {
+export function queryView(page: Page, { text, chart: kind, saved, result, problem }: QueryInput): View {
   return {
     title: 'Query',
     body: html`
@@ -35,11 +40,17 @@ export function queryView(page: Page, { text, saved, result, problem }: QueryInp
         <input type="hidden" name="token" value="${page.formToken}">
         <label for="sql">One SELECT; it can read the warehouse and nothing else</label>
         <textarea id="sql" name="sql" rows="8" spellcheck="false" required>${text}</textarea>
+        <label>Chart
+          <select name="chart">
+            <option value="">by the first column</option>
+            ${chartKinds.map((one) => html`<option value="${one}" ${one === kind && html`selected`}>${one}</option>`)}
+          </select>
+        </label>
         <button class="main">Run</button>
         <button formaction="/query.csv">Download as CSV</button>
       </form>
       ${problem !== undefined && html`<p class="notice failure" role="alert">${problem}</p>`}
-      ${result && resultPart(result)}
+      ${result && resultPart(result, kind)}
       ${
         text !== '' &&
         actionForm(page, {
@@ -51,11 +62,11 @@ export function queryView(page: Page, { text, saved, result, problem }: QueryInp
   }
 }
 
-function resultPart({ columns, rows, hasMore, tookMs }: QueryResult): Html {
+function resultPart({ columns, rows, hasMore, tookMs }: QueryResult, kind: ChartKind | undefined): Html {
   const align = columns.map(({ kind }) => (kind === 'number' ? 'r' : 'l')).join('')
   return html`
     <h2>${count(rows.length)}${hasMore && '+'} rows, ${count(Math.round(tookMs))} ms</h2>
-    ${chartOf(columns, rows)}
+    ${chartOf(columns, rows, kind)}
     ${table(
       'Result',
       columns.map(({ name }) => name),
@@ -66,7 +77,11 @@ function resultPart({ columns, rows, hasMore, tookMs }: QueryResult): Html {
 }
 
 /** The first column as labels, the numbers beside it as series. */
-function chartOf(columns: QueryResult['columns'], rows: QueryResult['rows']): Html | null {
+function chartOf(
+  columns: QueryResult['columns'],
+  rows: QueryResult['rows'],
+  kind: ChartKind | undefined,
+): Html | null {
   const numbers = columns.flatMap(({ kind, name }, index) =>
     kind === 'number' && index > 0 ? [{ name, index }] : [],
   )
@@ -74,7 +89,7 @@ function chartOf(columns: QueryResult['columns'], rows: QueryResult['rows']): Ht
   if (!first || numbers.length === 0 || rows.length < 2) return null
   return chart({
     title: `${numbers.map(({ name }) => name).join(', ')} by ${first.name}`,
-    kind: first.kind === 'time' ? 'line' : 'bars',
+    kind: kind ?? (first.kind === 'time' ? 'line' : 'bars'),
     labels: rows.map(([label]) => label ?? ''),
     series: numbers.slice(0, 5).map(({ name, index }) => ({
       name,
