@@ -8,13 +8,20 @@ export const mayBeRepeated = (error: unknown): boolean =>
   /server closed the connection|terminating connection|connection to server .* failed/i.test(messageOf(error))
 
 /**
- * True where another writer was quicker, or where DuckLake looked for a table without its schema: seen once, in a `create
- * view` while other connections of the process wrote.
+ * True where another writer was quicker, or where DuckLake took the tables of one state of the lake for those of another:
+ * seen now and then, in a `create view`, the load of a table just made, and upkeep, while other connections of the process
+ * wrote, or the one of a process that was killed still did.
  */
 export const isDisturbed = (error: unknown): boolean =>
-  /Transaction conflict|maximum retry count|Referenced table "warehouse\.[^"]*" not found/i.test(
-    messageOf(error),
-  )
+  !(error instanceof UserError) && disturbances.some((pattern) => pattern.test(messageOf(error)))
+
+const disturbances = [
+  /Transaction conflict|maximum retry count/i,
+  /Referenced table "warehouse\.[^"]*" not found/i,
+  // It knows the table: what is missing is found under the very name.
+  /Table with name (\S+) does not exist!\s+Did you mean "(?:[^"]* )?[^" .]+\.\1\b/,
+  /could not find schema that corresponds to/i,
+]
 
 /** The error for the user, or the error itself where there is nothing to add. */
 export function explainedLake(error: unknown, dataPath: string): unknown {

@@ -1,0 +1,32 @@
+import { expect, test } from 'vitest'
+import { ConfigError } from '../../src/errors.ts'
+import { isDisturbed, mayBeRepeated } from '../../src/warehouse/ducklake/errors.ts'
+
+// As DuckLake has said them; none of them can be brought about at will.
+test.each([
+  [
+    'TransactionContext Error: Failed to commit: Transaction conflict - attempting to insert into table',
+    true,
+  ],
+  ['Catalog Error: Referenced table "warehouse.iterable.email_send" not found', true],
+  [
+    'Catalog Error: Table with name users does not exist!\nDid you mean "iterable.users or iterable_views.users"?',
+    true,
+  ],
+  [
+    'Catalog Error: Table with name email_subscribe does not exist!\nDid you mean "iterable.email_subscribe"?',
+    true,
+  ],
+  ['Invalid Input Error: could not find schema that corresponds to the view entry', true],
+  ['Catalog Error: Table with name usr does not exist!\nDid you mean "iterable.users"?', false],
+  ['Catalog Error: Table with name users does not exist!', false],
+  ['Binder Error: column x does not exist', false],
+])('%s: repeated: %s', (message, isRepeated) => {
+  expect(isDisturbed(new Error(message))).toBe(isRepeated)
+  expect(mayBeRepeated(new Error(message))).toBe(isRepeated)
+})
+
+test('what was said to a person is not', () => {
+  const said = 'Table with name users does not exist! Did you mean "iterable.users"?'
+  expect(isDisturbed(new ConfigError(said, { code: 'query_invalid' }))).toBe(false)
+})
