@@ -53,6 +53,8 @@ function faultsOfIssue(issue: Issue, path: Path, met: Met): Fault[] {
     if (branch) return branch.flatMap((inner) => faultsOfIssue(inner, [...path, ...inner.path], met))
   }
   const expected = expectation(issue)
+  // The key is at fault, and stands in the path.
+  if (issue.code === 'invalid_key') return [{ path, message: expected }]
   return [{ path, message: `${expected}${metText(path, issue, expected, met)}` }]
 }
 
@@ -81,7 +83,9 @@ function expectation(issue: Issue): string {
     case 'invalid_union':
       return `expected ${unionText(issue)}`
     case 'invalid_key':
-      return 'expected a name before the colon'
+      return issue.issues[0]?.code === 'invalid_format'
+        ? issue.issues[0].message
+        : 'expected a name before the colon'
     default:
       return issue.message
   }

@@ -91,7 +91,10 @@ const marts = z
   })
   .refine(
     ({ enabled, materialize, compatibility }) => enabled || materialize.length + compatibility.length === 0,
-    '`materialize` and `compatibility` need `enabled`: true',
+    {
+      path: ['enabled'],
+      message: 'expected true where `materialize` or `compatibility` names views',
+    },
   )
 
 const lake = z.strictObject({

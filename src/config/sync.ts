@@ -120,7 +120,7 @@ export const syncSchema = z.strictObject({
   schedule: scheduleSchema.optional().describe('When the worker runs the sync. Absent: only on command.'),
   jobs: z
     .record(
-      z.string().regex(/^[\w-]+$/, 'expected letters, digits, "-" and "_"'),
+      z.string().regex(/^[\w-]+$/, 'expected a name of letters, digits, "-" and "_"'),
       z.strictObject({
         streams: z.array(z.string().min(1)).min(1).describe('What it syncs, as sync.streams says it.'),
         schedule: scheduleSchema.describe('When the worker runs it.'),

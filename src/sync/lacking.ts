@@ -6,7 +6,7 @@ import type { Stream } from '../catalog/index.ts'
 import { forgetLacking, rememberLacking } from '../state/lacking-streams.ts'
 import type { StreamStart, SyncContext } from './context.ts'
 import type { KnownStream } from './known.ts'
-import type { StreamReport } from './progress.ts'
+import { type StreamReport, untouchedReport } from './progress.ts'
 
 const askAgainMs = 86_400_000
 
@@ -15,20 +15,8 @@ export const isKnownToLack = ({ lackingSince }: KnownStream, now: Date): boolean
   lackingSince !== undefined && Math.abs(now.getTime() - lackingSince.getTime()) < askAgainMs
 
 /** A stream that was not asked for. */
-export const unaskedReport = ({ stream, bookmark }: StreamStart): StreamReport => ({
-  stream: stream.name,
-  state: 'succeeded',
-  bookmark: bookmark?.toISOString() ?? null,
-  notes: [],
-  rows_read: 0,
-  rows_written: 0,
-  rows_rejected: 0,
-  windows: 0,
-  api_calls: 0,
-  error: null,
-  error_code: null,
-  error_kind: null,
-})
+export const unaskedReport = ({ stream, bookmark }: StreamStart): StreamReport =>
+  untouchedReport(stream.name, { bookmark: bookmark?.toISOString() ?? null })
 
 /**
  * True for a stream that may be lacking: the core streams every project has, and what was read once is there. A refusal

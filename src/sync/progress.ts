@@ -25,6 +25,26 @@ export interface StreamReport {
   readonly notes: readonly string[]
 }
 
+/** The report of a stream of which nothing was read, with what there is to tell all the same. */
+export const untouchedReport = (
+  stream: string,
+  told: Partial<Omit<StreamReport, 'stream'>>,
+): StreamReport => ({
+  stream,
+  state: 'succeeded',
+  bookmark: null,
+  notes: [],
+  rows_read: 0,
+  rows_written: 0,
+  rows_rejected: 0,
+  windows: 0,
+  api_calls: 0,
+  error: null,
+  error_code: null,
+  error_kind: null,
+  ...told,
+})
+
 /** How a sync ended; what `sync --json` prints. */
 export interface SyncReport {
   readonly run_id: string

@@ -18,7 +18,7 @@ import { judgeLacking, mayLack, unaskedReport } from './lacking.ts'
 import { forgetVanishedLists } from './lists.ts'
 import type { Part } from './parts.ts'
 import { listParts, partsOf } from './plan.ts'
-import type { StreamReport, SyncReport } from './progress.ts'
+import { type StreamReport, type SyncReport, untouchedReport } from './progress.ts'
 import { type PlannedStream, withWhole } from './remaining.ts'
 import { refuseDropped } from './retention.ts'
 import { jobPlaces } from './routes.ts'
@@ -106,20 +106,13 @@ async function syncStreams(given: SyncInput): Promise<SyncReport> {
 }
 
 /** A stream that is left to the sync that has it. */
-const heldReport = (stream: string, holder: string): StreamReport => ({
-  stream,
-  state: 'skipped',
-  bookmark: null,
-  notes: [],
-  rows_read: 0,
-  rows_written: 0,
-  rows_rejected: 0,
-  windows: 0,
-  api_calls: 0,
-  error: `held by another sync (${holder})`,
-  error_code: 'locked',
-  error_kind: 'transient',
-})
+const heldReport = (stream: string, holder: string): StreamReport =>
+  untouchedReport(stream, {
+    state: 'skipped',
+    error: `held by another sync (${holder})`,
+    error_code: 'locked',
+    error_kind: 'transient',
+  })
 
 /** As far as it is known before the lists of the project are asked for. */
 const plannedStreams = (

@@ -54,9 +54,14 @@ test.each<[part: object, fault: string]>([
     { connections: { 'my project': { api_key: 'k', regoin: 'us' } } },
     'connections["my project"].regoin: unknown key; did you mean "region"?',
   ],
+  [{ connections: { '': { api_key: 'k' } } }, 'connections[""]: expected a name before the colon'],
   [
-    { connections: { '': { api_key: 'k' } } },
-    'connections[""]: expected a name before the colon, met an object {…}',
+    { sync: { jobs: { 'x y': { streams: ['users'], schedule: { cron: '0 * * * *' } } } } },
+    'sync.jobs["x y"]: expected a name of letters, digits, "-" and "_"',
+  ],
+  [
+    { marts: { enabled: false, materialize: ['message_facts'] } },
+    'marts.enabled: expected true where `materialize` or `compatibility` names views, met false',
   ],
   [connection({ type: 'braze' }), 'connections.a.type: expected "iterable", met "braze"'],
   [connection({ region: 'mars' }), 'connections.a.region: expected one of us, eu (in any case), met "mars"'],
