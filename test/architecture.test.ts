@@ -112,6 +112,7 @@ const mayImport: Record<string, readonly string[]> = {
     'config/connections',
     'type:config',
     'report/read',
+    'report/job-run',
     'spool/spool',
     'engine/stream',
     'type:engine',

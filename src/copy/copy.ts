@@ -7,8 +7,9 @@ import { isDeepStrictEqual } from 'node:util'
 import { catalogue, type Stream } from '../catalog/index.ts'
 import { connectionOf } from '../config/connections.ts'
 import type { Config } from '../config/schema.ts'
-import { ConfigError, codeOf, InterruptedError, messageOf } from '../errors.ts'
+import { ConfigError, InterruptedError } from '../errors.ts'
 import { makeFolder } from '../folders.ts'
+import { endingRun } from '../report/job-run.ts'
 import { isMissing, readState } from '../report/read.ts'
 import { removeSpool } from '../spool/spool.ts'
 import { endRun } from '../state/runs.ts'
@@ -166,7 +167,7 @@ async function copyInto(target: CopySide, job: Job): Promise<CopyReport> {
   const directory = join(warehouse.spoolDirectory, 'copy')
   await removeSpool(warehouse.spoolDirectory)
   await makeFolder(directory)
-  try {
+  const work = async () => {
     const done = await copyAll({ ...job, target, directory, runId }, progress)
     job.onProgress?.({ type: 'comparing' })
     const tables = await compareAll({ ...job, target, directory, runId }, done)
@@ -178,11 +179,9 @@ async function copyInto(target: CopySide, job: Job): Promise<CopyReport> {
         : ({ state: 'failed', error: { code: 'copy_differs', text: different.join(', ') } } as const)
     await warehouse.use(({ db }) => endRun(db, runId, { ...end, now: now(), details }))
     return { run_id: runId, is_equal: details.is_equal, tables, notices: found.notices }
-  } catch (error) {
-    const state = signal?.aborted ? 'cancelled' : 'failed'
-    const failure = { code: codeOf(error), text: messageOf(error) }
-    await warehouse.use(({ db }) => endRun(db, runId, { state, now: now(), error: failure })).catch(() => {})
-    throw error
+  }
+  try {
+    return await endingRun({ warehouse, runId, signal, now }, work)
   } finally {
     await removeSpool(warehouse.spoolDirectory)
   }

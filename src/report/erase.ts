@@ -1,10 +1,9 @@
 /** The right to be forgotten: a person's rows leave every table, and the files of the tables. */
-import { randomUUID } from 'node:crypto'
 import { sql } from 'kysely'
-import { ConfigError, messageOf } from '../errors.ts'
-import { beginRun, endRun } from '../state/runs.ts'
+import { ConfigError } from '../errors.ts'
 import type { Tx } from '../warehouse/session.ts'
 import { change } from '../warehouse/sql.ts'
+import { runJob } from './job-run.ts'
 import { askedFor, findPerson, type Identifiers, type PersonPlace } from './person-places.ts'
 import { type ReportSource, readState } from './read.ts'
 
@@ -55,22 +54,12 @@ export async function erasePerson(
     const tables = await warehouse.transaction(work, { signal, isDryRun })
     return { run_id: null, identifiers, tables: told(tables), notices: [] }
   }
-  const runId = randomUUID()
-  const run = { runId, job: 'erase', kind: 'erase', trigger: 'manual', now: now() }
-  await warehouse.use(({ db }) => beginRun(db, run))
-  try {
+  const { run_id, ...erased } = await runJob({ warehouse, job: 'erase', signal, now }, async () => {
     const tables = await warehouse.transaction(work, { signal })
     const notices = await warehouse.scrub(tables.map(({ quotedName }) => quotedName))
-    const details = { tables: told(tables), notices }
-    await warehouse.use(({ db }) => endRun(db, runId, { state: 'succeeded', now: now(), details }))
-    return { run_id: runId, identifiers, ...details }
-  } catch (error) {
-    const failure = { code: (error as { code?: string }).code ?? 'failed', text: messageOf(error) }
-    await warehouse
-      .use(({ db }) => endRun(db, runId, { state: 'failed', now: now(), error: failure }))
-      .catch(() => {})
-    throw error
-  }
+    return { tables: told(tables), notices }
+  })
+  return { run_id, identifiers, ...erased }
 }
 
 const told = (tables: readonly { readonly name: string; readonly rows: number }[]): Erasure['tables'] =>

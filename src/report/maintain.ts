@@ -1,8 +1,7 @@
 /** Upkeep of a lake as a run: no sync works meanwhile, and what was done stands in its row. */
-import { randomUUID } from 'node:crypto'
-import { ConfigError, codeOf, messageOf } from '../errors.ts'
-import { beginRun, endRun, failAbandonedRuns } from '../state/runs.ts'
+import { ConfigError } from '../errors.ts'
 import type { MaintainedTable, Maintenance } from '../warehouse/maintenance.ts'
+import { runJob } from './job-run.ts'
 import { type ReportSource, readState } from './read.ts'
 
 export const maintenanceJob = 'maintain'
@@ -39,9 +38,10 @@ export interface Upkeep {
  */
 export async function maintain(
   { warehouse, config, now }: ReportSource & { readonly now: () => Date },
-  { isDryRun = false, runId = randomUUID(), trigger = 'manual', signal, onTable }: MaintainRequest,
+  { isDryRun = false, runId, trigger, signal, onTable }: MaintainRequest,
 ): Promise<Upkeep> {
-  if (!warehouse.maintain)
+  const upkeep = warehouse.maintain
+  if (!upkeep)
     throw new ConfigError('only a lake (a "warehouse" of type "ducklake") has files to maintain', {
       code: 'usage',
     })
@@ -56,34 +56,19 @@ export async function maintain(
   if (isDryRun) {
     // To look makes no lake.
     const isThere = await readState({ warehouse, config }, async () => true)
-    return told(null, isThere ? await warehouse.maintain(request) : nothing)
+    return { run_id: null, ...told(isThere ? await upkeep(request) : nothing) }
   }
   await using _lock = await warehouse.lock('sync')
-  const job = maintenanceJob
-  await warehouse.use(async ({ db }) => {
-    await failAbandonedRuns(db, { kind: job, runId, now: now() })
-    await beginRun(db, { runId, job, kind: job, trigger, now: now() })
-  })
-  try {
-    const upkeep = told(runId, await warehouse.maintain(request))
-    const { run_id: _, ...details } = upkeep
-    await warehouse.use(({ db }) => endRun(db, runId, { state: 'succeeded', now: now(), details }))
-    return upkeep
-  } catch (error) {
-    const state = signal?.aborted ? 'cancelled' : 'failed'
-    const failure = { code: codeOf(error), text: messageOf(error) }
-    await warehouse.use(({ db }) => endRun(db, runId, { state, now: now(), error: failure })).catch(() => {})
-    throw error
-  }
+  const run = { warehouse, job: maintenanceJob, runId, trigger, signal, now }
+  return runJob(run, async () => told(await upkeep(request)))
 }
 
 const nothing: Maintenance = { tables: [], snapshots: 0, removed: 0, orphans: 0, foreign: 0 }
 
-function told(runId: string | null, done: Maintenance): Upkeep {
+function told(done: Maintenance): Omit<Upkeep, 'run_id'> {
   const sum = (of: (table: MaintainedTable) => number) =>
     done.tables.reduce((total, table) => total + of(table), 0)
   return {
-    run_id: runId,
     files_before: sum(({ before }) => before.files),
     files_after: sum(({ after }) => after.files),
     bytes_before: sum(({ before }) => before.bytes),

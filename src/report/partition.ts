@@ -1,12 +1,9 @@
 /** Tables of events become tables of parts, as a run: no sync works meanwhile, and what was done stands in its row. */
-import { randomUUID } from 'node:crypto'
 import { catalogue, selectStreams } from '../catalog/index.ts'
-import { ConfigError, codeOf, messageOf } from '../errors.ts'
-import { beginRun, endRun, failAbandonedRuns } from '../state/runs.ts'
+import { ConfigError } from '../errors.ts'
 import type { PartitionedTable, PartitionRequest as TablesRequest } from '../warehouse/partitioning.ts'
+import { runJob } from './job-run.ts'
 import { type ReportSource, readState } from './read.ts'
-
-const job = 'migrate'
 
 export interface PartitionRequest extends Pick<TablesRequest, 'signal' | 'onMonth' | 'onTable'> {
   /** Names or globs of streams of events; all of them where it is left out. */
@@ -50,32 +47,17 @@ export async function partitionEvents(
   const isOnlyLess = patterns.every((one) => one.startsWith('!'))
   const streams = selectStreams(events, isOnlyLess ? ['*', ...patterns] : patterns)
   const request = { ...hearing, streams, isDryRun }
-  const isThere = await readState(source, async () => true)
-  if (!isThere) return told(null, [])
-  if (isDryRun) return told(null, await partition(request))
+  if (!(await readState(source, async () => true))) return { run_id: null, ...told([]) }
+  if (isDryRun) return { run_id: null, ...told(await partition(request)) }
   await using _lock = await warehouse.lock('sync')
-  const runId = randomUUID()
-  await warehouse.use(async ({ db }) => {
-    await failAbandonedRuns(db, { kind: job, runId, now: now() })
-    await beginRun(db, { runId, job, kind: job, trigger: 'manual', now: now() })
-  })
-  try {
-    const done = told(runId, await partition(request))
-    const { run_id: _, ...details } = done
-    await warehouse.use(({ db }) => endRun(db, runId, { state: 'succeeded', now: now(), details }))
-    return done
-  } catch (error) {
-    const state = hearing.signal?.aborted ? 'cancelled' : 'failed'
-    const failure = { code: codeOf(error), text: messageOf(error) }
-    await warehouse.use(({ db }) => endRun(db, runId, { state, now: now(), error: failure })).catch(() => {})
-    throw error
-  }
+  return runJob({ warehouse, job: 'migrate', signal: hearing.signal, now }, async () =>
+    told(await partition(request)),
+  )
 }
 
-function told(runId: string | null, tables: readonly PartitionedTable[]): Partitioning {
+function told(tables: readonly PartitionedTable[]): Omit<Partitioning, 'run_id'> {
   const converted = tables.filter(({ state }) => state === 'converted')
   return {
-    run_id: runId,
     rows: converted.reduce((total, { rows }) => total + (rows ?? 0), 0),
     months: converted.reduce((total, { months }) => total + months, 0),
     tables,

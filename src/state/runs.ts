@@ -66,7 +66,8 @@ export interface RunEnd {
   /** Rows that were read, and those of them that were rejected. */
   readonly rows?: { readonly read: number; readonly rejected: number } | undefined
   readonly error?: { readonly code: string; readonly text: string } | undefined
-  readonly details?: Record<string, unknown> | undefined
+  /** Told as JSON. */
+  readonly details?: object | undefined
 }
 
 /** Records how a run ended. */

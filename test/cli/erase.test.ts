@@ -55,7 +55,14 @@ everyWarehouse('a person leaves every table, and nobody else does', async (wareh
 
   // The warehouse is what it was for whoever works with it.
   expect(await elt.sync({ streams: ['lists', 'email_send'] })).toMatchObject({ state: 'succeeded' })
+
+  // The row of an erasure whose process died is not left as one at work. The file of DuckDB is read by tests, and not written.
+  const states = () => warehouse.query(`select state from iterable_sync.runs where kind = 'erase' order by 1`)
+  const isWritable = warehouse.kind !== 'duckdb'
+  if (isWritable)
+    await warehouse.query(`update iterable_sync.runs set state = 'running' where kind = 'erase'`)
   expect(await elt.erase({ email: 'nobody@example.com' })).toMatchObject({ tables: [] })
+  expect(await states()).toEqual([{ state: isWritable ? 'failed' : 'succeeded' }, { state: 'succeeded' }])
   await expectViews(elt)
 })
 
