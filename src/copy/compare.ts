@@ -53,6 +53,6 @@ export async function noticesOf(
 }
 
 async function countOf(at: Session['tables'], table: string): Promise<number> {
-  const { rows } = await sql.raw<{ rows: unknown }>(`select count(*) as rows from ${table}`).execute(at)
-  return Number(rows[0]?.rows ?? 0)
+  const { rows } = await sql.raw<{ rows: number }>(`select count(*) as rows from ${table}`).execute(at)
+  return rows[0]?.rows ?? 0
 }

@@ -16,7 +16,7 @@ export function readCampaignTrends(
     const trends = new Map<string, Map<string, number>>()
     for (const { campaign, day, opened } of rows) {
       const trend = trends.get(campaign) ?? new Map<string, number>()
-      trends.set(campaign, trend.set(day.slice(0, 10), Number(opened)))
+      trends.set(campaign, trend.set(day.slice(0, 10), opened))
     }
     return trends
   })

@@ -112,8 +112,8 @@ export async function readCourseSums(
       ? await db
           .selectFrom('run_steps')
           .select(({ fn }) => ['run_id', fn.countAll<number>().as('steps')])
-          .select(sql<number>`sum(retries)`.as('retries'))
-          .select(sql<number>`sum(waited_ms)`.as('waited_ms'))
+          .select(sql<number>`coalesce(sum(retries), 0)`.as('retries'))
+          .select(sql<number>`coalesce(sum(waited_ms), 0)`.as('waited_ms'))
           .where('run_id', 'in', runs)
           .groupBy('run_id')
           .execute()
@@ -123,8 +123,8 @@ export async function readCourseSums(
       ? await db
           .selectFrom('batches')
           .select(({ fn }) => ['run_id', fn.countAll<number>().as('steps')])
-          .select(sql<number>`sum(coalesce(retries, 0))`.as('retries'))
-          .select(sql<number>`sum(coalesce(waited_ms, 0))`.as('waited_ms'))
+          .select(sql<number>`coalesce(sum(retries), 0)`.as('retries'))
+          .select(sql<number>`coalesce(sum(waited_ms), 0)`.as('waited_ms'))
           .where('run_id', 'in', runs)
           .groupBy('run_id')
           .execute()
@@ -135,9 +135,9 @@ export async function readCourseSums(
     (rows ?? []).map(({ run_id, steps, retries, waited_ms }) => [
       run_id,
       {
-        steps: Number(steps),
-        retries: Number(retries),
-        waited_ms: Number(waited_ms),
+        steps,
+        retries,
+        waited_ms,
       },
     ]),
   )
@@ -179,7 +179,7 @@ export async function readProgress(
       : []
     for (const { run_id, state, n } of batches) {
       const { done = 0, total = 0 } = known.get(run_id) ?? {}
-      const more = { done: done + (state === 'acked' ? Number(n) : 0), total: total + Number(n) }
+      const more = { done: done + (state === 'acked' ? n : 0), total: total + n }
       known.set(run_id, { unit: 'request', ...more, secondsLeft: null, at: null })
     }
     return known

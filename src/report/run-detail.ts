@@ -66,7 +66,7 @@ export async function readBatches(
       .limit(limit)
       .execute()
     return {
-      total: counts.reduce((sum, { n }) => sum + Number(n), 0),
+      total: counts.reduce((sum, { n }) => sum + n, 0),
       done: counts.find(({ state }) => state === 'acked')?.n ?? 0,
       batches: rows.map(
         ({ batch_no, op, state, row_count, attempts, sent_at, acked_at, retries, waited_ms }) => ({

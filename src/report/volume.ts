@@ -30,7 +30,7 @@ export async function readVolumes(
   const volumes = new Map<string, Map<string, number>>()
   for (const { stream: name, day, rows: count } of rows ?? []) {
     const volume = volumes.get(name) ?? new Map<string, number>()
-    volumes.set(name, volume.set(day, Number(count)))
+    volumes.set(name, volume.set(day, count))
   }
   return volumes
 }

@@ -96,7 +96,7 @@ async function happenings(db: Db, taken: Taken, result: JobResult, now: Date): P
       code: first.code,
       text: null,
       since: first.opened_at,
-      failures: closed.reduce((sum, { failures }) => sum + Number(failures), 0),
+      failures: closed.reduce((sum, { failures }) => sum + failures, 0),
     },
   ]
 }

@@ -106,7 +106,7 @@ function skipReason(
   known: KnownSchedule | undefined,
   now: Date,
 ): SkipReason | undefined {
-  if (!known || Number(attempts) > 0 || !['schedule', 'retry'].includes(trigger)) return undefined
+  if (!known || attempts > 0 || !['schedule', 'retry'].includes(trigger)) return undefined
   if (known.row.paused_at) return 'paused'
   const windowMs = known.schedule?.catchupWindowMs
   if (is_catchup && windowMs !== undefined && now.getTime() - due_at.getTime() > windowMs)

@@ -38,8 +38,13 @@ export async function readOpenJobs(db: Db): Promise<readonly OpenJob[]> {
 
 /** Ids of jobs that are known to be those of some window. */
 export async function readKnownJobIds(db: Db): Promise<ReadonlySet<number>> {
-  const rows = await db.selectFrom('export_jobs').select('job_id').where('job_id', 'is not', null).execute()
-  return new Set(rows.map(({ job_id }) => Number(job_id)))
+  const rows = await db
+    .selectFrom('export_jobs')
+    .select('job_id')
+    .where('job_id', 'is not', null)
+    .$narrowType<{ job_id: number }>()
+    .execute()
+  return new Set(rows.map(({ job_id }) => job_id))
 }
 
 /** Writes down that a job is about to be asked for. */

@@ -36,7 +36,7 @@ export async function takeLease(
     )
     .returning('token')
     .executeTakeFirst()
-  return taken && { job, runId, owner, token: Number(taken.token) }
+  return taken && { job, runId, owner, token: taken.token }
 }
 
 /** Renews all leases of a worker; resolves to those that it still has, by run. */
@@ -48,7 +48,7 @@ export async function renewLeases(db: Db, owner: string, until: Date): Promise<R
     .where('run_id', 'is not', null)
     .returning(['run_id', 'token'])
     .execute()
-  return new Map(rows.map(({ run_id, token }) => [run_id as string, Number(token)]))
+  return new Map(rows.map(({ run_id, token }) => [run_id as string, token]))
 }
 
 /** Gives a lease back; false when it is somebody else's by now. */

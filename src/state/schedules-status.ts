@@ -69,9 +69,9 @@ export async function readLiveWorkers(db: Db, now: Date): Promise<readonly Worke
   return rows.map(({ worker_id, host, pid, concurrency, running, started_at, seen_at }) => ({
     worker_id,
     host,
-    pid: Number(pid),
-    concurrency: Number(concurrency),
-    running: Number(running),
+    pid,
+    concurrency,
+    running,
     started_at: started_at.toISOString(),
     seen_at: seen_at.toISOString(),
   }))

@@ -77,7 +77,7 @@ async function rowsByAge(
   const { rows } = await sql<{ age: number; held: number }>`
     select cast(floor((${seconds}) / 86400) as bigint) as age, count(*) as held from ${streamTable(session, stream)}
     where "createdAt" >= ${from} and "createdAt" < ${until} group by 1`.execute(session.tables)
-  return new Map(rows.map(({ age: days, held }) => [Number(days), Number(held)]))
+  return new Map(rows.map(({ age: days, held }) => [days, held]))
 }
 
 interface Input {
