@@ -11,6 +11,7 @@ import { parseArgs } from 'node:util'
 import { startEmbeddedPostgres } from '../test/support/embedded-postgres.ts'
 import { requireEqualRows } from './check.ts'
 import { benchExport } from './export.ts'
+import { benchLake } from './lake.ts'
 import { benchMarts } from './marts.ts'
 import { benchMirror } from './mirror.ts'
 import { benchPartitions } from './partitions.ts'
@@ -30,6 +31,8 @@ npm run bench -- --marts [--warehouse postgres] [--events N] [--rounds N]
     views for analysts, beside queries by hand for the same figures
 npm run bench -- --partitions --warehouse postgres [--rows N] [--rounds N]
     a table of events as one, and by month
+npm run bench -- --lake EVENTS
+    a lake of so many events: a sync into it, one reader of two cores, files and what they cost
 npm run bench -- --workers 1,2,4 [--days N] [--events-per-day N] [--latency MS]
     windows a minute of processes that sync streams of their own into one lake at the same time`
 
@@ -48,6 +51,7 @@ const { values } = parseArgs({
     ui: { type: 'boolean', default: false },
     marts: { type: 'boolean', default: false },
     partitions: { type: 'boolean', default: false },
+    lake: { type: 'string', default: '' },
     workers: { type: 'string', default: '' },
     days: { type: 'string', default: '10' },
     'events-per-day': { type: 'string', default: '2000' },
@@ -89,7 +93,8 @@ try {
     await benchPages({ directory, url: server?.url, members, sends })
   } else if (values.marts) {
     await benchMarts({ directory, url: server?.url, sends: Number(values.events), rounds })
-  } else if (values.workers) {
+  } else if (values.lake) await benchLake({ events: Number(values.lake), directory })
+  else if (values.workers) {
     const [days, eventsPerDay] = [Number(values.days), Number(values['events-per-day'])]
     const counts = values.workers.split(',').map(Number)
     await benchWorkers({ counts, days, eventsPerDay, latencyMs: Number(values.latency), directory })

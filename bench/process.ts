@@ -4,6 +4,7 @@ import { createInterface } from 'node:readline'
 import { fileURLToPath } from 'node:url'
 import { isLarge } from '../src/engine/budget.ts'
 import { roomHere } from '../src/engine/room.ts'
+import type { LakePlace } from './lake-place.ts'
 
 /** What a task is about. */
 export interface Task {
@@ -46,20 +47,15 @@ export const measureTask = (name: 'prepare' | 'baseline', task: Task): Promise<M
   result(name, ['--import', 'tsx', file('./tasks.ts'), name, JSON.stringify(task)], task.cores)
 
 /** What one of several processes syncs into a lake. */
-interface WorkerTask {
+interface WorkerTask extends LakePlace {
   readonly streams: readonly string[]
   readonly url: string
   readonly apiKey: string
-  readonly catalog: string
-  /** The folder of its files. */
-  readonly lake: string
-  /** The folder of DuckDB's extensions. */
-  readonly extensions: string
   readonly start: string
   readonly now: string
 }
 
-interface MeasuredWorker {
+export interface MeasuredWorker {
   /** Of the sync alone, by the clock of the machine. */
   readonly begunMs: number
   readonly endedMs: number
@@ -70,6 +66,16 @@ interface MeasuredWorker {
 /** Runs `worker.js`, on the built package. */
 export const measureWorker = (task: WorkerTask): Promise<MeasuredWorker> =>
   result<MeasuredWorker>('worker', [file('./worker.js'), JSON.stringify(task)])
+
+/** A query on a lake. */
+export interface ReaderTask extends LakePlace {
+  readonly query: string
+  readonly directory: string
+}
+
+/** Runs a query in a DuckDB of its own. `bytes` are those that it read from files. */
+export const measureReader = (task: ReaderTask): Promise<Required<Omit<Measured, 'apiCalls'>>> =>
+  result('read', ['--import', 'tsx', file('./tasks.ts'), 'read', JSON.stringify(task)])
 
 async function result<Result = Measured>(
   name: string,

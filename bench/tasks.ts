@@ -1,18 +1,22 @@
 /** Tasks that `process.ts` runs in processes of their own; the last line printed is the result. */
 import { createReadStream, createWriteStream } from 'node:fs'
-import { stat } from 'node:fs/promises'
+import { readFile, stat } from 'node:fs/promises'
 import { join } from 'node:path'
 import { Readable } from 'node:stream'
 import { pipeline } from 'node:stream/promises'
 import pg from 'pg'
 import { from as copyFrom, to as copyTo } from 'pg-copy-streams'
 import { duckdbBaseline } from './duckdb-baseline.ts'
-import type { Task } from './process.ts'
+import { onLake } from './lake-place.ts'
+import type { ReaderTask, Task } from './process.ts'
 
 const [name = '', json = '{}'] = process.argv.slice(2)
 const input = JSON.parse(json)
 if (name === 'sandbox') await sandbox(input)
-else console.log(JSON.stringify(await { prepare, baseline }[name as 'prepare' | 'baseline'](input)))
+else
+  console.log(
+    JSON.stringify(await { prepare, baseline, read }[name as 'prepare' | 'baseline' | 'read'](input)),
+  )
 
 async function sandbox({
   events,
@@ -67,6 +71,26 @@ async function baseline({ stream, directory, warehouse, database }: Task) {
   const rows = await load()
   const { user, system } = process.cpuUsage(before)
   return { seconds: (performance.now() - begin) / 1000, cpuSeconds: (user + system) / 1e6, rssMb: 0, rows }
+}
+
+/** A query on a lake; what it reads is the kernel's count (Linux only). */
+async function read({ query, directory, ...place }: ReaderTask) {
+  return onLake(place, join(directory, 'spill'), async (connection) => {
+    const begin = performance.now()
+    const before = process.cpuUsage()
+    const read = await bytesRead()
+    const rows = (await connection.runAndReadAll(query)).currentRowCount
+    const { user, system } = process.cpuUsage(before)
+    return {
+      ...{ seconds: (performance.now() - begin) / 1000, cpuSeconds: (user + system) / 1e6, rows },
+      ...{ rssMb: process.resourceUsage().maxRSS / 1024, bytes: (await bytesRead()) - read },
+    }
+  })
+}
+
+async function bytesRead(): Promise<number> {
+  const counted = /rchar: (\d+)/.exec(await readFile('/proc/self/io', 'utf8'))
+  return Number(counted?.[1] ?? Number.NaN)
 }
 
 /** COPY of the prepared CSV into a table of the same columns. */

@@ -3,15 +3,12 @@
  * each has streams of its own, the sandbox has no limits and answers after a while, as Iterable does. Run by
  * `npm run bench -- --workers 1,2,4`.
  */
-import { execFile } from 'node:child_process'
 import { mkdir } from 'node:fs/promises'
 import { availableParallelism } from 'node:os'
 import { join } from 'node:path'
-import { fileURLToPath } from 'node:url'
-import { promisify } from 'node:util'
-import pg from 'pg'
 import { startSandbox } from '../src/sandbox/index.ts'
 import { startEmbeddedPostgres } from '../test/support/embedded-postgres.ts'
+import { createDatabase, extensionsHere } from './lake-place.ts'
 import { measureWorker } from './process.ts'
 
 const streams = [
@@ -34,8 +31,7 @@ export interface WorkersBench {
 
 /** Prints windows a minute of each number of processes, and the ratio to the first. */
 export async function benchWorkers({ counts, days, eventsPerDay, latencyMs, directory }: WorkersBench) {
-  const script = fileURLToPath(new URL('../.ci/duckdb-extensions.mjs', import.meta.url))
-  const extensions = (await promisify(execFile)(process.execPath, [script])).stdout.trim()
+  const extensions = await extensionsHere()
   const server = await startEmbeddedPostgres({ fsync: 'on', full_page_writes: 'on' })
   await using sandbox = await startSandbox({
     ...{ now: new Date(now), days: days + 1, eventsPerDay, latencyMs },
@@ -74,17 +70,4 @@ export async function benchWorkers({ counts, days, eventsPerDay, latencyMs, dire
   } finally {
     await server.stop()
   }
-}
-
-async function createDatabase(url: string, name: string): Promise<string> {
-  const client = new pg.Client(url)
-  await client.connect()
-  try {
-    await client.query(`create database ${name}`)
-  } finally {
-    await client.end()
-  }
-  const address = new URL(url)
-  address.pathname = `/${name}`
-  return address.href
 }

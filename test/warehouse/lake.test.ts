@@ -156,21 +156,38 @@ onLake('queries of people read the lake and our own tables, and reach nothing el
   expect(databases).not.toContain(`:${password}@`)
 })
 
-onLake('files are partitioned by month, and any reader of Parquet reads them', async (warehouse) => {
-  await using sandbox = await startProject({ days: 40 })
-  const start_date = ago(days(40)).toISOString()
-  const sync = { streams: ['email_send'], start_date, window_in_days: 15 }
-  expect(outcome(await syncOnce(sandbox, warehouse, { sync }))).toEqual({ state: 'succeeded', wrong: [] })
-  const files = await warehouse.query(
-    `select file from glob('${warehouse.tempDir}/lake/iterable/email_send/*/*/*.parquet')`,
-  )
-  const months = files.map(({ file }) => /year=\d+\/month=\d+/.exec(String(file))?.[0])
-  expect([...new Set(months)].toSorted()).toEqual(['year=2025/month=12', 'year=2026/month=1'])
-  const [found] = await warehouse.query(
-    `select count(*) as rows from read_parquet('${warehouse.tempDir}/lake/iterable/email_send/*/*/*.parquet', hive_partitioning = false)`,
-  )
-  expect(found).toEqual({ rows: sandbox.truth.events('emailSend').length })
-})
+onLake(
+  'files are partitioned by month and packed, and any reader of Parquet reads them',
+  async (warehouse) => {
+    await using sandbox = await startProject({ days: 40 })
+    const start_date = ago(days(40)).toISOString()
+    const sync = { streams: ['email_send'], start_date, window_in_days: 15 }
+    expect(outcome(await syncOnce(sandbox, warehouse, { sync }))).toEqual({ state: 'succeeded', wrong: [] })
+    const files = await warehouse.query(
+      `select file from glob('${warehouse.tempDir}/lake/iterable/email_send/*/*/*.parquet')`,
+    )
+    const months = files.map(({ file }) => /year=\d+\/month=\d+/.exec(String(file))?.[0])
+    expect([...new Set(months)].toSorted()).toEqual(['year=2025/month=12', 'year=2026/month=1'])
+    const [found] = await warehouse.query(
+      `select count(*) as rows from read_parquet('${warehouse.tempDir}/lake/iterable/email_send/*/*/*.parquet', hive_partitioning = false)`,
+    )
+    expect(found).toEqual({ rows: sandbox.truth.events('emailSend').length })
+
+    const packing = (table: string) =>
+      warehouse.query(
+        `select distinct compression from parquet_metadata('${warehouse.tempDir}/lake/iterable/${table}/**/*.parquet')`,
+      )
+    expect(await packing('email_send')).toEqual([{ compression: 'ZSTD' }])
+    // What somebody has chosen for the lake stays so.
+    const client = await catalogueOf(warehouse)
+    await client.query(
+      `update iterable_lake.ducklake_metadata set value = 'gzip' where key = 'parquet_compression'`,
+    )
+    await client.end()
+    await syncOnce(sandbox, warehouse, { sync: { ...sync, streams: ['email_open'] } })
+    expect(await packing('email_open')).toEqual([{ compression: 'GZIP' }])
+  },
+)
 
 onLake('check says what a lake lacks, before the first sync and after it', async (warehouse) => {
   await using sandbox = await startProject()

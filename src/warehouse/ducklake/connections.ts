@@ -70,6 +70,7 @@ export class LakeConnections {
       await db.transaction().execute(async (trx) => {
         await sql`select pg_advisory_xact_lock(hashtext('iterable-elt lake'))`.execute(trx)
         await this.#lake.attach(connection)
+        if (mayMakeIt) await this.#lake.compress(connection)
         // Views of the lake may read them.
         await this.#lake.attachState(connection)
       })

