@@ -34,6 +34,8 @@ export async function migrate(session: Session): Promise<void> {
     migrationTableSchema: names.sync,
     migrationTableName: 'migrations',
     migrationLockTableName: 'migrations_lock',
+    // A version may have had a later number before it had an earlier one: none builds upon those between.
+    allowUnorderedMigrations: true,
   })
   const { error } = await migrator.migrateToLatest()
   if (!error) return
