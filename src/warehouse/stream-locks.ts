@@ -35,7 +35,7 @@ export async function lockStreams(
 }
 
 /** The one lock of a warehouse in which one sync works at a time. */
-export const wholeLock = (lock: AsyncDisposable): StreamLocks => ({
+const wholeLock = (lock: AsyncDisposable): StreamLocks => ({
   heldBy: new Map(),
   isWhole: true,
   hasCompany: async () => false,

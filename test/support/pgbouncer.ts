@@ -25,8 +25,8 @@ function findPgbouncer(): string | undefined {
   }
 }
 
-/** Four backends, given out in turns: no two transactions of one client meet the same one by chance. */
-export async function startPgbouncer(server: string): Promise<Pooler> {
+/** Few backends, given out in turns: no two transactions of one client meet the same one by chance. */
+export async function startPgbouncer(server: string, backends = 4): Promise<Pooler> {
   if (!pgbouncer) throw new Error('there is no pgbouncer on this machine')
   const { hostname, port, username, password, pathname } = new URL(server)
   const folder = await mkdtemp(join(tmpdir(), 'elt-pgbouncer-'))
@@ -43,7 +43,7 @@ listen_port = ${own}
 unix_socket_dir =
 auth_type = any
 pool_mode = transaction
-default_pool_size = 4
+default_pool_size = ${backends}
 max_client_conn = 100
 server_round_robin = 1
 `,

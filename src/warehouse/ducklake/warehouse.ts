@@ -13,6 +13,7 @@ import type { DuckDBConnection } from '@duckdb/node-api'
 import { Kysely, sql } from 'kysely'
 import { Interrupter } from '../../engine/interrupter.ts'
 import { duckdbDialect } from '../../engine/kysely.ts'
+import { Turns } from '../../engine/turns.ts'
 import { firstOf } from '../../errors.ts'
 import type { StateDatabase } from '../../state/tables.ts'
 import { postgresAnalysis } from '../analysis.ts'
@@ -72,7 +73,14 @@ export async function openDucklake(options: DucklakeOptions): Promise<Warehouse>
   const connections = new LakeConnections(engine, lake)
   const upkeep = new Upkeep()
 
-  const useOnce = <T>(work: (session: Session) => Promise<T>, useOptions: UseOptions = {}): Promise<T> =>
+  const turns = new Turns()
+  /** A session has a backend of its own for each of the two systems: behind a pooler that has few, they would wait for each other. */
+  const useOnce = async <T>(
+    work: (session: Session) => Promise<T>,
+    useOptions: UseOptions = {},
+  ): Promise<T> =>
+    (await state.isPooled()) ? turns.take(() => useNow(work, useOptions)) : useNow(work, useOptions)
+  const useNow = <T>(work: (session: Session) => Promise<T>, useOptions: UseOptions): Promise<T> =>
     state.use(
       async (own) => {
         await using held = await connections.hold(own, useOptions)

@@ -9,7 +9,7 @@ import { makeFolder } from '../../folders.ts'
 import { removeSpool } from '../../spool/spool.ts'
 import { Upkeep } from '../migrations.ts'
 import { type Session, schemaNames, type UseOptions, type Warehouse } from '../session.ts'
-import { type StreamLocks, wholeLock } from '../stream-locks.ts'
+import type { StreamLocks } from '../stream-locks.ts'
 import { transact, transactionIn } from '../transaction.ts'
 import type { Environment, PostgresConfig } from './address.ts'
 import { holdClient, type Settings } from './client.ts'
@@ -31,6 +31,7 @@ import { PostgresServer } from './server.ts'
 import { copyPostgres, unloadPostgres } from './snapshot.ts'
 import { makeWorkDirectory } from './spool.ts'
 import { takeStreamLocks } from './stream-locks.ts'
+import { takeStreamRows } from './stream-rows.ts'
 import { type TransactionContext, transactionOf } from './tx.ts'
 import { vacuum } from './vacuum.ts'
 import { replaceView } from './views.ts'
@@ -67,8 +68,13 @@ const alterWaitMs = 1_000
 const alterPauseMs = 1_500
 const alterPatienceMs = 120_000
 
+export interface PostgresWarehouse extends Warehouse {
+  /** True where a pooler in transaction mode stands before the server. */
+  isPooled(): Promise<boolean>
+}
+
 /** Opens a Postgres warehouse. The server itself is asked only by `use` and `lock`. */
-export async function openPostgres(options: PostgresOptions): Promise<Warehouse> {
+export async function openPostgres(options: PostgresOptions): Promise<PostgresWarehouse> {
   const server = new PostgresServer(options.source, options.schema, options.environment, options.setting)
   const workDirectory = await makeWorkDirectory(options.spoolDirectory, server.target)
   const spoolDirectory = join(workDirectory, 'spool')
@@ -146,15 +152,16 @@ export async function openPostgres(options: PostgresOptions): Promise<Warehouse>
     ...(options.sharesSyncs && {
       async lockStreams(streams: readonly string[], runId: string): Promise<StreamLocks> {
         await server.meet()
-        // Behind a pooler one sync works at a time.
-        if (server.isPooled) {
-          const lock = await takeLock('sync')
-          return wholeLock({ [Symbol.asyncDispose]: kept(lock) })
-        }
-        const lock = await takeStreamLocks(server, options.schema, streams, runId)
+        const lock = server.isPooled
+          ? await takeStreamRows(server, names.sync, streams, runId)
+          : await takeStreamLocks(server, options.schema, streams, runId)
         return { ...lock, [Symbol.asyncDispose]: kept(lock) }
       },
     }),
+    async isPooled() {
+      await server.meet()
+      return server.isPooled
+    },
     scrub: (tables) => vacuum(server, tables),
     paceBook: paceBook(server, names.sync),
     async tendTables(tables, signal) {
