@@ -141,6 +141,7 @@ export const duckdbTables: Dialect = {
   keepsIndexes: false,
   hash: (text) => `hash(${text})`,
   sha256: duckdbAnalysis.sha256,
+  among: (select) => sql`in (${select})`,
   describesColumns: true,
   portionRows: 250_000,
   comments: (schema) =>
