@@ -9,7 +9,8 @@ import type { Tx } from '../../warehouse/session.ts'
 import type { TableColumn } from '../../warehouse/shape.ts'
 import { change, ownTable, quoted, type Sql } from '../../warehouse/sql.ts'
 import { type ExportSettings, isTracked } from '../definition/settings.ts'
-import { readStage, type Staged, stageColumns } from '../rows/stage.ts'
+import { stageColumns } from '../rows/lines.ts'
+import type { Staged } from '../rows/stage.ts'
 import { cutBatches } from './cut.ts'
 import { dropForgotten, markForgotten } from './forgotten.ts'
 
@@ -132,7 +133,7 @@ class Work {
   }
 
   async load(): Promise<void> {
-    this.#staging = await this.#tx.stage(stagingColumns, readStage(this.#input.staged.file))
+    this.#staging = await this.#tx.stage(stagingColumns, this.#input.staged.select)
   }
 
   async survey(): Promise<Survey> {
