@@ -1,6 +1,7 @@
 /** Rows as JavaScript makes them, in a file: a line each, in the columns of a staging table. */
 import { type FileHandle, open } from 'node:fs/promises'
 import { sweepAll } from '../../engine/sweep.ts'
+import type { TableColumn } from '../../warehouse/shape.ts'
 import { literal } from '../../warehouse/sql.ts'
 import type { ExportSettings } from '../definition/settings.ts'
 import type { FieldKinds } from './kinds.ts'
@@ -8,9 +9,16 @@ import type { Mapping } from './mapping.ts'
 import { payloadBuilder, rowText } from './payload.ts'
 
 /** The columns of a staging table; all are text but the two numbers. */
-export const stageColumns = [
+export const stageColumns: readonly TableColumn[] = [
   ...(['seq', 'member_key', 'payload', 'hash', 'code', 'reason', 'row_text', 'bytes'] as const),
-] as const
+].map((name) => ({
+  source: name,
+  name,
+  type: name === 'seq' || name === 'bytes' ? 'bigint' : 'text',
+  origin: 'ours',
+  embedded: false,
+  previousTypes: [],
+}))
 
 /** A row of the query, and which one it is. */
 export type NumberedRow = readonly [seq: number, row: readonly unknown[]]
@@ -65,15 +73,13 @@ export async function writeRows(
 /** A statement of the engine that reads a file of staged rows. */
 export function readLines(file: string): string {
   const columns = stageColumns.map(
-    (name) => `${literal(name)}: ${numbers.has(name) ? "'bigint'" : "'varchar'"}`,
+    ({ name, type }) => `${literal(name)}: ${type === 'bigint' ? "'bigint'" : "'varchar'"}`,
   )
   return (
     `select * from read_csv(${literal(file)}, columns = {${columns.join(', ')}}, auto_detect = false, header = false, ` +
     `delim = '\\t', quote = '', escape = '', nullstr = '', strict_mode = false, max_line_size = 2000000, buffer_size = 4000000, parallel = false)`
   )
 }
-
-const numbers: ReadonlySet<string> = new Set(['seq', 'bytes'])
 
 /** A row too large to be sent is too large to be kept whole. */
 const shortened = (row: string): string =>
