@@ -86,7 +86,16 @@ const mayImport: Record<string, readonly string[]> = {
     'catalog',
     'type:config',
   ],
-  export: ['iterable', 'warehouse', 'engine/sweep', 'json/depth', 'state', 'type:catalog', 'config'],
+  export: [
+    'iterable',
+    'warehouse',
+    'engine/sweep',
+    'engine/scratch',
+    'json/depth',
+    'state',
+    'type:catalog',
+    'config',
+  ],
   marts: ['warehouse', 'type:state', 'type:config', 'catalog'],
   schedule: ['state', 'type:warehouse', 'type:config'],
   notify: ['state', 'type:warehouse', 'config'],
@@ -153,7 +162,8 @@ const outside = /\bprocess\.(?:env|argv)\b|\bprocess\[|\bnew Date\(\s*\)|\bDate\
  */
 const mayQuoteValues: Readonly<Record<string, string>> = {
   'src/load/': 'columns and paths of read_json; the same text goes into an insert of DuckDB and into a COPY',
-  'src/export/rows/stage.ts': 'columns of read_csv',
+  'src/export/rows/lines.ts': 'columns of read_csv',
+  'src/export/rows/shape.ts': 'names of fields and constants, in a query that a person wrote',
   'src/export/rows/query.ts':
     'instants in the text of a query that a person wrote, which stands as a subquery',
   'src/export/plan/members-file.ts': 'columns of read_csv',

@@ -1,17 +1,16 @@
 /** Giving up a run whose plan will not be sent to its end. */
-import type { Transaction } from 'kysely'
 import { dropPlan } from '../state/batches.ts'
 import { type ExportRun, takeOver, updateExportRun } from '../state/exports.ts'
 import { forgetOutcomes } from '../state/members.ts'
 import { endRun } from '../state/runs.ts'
-import type { StateDatabase } from '../state/tables.ts'
+import type { Tx } from '../warehouse/session.ts'
 
 /**
  * Ends an open run. A process that may still be sending it can commit nothing any more, and batches whose outcome is
  * unknown are looked at anew by the next plan.
  */
 export async function giveUp(
-  trx: Transaction<StateDatabase>,
+  { db: trx, dialect }: Pick<Tx, 'db' | 'dialect'>,
   run: ExportRun,
   { now, why, isCancel = false }: { readonly now: Date; readonly why: string; readonly isCancel?: boolean },
 ): Promise<void> {
@@ -26,7 +25,7 @@ export async function giveUp(
       .execute()
     // Exports without state have nothing to look at anew.
     if (managed.length > 0 || run.action === 'mirror') {
-      await forgetOutcomes(trx, { runId: run.run_id, name: run.export, listId }, now)
+      await forgetOutcomes(trx, { runId: run.run_id, name: run.export, listId, dialect }, now)
     }
   }
   await dropPlan(trx, run.run_id)

@@ -96,7 +96,8 @@ export async function cancelRun(
   runId: string,
   { by, note }: { readonly by?: string; readonly note?: string } = {},
 ): Promise<{ readonly run_id: string; readonly state: 'cancelled' }> {
-  return warehouse.transaction(async ({ db }) => {
+  return warehouse.transaction(async (tx) => {
+    const { db } = tx
     const found = await findRun(db, runId)
     const now = clock.now()
     if (found.state === 'queued') {
@@ -108,7 +109,7 @@ export async function cancelRun(
       throw new ConfigError(`run ${run.run_id} has ended, so there is nothing to cancel`, { code: 'ended' })
     }
     const why = `cancelled by ${by === undefined ? 'a person' : storable(by)}`
-    await giveUp(db, run, { now, why, isCancel: true })
+    await giveUp(tx, run, { now, why, isCancel: true })
     if (run.phase === 'held' && by !== undefined) {
       await recordDecision(db, run, { by, note, now, decision: 'cancelled' })
     }

@@ -8,7 +8,7 @@ import {
   reopenExportRun,
 } from '../state/exports.ts'
 import type { StateDatabase } from '../state/tables.ts'
-import type { Warehouse } from '../warehouse/session.ts'
+import type { Tx, Warehouse } from '../warehouse/session.ts'
 import { giveUp } from './abandon.ts'
 import { type ExportInput, inTransaction } from './context.ts'
 import type { Definition } from './definition/definition.ts'
@@ -41,10 +41,11 @@ export async function beginRun(input: ExportInput): Promise<Reopened | Begun> {
   const now = clock.now()
   const { refusal, left, begun } = await inTransaction(
     input,
-    async ({ db }) => {
+    async (tx) => {
+      const { db } = tx
       const refused = await input.admit?.(db)
       if (refused) return { refusal: refused, left: [], begun: undefined }
-      const { open, before, left } = await lookBack(db, input, now)
+      const { open, before, left } = await lookBack(tx, input, now)
       if (open) {
         const token = await reopenExportRun(db, open.run_id)
         return { refusal: undefined, left, begun: { run: open, token } }
@@ -99,7 +100,7 @@ interface LeftRun {
 
 /** Gives up what cannot be gone on with. `before` is this very run, which a worker begins again. */
 async function lookBack(
-  trx: Transaction<StateDatabase>,
+  tx: Tx,
   { definition, runId }: ExportInput,
   now: Date,
 ): Promise<{
@@ -110,7 +111,7 @@ async function lookBack(
   let open: ExportRun | undefined
   let before: ExportRun | undefined
   const left: LeftRun[] = []
-  for (const run of await readOpenRuns(trx, definition.name, runId)) {
+  for (const run of await readOpenRuns(tx.db, definition.name, runId)) {
     if (run.run_id === runId) before = run
     if (run.phase === 'done') continue
     const why = open ? 'replaced by a later run' : reasonToDrop(run, definition, now)
@@ -118,7 +119,7 @@ async function lookBack(
       open = run
       continue
     }
-    await giveUp(trx, run, { now, why })
+    await giveUp(tx, run, { now, why })
     left.push({ run, why })
   }
   return { open, before, left }

@@ -252,7 +252,7 @@ export async function sendRun(
       stop: signal,
       action: settings.action,
       isTracked: isTracked(settings),
-      owner: { runId, name, listId: settings.list_id },
+      owner: { runId, name, listId: settings.list_id, dialect: warehouse.dialect },
       maxRejectPercent: settings.max_reject_percent ?? defaultRejectPercent,
       courier: {
         client,

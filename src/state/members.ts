@@ -1,7 +1,6 @@
 /** What Iterable last acknowledged for each person of an export, and what it refused. */
-import { sql } from 'kysely'
-import type { PlanRow, SeqRange } from './batches.ts'
-import { inRanges } from './batches.ts'
+import { type Expression, type RawBuilder, sql } from 'kysely'
+import { inRanges, type PlannedRow, type SeqRange } from './batches.ts'
 import type { ExportOp } from './tables/exports.ts'
 import type { Db } from './tables.ts'
 
@@ -10,6 +9,20 @@ export interface Owner {
   readonly runId: string
   readonly name: string
   readonly listId: number
+  readonly dialect: KeyDialect
+}
+
+/** How the warehouse looks some rows of a large table up. */
+export interface KeyDialect {
+  /** What follows the name of a column: a condition that it is one of what a select returns, which is little beside the table. */
+  readonly among: (select: Expression<unknown>) => RawBuilder<unknown>
+}
+
+/** Rows of a run's plan. */
+export interface PlanPart {
+  readonly ranges: readonly SeqRange[]
+  /** Of these rows, those that are not meant. */
+  readonly except: readonly number[]
 }
 
 /** The people of some batches whom Iterable took are on the list now, or off it. */
@@ -18,35 +31,25 @@ export async function acknowledgeMembers(
   owner: Owner,
   {
     op,
-    ranges,
-    keys,
-    refusedSeqs,
+    taken,
     keepsRemoved,
     now,
   }: {
     readonly op: ExportOp
-    readonly ranges: readonly SeqRange[]
-    /** Of the people in the ranges who were taken. */
-    readonly keys: readonly string[]
-    readonly refusedSeqs: readonly number[]
+    readonly taken: PlanPart
     /** An export of the kind `remove` keeps whom it has removed. */
     readonly keepsRemoved: boolean
     readonly now: Date
   },
 ): Promise<void> {
-  const { runId, name, listId } = owner
-  const taken = (trx: Db) => {
-    const rows = trx.selectFrom('plan').where('run_id', '=', runId).where(inRanges(ranges))
-    return refusedSeqs.length > 0 ? rows.where('seq', 'not in', refusedSeqs) : rows
-  }
-  // By their keys, not by a join: whatever statistics a server has of a table that is growing, it asks the index then.
-  await forget(db, 'members', owner, keys)
+  const { name, listId } = owner
+  await forget(db, 'members', owner, taken)
   if (op === 'remove' && !keepsRemoved) return
   await db
     .insertInto('members')
     .columns(['export', 'list_id', 'member_key', 'status', 'payload', 'hash', 'run_id', 'confirmed_at'])
     .expression(
-      taken(db).select([
+      rowsOf(db, owner, taken).select([
         sql.val(name).as('export'),
         sql`cast(${sql.lit(listId)} as bigint)`.as('list_id'),
         'member_key',
@@ -72,9 +75,7 @@ export async function forgetOutcomes(db: Db, owner: Owner, now: Date): Promise<v
     .where('state', '=', 'in_flight')
     .execute()
   for (const { op, first_seq, last_seq } of unknown) {
-    const ranges = [{ first: first_seq, last: last_seq }]
-    const people = await peopleOf(db, owner, ranges).execute()
-    await doubtMembers(db, owner, { op, ranges, keys: people.map(({ member_key }) => member_key), now })
+    await doubtMembers(db, owner, { op, ranges: [{ first: first_seq, last: last_seq }], now })
   }
 }
 
@@ -85,60 +86,48 @@ export async function forgetOutcomes(db: Db, owner: Owner, now: Date): Promise<v
 export async function doubtMembers(
   db: Db,
   owner: Owner,
-  {
-    op,
-    ranges,
-    keys,
-    now,
-  }: {
-    readonly op: ExportOp
-    readonly ranges: readonly SeqRange[]
-    readonly keys: readonly string[]
-    readonly now: Date
-  },
+  { op, ranges, now }: { readonly op: ExportOp; readonly ranges: readonly SeqRange[]; readonly now: Date },
 ): Promise<void> {
+  const doubtful = { ranges, except: [] }
   if (op !== 'remove') {
-    await acknowledgeMembers(db, owner, { op, ranges, keys, refusedSeqs: [], keepsRemoved: false, now })
+    await acknowledgeMembers(db, owner, { op, taken: doubtful, keepsRemoved: false, now })
   }
-  for (const some of portions(keys)) {
-    await db
-      .updateTable('members')
-      .set({ hash: '' })
-      .where('export', '=', owner.name)
-      .where('list_id', '=', owner.listId)
-      .where('member_key', 'in', some)
-      .execute()
-  }
+  await db
+    .updateTable('members')
+    .set({ hash: '' })
+    .where('export', '=', owner.name)
+    .where('list_id', '=', owner.listId)
+    .where(isIn(db, owner, doubtful))
+    .execute()
 }
 
 /** What was known of these people, by the one or the other table, is known no longer. */
 async function forget(
   db: Db,
   table: 'members' | 'export_rejects',
-  { name, listId }: Owner,
-  keys: readonly string[],
+  owner: Owner,
+  people: PlanPart,
 ): Promise<void> {
-  for (const some of portions(keys)) {
-    await db
-      .deleteFrom(table)
-      .where('export', '=', name)
-      .where('list_id', '=', listId)
-      .where('member_key', 'in', some)
-      .execute()
-  }
+  await db
+    .deleteFrom(table)
+    .where('export', '=', owner.name)
+    .where('list_id', '=', owner.listId)
+    .where(isIn(db, owner, people))
+    .execute()
 }
 
-/** Keys that one statement is asked with. */
-function* portions(keys: readonly string[]): Generator<readonly string[]> {
-  for (let at = 0; at < keys.length; at += 10_000) yield keys.slice(at, at + 10_000)
-}
+/** A condition on a table of people. */
+const isIn = (db: Db, owner: Owner, people: PlanPart) =>
+  sql<boolean>`member_key ${owner.dialect.among(rowsOf(db, owner, people).select('plan.member_key'))}`
 
-/** The keys of the people in some ranges of a run's plan. */
-const peopleOf = (db: Db, { runId }: Owner, ranges: readonly SeqRange[]) =>
-  db.selectFrom('plan').select('member_key').where('run_id', '=', runId).where(inRanges(ranges))
+function rowsOf(db: Db, { runId }: Owner, { ranges, except }: PlanPart) {
+  const rows = db.selectFrom('plan').where('plan.run_id', '=', runId).where(inRanges(ranges))
+  return except.length > 0 ? rows.where('seq', 'not in', except) : rows
+}
 
 export interface RefusedRow {
-  readonly row: PlanRow
+  readonly row: PlannedRow
+  readonly op: ExportOp
   readonly code: string
   readonly reason: string
   readonly permanent: boolean
@@ -148,14 +137,14 @@ export interface RefusedRow {
 export async function recordRefusals(
   db: Db,
   owner: Owner,
-  keys: readonly string[],
+  ranges: readonly SeqRange[],
   refused: readonly RefusedRow[],
   now: Date,
 ): Promise<void> {
   const { name, listId } = owner
   const known = db.selectFrom('export_rejects').where('export', '=', name).where('list_id', '=', listId)
   const [before] = await known.select('member_key').limit(1).execute()
-  if (before) await forget(db, 'export_rejects', owner, keys)
+  if (before) await forget(db, 'export_rejects', owner, { ranges, except: [] })
   if (refused.length === 0) return
   for (let at = 0; at < refused.length; at += rowsOfInsert) {
     await insertRefusals(db, owner, refused.slice(at, at + rowsOfInsert), now)
@@ -189,7 +178,7 @@ async function insertRefusals(
   await db
     .insertInto('export_rejects')
     .values(
-      refused.map(({ row: { member_key, op, payload, hash }, code, reason, permanent }) => ({
+      refused.map(({ row: { member_key, payload, hash }, op, code, reason, permanent }) => ({
         export: name,
         list_id: listId,
         member_key,

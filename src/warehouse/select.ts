@@ -1,4 +1,6 @@
 /** Rows of a query that a person wrote, with values as exact as the database has them. */
+import type { DuckDBConnection, DuckDBDataChunk } from '@duckdb/node-api'
+
 /** What a column holds, in words that both warehouses share. In brackets: how a value comes. */
 export type ValueType =
   /** [number where it is exact, else bigint] */
@@ -37,4 +39,20 @@ export interface Rows<Column, Value> extends AsyncDisposable {
   readonly rows: AsyncIterable<readonly (readonly Value[])[]>
 }
 
-export type Selection = Rows<SelectedColumn, unknown>
+export interface Selection extends Rows<SelectedColumn, unknown> {
+  /** Where it is an engine like ours that reads. */
+  readonly engine?: EngineRows
+}
+
+/** A query whose rows an engine can take from one table to another without making values of them. */
+export interface EngineRows {
+  /** The engine's own names of the columns' types. */
+  readonly types: readonly string[]
+  /**
+   * Runs the query, instead of reading its `rows`: what `select` makes of them comes in chunks. It is given the query as it
+   * stands behind `from`; its columns are c0, c1 …
+   */
+  pour(select: (query: string) => string, append: (chunk: DuckDBDataChunk) => void): Promise<void>
+  /** What a select on another connection gives, with its values read as those of the query are. */
+  read(connection: DuckDBConnection, select: string): AsyncIterable<readonly (readonly unknown[])[]>
+}

@@ -2,6 +2,7 @@
 import type { QueryExecutorProvider, RawBuilder, Transaction } from 'kysely'
 import type { ColumnType, Stream } from '../catalog/index.ts'
 import type { Engine } from '../engine/engine.ts'
+import type { KeyDialect } from '../state/members.ts'
 import type { Db, StateDatabase } from '../state/tables.ts'
 import type { Analysis } from './analysis.ts'
 import type { Maintenance, MaintenanceRequest } from './maintenance.ts'
@@ -38,7 +39,7 @@ export const schemaNames = (schema: string): SchemaNames => ({
 })
 
 /** Where the two databases differ, in words of SQL. */
-export interface Dialect extends NameRules {
+export interface Dialect extends NameRules, KeyDialect {
   /** The warehouse's name of a type. */
   readonly typeName: Readonly<Record<ColumnType, string>>
   /** True where U+0000 cannot be stored. */

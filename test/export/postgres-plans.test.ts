@@ -67,8 +67,8 @@ test('no statement of a mirror looks at a row more than a few times, whatever Po
   await using fixture = await makeFixture(warehouse, { pool })
   const { elt, save, run, members } = fixture
   const count = 2_500
-  // A row or so for each of a statement's dozen steps; a loop of one table over another would be millions.
-  const most = 20 * count
+  // A row or so for each of a statement's two dozen steps; a loop of one table over another would be millions.
+  const most = 30 * count
   const sendAll = async (settings: object, query: string) => {
     await save('vip', { action: 'mirror', ...settings }, query)
     statements.length = 0

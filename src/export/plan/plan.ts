@@ -6,15 +6,18 @@ import { sql } from 'kysely'
 import type { ExportOp } from '../../state/tables/exports.ts'
 import type { StateDatabase } from '../../state/tables.ts'
 import type { Tx } from '../../warehouse/session.ts'
-import type { TableColumn } from '../../warehouse/shape.ts'
 import { change, ownTable, quoted, type Sql } from '../../warehouse/sql.ts'
 import { type ExportSettings, isTracked } from '../definition/settings.ts'
-import { readStage, type Staged, stageColumns } from '../rows/stage.ts'
+import { stageColumns } from '../rows/lines.ts'
+import type { Staged } from '../rows/stage.ts'
 import { cutBatches } from './cut.ts'
 import { dropForgotten, markForgotten } from './forgotten.ts'
 
 /** From so many rows on, statistics pay. */
 const worthCounting = 1_000
+
+/** Staged rows that may be sent. */
+const valid = sql`code is null and payload is not null`
 
 /** What a row that only names a person takes at most. */
 const identifierBytes = 300
@@ -59,8 +62,6 @@ export async function makePlan(tx: Tx, input: PlanInput): Promise<PlanCounts> {
     ? await work.countKinds()
     : { valid: found.rows - found.invalid, skipped: 0, invalid: found.invalid, refused: 0 }
   const frozen = await work.freeze(found)
-  const planned = frozen.add + frozen.update + frozen.remove
-  if (planned > 0) await cutBatches(tx, input.runId)
   await work.countRows(found.members)
   return {
     queried: found.rows,
@@ -132,7 +133,7 @@ class Work {
   }
 
   async load(): Promise<void> {
-    this.#staging = await this.#tx.stage(stagingColumns, readStage(this.#input.staged.file))
+    this.#staging = await this.#tx.stage(stageColumns, this.#input.staged.select)
   }
 
   async survey(): Promise<Survey> {
@@ -211,67 +212,76 @@ class Work {
       from ${this.#staging} where code is not null and code <> 'skip'`)
   }
 
-  /** Writes the plan in the order of sending. */
-  async freeze({ members, exchangesIdentifiers, knowsForgotten }: Survey): Promise<Frozen> {
+  /** Writes the plan in the order of sending, and cuts it into batches. Returns how many rows each operation has. */
+  async freeze(found: Survey): Promise<Frozen> {
     const { action, send } = this.#input.settings
-    const frozen = { add: 0, update: 0, remove: 0 }
-    const insert = async (op: ExportOp, columns: Sql, from: Sql) => {
-      frozen[op] = await this.#insert(op, columns, from, frozen.add + frozen.update + frozen.remove)
+    // Whoever is managed by nobody yet is all of them.
+    if (found.members === 0 || (send === 'all' && action !== 'mirror')) await this.#planAll()
+    else {
+      if (action === 'mirror' && found.knowsForgotten) await this.#dropForgotten()
+      await this.#planChanges(found)
     }
-    const rows = sql`${this.#staging} as s`
-    const valid = sql`s.code is null and s.payload is not null`
-    const none = sql`cast(null as varchar)`
-    const ofRemoval = sql.lit(identifierBytes)
-    if (action !== 'mirror' && send === 'all') {
-      const bytes = action === 'remove' ? ofRemoval : sql`s.bytes`
-      await insert(
-        action,
-        sql`s.member_key, s.payload, s.hash, ${none}, ${bytes}`,
-        sql`${rows} where ${valid}`,
-      )
-      return frozen
-    }
-    const joined = (condition: Sql) => sql`
-      (select s.seq from ${rows} left join ${this.managed} on m.member_key = s.member_key
-       where ${valid} and ${condition}) as d join ${rows} on s.seq = d.seq`
-    if (action === 'remove') {
-      const columns = sql`s.member_key, s.payload, s.hash, ${none}, ${ofRemoval}`
-      await insert('remove', columns, joined(sql`m.member_key is null`))
-      return frozen
-    }
-    // Also a row that may not be sent says that its person belongs on the list.
-    const goneBut = (unless: Sql) =>
-      sql`${this.managed} where not exists (select 1 from ${rows} where s.member_key = m.member_key${unless})`
-    const gone = goneBut(sql``)
-    const remove = () => insert('remove', sql`m.member_key, m.payload, m.hash, ${none}, ${ofRemoval}`, gone)
-    const removes = action === 'mirror' && members > 0
-    if (removes && knowsForgotten) {
-      const candidates = goneBut(sql` and s.code is distinct from 'forgotten'`)
-      await dropForgotten(this.#tx, this.#managedRows, sql`select m.member_key from ${candidates}`)
-    }
-    // Who goes, goes first, where the same person may come under another name.
-    if (removes && exchangesIdentifiers) await remove()
-    await insert(
-      'add',
-      sql`s.member_key, s.payload, s.hash, ${none}, s.bytes`,
-      joined(sql`m.member_key is null`),
-    )
-    if (members > 0) {
-      await insert(
-        'update',
-        sql`s.member_key, s.payload, s.hash, case when m.hash = '' then null else m.payload end, s.bytes`,
-        sql`${joined(sql`m.hash <> s.hash`)} join ${this.managed} on m.member_key = s.member_key`,
-      )
-    }
-    if (removes && !exchangesIdentifiers) await remove()
-    return frozen
+    await cutBatches(this.#tx, this.#input.runId)
+    const { rows } = await sql<{ op: ExportOp; n: number }>`
+      select op, cast(sum(row_count) as bigint) as n from ${this.#table('batches')}
+      where run_id = ${this.#input.runId} group by op`.execute(this.#tx.db)
+    const of = (op: ExportOp) => rows.find((row) => row.op === op)?.n ?? 0
+    return { add: of('add'), update: of('update'), remove: of('remove') }
   }
 
-  #insert(op: ExportOp, columns: Sql, from: Sql, offset: number): Promise<number> {
-    return this.#run(sql`
-      insert into ${this.#table('plan')} (run_id, op, member_key, payload, hash, before, bytes, seq)
-      select cast(${this.#input.runId} as varchar), cast(${op} as varchar), ${columns},
-        cast(${offset} as bigint) + row_number() over () from ${from}`)
+  /** Everybody comes, or goes. */
+  async #planAll(): Promise<void> {
+    const isRemoval = this.#input.settings.action === 'remove'
+    await this.#run(sql`
+      insert into ${this.#table('plan')} (run_id, seq, op, member_key, payload, hash, before, bytes)
+      select cast(${this.#input.runId} as varchar), row_number() over (),
+        cast(${isRemoval ? 'remove' : 'add'} as varchar), member_key, payload, hash, cast(null as varchar),
+        ${isRemoval ? sql.lit(identifierBytes) : sql`bytes`}
+      from ${this.#staging} where ${valid}`)
+  }
+
+  /** Who comes, has changed, or goes: one join of keys and hashes. Only of those are payloads looked up. */
+  async #planChanges({ exchangesIdentifiers }: Survey): Promise<void> {
+    const { action } = this.#input.settings
+    const isMirror = action === 'mirror'
+    const comes = sql.lit(action === 'remove' ? 'remove' : 'add')
+    const first = sql.lit(exchangesIdentifiers ? 'remove' : 'add')
+    await this.#run(sql`
+      insert into ${this.#table('plan')} (run_id, seq, op, member_key, payload, hash, before, bytes)
+      with differences as materialized (
+        select s.seq as staged, m.member_key as managed,
+          case when m.member_key is null then ${comes} when s.member_key is null then 'remove' else 'update' end as op
+        from (select seq, member_key, hash from ${this.#staging} where ${valid}) as s
+          ${isMirror ? sql`full` : sql`left`} join (select member_key, hash from ${this.#managedRows}) as m
+            on m.member_key = s.member_key
+        where m.member_key is null ${isMirror ? sql`or s.member_key is null` : sql``}
+          ${action === 'remove' ? sql`` : sql`or m.hash <> s.hash`}
+      ),
+      numbered as materialized (
+        select staged, managed, op,
+          row_number() over (order by case op when ${first} then 1 when 'remove' then 4 when 'add' then 2 else 3 end, staged, managed) as seq
+        from differences
+          -- Also a row that may not be sent says that its person belongs on the list.
+          left join (select distinct member_key from ${this.#staging} where code is not null) as o
+            on o.member_key = managed and staged is null
+        where o.member_key is null
+      )
+      select cast(${this.#input.runId} as varchar), d.seq, d.op, s.member_key, s.payload, s.hash,
+        case when m.hash <> '' then m.payload end, case d.op when 'remove' then ${sql.lit(identifierBytes)} else s.bytes end
+      from numbered as d join ${this.#staging} as s on s.seq = d.staged
+        left join ${this.managed} on m.member_key = d.managed
+      union all
+      select cast(${this.#input.runId} as varchar), d.seq, d.op, m.member_key, m.payload, m.hash,
+        cast(null as varchar), ${sql.lit(identifierBytes)}
+      from numbered as d join ${this.managed} on m.member_key = d.managed
+      where d.staged is null`)
+  }
+
+  /** Managed people who are gone from the query, and forgotten. */
+  async #dropForgotten(): Promise<void> {
+    const candidates = sql`select m.member_key from ${this.managed} where not exists
+      (select 1 from ${this.#staging} as s where s.member_key = m.member_key and s.code is distinct from 'forgotten')`
+    await dropForgotten(this.#tx, this.#managedRows, candidates)
   }
 
   /** The rows once they are marked, by what becomes of them. */
@@ -284,12 +294,3 @@ class Work {
     return { valid: of('valid'), skipped: of('skipped'), invalid: of('invalid'), refused: of('refused') }
   }
 }
-
-const stagingColumns: readonly TableColumn[] = stageColumns.map((name) => ({
-  source: name,
-  name,
-  type: name === 'seq' || name === 'bytes' ? 'bigint' : 'text',
-  origin: 'ours',
-  embedded: false,
-  previousTypes: [],
-}))

@@ -1,5 +1,6 @@
 /** What Iterable knows of the fields that an export sends. */
-import type { FieldKind } from './stage.ts'
+/** Kinds of values as `users/getFields` names types; null says nothing about a type. */
+export type FieldKind = 'boolean' | 'long' | 'double' | 'string' | 'date' | 'object'
 
 export interface FieldReport {
   /** False where Iterable did not tell its fields: nothing is compared, columns go under their own names. */

@@ -14,6 +14,8 @@ export interface Field {
   /** Position of the column. */
   readonly index: number
   readonly convert: Converter
+  /** Its text is JSON. */
+  readonly isParsed: boolean
   readonly column: SelectedColumn
 }
 
@@ -169,7 +171,7 @@ function fieldOf(name: string, index: number, json: boolean, column: SelectedCol
     throw new ConfigError(`columns: json: true is for text, which ${JSON.stringify(column.name)} is not`)
   }
   const convert = json ? (value: unknown) => parseJson(value as string) : converterOf(column.type)
-  if (convert) return { name, index, convert, column }
+  if (convert) return { name, index, convert, isParsed: json, column }
   const type = unsupportedIn(column.type)
   const isNested = column.type.kind !== 'unsupported' || column.type.name.endsWith('[]')
   // An array that is cast to text would be sent as the database writes it: {a,b}.

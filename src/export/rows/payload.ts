@@ -24,7 +24,7 @@ export interface Invalid {
 }
 
 /** No profile is this large; with it, batches stay below Iterable's 4 MB. */
-const maxRowBytes = 1_500_000
+export const maxRowBytes = 1_500_000
 
 type Row = readonly unknown[]
 
@@ -78,12 +78,13 @@ export function payloadBuilder(
   }
 }
 
-type Part =
+/** A field or a constant, as it stands in `dataFields`. */
+export type Part =
   | { readonly text: string; readonly isVolatile: boolean; readonly name: string }
   | { readonly field: Field; readonly prefix: string; readonly name: string }
 
 /** Fields and constants in the order of their names, with what does not change written already. */
-function partsOf({ fields, constants }: Mapping): readonly Part[] {
+export function partsOf({ fields, constants }: Mapping): readonly Part[] {
   return [
     ...fields.map((field) => ({ field, name: field.name, prefix: `${JSON.stringify(field.name)}:` })),
     ...constants.map(({ name, value, isVolatile }) => ({

@@ -1,29 +1,29 @@
-/** Runs the query of an export once and writes what it returned, row by row as it will be sent, into a spool file. */
-import { type FileHandle, open, rm } from 'node:fs/promises'
+/** Runs the query of an export once, and keeps what it returned as it will be sent: in the engine, or in a file. */
+import { rm } from 'node:fs/promises'
 import { join } from 'node:path'
-import { sweepAll } from '../../engine/sweep.ts'
+import { Scratch } from '../../engine/scratch.ts'
+import { sweepYoung } from '../../engine/sweep.ts'
 import { makeFolder } from '../../folders.ts'
 import { readGuarded } from '../../warehouse/guarded.ts'
-import type { Selection } from '../../warehouse/select.ts'
+import type { EngineRows, Selection } from '../../warehouse/select.ts'
 import type { Warehouse } from '../../warehouse/session.ts'
-import { literal } from '../../warehouse/sql.ts'
 import type { Statement } from '../../warehouse/statement.ts'
 import type { ExportSettings } from '../definition/settings.ts'
+import type { FieldKind } from './fields.ts'
+import { FieldKinds } from './kinds.ts'
+import { type NumberedRow, readLines, rowsOfSweep, writeRows } from './lines.ts'
 import { type Mapping, type MappingContext, mapColumns } from './mapping.ts'
-import { ExactNumber } from './number.ts'
-import { payloadBuilder, rowText } from './payload.ts'
+import { type Shape, shapeOf } from './shape.ts'
 
 /** The frozen result of a query. */
 export interface Staged extends AsyncDisposable {
-  readonly file: string
+  /** A statement of the engine that reads the rows, in the order of `stageColumns`. */
+  readonly select: string
   readonly rows: number
   readonly mapping: Mapping
   /** Fields that are sent, and the kinds of their values. */
   readonly fields: ReadonlyMap<string, ReadonlySet<FieldKind>>
 }
-
-/** Kinds of values as `users/getFields` names types; null says nothing about a type. */
-export type FieldKind = 'boolean' | 'long' | 'double' | 'string' | 'date' | 'object'
 
 export interface StageInput {
   readonly warehouse: Warehouse
@@ -36,28 +36,20 @@ export interface StageInput {
   readonly onWait: (message: string) => void
 }
 
-/** The columns of a staging table, in the order of the file; all are text but the two numbers. */
-export const stageColumns = [
-  ...(['seq', 'member_key', 'payload', 'hash', 'code', 'reason', 'row_text', 'bytes'] as const),
-] as const
-
 /** @throws ConfigError for a query that may not run, does not compile, or has no identifier. */
 export async function stageRows(input: StageInput): Promise<Staged> {
   const { warehouse, query, signal, onWait } = input
   const directory = stageDirectory(warehouse, input.runId)
   await makeFolder(directory)
-  const file = join(directory, 'rows.tsv')
-  const dispose = () => removeStage(warehouse, input.runId)
   try {
-    const staged = await readGuarded(
+    return await readGuarded(
       warehouse,
       (session) => session.select(query),
-      (selection) => writeRows(selection, file, input),
+      (selection) => stageSelection(selection, directory, input),
       { signal, onWait },
     )
-    return { ...staged, file, [Symbol.asyncDispose]: dispose }
   } catch (error) {
-    await dispose()
+    await removeStage(warehouse, input.runId)
     throw error
   }
 }
@@ -69,110 +61,86 @@ export const removeStage = (warehouse: Warehouse, runId: string): Promise<void> 
 const stageDirectory = ({ spoolDirectory }: Warehouse, runId: string): string =>
   `${spoolDirectory}-export-${runId}`
 
-/** A statement of the engine that reads a file of staged rows. */
-export function readStage(file: string): string {
-  const columns = stageColumns.map(
-    (name) => `${literal(name)}: ${numbers.has(name) ? "'bigint'" : "'varchar'"}`,
-  )
-  return (
-    `select * from read_csv(${literal(file)}, columns = {${columns.join(', ')}}, auto_detect = false, header = false, ` +
-    `delim = '\\t', quote = '', escape = '', nullstr = '', strict_mode = false, max_line_size = 2000000, buffer_size = 4000000, parallel = false)`
-  )
-}
-
-/** After so many rows what they left behind is worth a sweep. */
-const rowsOfSweep = 40_000
-
-const numbers: ReadonlySet<string> = new Set(['seq', 'bytes'])
-
-async function writeRows(
-  selection: Selection,
-  file: string,
-  { settings, naming, signal, onRows }: StageInput,
-): Promise<Pick<Staged, 'rows' | 'mapping' | 'fields'>> {
+/** The engine makes what rows it can, JavaScript the others. */
+async function stageSelection(selection: Selection, directory: string, input: StageInput): Promise<Staged> {
+  const { warehouse, settings, naming, runId } = input
   const mapping = mapColumns(selection.columns, settings, naming)
-  const fields = new Map<string, Set<FieldKind>>()
-  const isDate = new Set(
-    mapping.fields.filter(({ column }) => /timestamp|date/.test(column.type.kind)).map(({ name }) => name),
-  )
-  const build = payloadBuilder(mapping, settings, (name, value) => {
-    const kinds = fields.get(name) ?? new Set()
-    fields.set(name, kinds)
-    addKind(kinds, value, isDate.has(name))
-  })
-  for (const { name, value, isVolatile } of mapping.constants) {
-    fields.set(name, new Set([isVolatile ? 'date' : typeof value === 'number' ? 'long' : 'string']))
+  const { engine } = selection
+  const shape = engine && shapeOf(mapping, engine.types, settings)
+  const file = join(directory, 'rows.tsv')
+  const fields = new FieldKinds(mapping, settings)
+  const write = (rows: AsyncIterable<readonly NumberedRow[]>, onRows: StageInput['onRows']) =>
+    writeRows(rows, file, { ...input, mapping, fields, onRows })
+  if (!engine || !shape) {
+    const rows = await write(numbered(selection.rows), input.onRows)
+    const dispose = () => removeStage(warehouse, runId)
+    return { select: readLines(file), rows, mapping, fields: fields.all, [Symbol.asyncDispose]: dispose }
   }
-  await using out = await open(file, 'w', 0o600)
-  const writer = new LineWriter(out)
-  let seq = 0
+  const scratch = await Scratch.open(warehouse.engine)
+  try {
+    const table = scratch.table('rows')
+    const rows = await fill(scratch, shape, engine, input)
+    const given = mapping.columns.map((_, index) => `, c${index}`).join('')
+    const left = `select rowid + 1${given} from ${table} where payload is null order by rowid`
+    const leftRows = await write(withNumbers(engine.read(scratch.connection, left)), () => {})
+    for await (const [made = []] of engine.read(scratch.connection, shape.kindsIn(table)))
+      fields.addMade(shape, made)
+    const made = `select rowid + 1 as seq, member_key, payload, hash, null::varchar as code, null::varchar as reason, null::varchar as row_text, bytes from ${table} where payload is not null`
+    return {
+      select: leftRows === 0 ? made : `${made} union all ${readLines(file)}`,
+      rows,
+      mapping,
+      fields: fields.all,
+      async [Symbol.asyncDispose]() {
+        await scratch[Symbol.asyncDispose]()
+        await removeStage(warehouse, runId)
+      },
+    }
+  } catch (error) {
+    await scratch[Symbol.asyncDispose]()
+    throw error
+  }
+}
+
+/** Has the engine make the rows. Returns how many they are. */
+async function fill(
+  scratch: Scratch,
+  shape: Shape,
+  engine: EngineRows,
+  { signal, onRows }: StageInput,
+): Promise<number> {
+  let rows = 0
   let sweepAt = rowsOfSweep
-  for await (const rows of selection.rows) {
-    signal.throwIfAborted()
-    for (const row of rows) {
+  await scratch.fill('rows', shape.columns, (append) =>
+    engine.pour(shape.select, (chunk) => {
+      signal.throwIfAborted()
+      rows += chunk.rowCount
+      append(chunk)
+      // V8 does not know what a chunk holds.
+      if (rows >= sweepAt) {
+        sweepYoung()
+        sweepAt += rowsOfSweep
+      }
+      onRows(rows)
+    }),
+  )
+  return rows
+}
+
+async function* numbered(
+  portions: AsyncIterable<readonly (readonly unknown[])[]>,
+): AsyncGenerator<readonly NumberedRow[]> {
+  let seq = 0
+  for await (const rows of portions) {
+    yield rows.map((row) => {
       seq += 1
-      const built = build(row)
-      writer.line(
-        'payload' in built
-          ? `${seq}\t${built.key}\t${built.payload}\t${built.hash}\t\t\t\t${Buffer.byteLength(built.payload)}`
-          : `${seq}\t${built.key ?? ''}\t\t\t${built.code}\t${oneLine(built.reason)}\t${shortened(rowText(mapping, row))}\t0`,
-      )
-    }
-    await writer.flushIfLarge()
-    if (seq >= sweepAt) {
-      sweepAll()
-      sweepAt += rowsOfSweep
-    }
-    onRows(seq)
+      return [seq, row]
+    })
   }
-  await writer.flush()
-  // The plan needs the room.
-  if (seq >= rowsOfSweep) sweepAll()
-  return { rows: seq, mapping, fields }
 }
 
-function addKind(kinds: Set<FieldKind>, value: unknown, isDate: boolean): void {
-  if (value === null || value === undefined) return
-  if (Array.isArray(value)) for (const item of value.slice(0, 10)) addKind(kinds, item, isDate)
-  else if (value instanceof ExactNumber) kinds.add(value.text.includes('.') ? 'double' : 'long')
-  else if (typeof value === 'object') kinds.add('object')
-  else if (typeof value === 'boolean') kinds.add('boolean')
-  else if (typeof value === 'number') kinds.add(Number.isInteger(value) ? 'long' : 'double')
-  else kinds.add(isDate ? 'date' : 'string')
-}
-
-/** A row too large to be sent is too large to be kept whole. */
-const shortened = (row: string): string =>
-  row.length <= longestRow ? row : JSON.stringify({ beginning: row.slice(0, 10_000) })
-
-const longestRow = 300_000
-
-const oneLine = (text: string): string => text.replaceAll(/\p{Cc}+/gu, ' ')
-
-const blockCharacters = 2 ** 20
-
-class LineWriter {
-  readonly #file: FileHandle
-  #lines: string[] = []
-  #characters = 0
-
-  constructor(file: FileHandle) {
-    this.#file = file
-  }
-
-  line(text: string): void {
-    this.#lines.push(text)
-    this.#characters += text.length
-  }
-
-  async flushIfLarge(): Promise<void> {
-    if (this.#characters >= blockCharacters) await this.flush()
-  }
-
-  async flush(): Promise<void> {
-    if (this.#lines.length === 0) return
-    await this.#file.writeFile(`${this.#lines.join('\n')}\n`)
-    this.#lines = []
-    this.#characters = 0
-  }
+async function* withNumbers(
+  portions: AsyncIterable<readonly (readonly unknown[])[]>,
+): AsyncGenerator<readonly NumberedRow[]> {
+  for await (const rows of portions) yield rows.map(([seq, ...row]) => [Number(seq), row])
 }

@@ -1,4 +1,5 @@
 /** The body of a request: a function of the frozen plan and nothing else, so that it is the same whenever it is made. */
+import type { PlannedRow } from '../../state/batches.ts'
 import type { ExportOp } from '../../state/tables/exports.ts'
 import type { ExportSettings } from '../definition/settings.ts'
 import { canonical, exactJson } from '../rows/values.ts'
@@ -21,18 +22,13 @@ export function envelopeOf(settings: ExportSettings): Envelope {
   }
 }
 
-export interface PlannedRow {
-  readonly seq: number
-  readonly member_key: string
-  readonly payload: string
-  readonly before: string | null
-}
-
 export const endpointOf = (op: ExportOp): 'subscribe' | 'unsubscribe' =>
   op === 'remove' ? 'unsubscribe' : 'subscribe'
 
+type SentRow = Pick<PlannedRow, 'payload' | 'before'>
+
 /** The body for some rows of one operation. */
-export function bodyOf(op: ExportOp, rows: readonly PlannedRow[], envelope: Envelope): Buffer {
+export function bodyOf(op: ExportOp, rows: readonly SentRow[], envelope: Envelope): Buffer {
   const { listId, updateExistingUsersOnly, channelUnsubscribe, campaignId } = envelope
   const head =
     op === 'remove'
@@ -48,7 +44,7 @@ interface Subscriber {
   readonly userId?: string
 }
 
-function subscriberText(op: ExportOp, { payload, before }: PlannedRow): string {
+function subscriberText(op: ExportOp, { payload, before }: SentRow): string {
   if (op === 'add') return payload
   const subscriber = exactJson(payload) as Subscriber
   if (op === 'remove') {

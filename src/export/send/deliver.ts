@@ -4,10 +4,11 @@ import type { Clock } from '../../iterable/clock.ts'
 import { IterableHttpError } from '../../iterable/errors.ts'
 import { answerForm } from '../../iterable/forms.ts'
 import { isRateLimit, refuseLongWait } from '../../iterable/retry.ts'
+import type { PlannedRow } from '../../state/batches.ts'
 import type { ExportOp } from '../../state/tables/exports.ts'
 import { type ListAnswer, type Refused, readAnswer, unattributed } from './answer.ts'
 import { nextAttempt } from './attempt.ts'
-import { bodyOf, type Envelope, endpointOf, type PlannedRow } from './body.ts'
+import { bodyOf, type Envelope, endpointOf } from './body.ts'
 
 export interface Courier {
   readonly client: IterableClient
@@ -57,18 +58,21 @@ export interface Delivered {
   readonly waitedMs: number
 }
 
+/** Rows of one operation, and the request that they make together. */
+export interface Parcel {
+  readonly op: ExportOp
+  readonly rows: readonly PlannedRow[]
+  readonly body: Buffer
+}
+
 /**
  * Sends rows of one operation until the outcome of each is known.
  * @throws DeliveryError
  */
-export async function deliver(
-  op: ExportOp,
-  rows: readonly PlannedRow[],
-  courier: Courier,
-): Promise<Delivered> {
+export async function deliver(parcel: Parcel, courier: Courier): Promise<Delivered> {
   const trace = { isUntouched: true, isRepeated: false, retries: 0, waitedMs: 0 }
   try {
-    const refused = await deliverRows(op, rows, courier, trace)
+    const refused = await deliverRows(parcel, courier, trace)
     const { isRepeated, retries, waitedMs } = trace
     return { refused, isRepeated, retries, waitedMs }
   } catch (error) {
@@ -84,19 +88,19 @@ interface Trace {
 }
 
 async function deliverRows(
-  op: ExportOp,
-  rows: readonly PlannedRow[],
+  { op, rows, body }: Parcel,
   courier: Courier,
   trace: Trace,
 ): Promise<ReadonlyMap<string, Refused>> {
   const { client, envelope, learned, signal } = courier
   const halves = async () => {
     const middle = Math.ceil(rows.length / 2)
-    const first = await deliverRows(op, rows.slice(0, middle), courier, trace)
-    return new Map([...first, ...(await deliverRows(op, rows.slice(middle), courier, trace))])
+    const half = (some: readonly PlannedRow[]) =>
+      deliverRows({ op, rows: some, body: bodyOf(op, some, envelope) }, courier, trace)
+    const first = await half(rows.slice(0, middle))
+    return new Map([...first, ...(await half(rows.slice(middle)))])
   }
   if (rows.length > learned.maxRows) return halves()
-  const body = bodyOf(op, rows, envelope)
   const tries = { failures: 0, limited: 0 }
   for (;;) {
     try {

@@ -1,11 +1,12 @@
 /** Batches on their way to Iterable, and what came of them. */
-import type { Batch, PlanRow } from '../../state/batches.ts'
+import type { Batch, PlannedRow } from '../../state/batches.ts'
 import { type Courier, type Delivered, DeliveryError, deliver } from './deliver.ts'
 
 /** A batch that is this process's to send. */
 export interface Claimed {
   readonly batch: Batch
-  readonly rows: readonly PlanRow[]
+  readonly rows: readonly PlannedRow[]
+  readonly body: Buffer
 }
 
 export type Result = Claimed & (Delivered | { readonly error: DeliveryError })
@@ -51,7 +52,7 @@ export class Flying {
 /** Sends one batch; whatever comes of it is a result. */
 export async function attempt(claimed: Claimed, courier: Courier): Promise<Result> {
   try {
-    const { isRepeated, ...delivered } = await deliver(claimed.batch.op, claimed.rows, courier)
+    const { isRepeated, ...delivered } = await deliver({ ...claimed, op: claimed.batch.op }, courier)
     // As it was before it was claimed.
     const wasInFlight = claimed.batch.state === 'in_flight'
     return { ...claimed, ...delivered, isRepeated: isRepeated || wasInFlight }

@@ -56,27 +56,21 @@ export async function record(
       ...{ refused: rejected.length, left_out: left.length, retries, waitedMs, now },
     })
   }
-  const keys = answered.flatMap((answer) => answer.keys)
-  await recordRefusals(trx, owner, keys, rejected, now)
+  await recordRefusals(trx, owner, ranges, rejected, now)
   if (isTracked) {
-    const refusedSeqs = [...rejected, ...left].map(({ row }) => row.seq)
-    const refusedKeys = new Set([...rejected, ...left].map(({ row }) => row.member_key))
+    const except = [...rejected, ...left].map(({ row }) => row.seq)
     await acknowledgeMembers(trx, owner, {
       op,
-      ranges,
-      refusedSeqs,
-      now,
-      keys: keys.filter((key) => !refusedKeys.has(key)),
+      taken: { ranges, except },
       keepsRemoved: action === 'remove',
+      now,
     })
     // An earlier try, whose answer was lost, may have done what this one was refused.
     const doubtful = answered
       .filter(({ isRepeated }) => isRepeated)
       .flatMap(({ rejected, left }) => [...rejected, ...left])
     const doubtfulRanges = doubtful.map(({ row: { seq } }) => ({ first: seq, last: seq }))
-    const doubtfulKeys = doubtful.map(({ row }) => row.member_key)
-    if (doubtful.length > 0)
-      await doubtMembers(trx, owner, { op, ranges: doubtfulRanges, keys: doubtfulKeys, now })
+    if (doubtful.length > 0) await doubtMembers(trx, owner, { op, ranges: doubtfulRanges, now })
   }
   const rows = answered.reduce((sum, answer) => sum + answer.rows, 0)
   const taken = rows - rejected.length - left.length
@@ -93,7 +87,6 @@ export async function record(
 interface Judged {
   readonly batch: Batch
   readonly rows: number
-  readonly keys: readonly string[]
   readonly rejected: readonly RefusedRow[]
   readonly left: readonly RefusedRow[]
   readonly isRepeated: boolean
@@ -107,12 +100,13 @@ function judged(
 ): Judged {
   const verdicts = rows.flatMap((row) => {
     const why = refused.get(row.member_key)
-    return why ? [{ row, ...why, kind: kindOf(batch.op, why, envelope.updateExistingUsersOnly) }] : []
+    return why
+      ? [{ row, op: batch.op, ...why, kind: kindOf(batch.op, why, envelope.updateExistingUsersOnly) }]
+      : []
   })
   return {
     batch,
     rows: rows.length,
-    keys: rows.map(({ member_key }) => member_key),
     ...{ isRepeated, retries, waitedMs },
     rejected: verdicts.filter(({ kind }) => kind === 'rejected'),
     left: verdicts.filter(({ kind }) => kind === 'skipped'),

@@ -12,7 +12,7 @@ import {
   countBatches,
   markInFlight,
   nextBatches,
-  planRows,
+  rowsOfBatches,
 } from '../../state/batches.ts'
 import { type ExportRun, holdsLease, readExportRun } from '../../state/exports.ts'
 import type { Owner } from '../../state/members.ts'
@@ -107,18 +107,14 @@ async function claim(
 ): Promise<readonly Claimed[]> {
   const { owner, courier } = input
   const batches = await nextBatches(trx, owner.runId, flying, most)
-  const first = batches[0]
-  const last = batches.at(-1)
-  if (!first || !last) return []
-  const rows = await planRows(trx, owner.runId, first.first_seq, last.last_seq)
-  const claimed = batches.map((batch) => ({
-    batch,
-    rows: rows.filter(({ seq }) => seq >= batch.first_seq && seq <= batch.last_seq),
-  }))
-  const bodies = claimed.map(({ batch, rows }) => {
-    const sha256 = createHash('sha256')
-      .update(bodyOf(batch.op, rows, courier.envelope))
-      .digest('hex')
+  if (batches.length === 0) return []
+  const rowsOf = await rowsOfBatches(trx, owner.runId, batches)
+  const claimed = batches.map((batch) => {
+    const rows = rowsOf.get(batch.batch_no) ?? []
+    return { batch, rows, body: bodyOf(batch.op, rows, courier.envelope) }
+  })
+  const bodies = claimed.map(({ batch, body }) => {
+    const sha256 = createHash('sha256').update(body).digest('hex')
     if (batch.body_sha256 !== null && batch.body_sha256 !== sha256) {
       throw new Error(
         `batch ${batch.batch_no} of run ${owner.runId} changed since it was sent: this is a fault of iterable-elt`,

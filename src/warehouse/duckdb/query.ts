@@ -3,11 +3,18 @@
  * rows are shown), and runs in a transaction that was begun read-only, so that nothing it calls (nextval, a macro) can write
  * to the warehouse. What it could reach beside the warehouse is the matter of guard.ts.
  */
-import { type DuckDBConnection, type DuckDBType, type DuckDBValue, StatementType } from '@duckdb/node-api'
+import {
+  type DuckDBConnection,
+  type DuckDBDataChunk,
+  type DuckDBResult,
+  type DuckDBType,
+  type DuckDBValue,
+  StatementType,
+} from '@duckdb/node-api'
 import type { Interrupter } from '../../engine/interrupter.ts'
 import { wholeStream } from '../../engine/stream.ts'
 import { ConfigError, messageOf } from '../../errors.ts'
-import type { Rows } from '../select.ts'
+import type { EngineRows, Rows } from '../select.ts'
 import { refusedQuery, type Statement, wrongQuery } from '../statement.ts'
 import { isAccessRefusal, refusedAccess } from './guard.ts'
 
@@ -26,12 +33,12 @@ export interface Query {
   readonly admit: (query: string) => Promise<void>
 }
 
-/** Begins a query, see `Session.select` and `Session.print`. */
+/** Begins a query, see `Session.select` and `Session.print`. It runs once its rows are asked for. */
 export async function queryDuckdb<Column, Value>(
   { connection, interrupter, admit }: Query,
   statement: Statement,
   form: Form<Column, Value>,
-): Promise<Rows<Column, Value | null>> {
+): Promise<Rows<Column, Value | null> & { readonly engine: EngineRows }> {
   const ended = interrupter.begin()
   const end = async () => {
     ended()
@@ -39,21 +46,31 @@ export async function queryDuckdb<Column, Value>(
   }
   try {
     await connection.run('begin transaction read only')
-    const result = await start(connection, statement, admit)
-    const types = result.columnTypes()
-    const readers = types.map((type) => form.reader(type))
-    const read = (row: readonly DuckDBValue[]) =>
-      row.map((value, index) => (value === null ? null : (readers[index] as (typeof readers)[0])(value)))
+    const prepared = await prepare(connection, statement, admit)
+    const types = Array.from({ length: prepared.columnCount }, (_, index) => prepared.columnType(index))
     return {
-      columns: result.columnNames().map((name, index) => form.column(name, types[index] as DuckDBType)),
-      rows: (async function* () {
-        try {
-          const portions = wholeStream(connection, statement.query, result.yieldRows())
-          for await (const rows of portions) yield rows.map(read)
-        } catch (error) {
-          throw explained(error)
-        }
-      })(),
+      columns: types.map((type, index) => form.column(prepared.columnName(index), type)),
+      rows: explaining(async function* () {
+        const result = await prepared.stream()
+        const portions = wholeStream(connection, statement.query, result.yieldRows())
+        yield* rowsOf(portions, result.columnTypes(), form)
+      }),
+      engine: {
+        types: types.map((type) => type.alias ?? String(type)),
+        async pour(select, append) {
+          const names = types.map((_, index) => `c${index}`).join(', ')
+          const text = select(`(${statement.query}\n) as "query"(${names})`)
+          const chunks = explaining(async function* () {
+            yield* wholeStream(connection, text, chunksOf(await connection.stream(text)))
+          })
+          for await (const chunk of chunks) append(chunk)
+        },
+        read: (other, select) =>
+          explaining(async function* () {
+            const result = await other.stream(select)
+            yield* rowsOf(wholeStream(other, select, result.yieldRows()), result.columnTypes(), form)
+          }),
+      },
       [Symbol.asyncDispose]: end,
     }
   } catch (error) {
@@ -62,16 +79,44 @@ export async function queryDuckdb<Column, Value>(
   }
 }
 
-async function start(
+async function* rowsOf<Value>(
+  portions: AsyncIterable<readonly (readonly DuckDBValue[])[]>,
+  types: readonly DuckDBType[],
+  form: Pick<Form<unknown, Value>, 'reader'>,
+): AsyncGenerator<readonly (readonly (Value | null)[])[]> {
+  const readers = types.map((type) => form.reader(type))
+  const read = (row: readonly DuckDBValue[]) =>
+    row.map((value, index) => (value === null ? null : (readers[index] as (typeof readers)[0])(value)))
+  for await (const rows of portions) yield rows.map(read)
+}
+
+async function* chunksOf(result: DuckDBResult): AsyncGenerator<DuckDBDataChunk> {
+  for (;;) {
+    const chunk = await result.fetchChunk()
+    if (!chunk || chunk.rowCount === 0) return
+    yield chunk
+  }
+}
+
+/** What is read, with errors in our words. */
+async function* explaining<T>(read: () => AsyncGenerator<T>): AsyncGenerator<T> {
+  try {
+    yield* read()
+  } catch (error) {
+    throw explained(error)
+  }
+}
+
+async function prepare(
   connection: DuckDBConnection,
   { text, query, values = [] }: Statement,
   admit: (query: string) => Promise<void>,
 ) {
-  const prepare = async (one: string, kind: StatementType) => {
-    const statements = await connection.extractStatements(one)
+  const one = async (statement: string, kind: StatementType) => {
+    const statements = await connection.extractStatements(statement)
     if (statements.count !== 1) throw refusedQuery(`it holds ${statements.count} statements`)
     // Before it is bound: some functions act then.
-    if (kind === StatementType.SELECT) await admit(one)
+    if (kind === StatementType.SELECT) await admit(statement)
     const prepared = await statements.prepare(0)
     const { statementType } = prepared
     if (statementType !== kind) {
@@ -79,10 +124,10 @@ async function start(
     }
     return prepared
   }
-  const select = await prepare(query, StatementType.SELECT)
-  const prepared = text === query ? select : await prepare(text, StatementType.EXPLAIN)
+  const select = await one(query, StatementType.SELECT)
+  const prepared = text === query ? select : await one(text, StatementType.EXPLAIN)
   if (values.length > 0) prepared.bind(values as DuckDBValue[])
-  return prepared.stream()
+  return prepared
 }
 
 function explained(error: unknown): unknown {

@@ -90,7 +90,7 @@ export async function openDuckdb(options: DuckdbOptions): Promise<Warehouse> {
           const admit = (query: string) => refuseWrongFunctions(held.connection, query, guard)
           held.progress.isAtWork = true
           const { connection, progress } = held
-          const one = session({ connection, progress, names, interrupter, admit })
+          const one = session({ connection, progress, names, interrupter, admit, isLive: guard.isLive })
           await upkeep.of(one, useOptions)
           const result = await work(one)
           held.progress.isAtWork = false
@@ -141,6 +141,7 @@ export const duckdbTables: Dialect = {
   keepsIndexes: false,
   hash: (text) => `hash(${text})`,
   sha256: duckdbAnalysis.sha256,
+  among: (select) => sql`in (${select})`,
   describesColumns: true,
   portionRows: 250_000,
   comments: (schema) =>
@@ -171,10 +172,11 @@ interface SessionParts {
   readonly interrupter: Interrupter
   /** Refuses a statement of a person whose functions do more than read the warehouse. */
   readonly admit: (statement: string) => Promise<void>
+  readonly isLive: boolean
   readonly progress: HeldProgress
 }
 
-function session({ connection, names, interrupter, admit, progress }: SessionParts): Session {
+function session({ connection, names, interrupter, admit, isLive, progress }: SessionParts): Session {
   const db = new Kysely<StateDatabase>({ dialect: duckdbDialect(connection, interrupter) }).withSchema(
     names.sync,
   )
@@ -196,7 +198,11 @@ function session({ connection, names, interrupter, admit, progress }: SessionPar
     async admitReaders() {},
     copyTo: (target) => copyDuckdb(connection, names, target),
     unload: (wanted) => unloadDuckdb(connection, wanted),
-    select: (statement) => queryDuckdb(query, statement, selected),
+    async select(statement) {
+      const { engine, ...selection } = await queryDuckdb(query, statement, selected)
+      // A host's instance reads no file of ours.
+      return isLive ? selection : { ...selection, engine }
+    },
     print: (statement) => queryDuckdb(query, statement, printed),
   }
 }

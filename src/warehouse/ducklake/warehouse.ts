@@ -25,6 +25,7 @@ import { unloadDuckdb } from '../duckdb/snapshot.ts'
 import { upsertIntoDuckdb } from '../duckdb/upsert.ts'
 import { duckdbTables } from '../duckdb/warehouse.ts'
 import { Upkeep } from '../migrations.ts'
+import { postgresTables } from '../postgres/dialect.ts'
 import { openPostgres } from '../postgres/warehouse.ts'
 import type { Dialect, Session, Tx, UseOptions, Warehouse } from '../session.ts'
 import { schemaNames } from '../session.ts'
@@ -159,6 +160,7 @@ const dialect: Dialect = {
   altersFirst: true,
   keepsIndexes: true,
   sha256: postgresAnalysis.sha256,
+  among: postgresTables.among,
   describesColumns: false,
   hiddenColumns: ['rowid', 'snapshot_id', 'filename', 'file_row_number', 'file_index'],
 }

@@ -23,6 +23,8 @@ export const postgresTables: Dialect = {
   keepsIndexes: true,
   hash: (text) => `hashtextextended(${text}, 0)`,
   sha256: postgresAnalysis.sha256,
+  // Of an array, which a join could not be: whatever statistics a server has of a growing table, it asks the index then.
+  among: (select) => sql`= any(array(${select}))`,
   describesColumns: true,
   comments: (schema) =>
     sql`select c.relname as table_name, a.attname as column_name

@@ -1,0 +1,118 @@
+/** Rows as JavaScript makes them, in a file: a line each, in the columns of a staging table. */
+import { type FileHandle, open } from 'node:fs/promises'
+import { sweepAll } from '../../engine/sweep.ts'
+import type { TableColumn } from '../../warehouse/shape.ts'
+import { literal } from '../../warehouse/sql.ts'
+import type { ExportSettings } from '../definition/settings.ts'
+import type { FieldKinds } from './kinds.ts'
+import type { Mapping } from './mapping.ts'
+import { payloadBuilder, rowText } from './payload.ts'
+
+/** The columns of a staging table; all are text but the two numbers. */
+export const stageColumns: readonly TableColumn[] = [
+  ...(['seq', 'member_key', 'payload', 'hash', 'code', 'reason', 'row_text', 'bytes'] as const),
+].map((name) => ({
+  source: name,
+  name,
+  type: name === 'seq' || name === 'bytes' ? 'bigint' : 'text',
+  origin: 'ours',
+  embedded: false,
+  previousTypes: [],
+}))
+
+/** A row of the query, and which one it is. */
+export type NumberedRow = readonly [seq: number, row: readonly unknown[]]
+
+/** After so many rows what they left behind is worth a sweep. */
+export const rowsOfSweep = 40_000
+
+export interface LinesInput {
+  readonly mapping: Mapping
+  readonly fields: FieldKinds
+  readonly settings: ExportSettings
+  readonly signal: AbortSignal
+  /** Hears which row was written last. */
+  readonly onRows: (seq: number) => void
+}
+
+/** Writes rows as they will be sent into a file, a line each. Returns how many they are. */
+export async function writeRows(
+  portions: AsyncIterable<readonly NumberedRow[]>,
+  file: string,
+  { mapping, fields, settings, signal, onRows }: LinesInput,
+): Promise<number> {
+  const build = payloadBuilder(mapping, settings, (name, value) => fields.add(name, value))
+  await using out = await open(file, 'w', 0o600)
+  const writer = new LineWriter(out)
+  let count = 0
+  let sweepAt = rowsOfSweep
+  for await (const rows of portions) {
+    signal.throwIfAborted()
+    for (const [seq, row] of rows) {
+      const built = build(row)
+      writer.line(
+        'payload' in built
+          ? `${seq}\t${built.key}\t${built.payload}\t${built.hash}\t\t\t\t${Buffer.byteLength(built.payload)}`
+          : `${seq}\t${built.key ?? ''}\t\t\t${built.code}\t${oneLine(built.reason)}\t${shortened(rowText(mapping, row))}\t0`,
+      )
+    }
+    await writer.flushIfLarge()
+    count += rows.length
+    if (count >= sweepAt) {
+      sweepAll()
+      sweepAt += rowsOfSweep
+    }
+    onRows(rows.at(-1)?.[0] ?? 0)
+  }
+  await writer.flush()
+  // The plan needs the room.
+  if (count >= rowsOfSweep) sweepAll()
+  return count
+}
+
+/** A statement of the engine that reads a file of staged rows. */
+export function readLines(file: string): string {
+  const columns = stageColumns.map(
+    ({ name, type }) => `${literal(name)}: ${type === 'bigint' ? "'bigint'" : "'varchar'"}`,
+  )
+  return (
+    `select * from read_csv(${literal(file)}, columns = {${columns.join(', ')}}, auto_detect = false, header = false, ` +
+    `delim = '\\t', quote = '', escape = '', nullstr = '', strict_mode = false, max_line_size = 2000000, buffer_size = 4000000, parallel = false)`
+  )
+}
+
+/** A row too large to be sent is too large to be kept whole. */
+const shortened = (row: string): string =>
+  row.length <= longestRow ? row : JSON.stringify({ beginning: row.slice(0, 10_000) })
+
+const longestRow = 300_000
+
+const oneLine = (text: string): string => text.replaceAll(/\p{Cc}+/gu, ' ')
+
+const blockCharacters = 2 ** 20
+
+class LineWriter {
+  readonly #file: FileHandle
+  #lines: string[] = []
+  #characters = 0
+
+  constructor(file: FileHandle) {
+    this.#file = file
+  }
+
+  line(text: string): void {
+    this.#lines.push(text)
+    this.#characters += text.length
+  }
+
+  async flushIfLarge(): Promise<void> {
+    if (this.#characters >= blockCharacters) await this.flush()
+  }
+
+  async flush(): Promise<void> {
+    if (this.#lines.length === 0) return
+    await this.#file.writeFile(`${this.#lines.join('\n')}\n`)
+    this.#lines = []
+    this.#characters = 0
+  }
+}
