@@ -272,6 +272,7 @@ export async function openParsed(
         connection: connection(),
         config: config.sync,
         streams: request.streams,
+        spoolDirectory: warehouse.spoolDirectory,
         reach: reachOf(request),
         now: clock.now(),
         signal: request.signal ?? new AbortController().signal,

@@ -158,6 +158,7 @@ function users(projectType: ProjectType): Stream {
     ]),
     lifted: { source: 'offers.Intro APR', parent: 'offers', member: 'Intro APR' },
     hasProfileFields: true,
+    isBulky: true,
     columns: {
       email: 'text',
       userId: 'text',

@@ -36,14 +36,23 @@ const email: readonly Stream[] = [
     ...machine,
   }),
   event('email_complaint', 'emailComplaint', core, { recipientState: 'text' }),
-  event('email_open', 'emailOpen', core, {
-    ...device,
-    ...place,
-    proxySource: 'text',
-    contentId: 'bigint',
-    ...machine,
-  }),
-  event('email_send', 'emailSend', core, { ...sending, messageBusId: 'text', espName: 'text', ...rendering }),
+  bulky(
+    event('email_open', 'emailOpen', core, {
+      ...device,
+      ...place,
+      proxySource: 'text',
+      contentId: 'bigint',
+      ...machine,
+    }),
+  ),
+  bulky(
+    event('email_send', 'emailSend', core, {
+      ...sending,
+      messageBusId: 'text',
+      espName: 'text',
+      ...rendering,
+    }),
+  ),
   event('email_send_skip', 'emailSendSkip', core, { ...sending, reason: 'text' }),
   {
     ...event('email_subscribe', 'emailSubscribe', core, {
@@ -275,7 +284,7 @@ const embedded: readonly Stream[] = [
 ]
 
 const others: readonly Stream[] = [
-  event('custom_event', 'customEvent', [], { id: 'text' }),
+  bulky(event('custom_event', 'customEvent', [], { id: 'text' })),
   event('journey_exit', 'journeyExit', [], { workflowId: 'bigint', workflowName: 'text' }),
   event('purchase', 'purchase', [], { id: 'text', total: 'double', shoppingCartItems: 'json' }),
   {
@@ -284,6 +293,11 @@ const others: readonly Stream[] = [
     read: { kind: 'export', dataType: 'unknownSession', otherwise: 'anonSession' },
   },
 ]
+
+/** What every project has most of. */
+function bulky(stream: Stream): Stream {
+  return { ...stream, isBulky: true }
+}
 
 /** Every event type of the export API. */
 export const eventStreams: readonly Stream[] = [

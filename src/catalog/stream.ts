@@ -130,6 +130,8 @@ export interface Stream {
   readonly columns: Readonly<Record<string, SourceType>>
   /** True where `users/getFields` declares the types of fields (profiles, and events that copy them). */
   readonly hasProfileFields: boolean
+  /** It is among the largest of every project that has rows of it. */
+  readonly isBulky?: boolean
 }
 
 /** What a replication method is called in listings. */

@@ -96,6 +96,8 @@ export interface IterableClient extends AsyncDisposable {
   readonly calls: number
   /** Seconds that the pace makes of so many requests to an endpoint. */
   secondsFor(endpoint: EndpointName, requests: number): number
+  /** Seconds until the last of so many further requests may be sent. */
+  secondsUntil(endpoint: EndpointName, requests: number): number
 }
 
 /** A client for one project. Throws ConfigError when the options cannot be right. */
@@ -149,6 +151,7 @@ export function createClient(options: ClientOptions, context: ClientContext = {}
       return calls
     },
     secondsFor: (endpoint, requests) => pacer.secondsFor(endpoint, requests),
+    secondsUntil: (endpoint, requests) => pacer.secondsUntil(endpoint, requests),
     request: async (endpoint, given) => request(callOf(endpoint, given)),
     async json<T>(endpoint: EndpointName, { form, ...given }: JsonOptions<T> = {}) {
       const send = async (call: Call) => {

@@ -15,6 +15,8 @@ export interface Pacer {
   slotMs(endpoint: EndpointName): number
   /** Seconds from the first to the last of so many requests, sent as fast as the pace allows. */
   secondsFor(endpoint: EndpointName, requests: number): number
+  /** Seconds until the last of so many further requests may be sent, behind those that were sent or wait already. */
+  secondsUntil(endpoint: EndpointName, requests: number): number
 }
 
 export interface ReserveOptions {
@@ -66,7 +68,7 @@ export function createPacer(rateLimits: RateLimits, clock: Clock, book?: PaceBoo
     const known = lanes.get(endpoint)
     if (known) return known
     const rate = rateOf(endpoint, rateLimits)
-    const lane: Lane = { rate, sentAt: [], tail: Promise.resolve(), closedUntilMs: 0 }
+    const lane: Lane = { rate, sentAt: [], waiting: 0, tail: Promise.resolve(), closedUntilMs: 0 }
     lanes.set(endpoint, lane)
     return lane
   }
@@ -86,9 +88,15 @@ export function createPacer(rateLimits: RateLimits, clock: Clock, book?: PaceBoo
       // A burst goes at once, then the window must pass.
       return (Math.floor((requests - 1) / rate.requests) * rate.perMs * safety) / 1000
     },
+    secondsUntil: (endpoint, requests) => secondsUntil(laneOf(endpoint), requests, clock.now().getTime()),
     async reserve(endpoint, options = {}) {
       const lane = laneOf(endpoint)
-      const turn = lane.tail.then(() => takeTurn(lane, { endpoint, clock, book, ...options }))
+      lane.waiting += 1
+      const turn = lane.tail
+        .then(() => takeTurn(lane, { endpoint, clock, book, ...options }))
+        .finally(() => {
+          lane.waiting -= 1
+        })
       lane.tail = turn.catch(() => undefined)
       await unlessAborted(turn, options.signal)
     },
@@ -99,10 +107,27 @@ interface Lane {
   readonly rate: RateLimit | 'off'
   /** When the latest requests were let through, oldest first, as many as one period may hold. */
   readonly sentAt: number[]
+  /** Requests that have not had their turn. */
+  waiting: number
   /** Settles when the one who came last has had its turn. */
   tail: Promise<void>
   /** The server lets nobody through before this. */
   closedUntilMs: number
+}
+
+function secondsUntil(
+  { rate, sentAt, waiting, closedUntilMs }: Lane,
+  requests: number,
+  nowMs: number,
+): number {
+  const openMs = Math.max(nowMs, closedUntilMs)
+  const sent = [...sentAt]
+  for (let count = waiting + requests; count > 0; count -= 1) {
+    const before = rate === 'off' ? undefined : sent.at(-rate.requests)
+    const periodMs = rate === 'off' ? 0 : rate.perMs * safety
+    sent.push(before === undefined ? openMs : Math.max(openMs, before + periodMs))
+  }
+  return requests > 0 ? ((sent.at(-1) as number) - nowMs) / 1000 : 0
 }
 
 interface Turn extends ReserveOptions {

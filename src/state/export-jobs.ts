@@ -91,6 +91,8 @@ export interface JobYield {
   readonly requestId: string
   /** Unknown for a job that another process started. */
   readonly seconds: number | undefined
+  /** Until it brought anything; unknown too where it stood in line with others of ours. */
+  readonly waitSeconds?: number | undefined
   readonly files: number
   readonly bytes: number
 }

@@ -198,7 +198,7 @@ function volumeAfter(
 ): Volume | undefined {
   if (!part.window || !part.bookmark) return undefined
   const { bytes, job } = download
-  const seen = { window: part.window, rows: rowsRead, bytes, jobSeconds: job?.seconds }
+  const seen = { window: part.window, rows: rowsRead, bytes, waitSeconds: job?.waitSeconds }
   return learned(routes.volumeOf(stream.name), seen)
 }
 

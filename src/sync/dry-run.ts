@@ -12,6 +12,7 @@ import type { Part } from './parts.ts'
 import { partsOf } from './plan.ts'
 import { readLists } from './readers.ts'
 import { refuseDropped } from './retention.ts'
+import { Room } from './room.ts'
 import type { Decision, Route } from './route.ts'
 import type { Routes } from './routes.ts'
 import { countingClient } from './source.ts'
@@ -51,13 +52,16 @@ export async function planSync(
   input: Pick<SyncInput, 'client' | 'connection' | 'config' | 'streams' | 'reach' | 'signal'> & {
     readonly now: Date
     readonly known: Known
+    readonly spoolDirectory: string
   },
 ): Promise<SyncPlan> {
   const selected = selectedStreams(input)
   refuseDropped(input.config, selected, input.reach, input.now)
   const streams: StreamPlan[] = []
   const { known, now } = input
-  const routes = routesOf(input, known.volumes)
+  const room = new Room(input.spoolDirectory)
+  await room.measure()
+  const routes = routesOf(input, known.volumes, () => room.windowBytes)
   for (const stream of selected) {
     const start = knownOf(known, stream)
     const volume = known.volumes.get(stream.name)
@@ -75,7 +79,7 @@ export async function planSync(
     }
     const sweep = sweepOf(start, input)
     const options = { ...planOptions(input, start, now), sweepFrom: sweep?.from }
-    const parts = fittedParts(stream, partsOf(stream, start.bookmark, options), volume)
+    const parts = fittedParts(stream, partsOf(stream, start.bookmark, options), { volume, routes })
     const planned = plannedRoutes(stream, parts, routes)
     streams.push({
       stream: stream.name,
@@ -94,12 +98,16 @@ export async function planSync(
 }
 
 /** Windows of whatever length as they would be cut by what is known now. */
-function fittedParts(stream: Stream, parts: readonly Part[], volume: Volume | undefined): readonly Part[] {
+function fittedParts(
+  stream: Stream,
+  parts: readonly Part[],
+  { volume, routes }: { readonly volume: Volume | undefined; readonly routes: Routes },
+): readonly Part[] {
   const fit = new WindowFit(stream, volume)
   const fitted: Part[] = []
   for (let left = [...parts]; left.length > 0; ) {
     const [next, ...others] = left as [Part, ...Part[]]
-    const [part, rest] = fit.cut(next)
+    const [part, rest] = fit.cut(next, routes.windowBytes(undefined))
     fitted.push(part)
     left = rest ? [rest, ...others] : others
   }

@@ -3,9 +3,13 @@ import type { Stream } from '../catalog/index.ts'
 import type { Volume } from '../state/stream-volumes.ts'
 import type { Download } from './download.ts'
 import { isExport } from './instead.ts'
-import { cutOf, type Part } from './parts.ts'
+import { cutOf, type ExportStream, type Part } from './parts.ts'
 import { daysOf, learned } from './volume.ts'
-import { windowDays } from './window-length.ts'
+import { longDays, windowDays } from './window-length.ts'
+import type { Window } from './windows.ts'
+
+/** What years of a stream should bring that brings much everywhere, until it is known. */
+const bulkyBytes = 5e9
 
 export class WindowFit {
   readonly #stream: Stream
@@ -23,11 +27,28 @@ export class WindowFit {
     return this.#volume !== undefined
   }
 
-  /** What is read of a part now, and what is left for later. */
-  cut(part: Part): readonly [Part, Part?] {
-    if (!part.isFlexible || !part.window || part.missed || !isExport(this.#stream)) return [part]
-    const days = windowDays({ days: daysOf(part.window), volume: this.#volume, before: this.#before })
-    return cutOf(this.#stream, part, days) ?? [part]
+  /** What so many days should bring. */
+  expectedBytes(days: number): number {
+    if (this.#volume) return this.#volume.bytesPerDay * days
+    return this.#stream.isBulky && days > longDays ? bulkyBytes : 0
+  }
+
+  /** The length of its window is ours. */
+  mayCut({ isFlexible, window, missed }: Part): boolean {
+    return Boolean(isFlexible && window && !missed) && isExport(this.#stream)
+  }
+
+  /** What is read of a part now, bringing so many bytes at most, and what is left for later. */
+  cut(part: Part, mostBytes: number): readonly [Part, Part?] {
+    if (!this.mayCut(part)) return [part]
+    const days = windowDays({
+      days: daysOf(part.window as Window),
+      volume: this.#volume,
+      mostBytes,
+      before: this.#before,
+      isBulky: this.#stream.isBulky ?? false,
+    })
+    return cutOf(this.#stream as ExportStream, part, days) ?? [part]
   }
 
   /** A part has come; `seconds` of an answer tell of its window, those of a job of the queue that it stood in. */

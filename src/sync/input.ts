@@ -57,11 +57,13 @@ export function selectedStreams({
 export const routesOf = (
   { config, client }: Pick<SyncInput, 'config' | 'client'>,
   volumes: ReadonlyMap<string, Volume>,
+  roomBytes: () => number,
 ): Routes =>
   new Routes({
     setting: config.export_route,
     volumes,
-    directSecondsFor: (requests) => client.secondsFor('export', requests),
+    directSecondsFor: (requests) => client.secondsUntil('export', requests),
+    roomBytes,
   })
 
 /** The times that the plan of a stream depends on. */

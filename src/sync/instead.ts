@@ -5,8 +5,6 @@ import { JobError, QueuedJob, RefusedJob, TruncatedJob } from './job-errors.ts'
 import { cutOf, type ExportStream, halvesOf, type Part } from './parts.ts'
 import { isBrokenTransfer, isUndelivered } from './readers.ts'
 import type { Route } from './route.ts'
-import { daysOf } from './volume.ts'
-import { shrinkFactor } from './window-length.ts'
 
 /** A window of unknown volume turns out to bring more than one answer should. */
 export class LargeAnswer extends Error {
@@ -34,12 +32,14 @@ export interface Failure {
   /** The route by which it was read. */
   readonly route: Route
   readonly error: unknown
+  /** Days of the window that is read first where this one brings too much. */
+  readonly shorterDays: number
 }
 
 /** Undefined where nothing else can be tried. */
 export function insteadOf(
   stream: Stream,
-  { part, route, error }: Failure,
+  { part, route, error, shorterDays }: Failure,
   routeOf: (part: Part) => Route,
 ): Instead | undefined {
   const told = (parts: readonly Part[] | undefined, how: string): Instead | undefined =>
@@ -47,18 +47,14 @@ export function insteadOf(
   const isLarge = error instanceof TruncatedJob || error instanceof LargeAnswer
   if (!isLarge && !(error instanceof JobError) && !isUndelivered(error)) return undefined
   const byJob: Part = { ...part, missed: part.missed ?? 'direct' }
-  if (route === 'direct' && part.window && routeOf(byJob) === 'jobs') return told([byJob], 'by an export job')
-  const pieces = isLarge ? shrunk(stream, part) : undefined
+  if (route === 'direct' && !isLarge && part.window && routeOf(byJob) === 'jobs')
+    return told([byJob], 'by an export job')
+  const pieces = isLarge && part.isFlexible && isExport(stream) ? cutOf(stream, part, shorterDays) : undefined
   if (pieces) return told(pieces, 'in shorter windows')
   if (route === 'jobs' && !isLarge) return told([{ ...part, missed: 'jobs' }], 'by the direct route')
   const halves = isExport(stream) ? halvesOf(stream, part) : undefined
   if (halves) return told(halves, 'in halves')
   return route === 'jobs' ? told([{ ...part, missed: 'jobs' }], 'by the direct route') : undefined
-}
-
-function shrunk(stream: Stream, part: Part): readonly Part[] | undefined {
-  if (!part.isFlexible || !part.window || !isExport(stream)) return undefined
-  return cutOf(stream, part, daysOf(part.window) / shrinkFactor)
 }
 
 export const isExport = (stream: Stream): stream is ExportStream => stream.read.kind === 'export'

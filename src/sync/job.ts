@@ -12,6 +12,7 @@ import { JobFiles } from './job-files.ts'
 import { refuseForeignWindow } from './job-proof.ts'
 import { type StartedJob, startJob } from './job-start.ts'
 import type { CountingClient } from './source.ts'
+import { waitOfJob } from './volume.ts'
 import type { Window } from './windows.ts'
 
 export interface WindowJobInput {
@@ -23,6 +24,8 @@ export interface WindowJobInput {
   readonly window: Window
   /** It was asked for only because it is sooner there: it may wait for a place for this long. */
   readonly patienceMs: number | undefined
+  /** How long it waits tells how long jobs wait: none of ours is before it. */
+  readonly isTimed: boolean
   /** One of the places for jobs. */
   readonly turn: <T>(work: () => Promise<T>) => Promise<T>
   /** One start at a time. */
@@ -63,6 +66,8 @@ export class WindowJob {
   /** It was started in this process: how long it takes can be measured. */
   #isOurs = false
   #bytesBefore: number | undefined
+  /** When it was seen first that it had exported something. */
+  #firstAt: Date | undefined
   #wasTold = false
   #brought: JobYield | undefined
 
@@ -96,7 +101,13 @@ export class WindowJob {
       files: files.count,
       bytes: files.bytes,
       seconds: this.#isOurs ? seconds : undefined,
+      waitSeconds: this.#isOurs && this.#input.isTimed ? this.#waitOf(job, seconds, files.bytes) : undefined,
     }
+  }
+
+  #waitOf({ askedAt }: StartedJob, seconds: number, bytes: number): number {
+    if (this.#firstAt === undefined) return waitOfJob(seconds, bytes)
+    return (this.#firstAt.getTime() - askedAt.getTime()) / 1000
   }
 
   /** Starts the job and waits until it is through; what it has brought by then is being fetched. */
@@ -153,6 +164,7 @@ export class WindowJob {
     })
     this.#asked = undefined
     this.#bytesBefore = undefined
+    this.#firstAt = undefined
   }
 
   /** Waits until the job is through; resolves to the bytes that Iterable says it has exported. */
@@ -164,6 +176,7 @@ export class WindowJob {
     for (;;) {
       const { phase, bytes } = await this.#look(job, files)
       if (phase === 'completed') return bytes
+      if ((bytes ?? 0) > 0) this.#firstAt ??= clock.now()
       if ((bytes ?? 0) > (this.#input.budgetBytes ?? Number.POSITIVE_INFINITY)) await this.#giveUpLarge(job)
       if (phase === 'failed' || phase === 'cancelled') {
         const by = phase === 'cancelled' ? ' by somebody else' : ''
@@ -250,6 +263,10 @@ const gone = (error: unknown, { jobId }: StartedJob): JobError | undefined =>
     ? new JobError('lost', `Iterable does not know export job ${jobId}`, { cause: error })
     : undefined
 
+/** How long to wait before the next look at a job that has been waited for so long. */
+export const pollMs = (waitedMs: number): number =>
+  Math.min(longestPollMs, Math.max(shortestPollMs, waitedMs / pollsPerWait))
+
 /** How long a job has been waited for; the waits are counted, whatever the clock says. */
 class Stand {
   #phase: JobPhase | undefined
@@ -269,7 +286,7 @@ class Stand {
 
   /** The wait before the next look. */
   next(): number {
-    const waitMs = Math.min(longestPollMs, Math.max(shortestPollMs, this.waitedMs / pollsPerWait))
+    const waitMs = pollMs(this.waitedMs)
     this.waitedMs += waitMs
     this.sinceMs += waitMs
     this.stillMs += waitMs

@@ -15,9 +15,10 @@ import type { Part } from './parts.ts'
 import type { SyncEvent } from './progress.ts'
 import { isBrokenTransfer, type List } from './readers.ts'
 import type { Route } from './route.ts'
+import type { Place } from './routes.ts'
 import type { CountingClient } from './source.ts'
 import { daysOf } from './volume.ts'
-import { directBudgetBytes, jobBudgetBytes } from './window-length.ts'
+import { budgetBytes, probeDays, shorterDays } from './window-length.ts'
 import type { Window } from './windows.ts'
 
 /** What became of a part: its download, what is to be read in its place, or neither, where it is left out. */
@@ -40,10 +41,11 @@ export interface PartReaderInput {
   readonly say: (message: string) => void
 }
 
-const caseOf = ({ missed, openJob }: Part, window: Window) => ({
+const caseOf = ({ missed, openJob, cutFor }: Part, window: Window) => ({
   days: daysOf(window),
   hasJob: openJob !== undefined,
   missed,
+  cutFor,
 })
 
 export class PartReader {
@@ -120,16 +122,30 @@ export class PartReader {
   async #inTurn(part: Part, isAgain = false): Promise<Download> {
     const { context, stream } = { context: this.#context, stream: this.#stream }
     const { window, type } = part
-    using place = window ? await context.routes.place(stream.name, caseOf(part, window)) : undefined
+    using place = window ? await this.#placeOf(part, window) : undefined
     const route = place?.route ?? 'direct'
     const job =
       route === 'jobs' && window && type
-        ? this.#jobOf(part, { window, type, patienceMs: place?.isFree ? patienceMs : undefined })
+        ? this.#jobOf(part, {
+            window,
+            type,
+            patienceMs: place?.isFree ? patienceMs : undefined,
+            isTimed: place?.isBehindOurs === false,
+          })
         : undefined
     // What is asked for again is asked of another job.
     if (isAgain) await job?.discard(badJob)
-    const read = () => this.#download(part, { isAgain, job })
-    return job ? await read() : await context.turnOf(stream, read)
+    if (job) return await this.#download(part, { isAgain, job })
+    return await context.turnOf(stream, () => {
+      place?.begin()
+      return this.#download(part, { isAgain, job })
+    })
+  }
+
+  /** A look at what a large stream brings goes first: places are given by what it shows. */
+  #placeOf(part: Part, window: Window): Promise<Place> {
+    const isUrgent = part.isFlexible === true && !this.#fit.isKnown && daysOf(window) <= probeDays
+    return this.#context.routes.place(this.#stream.name, { ...caseOf(part, window), isUrgent })
   }
 
   /** The route that a part would take now. */
@@ -138,7 +154,14 @@ export class PartReader {
     return this.#context.routes.choose(this.#stream.name, caseOf(part, part.window)).route
   }
 
-  #jobOf(part: Part, of: Pick<WindowJobInput, 'window' | 'type' | 'patienceMs'>): WindowJob {
+  /** What it may bring before it is given up; undefined where its length is not ours. */
+  #budgetOf({ isFlexible, window }: Part, route: Route): number | undefined {
+    if (!isFlexible || !window) return undefined
+    const { isKnown } = this.#fit
+    return budgetBytes(route, { days: daysOf(window), isKnown, roomBytes: this.#context.routes.roomBytes })
+  }
+
+  #jobOf(part: Part, of: Pick<WindowJobInput, 'window' | 'type' | 'patienceMs' | 'isTimed'>): WindowJob {
     const known = this.#jobs.get(part)
     if (known) return known
     const stream = this.#stream
@@ -150,7 +173,7 @@ export class PartReader {
       turn: (work) => this.#context.turnOf(stream, work, 'jobs'),
       startTurn: this.#startTurn,
       stopping: this.#stopping,
-      budgetBytes: part.isFlexible ? jobBudgetBytes : undefined,
+      budgetBytes: this.#budgetOf(part, 'jobs'),
       timeField: stream.bookmark as string,
       onStand: (stand) => this.#progress({ ...part, label: `${part.label}, ${stand}` }, 'waiting', 0),
       say: (message) => this.#say(`${part.label}: ${message}`),
@@ -162,7 +185,9 @@ export class PartReader {
   /** What is read in place of a part that did not arrive, if anything can be. */
   instead(part: Part, error: unknown): readonly Part[] | undefined {
     const route = this.#jobs.has(part) ? 'jobs' : 'direct'
-    const instead = insteadOf(this.#stream, { part, route, error }, (one) => this.routeOf(one))
+    const days = part.window ? daysOf(part.window) : 0
+    const failure = { part, route, error, shorterDays: shorterDays(days, this.#fit.isKnown) } as const
+    const instead = insteadOf(this.#stream, failure, (one) => this.routeOf(one))
     if (error instanceof QueuedJob) this.#context.routes.learnQueue(error.seconds)
     if (error instanceof RefusedJob && error.isGeneral) this.#context.routes.refuseJobs()
     if (instead) this.#say(instead.message)
@@ -213,7 +238,7 @@ export class PartReader {
   ): Promise<Download> {
     this.#progress(part, 'downloading', 0)
     const startedMs = this.#context.clock.now().getTime()
-    const budget = part.isFlexible && !job ? directBudgetBytes : Number.POSITIVE_INFINITY
+    const budget = (job ? undefined : this.#budgetOf(part, 'direct')) ?? Number.POSITIVE_INFINITY
     const read = await download(
       {
         stream: this.#stream,

@@ -29,6 +29,8 @@ export interface Part {
   readonly type?: ExportType | undefined
   /** Its window may be cut anywhere when it is read. */
   readonly isFlexible?: boolean | undefined
+  /** The route that had a place for it when it was cut from a longer window. */
+  readonly cutFor?: Route | undefined
   /** A job that an earlier sync has started for this very window. */
   readonly openJob?: OpenJob | undefined
   /** The route by which the window was tried in vain. */

@@ -40,6 +40,10 @@ export interface PlanOptions extends SyncTimes {
   readonly sweepFrom?: Date | undefined
 }
 
+/** What is likely to bring the most goes first: the rest fits around it. */
+export const byBulk = (a: Stream, b: Stream): number =>
+  Number(b.isBulky ?? false) - Number(a.isBulky ?? false)
+
 type StreamOf<Kind extends Stream['read']['kind']> = Stream & { readonly read: { readonly kind: Kind } }
 const isKind = <Kind extends Stream['read']['kind']>(stream: Stream, kind: Kind): stream is StreamOf<Kind> =>
   stream.read.kind === kind

@@ -14,6 +14,8 @@ export interface RouteCase {
   readonly hasJob: boolean
   /** The route by which the window was tried in vain. */
   readonly missed: Route | undefined
+  /** The route that had a place for it when it was cut from a longer window. */
+  readonly cutFor?: Route | undefined
   /** Iterable refused to start jobs. */
   readonly refusesJobs: boolean
   /** Until a direct request may be sent, by the rate limit. */
@@ -45,6 +47,7 @@ export function routeOf(one: RouteCase): Decision {
   if (setting === 'jobs') return { route: 'jobs', reason: 'as configured' }
   if (missed === 'direct' && days > shortDays) return { route: 'jobs', reason: 'it did not arrive whole' }
   if (missed === 'direct') return { route: 'direct', reason: 'a short window, in halves' }
+  if (one.cutFor) return { route: one.cutFor, reason: 'part of a large window' }
   if (volume && volume.bytesPerDay * days > largeBytes) return { route: 'jobs', reason: 'large' }
   if (one.directSeconds > one.jobSeconds) {
     return { route: 'jobs', reason: 'sooner than the rate limit', isFree: true }

@@ -4,6 +4,7 @@ import { ShrunkWindow, UnansweredError } from '../load/faults.ts'
 import { inSpan } from '../telemetry.ts'
 import { explainedFault } from '../warehouse/faults.ts'
 import type { Shape } from '../warehouse/shape.ts'
+import { Ahead } from './ahead.ts'
 import { type Committed, commitPart } from './commit.ts'
 import type { StreamStart, SyncContext } from './context.ts'
 import { BadAnswer, type Download } from './download.ts'
@@ -12,8 +13,6 @@ import { isExport } from './instead.ts'
 import { PartReader, type Phase, type ReadPart } from './part-reader.ts'
 import { halvesOf, type Part } from './parts.ts'
 import type { StreamReport } from './progress.ts'
-import type { Route } from './route.ts'
-import { jobPlaces } from './routes.ts'
 import { type CountingClient, countingClient } from './source.ts'
 
 /** Syncs one stream; a failure is part of the report, never thrown. The caller tells that it has ended. */
@@ -47,17 +46,10 @@ async function reportOf(
   return work.report(error)
 }
 
-/** A part that is being read. */
-interface Reading {
-  readonly route: Route
-  readonly result: Promise<ReadPart>
-}
-
 class StreamWork {
   readonly #context: SyncContext
   readonly #start: StreamStart
   readonly #client: CountingClient
-  readonly #queue: Part[] = []
   readonly #notes = new Set<string>()
   readonly #fit: WindowFit
   readonly #reader: PartReader
@@ -69,8 +61,9 @@ class StreamWork {
   #rowsWritten = 0
   #rowsRejected = 0
   #done = 0
-  /** Parts that were taken from the queue, but for those that went back to it in halves or were left out. */
-  #begun = 0
+  #ahead: Ahead<ReadPart> | undefined
+  /** Parts beyond those that were planned, less those that were left out. */
+  #more = 0
   #callsRecorded = 0
 
   constructor(context: SyncContext, start: StreamStart) {
@@ -96,29 +89,30 @@ class StreamWork {
   }
 
   async run(plan: (client: CountingClient) => Promise<readonly Part[]>): Promise<void> {
-    this.#queue.push(...(await plan(this.#client)))
-    const ahead: Reading[] = []
+    const parts = await plan(this.#client)
+    const read = (part: Part) => this.#reader.read(part)
+    const { routes, room } = this.#context
+    const ahead = new Ahead({ stream: this.#start.stream, fit: this.#fit, routes, read }, parts)
+    this.#ahead = ahead
     try {
-      for (this.#readAhead(ahead); ahead.length > 0; this.#readAhead(ahead)) {
-        const { part, download, instead } = await (ahead[0] as Reading).result
-        ahead.shift()
-        if (!download) this.#leaveOut(instead)
-        // In order, before anything later: the bookmark follows what is committed.
-        if (instead && ahead.length > 0) ahead.unshift(...instead.map((one) => this.#begin(one)))
-        else if (instead) this.#queue.unshift(...instead)
-        if (!download) continue
-        await using current = download
-        // The next part is on its way while this one is committed.
-        this.#readAhead(ahead)
-        await this.#commit(part, current)
+      for (;;) {
+        await room.measure()
+        const next = await ahead.next()
+        if (!next) return
+        if (!next.download) this.#leaveOut(next.instead)
+        else await this.#commitNext(ahead, next.part, next.download)
       }
     } finally {
       this.#leaving.abort()
-      for (const { result } of ahead) {
-        const left = await result.catch(() => undefined)
-        await left?.download?.[Symbol.asyncDispose]()
-      }
+      for (const { download } of await ahead.end()) await download?.[Symbol.asyncDispose]()
     }
+  }
+
+  async #commitNext(ahead: Ahead<ReadPart>, part: Part, download: Download): Promise<void> {
+    await using current = download
+    // The next part is on its way while this one is committed.
+    ahead.fill()
+    await this.#commit(part, current)
   }
 
   report(error: unknown): StreamReport {
@@ -147,34 +141,11 @@ class StreamWork {
     }
   }
 
-  /** Begins to read the next part, and the ones behind it where jobs can work on them at once. */
-  #readAhead(ahead: Reading[]): void {
-    for (let next = this.#queue[0]; next && this.#mayBegin(next, ahead); next = this.#queue[0]) {
-      const [part, rest] = this.#fit.cut(next)
-      this.#queue.splice(0, 1, ...(rest ? [rest] : []))
-      ahead.push(this.#begin(part))
-    }
-  }
-
-  #mayBegin({ isFlexible }: Part, ahead: readonly Reading[]): boolean {
-    const last = ahead.at(-1)
-    if (!last) return true
-    // How long the next window may be shows only when one has come.
-    return last.route === 'jobs' && ahead.length < jobPlaces && (!isFlexible || this.#fit.isKnown)
-  }
-
-  #begin(part: Part): Reading {
-    this.#begun += 1
-    const route = this.#reader.routeOf(part)
-    const result = this.#reader.read(part)
-    result.catch(() => {})
-    return { route, result }
-  }
-
   /** A part that is read otherwise counts no more; a list that cannot be read is a rejected row. */
   #leaveOut(instead: readonly Part[] | undefined): void {
-    this.#begun -= 1
-    if (!instead) this.#rowsRejected += 1
+    if (instead) return
+    this.#more -= 1
+    this.#rowsRejected += 1
   }
 
   /** Commits a part; an answer that turns out bad, or brings fewer rows than are held, is asked for once more. */
@@ -201,7 +172,7 @@ class StreamWork {
         error instanceof UnansweredError ? this.#halvesOf(part) : this.#reader.instead(part, error)
       if (!parts) throw error
       if (error instanceof UnansweredError) this.#say(`${part.label}: ${error.message}; reading it in halves`)
-      this.#begun += parts.length - 1
+      this.#more += parts.length - 1
       // In order, before anything later: the bookmark follows what is committed.
       for (const one of parts) await this.#readAgain(one)
     }
@@ -268,7 +239,7 @@ class StreamWork {
       bytes,
       rows: this.#rowsWritten,
       done: this.#done,
-      total: this.#begun + this.#queue.length,
+      total: (this.#ahead?.total ?? 0) + this.#more,
     })
   }
 

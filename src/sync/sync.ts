@@ -17,16 +17,24 @@ import { JobDesk } from './job-desk.ts'
 import { judgeLacking, mayLack, unaskedReport } from './lacking.ts'
 import { forgetVanishedLists } from './lists.ts'
 import type { Part } from './parts.ts'
-import { listParts, partsOf } from './plan.ts'
+import { byBulk, listParts, partsOf } from './plan.ts'
 import { type StreamReport, type SyncReport, untouchedReport } from './progress.ts'
 import { type PlannedStream, withWhole } from './remaining.ts'
 import { refuseDropped } from './retention.ts'
-import { jobPlaces } from './routes.ts'
+import { Room } from './room.ts'
+import { directLanes, jobPlaces } from './routes.ts'
 import { syncStream } from './stream.ts'
 import { beginSweeps, type Sweep } from './sweep.ts'
 
 /** How many answers of one kind may be on their way at once; the pace is the client's. */
-const lanes = { export: 2, jobs: jobPlaces, members: 2, documents: 4, metadata: 1, walk: 6 } as const
+const lanes = {
+  export: directLanes,
+  jobs: jobPlaces,
+  members: 2,
+  documents: 4,
+  metadata: 1,
+  walk: 6,
+} as const
 
 /**
  * Syncs the selected streams, each on its own: one that fails does not stop the others. Where several syncs may work at
@@ -63,6 +71,8 @@ async function syncStreams(given: SyncInput): Promise<SyncReport> {
   const begun = await begin(input, { streams, locks, now })
   const emit = withWhole(input.client, plannedStreams(input, begun, now), input.emit)
   emit({ type: 'started', runId, streams: streams.map(({ name }) => name) })
+  const room = new Room(warehouse.spoolDirectory)
+  await room.measure()
   const turns = new Map(Object.entries(lanes).map(([kind, most]) => [kind, pLimit(most)]))
   const context: SyncContext = {
     runId,
@@ -78,7 +88,8 @@ async function syncStreams(given: SyncInput): Promise<SyncReport> {
     memberCounts: begun.memberCounts,
     course,
     emit,
-    routes: routesOf(input, begun.volumes),
+    routes: routesOf(input, begun.volumes, () => room.windowBytes),
+    room,
     jobDesk: new JobDesk(),
     turnOf: (stream, work, route) =>
       (turns.get(route === 'jobs' ? route : stream.read.kind) as ReturnType<typeof pLimit>)(() => {
@@ -143,7 +154,8 @@ async function syncAll(
     if (!mayLack(start.stream, report)) context.emit({ type: 'finished', report })
     return { start, report }
   }
-  return judgeLacking(context, await Promise.all(starts.map(one)), hasExported)
+  const ordered = [...starts].sort((a, b) => byBulk(a.stream, b.stream))
+  return judgeLacking(context, await Promise.all(ordered.map(one)), hasExported)
 }
 
 async function syncOne(

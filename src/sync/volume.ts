@@ -10,34 +10,34 @@ export interface Seen {
   readonly window: Window
   readonly rows: number
   readonly bytes: number
-  /** How long the job took that brought it. */
-  readonly jobSeconds?: number | undefined
+  /** How long its job took before it brought anything. */
+  readonly waitSeconds?: number | undefined
 }
 
-/** What a job is thought to take for its bytes alone: the rest is the wait that small ones have, too. */
-const jobBytesPerSecond = 20e6
-
-function waitOf(before: number | undefined, seconds: number | undefined, bytes: number): number | undefined {
-  if (seconds === undefined) return before
-  const wait = Math.max(Math.min(seconds, leastSeconds), seconds - bytes / jobBytesPerSecond)
-  // Queues are long today and short tomorrow: the latest counts as much as all before.
-  return ((before ?? wait) + wait) / 2
-}
-
+/** Iterable exports about so much, of one job. */
+export const jobBytesPerSecond = 20e6
 const leastSeconds = 10
+
+/** The wait of a job of which it was not seen when it began to bring something: what its bytes do not explain. */
+export const waitOfJob = (seconds: number, bytes: number): number =>
+  Math.max(Math.min(seconds, leastSeconds), seconds - bytes / jobBytesPerSecond)
+
+/** Queues are long today and short tomorrow: the latest wait counts as much as all before. */
+const mixedWait = (before: number | undefined, wait: number | undefined): number | undefined =>
+  wait === undefined ? before : ((before ?? wait) + wait) / 2
 
 /** A window of this many days counts as much as everything before it. */
 const evenDays = 7
 
 /** What is known of a stream once another window has come. */
-export function learned(before: Volume | undefined, { window, rows, bytes, jobSeconds }: Seen): Volume {
+export function learned(before: Volume | undefined, { window, rows, bytes, waitSeconds }: Seen): Volume {
   const days = Math.max(daysOf(window), 1 / 86_400)
   const weight = before ? days / (days + evenDays) : 1
   const mixed = (old: number | undefined, seen: number) => (old ?? 0) * (1 - weight) + seen * weight
   return {
     rowsPerDay: mixed(before?.rowsPerDay, rows / days),
     bytesPerDay: mixed(before?.bytesPerDay, bytes / days),
-    jobSeconds: waitOf(before?.jobSeconds, jobSeconds, bytes),
+    jobSeconds: mixedWait(before?.jobSeconds, waitSeconds),
     emptySince: rows > 0 ? undefined : (before?.emptySince ?? window.from),
   }
 }

@@ -22,6 +22,8 @@ test('whenever requests come, no period holds more than the limit, and nobody wa
         for (let turn = 0; turn < size; turn++) {
           const earlier = sentAt.at(-count) ?? 0
           const dueAt = Math.max(clock.now().getTime(), sentAt.length < count ? 0 : earlier + 61_200)
+          const toldAt = clock.now().getTime() + 1000 * pacer.secondsUntil('export', 1)
+          expect(Math.abs(toldAt - dueAt)).toBeLessThanOrEqual(1)
           await pacer.reserve('export')
           const now = clock.now().getTime()
           expect(now - dueAt).toBeGreaterThanOrEqual(0)
@@ -43,6 +45,16 @@ test('turns are first come, first served', async () => {
   const order: number[] = []
   await Promise.all([1, 2, 3, 4, 5].map((turn) => pacer.reserve('export').then(() => order.push(turn))))
   expect(order).toEqual([1, 2, 3, 4, 5])
+})
+
+test('those who wait already come before further requests', async () => {
+  const clock = virtualClock()
+  const pacer = createPacer({ export: '2/min', list_users: 'off' }, clock)
+  expect([1, 2, 3, 5].map((requests) => pacer.secondsUntil('export', requests))).toEqual([0, 0, 61.2, 122.4])
+  const waiting = Array.from({ length: 3 }, () => pacer.reserve('export'))
+  expect([0, 1, 2].map((requests) => pacer.secondsUntil('export', requests))).toEqual([0, 61.2, 122.4])
+  await Promise.all(waiting)
+  expect(pacer.secondsUntil('list_users', 100)).toBe(0)
 })
 
 test('endpoints do not wait for one another, and "off" waits for nothing', async () => {

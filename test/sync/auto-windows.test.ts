@@ -3,8 +3,8 @@ import { describe, expect, test } from 'vitest'
 import type { Sandbox } from '../../src/sandbox/index.ts'
 import { isQuiet } from '../../src/sync/quiet.ts'
 import { learned } from '../../src/sync/volume.ts'
-import { windowDays } from '../../src/sync/window-length.ts'
-import { windowsAround } from '../../src/sync/windows.ts'
+import { budgetBytes, shorterDays, windowDays } from '../../src/sync/window-length.ts'
+import { requestTime, windowsAround } from '../../src/sync/windows.ts'
 import {
   ago,
   type Changes,
@@ -22,7 +22,7 @@ import { eachWarehouse } from '../support/warehouse.ts'
 
 const fiveYears: Changes = {
   sync: {
-    streams: ['email_send', 'email_open'],
+    streams: ['email_send_skip', 'email_click'],
     start_date: ago(days(1826)).toISOString(),
     window_in_days: 'auto',
   },
@@ -35,16 +35,31 @@ eachWarehouse('five years of a small project are one request a stream', async (w
   await using sandbox = await startProject()
   const report = await syncOnce(sandbox, warehouse, fiveYears)
   expect(outcome(report)).toEqual({ state: 'succeeded', wrong: [] })
-  expect(of(report, 'email_send')).toMatchObject({ windows: 1, bookmark: sandbox.now.toISOString() })
-  expect(await rowsOf(warehouse, 'email_send')).toEqual(
-    await expectedEvents(sandbox, warehouse, 'email_send', ago(days(1826))),
+  expect(of(report, 'email_click')).toMatchObject({ windows: 1, bookmark: sandbox.now.toISOString() })
+  expect(await rowsOf(warehouse, 'email_click')).toEqual(
+    await expectedEvents(sandbox, warehouse, 'email_click', ago(days(1826))),
   )
-  expect(asked(sandbox, 'emailSend')).toBe(1)
+  expect(asked(sandbox, 'emailClick')).toBe(1)
   const [volume] = await warehouse.query(
-    `select rows_per_day, bytes_per_day, empty_since from iterable_sync.stream_volumes where stream = 'email_send'`,
+    `select rows_per_day, bytes_per_day, empty_since from iterable_sync.stream_volumes where stream = 'email_click'`,
   )
-  expect(Number(volume?.rows_per_day)).toBeCloseTo(of(report, 'email_send').rows_read / 1826, 6)
+  expect(Number(volume?.rows_per_day)).toBeCloseTo(of(report, 'email_click').rows_read / 1826, 6)
 })
+
+eachWarehouse(
+  'of what is large in every project a day tells how long the next window may be',
+  async (warehouse) => {
+    await using sandbox = await startProject()
+    const sync = { ...fiveYears.sync, streams: ['email_send'] }
+    const report = await syncOnce(sandbox, warehouse, { sync })
+    expect(of(report, 'email_send')).toMatchObject({ windows: 2, bookmark: sandbox.now.toISOString() })
+    expect(await rowsOf(warehouse, 'email_send')).toEqual(
+      await expectedEvents(sandbox, warehouse, 'email_send', ago(days(1826))),
+    )
+    const windows = sandbox.requests.flatMap(({ query }) => query.startDateTime ?? [])
+    expect(windows[1]).toBe(requestTime(ago(days(1825))))
+  },
+)
 
 describe('the length of a window', () => {
   const perDay = (bytesPerDay: number) => ({ bytesPerDay })
@@ -53,6 +68,8 @@ describe('the length of a window', () => {
     ['the stream is quiet', { days: 1826, volume: perDay(0) }, 1826],
     ['all of it is small', { days: 1826, volume: perDay(100_000) }, 1826],
     ['a year of it fits', { days: 1826, volume: perDay(2e6) }, 366],
+    ['it brings much everywhere', { days: 1826, volume: undefined, isBulky: true }, 1],
+    ['little is left of that', { days: 30, volume: undefined, isBulky: true }, 30],
     ['it brings a lot', { days: 1826, volume: perDay(1e8) }, 20],
     ['less is left than would fit', { days: 3, volume: perDay(1e8) }, 3],
     ['an hour of it is too much', { days: 30, volume: perDay(1e12) }, 1 / 24],
@@ -62,7 +79,21 @@ describe('the length of a window', () => {
       150,
     ],
   ])('when %s', (_, stretch, expected) => {
-    expect(windowDays(stretch)).toBeCloseTo(expected, 6)
+    expect(windowDays({ mostBytes: 2e9, ...stretch })).toBeCloseTo(expected, 6)
+  })
+
+  test.each([
+    ['little directly while nothing is known', 'direct', { days: 30, isKnown: false }, 250e6],
+    ['little by a job while nothing is known', 'jobs', { days: 30, isKnown: false }, 250e6],
+    ['more in the day that tells', 'direct', { days: 1, isKnown: false }, 1e9],
+    ['more where the volume is known', 'direct', { days: 30, isKnown: true }, 1e9],
+    ['twice what a job should', 'jobs', { days: 30, isKnown: true }, 16e9],
+  ] as const)('is given up once it has brought %s', (_, route, of, expected) => {
+    expect(budgetBytes(route, { ...of, roomBytes: 8e9 })).toBe(expected)
+  })
+
+  test('goes down to a day where nothing was known, else to an eighth', () => {
+    expect([shorterDays(1826, false), shorterDays(4, false), shorterDays(80, true)]).toEqual([1, 0.5, 10])
   })
 })
 
@@ -103,31 +134,31 @@ eachWarehouse(
   'a stream without rows for 30 days is asked for once a day, unless it is named',
   async (warehouse) => {
     await using sandbox = await startProject()
-    sandbox.data.events('emailOpen').clear()
-    const sync = { ...fiveYears.sync, streams: ['email_*', '!email_send_skip'] }
+    sandbox.data.events('emailClick').clear()
+    const sync = { ...fiveYears.sync, streams: ['email_*', '!email_send', '!email_open'] }
     await syncOnce(sandbox, warehouse, { sync })
-    expect(asked(sandbox, 'emailOpen')).toBe(1)
+    expect(asked(sandbox, 'emailClick')).toBe(1)
     const first = sandbox.now.toISOString()
     sandbox.advance(hours(1))
     const planned = await planOnce(sandbox, warehouse, { sync })
-    expect(planned.get('email_open')).toMatchObject({ left_out: 'quiet', api_calls: 0, windows: [] })
-    expect(planned.get('email_send')).toMatchObject({ left_out: null, api_calls: 1 })
+    expect(planned.get('email_click')).toMatchObject({ left_out: 'quiet', api_calls: 0, windows: [] })
+    expect(planned.get('email_send_skip')).toMatchObject({ left_out: null, api_calls: 1 })
     const report = await syncOnce(sandbox, warehouse, { sync })
     // The bookmark says how far it was really read.
-    expect(of(report, 'email_open')).toMatchObject({ state: 'succeeded', windows: 0, bookmark: first })
-    expect([asked(sandbox, 'emailOpen'), asked(sandbox, 'emailSend')]).toEqual([1, 2])
+    expect(of(report, 'email_click')).toMatchObject({ state: 'succeeded', windows: 0, bookmark: first })
+    expect([asked(sandbox, 'emailClick'), asked(sandbox, 'emailSendSkip')]).toEqual([1, 2])
     for (const changes of [
-      { sync: { ...sync, streams: ['email_open'] } },
-      { sync, request: { streams: ['email_open'] } },
+      { sync: { ...sync, streams: ['email_click'] } },
+      { sync, request: { streams: ['email_click'] } },
       { sync: { ...sync, quiet_streams: 'off' as const } },
     ]) {
       sandbox.advance(hours(1) / 60)
       await syncOnce(sandbox, warehouse, changes)
     }
-    expect(asked(sandbox, 'emailOpen')).toBe(4)
+    expect(asked(sandbox, 'emailClick')).toBe(4)
     sandbox.advance(hours(24))
     await syncOnce(sandbox, warehouse, { sync })
-    expect(asked(sandbox, 'emailOpen')).toBe(5)
+    expect(asked(sandbox, 'emailClick')).toBe(5)
   },
 )
 

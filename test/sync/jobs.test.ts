@@ -145,6 +145,48 @@ describe('by itself a sync', () => {
   })
 })
 
+describe('a stream that is known to be large', () => {
+  const auto: Changes = { sync: { streams: ['email_send'], window_in_days: 'auto' } }
+
+  /** Synced once; what is known of its volume then is a gigabyte a day. */
+  async function startLarge(warehouse: TestWarehouse): Promise<Sandbox> {
+    const sandbox = await startJobs()
+    await syncOnce(sandbox, warehouse, auto)
+    await using elt = await openOn(sandbox, warehouse, auto)
+    await elt.warehouse.use(({ db }) =>
+      db.updateTable('stream_volumes').set({ bytes_per_day: 1_000_000_000 }).execute(),
+    )
+    return sandbox
+  }
+
+  const refresh = { ...auto, request: { fullRefresh: true } }
+
+  eachWarehouse('comes by both routes at once, and is committed in order', async (warehouse) => {
+    await using sandbox = await startLarge(warehouse)
+    const directly = asked(sandbox)
+    const report = await syncOnce(sandbox, warehouse, refresh)
+    expect(outcome(report)).toEqual({ state: 'succeeded', wrong: [] })
+    await expectTruth(sandbox, warehouse)
+    expect(started(sandbox)).toBeGreaterThan(1)
+    expect(asked(sandbox) - directly).toBeGreaterThan(1)
+    expect(of(report, 'email_send')).toMatchObject({
+      windows: started(sandbox) + asked(sandbox) - directly,
+      bookmark: sandbox.now.toISOString(),
+    })
+  })
+
+  eachWarehouse('goes on by the direct route where a key may start no jobs', async (warehouse) => {
+    await using sandbox = await startLarge(warehouse)
+    const refused = { status: 403, body: { code: 'Forbidden', msg: 'no' } }
+    const times = Number.POSITIVE_INFINITY
+    sandbox.faults.next({ path: '/api/export/start', method: 'POST', fault: refused, times })
+    const report = await syncOnce(sandbox, warehouse, refresh)
+    expect(outcome(report)).toEqual({ state: 'succeeded', wrong: [] })
+    await expectTruth(sandbox, warehouse)
+    expect(of(report, 'email_send').bookmark).toBe(sandbox.now.toISOString())
+  })
+})
+
 describe('a job that waits', () => {
   /** Others of the organization hold its four places. */
   async function fillPlaces(sandbox: Sandbox): Promise<readonly string[]> {
@@ -196,8 +238,9 @@ describe('a job that waits', () => {
       })
       expect(outcome(report)).toEqual({ state: 'succeeded', wrong: [] })
       await expectTruth(sandbox, warehouse)
-      expect((await jobsOf(warehouse)).map(({ state }) => state)).toEqual(['discarded', 'discarded'])
-      expect([started(sandbox), asked(sandbox)]).toEqual([others.length + 2, 6])
+      // The first had the request of this hour.
+      expect((await jobsOf(warehouse)).map(({ state }) => state)).toEqual(Array(5).fill('discarded'))
+      expect([started(sandbox), asked(sandbox)]).toEqual([others.length + 5, 6])
     },
   )
 

@@ -4,20 +4,23 @@
  */
 import pLimit from 'p-limit'
 import { catalogue, type Stream, selectStreams } from '../../src/catalog/index.ts'
-import type { Clock, EndpointName } from '../../src/iterable/client.ts'
+import type { EndpointName } from '../../src/iterable/client.ts'
 import { createPacer, type Pacer } from '../../src/iterable/pace.ts'
 import type { Volume } from '../../src/state/stream-volumes.ts'
+import { Ahead } from '../../src/sync/ahead.ts'
 import type { Download } from '../../src/sync/download.ts'
 import { WindowFit } from '../../src/sync/fit.ts'
 import { insteadOf, LargeAnswer } from '../../src/sync/instead.ts'
+import { pollMs } from '../../src/sync/job.ts'
 import { TruncatedJob } from '../../src/sync/job-errors.ts'
 import type { Part } from '../../src/sync/parts.ts'
-import { partsOf } from '../../src/sync/plan.ts'
+import { byBulk, partsOf } from '../../src/sync/plan.ts'
 import { isQuiet } from '../../src/sync/quiet.ts'
 import type { Route, RouteSetting } from '../../src/sync/route.ts'
-import { jobPlaces, jobSlots, Routes } from '../../src/sync/routes.ts'
+import { directLanes, jobPlaces, jobSlots, Routes } from '../../src/sync/routes.ts'
 import { daysOf, learned } from '../../src/sync/volume.ts'
-import { directBudgetBytes, jobBudgetBytes } from '../../src/sync/window-length.ts'
+import { budgetBytes, probeDays, shorterDays } from '../../src/sync/window-length.ts'
+import { JumpingClock } from './jumping-clock.ts'
 
 /** What is assumed of Iterable beside its limits: nothing is published about it. */
 const assumed = {
@@ -29,8 +32,8 @@ const assumed = {
   jobBytesPerSecond: 20e6,
   fileBytes: 10e6,
   pageFiles: 10,
-  /** Answers of the direct route that the product reads at once. */
-  directLanes: 2,
+  /** What the window of a job may bring, by the room on the disk: 160 GB are free. */
+  roomBytes: 10e9,
 } as const
 
 export interface SimulatedSync {
@@ -54,56 +57,20 @@ export interface SimulatedEnd {
   readonly bytes: number
 }
 
-/** A clock that jumps to the next moment at which somebody wakes. */
-class VirtualClock implements Clock {
-  #nowMs: number
-  readonly #sleepers: { readonly atMs: number; readonly wake: () => void }[] = []
-
-  constructor(now: Date) {
-    this.#nowMs = now.getTime()
-  }
-
-  now(): Date {
-    return new Date(this.#nowMs)
-  }
-
-  sleep(delayMs: number): Promise<void> {
-    return new Promise((wake) => {
-      this.#sleepers.push({ atMs: this.#nowMs + Math.max(0, delayMs), wake })
-    })
-  }
-
-  async run<T>(work: Promise<T>): Promise<T> {
-    let isOver = false
-    const end = work.finally(() => {
-      isOver = true
-    })
-    end.catch(() => {})
-    for (;;) {
-      await new Promise((resolve) => setImmediate(resolve))
-      if (isOver) return end
-      const next = this.#sleepers.toSorted((a, b) => a.atMs - b.atMs)[0]
-      if (!next) throw new Error('everybody waits for somebody else')
-      this.#sleepers.splice(this.#sleepers.indexOf(next), 1)
-      this.#nowMs = Math.max(this.#nowMs, next.atMs)
-      next.wake()
-    }
-  }
-}
-
 /** Runs a sync and tells how many calls and seconds it took. */
 export async function simulate(input: SimulatedSync): Promise<SimulatedEnd> {
-  const clock = new VirtualClock(input.now)
+  const clock = new JumpingClock(input.now)
   const pacer = createPacer({}, clock)
   const known = new Map(input.volumes)
   const routes = new Routes({
     setting: input.setting,
     volumes: known,
-    directSecondsFor: (requests) => pacer.secondsFor('export', requests),
+    directSecondsFor: (requests) => pacer.secondsUntil('export', requests),
+    roomBytes: () => assumed.roomBytes,
   })
   const world: World = {
     ...{ input, clock, pacer, routes, known, calls: 0, bytes: 0 },
-    lanes: { direct: pLimit(assumed.directLanes), jobs: pLimit(jobPlaces) },
+    lanes: { direct: pLimit(directLanes), jobs: pLimit(jobPlaces) },
     slots: pLimit(jobSlots),
   }
   const selected = selectStreams(catalogue('email'), input.streams).filter(
@@ -111,6 +78,7 @@ export async function simulate(input: SimulatedSync): Promise<SimulatedEnd> {
       stream.read.kind === 'export' &&
       !isQuiet({ stream, bookmark: input.bookmark }, known.get(stream.name), input.now),
   )
+  selected.sort(byBulk)
   await clock.run(Promise.all(selected.map((stream) => syncStream(world, stream))))
   const seconds = (clock.now().getTime() - input.now.getTime()) / 1000
   return { seconds, calls: world.calls, volumes: known, asked: selected.length, bytes: world.bytes }
@@ -118,7 +86,7 @@ export async function simulate(input: SimulatedSync): Promise<SimulatedEnd> {
 
 interface World {
   readonly input: SimulatedSync
-  readonly clock: VirtualClock
+  readonly clock: JumpingClock
   readonly pacer: Pacer
   readonly routes: Routes
   readonly known: Map<string, Volume>
@@ -133,13 +101,16 @@ interface World {
 interface Brought {
   readonly part: Part
   readonly bytes: number
-  readonly jobSeconds?: number
+  /** How long a direct answer took. */
+  readonly seconds?: number
+  /** How long a job took before it brought anything. */
+  readonly waitSeconds?: number | undefined
   readonly instead?: readonly Part[]
 }
 
 /** The loop of `StreamWork`, without what it loads. */
 async function syncStream(world: World, stream: Stream): Promise<void> {
-  const { input, routes, clock, known } = world
+  const { input, routes, known } = world
   const fit = new WindowFit(stream, routes.volumeOf(stream.name))
   const startTurn = pLimit(1)
   const queue = partsOf(stream, input.bookmark, {
@@ -151,115 +122,154 @@ async function syncStream(world: World, stream: Stream): Promise<void> {
       openJobs: [],
     },
   })
-  const begin = (part: Part) => {
-    const route = routeOf(world, stream, part)
-    return { route, result: read(world, { stream, part, startTurn }) }
-  }
-  const ahead: ReturnType<typeof begin>[] = []
-  const readAhead = () => {
-    for (let next = queue[0]; next; next = queue[0]) {
-      const isFree = ahead.at(-1)?.route === 'jobs' && (!next.isFlexible || fit.isKnown)
-      if (ahead.length > 0 && (!isFree || ahead.length >= jobPlaces)) return
-      const [part, rest] = fit.cut(next)
-      queue.splice(0, 1, ...(rest ? [rest] : []))
-      ahead.push(begin(part))
-    }
-  }
-  for (readAhead(); ahead.length > 0; readAhead()) {
-    const startedMs = clock.now().getTime()
-    const { part, bytes, jobSeconds, instead } = await (ahead[0] as (typeof ahead)[number]).result
-    ahead.shift()
-    if (instead && ahead.length > 0) ahead.unshift(...instead.map(begin))
-    else if (instead) queue.unshift(...instead)
+  const ahead = new Ahead(
+    { stream, fit, routes, read: (part) => read(world, { stream, part, fit, startTurn }) },
+    queue,
+  )
+  for (;;) {
+    const brought = await ahead.next()
+    if (!brought) break
+    const { part, bytes, seconds, waitSeconds, instead } = brought
     if (instead || !part.window) continue
     world.bytes += bytes
-    const job = jobSeconds === undefined ? undefined : { requestId: '', files: 0, bytes, seconds: jobSeconds }
+    const job = seconds !== undefined ? undefined : { requestId: '', files: 0, bytes, seconds: undefined }
     const download = { chunks: [{ lines: Math.ceil(bytes / 700) }], bytes, job } as unknown as Download
-    fit.learn(part, download, (clock.now().getTime() - startedMs) / 1000)
+    fit.learn(part, download, seconds ?? 0)
     const volume = learned(known.get(stream.name), {
-      ...{ window: part.window, rows: Math.ceil(bytes / 700), bytes, jobSeconds },
+      ...{ window: part.window, rows: Math.ceil(bytes / 700), bytes, waitSeconds },
     })
     known.set(stream.name, volume)
     routes.learn(stream.name, volume)
   }
 }
 
-function routeOf({ routes }: World, stream: Stream, { window, missed }: Part): Route {
-  return window ? routes.choose(stream.name, { days: daysOf(window), hasJob: false, missed }).route : 'direct'
+function routeOf({ routes }: World, stream: Stream, { window, missed, cutFor }: Part): Route {
+  if (!window) return 'direct'
+  return routes.choose(stream.name, { days: daysOf(window), hasJob: false, missed, cutFor }).route
 }
 
 interface Reading {
   readonly stream: Stream
   readonly part: Part
+  readonly fit: WindowFit
   readonly startTurn: ReturnType<typeof pLimit>
 }
 
 async function read(world: World, reading: Reading): Promise<Brought> {
-  const { stream, part } = reading
+  const { stream, part, fit } = reading
+  const { routes } = world
   const days = part.window ? daysOf(part.window) : 0
   const bytes = (world.input.bytesPerDay.get(stream.name) ?? 0) * days
-  using place = await world.routes.place(stream.name, { days, hasJob: false, missed: part.missed })
+  using place = await routes.place(stream.name, {
+    days,
+    hasJob: false,
+    missed: part.missed,
+    cutFor: part.cutFor,
+    isUrgent: part.isFlexible === true && !fit.isKnown && days <= probeDays,
+  })
   const { route } = place
+  const of = { days, isKnown: fit.isKnown, roomBytes: routes.roomBytes }
+  const budget = part.isFlexible ? budgetBytes(route, of) : Number.POSITIVE_INFINITY
   try {
-    if (route === 'jobs') return await readByJob(world, reading, bytes)
-    return await world.lanes.direct(() => readDirectly(world, part, bytes))
+    if (route === 'jobs') {
+      const { waitSeconds, ...brought } = await readByJob(world, reading, { bytes, budget })
+      return place.isBehindOurs ? brought : { ...brought, waitSeconds }
+    }
+    return await world.lanes.direct(() => {
+      place.begin()
+      return readDirectly(world, part, { bytes, budget })
+    })
   } catch (error) {
-    const instead = insteadOf(stream, { part, route, error }, (one) => routeOf(world, stream, one))
+    const failure = { part, route, error, shorterDays: shorterDays(days, fit.isKnown) }
+    const instead = insteadOf(stream, failure, (one) => routeOf(world, stream, one))
     if (!instead) throw error
     return { part, bytes: 0, instead: instead.parts }
   }
 }
 
-async function readDirectly(world: World, part: Part, bytes: number): Promise<Brought> {
-  const budget = part.isFlexible ? directBudgetBytes : Number.POSITIVE_INFINITY
+/** What a window has, and what it may bring before it is given up. */
+interface Load {
+  readonly bytes: number
+  readonly budget: number
+}
+
+async function readDirectly(world: World, part: Part, { bytes, budget }: Load): Promise<Brought> {
+  const startedMs = world.clock.now().getTime()
   await call(world, 'export')
   const read = Math.min(bytes, budget)
   await world.clock.sleep(1000 * (assumed.answerSeconds + read / assumed.directBytesPerSecond))
   if (bytes > budget) throw new LargeAnswer(budget)
-  return { part, bytes }
+  return { part, bytes, seconds: (world.clock.now().getTime() - startedMs) / 1000 }
 }
 
-async function readByJob(world: World, { part, startTurn }: Reading, bytes: number): Promise<Brought> {
+async function readByJob(
+  world: World,
+  { part, startTurn }: Reading,
+  { bytes, budget }: Load,
+): Promise<Brought> {
   const { clock } = world
-  const budget = part.isFlexible ? jobBudgetBytes : Number.POSITIVE_INFINITY
-  const pages = Math.max(1, Math.ceil(Math.min(bytes, budget) / assumed.fileBytes / assumed.pageFiles))
+  const files = Math.ceil(Math.min(bytes, budget) / assumed.fileBytes)
+  let listed = 0
+  let firstMs = 0
+  /** All pages from the file that was listed last on. */
+  const list = async (exported: number) => {
+    do {
+      await call(world, 'export_files')
+      listed += assumed.pageFiles
+    } while (listed < exported)
+    listed = exported
+  }
   const askedMs = await world.lanes.jobs(async () => {
     await startTurn(() => call(world, 'export_start'))
     const startedMs = clock.now().getTime()
+    let workMs = Number.POSITIVE_INFINITY
     let isThrough = false
     const seconds = assumed.jobSeconds + Math.min(bytes, budget) / assumed.jobBytesPerSecond
-    const work = world
-      .slots(() => clock.sleep(seconds * 1000))
-      .then(() => {
-        isThrough = true
-      })
+    void world.slots(async () => {
+      workMs = clock.now().getTime()
+      await clock.sleep(seconds * 1000)
+      isThrough = true
+    })
     // Looks of several jobs are one call: this counts too many.
-    for (let waited = 0; !isThrough; ) {
-      const wait = Math.min(30, Math.max(1, waited / 8))
+    let listAt = firstListSeconds
+    for (let waited = 0; ; ) {
+      const wait = pollMs(waited * 1000) / 1000
       waited += wait
       await clock.sleep(wait * 1000)
       await call(world, 'export_jobs')
+      if (isThrough) return startedMs
+      if (clock.now().getTime() - workMs >= assumed.jobSeconds * 1000) firstMs ||= clock.now().getTime()
+      const exporting = (clock.now().getTime() - workMs) / 1000 - assumed.jobSeconds
+      if (exporting <= 0 || waited < listAt) continue
+      await list(Math.floor((exporting * assumed.jobBytesPerSecond) / assumed.fileBytes))
+      listAt = waited * 1.5
     }
-    await work
-    return startedMs
   })
+  firstMs ||= clock.now().getTime()
   if (bytes > budget) throw new TruncatedJob('too much')
-  for (let page = 0; page < pages; page += 1) await call(world, 'export_files')
-  return { part, bytes, jobSeconds: (clock.now().getTime() - askedMs) / 1000 }
+  await list(files)
+  return { part, bytes, waitSeconds: (firstMs - askedMs) / 1000 }
 }
+
+/** The first pages are asked for after this. */
+const firstListSeconds = 4
 
 async function call(world: World, endpoint: EndpointName): Promise<void> {
   await world.pacer.reserve(endpoint)
   world.calls += 1
 }
 
-/** The least seconds that limits and assumptions allow for so many streams and bytes, each at its best alone. */
+/**
+ * The least seconds that limits and assumptions allow for so many streams and bytes, each at its best alone. Nothing
+ * comes before the first byte of an answer, or of a job: that binds everybody.
+ */
 export function floorSeconds(streams: number, bytes: number): number {
-  const perSecond = assumed.directLanes * assumed.directBytesPerSecond + jobSlots * assumed.jobBytesPerSecond
-  const least = Math.min(assumed.answerSeconds, assumed.jobSeconds)
-  for (let seconds = 0; ; seconds += 1) {
-    const direct = 4 * (Math.floor(Math.max(0, seconds - assumed.answerSeconds) / 60) + 1)
-    const jobs = jobSlots * Math.floor(seconds / assumed.jobSeconds)
-    if (seconds >= least && direct + jobs >= streams && seconds * perSecond >= bytes) return seconds
+  const { answerSeconds, directBytesPerSecond, jobSeconds, jobBytesPerSecond } = assumed
+  for (let seconds = Math.min(answerSeconds, jobSeconds); ; seconds += 1) {
+    const answering = Math.max(0, seconds - answerSeconds)
+    const exporting = Math.max(0, seconds - jobSeconds)
+    const asked = 4 * (Math.floor(answering / 60) + 1) + jobSlots * Math.floor(seconds / jobSeconds)
+    const brought = directLanes * directBytesPerSecond * answering + jobSlots * jobBytesPerSecond * exporting
+    if (asked >= streams && brought >= bytes) return seconds
   }
 }
