@@ -3,7 +3,6 @@
 -- Rates are fractions, NULL where the denominator is 0.
 --
 -- Grain: one UTC day of sending and mailbox provider
--- Optional: email_bounce
 -- Columns:
 --   day: UTC day of the send
 --   mailbox_provider: Gmail, Microsoft, Yahoo, Apple, GMX/Web.de or other; unknown where the person has no address
@@ -20,56 +19,21 @@
 --   complaint_rate: complained ÷ delivered
 --   human_open_rate: human_opened ÷ delivered
 --   complaint_alert: warning from a complaint rate of 0.001 on, critical from 0.003 on; NULL below
-with mails as (
+with days as (
   select
     {{day(sent_at)}} as day,
-    {{provider(nullif(split_part(email, '@', 2), ''))}} as mailbox_provider,
-    is_delivered,
-    bounce_kind,
-    is_complained,
-    is_human_opened
-  from {{marts.message_outcomes}}
-  where medium = 'email'
-),
-counted as (
-  select
-    day,
     coalesce(mailbox_provider, 'unknown') as mailbox_provider,
     count(*) as sent,
     count(*) filter (where is_delivered) as delivered,
     count(*) filter (where bounce_kind = 'hard') as hard_bounced,
     count(*) filter (where bounce_kind = 'soft') as soft_bounced,
+    count(*) filter (where bounce_status like '5.7.%' or bounce_status like '4.7.%') as policy_bounced,
+    count(*) filter (where bounce_status in ('5.2.2', '4.2.2')) as full_bounced,
     count(*) filter (where is_delivered and is_complained) as complained,
     count(*) filter (where is_delivered and is_human_opened) as human_opened
-  from mails
+  from {{marts.message_outcomes}}
+  where medium = 'email'
   group by 1, 2
-),
-bounced as (
-  select message_id, {{person(e)}} as person, (array_agg(status order by created_at, status))[1] as status
-  from {{streams.email_bounce}} as e
-  where message_id is not null
-  group by 1, 2
-),
-told as (
-  select b.message_id, b.person, b.status, min(s.sent_at) as sent_at, min(s.email) as email
-  from bounced as b
-    join {{marts.send_events}} as s on s.message_id = b.message_id and s.person = b.person
-  where s.medium = 'email' and (b.status like '_.7.%' or b.status like '_.2.2')
-  group by 1, 2, 3
-),
-statuses as (
-  select
-    {{day(sent_at)}} as day,
-    coalesce({{provider(nullif(split_part(email, '@', 2), ''))}}, 'unknown') as mailbox_provider,
-    count(*) filter (where status like '5.7.%' or status like '4.7.%') as policy_bounced,
-    count(*) filter (where status in ('5.2.2', '4.2.2')) as full_bounced
-  from told
-  group by 1, 2
-),
-days as (
-  select c.*, coalesce(t.policy_bounced, 0) as policy_bounced, coalesce(t.full_bounced, 0) as full_bounced
-  from counted as c
-    left join statuses as t on t.day = c.day and t.mailbox_provider = c.mailbox_provider
 )
 select
   day,

@@ -5,7 +5,7 @@
 -- opt-out. Events of messages whose send is not in the warehouse are in no row.
 --
 -- Grain: one message (message id) to one person
--- Optional: email_bounce, push_bounce, sms_bounce, whatsapp_bounce, email_complaint
+-- Optional: email_complaint
 -- Refresh: message_id
 -- Columns:
 --   medium: email, push, in_app, sms, web_push, whatsapp, embedded or rcs
@@ -44,24 +44,7 @@
 --   seconds_to_click: seconds from the send to the first click of a person
 --   device: Iterable's word for the device or program of a person's open or click; of several, the first in the alphabet
 --   country: country of a person's open or click; of several, the first in the alphabet
-with bounces as (
-  select 'email' as medium, message_id, {{person(e)}} as person, created_at, status,
-    coalesce(recipient_state = 'HardBounce', false) as is_hard
-  from {{streams.email_bounce}} as e
-  union all
-  select 'push', message_id, {{person(e)}}, created_at, null, false from {{streams.push_bounce}} as e
-  union all
-  select 'sms', message_id, {{person(e)}}, created_at, null, false from {{streams.sms_bounce}} as e
-  union all
-  select 'whatsapp', message_id, {{person(e)}}, created_at, error_code, false from {{streams.whatsapp_bounce}} as e
-),
-bounced as (
-  select medium, message_id, person, min(created_at) as bounced_at, bool_or(is_hard) as is_hard,
-    (array_agg(status order by created_at, status))[1] as status
-  from bounces
-  group by medium, message_id, person
-),
-touched as (
+with touched as (
   select
     medium,
     message_id,
@@ -106,7 +89,7 @@ select
   b.bounced_at is null as is_delivered,
   b.bounced_at,
   case when b.is_hard then 'hard' when b.bounced_at is not null then 'soft' end as bounce_kind,
-  b.status as bounce_status,
+  b.bounce_status,
   coalesce(t.opens, 0) > 0 as is_opened,
   coalesce(t.opens, 0) as opens,
   t.first_open_at,
@@ -128,7 +111,7 @@ select
   t.device,
   t.country
 from {{marts.sent_messages}} as s
-  left join bounced as b on b.medium = s.medium and b.message_id = s.message_id and b.person = s.person
+  left join {{marts.message_bounces}} as b on b.medium = s.medium and b.message_id = s.message_id and b.person = s.person
   left join touched as t on t.medium = s.medium and t.message_id = s.message_id and t.person = s.person
   left join complained as c on s.medium = 'email' and c.message_id = s.message_id and c.person = s.person
   left join unsubscribed as u on s.medium = 'email' and u.message_id = s.message_id and u.person = s.person

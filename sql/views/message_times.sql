@@ -3,7 +3,7 @@
 -- in message_outcomes.
 --
 -- Grain: one message (message id) to one person
--- Optional: email_bounce, push_bounce, sms_bounce, whatsapp_bounce, email_complaint
+-- Optional: email_complaint
 -- Refresh: message_id
 -- Within: message_facts
 -- Columns:
@@ -35,13 +35,7 @@ events as (
   union all
   select medium, message_id, person, null, action, occurred_at, is_human from touches
   union all
-  select 'email', message_id, {{person(e)}}, null, 'bounce', created_at, false from {{streams.email_bounce}} as e
-  union all
-  select 'push', message_id, {{person(e)}}, null, 'bounce', created_at, false from {{streams.push_bounce}} as e
-  union all
-  select 'sms', message_id, {{person(e)}}, null, 'bounce', created_at, false from {{streams.sms_bounce}} as e
-  union all
-  select 'whatsapp', message_id, {{person(e)}}, null, 'bounce', created_at, false from {{streams.whatsapp_bounce}} as e
+  select medium, message_id, person, null, 'bounce', bounced_at, false from {{marts.message_bounces}}
   union all
   select 'email', message_id, {{person(e)}}, null, 'complaint', created_at, false from {{streams.email_complaint}} as e
   union all

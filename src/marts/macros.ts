@@ -27,7 +27,7 @@ const macros: ReadonlyMap<string, Macro> = new Map<string, Macro>([
   /** A fraction; NULL where the denominator is 0. */
   ['rate', (_, part, whole) => `(cast(${part} as double precision) / nullif(${whole}, 0))`],
   /** The day of an instant (that of UTC, in the views), whatever the time zone of who asks. */
-  ['day', ({ zone }, instant) => `cast((${instant}) at time zone ${zone} as date)`],
+  ['day', ({ analysis, zone }, instant) => analysis.day(instant as string, zone)],
   /** Who it is, by the best of three identifiers. */
   ['person', (_, row) => `coalesce(${row}.itbl_user_id, ${row}.user_id, lower(${row}.email))`],
   /** Seconds from one instant to another. */

@@ -15,6 +15,8 @@ export interface Analysis {
   readonly narrow: (column: string, from: ColumnType, to: ColumnType, schema: string) => string
   /** Statements that make what `narrow` calls. */
   readonly functions: (schema: string) => readonly string[]
+  /** The day of an instant in a time zone, which is given as a literal. */
+  readonly day: (instant: string, zone: string) => string
   /** A row, as an instant without zone, for each day from one to the other, both included; in the list of a select. */
   readonly days: (first: string, last: string) => string
   /** The SHA-256 of a text, in lower-case hexadecimal digits. */
@@ -38,6 +40,11 @@ export const duckdbAnalysis: Analysis = {
   objects: (json) =>
     `(select unnest(case when json_type(${json}) = 'ARRAY' then from_json(${json}, '["JSON"]') end) as value)`,
   member: (json, name) => `(${json} ->> '$.${name}')`,
+  // The days of UTC by arithmetic: the calendar of the engine takes ten times as long, 1.8 s for ten million instants.
+  day: (instant, zone) =>
+    zone === `'UTC'`
+      ? `cast(make_timestamp(epoch_us(${instant})) as date)`
+      : `cast((${instant}) at time zone ${zone} as date)`,
   days: (first, last) =>
     `unnest(generate_series(cast(${first} as timestamp), cast(${last} as timestamp), interval '1 day'))`,
   // Cast in any case: until the end of the sync that widens the column, the view stands upon it as it is.
@@ -82,6 +89,7 @@ export const postgresAnalysis: Analysis = {
   objects: (json) =>
     `(select jsonb_array_elements(case when jsonb_typeof(${json}) = 'array' then ${json} end) as value)`,
   member: (json, name) => `(${json} ->> '${name}')`,
+  day: (instant, zone) => `cast((${instant}) at time zone ${zone} as date)`,
   days: (first, last) =>
     `generate_series(cast(${first} as timestamp), cast(${last} as timestamp), interval '1 day')`,
   // By a function for each type that a column may have: a view that steps aside while its column becomes wider, and comes
