@@ -7,6 +7,8 @@ export interface LineLimits {
   readonly depth: number
   /** Top-level fields. */
   readonly fields: number
+  /** Names and values at any depth: parsers take 16 bytes for each, eight times what `[1,1,1…]` takes as text. */
+  readonly values: number
   /** Without a newline for so many bytes it cannot be a line, and nothing after it could be found. */
   readonly endlessBytes: number
 }
@@ -15,6 +17,7 @@ export const lineLimits: LineLimits = {
   bytes: 64 * 2 ** 20,
   depth: mostLevels,
   fields: 10_000,
+  values: 2_000_000,
   endlessBytes: 2 ** 30,
 }
 
@@ -23,6 +26,7 @@ export const noLimits: LineLimits = {
   bytes: Infinity,
   depth: Infinity,
   fields: Infinity,
+  values: Infinity,
   endlessBytes: Infinity,
 }
 
@@ -31,7 +35,7 @@ export const keptBytes = 2 ** 16
 
 /** What a line has too much of. */
 export interface Excess {
-  readonly kind: 'bytes' | 'depth' | 'fields'
+  readonly kind: 'bytes' | 'depth' | 'fields' | 'values'
   readonly count: number
 }
 
@@ -41,6 +45,10 @@ export function excessReason({ kind, count }: Excess, limits: LineLimits, lineBy
     bytes: ['line_too_long', `has ${count} bytes, over the ${limits.bytes} that are supported`],
     depth: ['too_deep', `is nested ${count} levels deep, over the ${limits.depth} that are supported`],
     fields: ['too_many_fields', `has ${count} fields, over the ${limits.fields} that are supported`],
+    values: [
+      'too_many_values',
+      `has ${count} names and values, over the ${limits.values} that are supported`,
+    ],
   }[kind] as [string, string]
   const kept = lineBytes > keptBytes ? `; the first ${keptBytes} of its ${lineBytes} bytes are kept here` : ''
   return { code, reason: `the line ${what}${kept}` }

@@ -25,6 +25,9 @@ export interface RefusedLine {
   readonly excess: Excess
 }
 
+/** The first that a line has too much of is told. */
+const kindsOfExcess = ['bytes', 'depth', 'fields', 'values'] as const
+
 /** Hears where a top-level name stands. */
 export type OnName = (bytes: Buffer, from: number, to: number) => void
 
@@ -79,6 +82,7 @@ export class LineScanner {
     let depth = 0
     let deepest = 0
     let names = 0
+    let values = 0
     let isObject = false
     let isBlank = true
     let expectsName = false
@@ -95,6 +99,7 @@ export class LineScanner {
       isBlank = false
       if (kind === token.colon) continue
       if (kind === token.string) {
+        values += 1
         const from = at + 1
         // What has too many names is refused: it must not fill the memory with them.
         if (expectsName && names < this.#limits.fields) {
@@ -117,6 +122,7 @@ export class LineScanner {
         expectsName = depth === 1 && isObject
         expectsNested = nested !== undefined && depth > 1 && nested.isInObject
       } else if (kind === token.scalar) {
+        values += 1
         let to = endOfDigits(bytes, at)
         let kind: number = kindBit.bigint
         if (bytes[to] === point) {
@@ -131,6 +137,7 @@ export class LineScanner {
         if (depth === 1 && field && kind > 0) field.use.kinds |= kind
         at = to - 1
       } else if (kind === token.open) {
+        values += 1
         depth += 1
         if (depth > deepest) deepest = depth
         expectsName = false
@@ -156,7 +163,7 @@ export class LineScanner {
       this.lines += 1
       if (!isRecord || !isObject || isLax || depth !== 0) this.suspects += 1
       if (hasTwins) this.twins += 1
-      const excess = this.#excessOf(at - start, deepest, names)
+      const excess = this.#excessOf({ bytes: at - start, depth: deepest, fields: names, values })
       if (excess) this.refused.push({ from: start, to: at, excess })
     }
     if (at - start > this.longestLineBytes) this.longestLineBytes = at - start
@@ -173,10 +180,9 @@ export class LineScanner {
     return kindBit[kind]
   }
 
-  #excessOf(bytes: number, depth: number, fields: number): Excess | undefined {
-    if (bytes > this.#limits.bytes) return { kind: 'bytes', count: bytes }
-    if (depth > this.#limits.depth) return { kind: 'depth', count: depth }
-    return fields > this.#limits.fields ? { kind: 'fields', count: fields } : undefined
+  #excessOf(counts: Readonly<Record<Excess['kind'], number>>): Excess | undefined {
+    const kind = kindsOfExcess.find((one) => counts[one] > this.#limits[one])
+    return kind && { kind, count: counts[kind] }
   }
 }
 

@@ -113,6 +113,21 @@ eachWarehouse('a line of more than 10,000 fields is a rejected row', async (ware
   ])
 })
 
+eachWarehouse('a line of more than two million values is a rejected row', async (warehouse) => {
+  const dense = (id: string, values: number) =>
+    `{"messageId":"${id}","createdAt":"${at}","list":[${'1,'.repeat(values - 1)}1]}`
+  // Three names, two texts, the object and the array.
+  const [most, more] = [dense('b', 2_000_000 - 7), dense('c', 2_000_000 - 6)]
+  const report = await loadBytes(warehouse, 'email_open', lines(event('a'), most, more, event('d')))
+  expect(succeeded(report)).toMatchObject({ rows_read: 4, rows_written: 3, rows_rejected: 1 })
+  expect(await rejectsOf(warehouse)).toMatchObject([
+    {
+      code: 'too_many_values',
+      reason: `the line has 2000001 names and values, over the 2000000 that are supported; the first 65536 of its ${more.length} bytes are kept here`,
+    },
+  ])
+})
+
 for (const [where, ends] of [
   ['in the middle', true],
   ['at the end, without a newline', false],
@@ -137,7 +152,7 @@ for (const [where, ends] of [
 }
 
 test('the same bytes give the same lines, however they are cut', async () => {
-  const limits: LineLimits = { bytes: 60, depth: 3, fields: 3, endlessBytes: 1000 }
+  const limits: LineLimits = { bytes: 60, depth: 3, fields: 3, values: 1000, endlessBytes: 1000 }
   const line = fc.oneof(
     fc.constantFrom(
       '',
@@ -193,7 +208,7 @@ test('the same bytes give the same lines, however they are cut', async () => {
 })
 
 test('a line that never ends is an error of its own, and no more of it is held than is kept', async () => {
-  const limits: LineLimits = { bytes: 2 ** 20, depth: 10, fields: 10, endlessBytes: 2 ** 28 }
+  const limits: LineLimits = { bytes: 2 ** 20, depth: 10, fields: 10, values: 1000, endlessBytes: 2 ** 28 }
   const writer = new ChunkWriter(join(directory, 'endless'), { marks: [], limits })
   const block = Buffer.alloc(2 ** 20, 'x')
   const endless = async () => {
