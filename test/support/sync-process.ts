@@ -7,11 +7,14 @@ import { once } from 'node:events'
 import { allowSweeps } from '../../src/engine/sweep.ts'
 import { type ConfigInput, open, type SyncEvent, type SyncReport, UserError } from '../../src/index.ts'
 import { systemClock } from '../../src/iterable/clock.ts'
+import { type Death, dieAt } from './death.ts'
 
 export interface SyncJob {
   readonly config: ConfigInput
   /** Where the clock stands still. */
   readonly now: string
+  /** The step at which it dies. */
+  readonly death?: Death | undefined
 }
 
 export type SyncLine =
@@ -24,6 +27,7 @@ const job = JSON.parse(process.argv[2] ?? '') as SyncJob
 const say = (line: SyncLine) => process.stdout.write(`${JSON.stringify(line)}\n`)
 
 allowSweeps()
+if (job.death) dieAt(job.death)
 say({ type: 'ready' })
 await once(process.stdin, 'data')
 process.stdin.unref()
