@@ -56,8 +56,8 @@ export class Transactions {
     this.#isOpen = false
     this.#backend = undefined
     if (!this.#options.isGuarded) return this.#client.query(statement)
-    await this.#client.query(`${statement}; select pg_advisory_unlock_all()`)
-    return ended
+    const results: unknown = await this.#client.query(`${statement}; select pg_advisory_unlock_all()`)
+    return (results as readonly pg.QueryResult[])[0] ?? ended
   }
 
   /**
