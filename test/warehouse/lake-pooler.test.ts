@@ -35,6 +35,10 @@ if (pgbouncer) {
     expect(outcome(await syncOnce(sandbox, pooled))).toMatchObject({ wrong: [] })
     for (const stream of ['email_send', 'email_open', 'email_click'] as const)
       expect(await rowsOf(lake, stream)).toEqual(await expectedEvents(sandbox, lake, stream))
+    await using elt = await openOn(sandbox, pooled)
+    const rows: unknown[] = []
+    for await (const row of elt.query('select count(*) as opens from iterable.email_open')) rows.push(row)
+    expect(rows).toEqual([{ opens: (await rowsOf(lake, 'email_open')).length }])
   })
 
   onLake('two syncs work on streams of their own, and a kill frees those of the killed', async (lake) => {
