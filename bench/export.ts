@@ -1,6 +1,6 @@
 /**
- * Rows per second and memory of an export, as ratios to the same rows read and turned into the same JSON with nothing
- * sent; and of the diff of a mirror, as a ratio to the bare join. Run by `npm run bench -- --export`, or alone:
+ * Rows per second, CPU and memory of an export, beside the same rows as the engine by itself writes them to a file of JSON;
+ * and of the diff of a mirror, beside the bare join. Run by `npm run bench -- --export`, or alone:
  * `tsx bench/export.ts [rows] [members]`. Every measurement is a process of its own.
  */
 import { spawn } from 'node:child_process'
@@ -13,15 +13,11 @@ import { join } from 'node:path'
 import { text } from 'node:stream/consumers'
 import { build } from 'esbuild'
 import { sql } from 'kysely'
-import { checkDefinition } from '../src/export/definition/definition.ts'
-import { mapColumns } from '../src/export/rows/mapping.ts'
-import { payloadBuilder } from '../src/export/rows/payload.ts'
-import { bodyOf } from '../src/export/send/body.ts'
 import { type Elt, open } from '../src/index.ts'
-import { readStatement } from '../src/warehouse/statement.ts'
 
 interface Measured {
   readonly seconds: number
+  readonly cpuSeconds: number
   readonly peakMb: number
 }
 
@@ -48,9 +44,11 @@ export async function benchExport(rows: number, members: number): Promise<void> 
 }
 
 function say(what: string, ours: Measured, baseline: Measured, rows: number): void {
-  const ratio = (ours.seconds / baseline.seconds).toFixed(2)
+  const of = ({ seconds, cpuSeconds, peakMb }: Measured) =>
+    `${seconds.toFixed(1)} s, ${cpuSeconds.toFixed(1)} CPU seconds, ${peakMb} MB`
+  const [time, cpu] = [ours.seconds / baseline.seconds, ours.cpuSeconds / baseline.cpuSeconds]
   console.log(
-    `${what}: ${ours.seconds.toFixed(1)} s (${Math.round(rows / ours.seconds)} rows/s), ${ours.peakMb} MB; baseline ${baseline.seconds.toFixed(1)} s, ${baseline.peakMb} MB; ratio ${ratio}`,
+    `${what}: ${of(ours)} (${Math.round(rows / ours.seconds)} rows/s); baseline ${of(baseline)}; ratio ${time.toFixed(2)}, of CPU ${cpu.toFixed(2)}`,
   )
 }
 
@@ -150,6 +148,20 @@ async function answerAtOnce(): Promise<Server> {
   return server
 }
 
+type Timed = Pick<Measured, 'seconds' | 'cpuSeconds'>
+
+async function timed(work: () => Promise<unknown>): Promise<Timed> {
+  const [startedMs, before] = [performance.now(), process.cpuUsage()]
+  await work()
+  const { user, system } = process.cpuUsage(before)
+  return { seconds: (performance.now() - startedMs) / 1000, cpuSeconds: (user + system) / 1e6 }
+}
+
+async function sent(elt: Elt, name: string): Promise<void> {
+  const { state, error } = await elt.export(name)
+  if (state !== 'succeeded') throw new Error(`${state}: ${error}`)
+}
+
 /** A table of people with five fields. */
 async function makePeople(elt: Elt, rows: number): Promise<void> {
   await elt.exports()
@@ -161,86 +173,51 @@ async function makePeople(elt: Elt, rows: number): Promise<void> {
   )
 }
 
-const tasks: Readonly<Record<string, (directory: string, target: string, rows: number) => Promise<number>>> =
-  {
-    /** The same rows, the same JSON, nothing sent. */
-    async baseline(directory, target, rows) {
-      await using elt = await openElt(directory, target)
-      await makePeople(elt, rows)
-      const startedMs = performance.now()
-      await elt.warehouse.use(async (session) => {
-        const { settings } = checkDefinition('x', {
-          query,
-          settings: { action: 'add', list_id: listId },
-          placeOf: () => '',
-        })
-        await using selection = await session.select(readStatement(query))
-        const build = payloadBuilder(
-          mapColumns(selection.columns, settings, { projectType: 'email', now: new Date(0) }),
-          settings,
-        )
-        const envelope = { listId, updateExistingUsersOnly: false, channelUnsubscribe: false }
-        let batch: { seq: number; member_key: string; payload: string; before: null }[] = []
-        for await (const part of selection.rows) {
-          for (const row of part) {
-            const built = build(row)
-            if ('payload' in built)
-              batch.push({ seq: 0, member_key: built.key, payload: built.payload, before: null })
-            if (batch.length < 1_000) continue
-            bodyOf('add', batch, envelope)
-            batch = []
-          }
-        }
-      })
-      return (performance.now() - startedMs) / 1000
-    },
-    async add(directory, target) {
-      await using elt = await openElt(directory, target)
-      await save(directory, 'add')
-      const startedMs = performance.now()
-      const { state, error } = await elt.export('add')
-      if (state !== 'succeeded') throw new Error(`${state}: ${error}`)
-      return (performance.now() - startedMs) / 1000
-    },
-    /** The state of a mirror as if all of them had been sent, then a change in every hundredth row. */
-    async 'mirror-prepare'(directory, target, rows) {
-      await using elt = await openElt(directory, target)
-      await makePeople(elt, rows)
-      await save(directory, 'mirror')
-      const startedMs = performance.now()
-      const { state, error } = await elt.export('mirror')
-      if (state !== 'succeeded') throw new Error(`${state}: ${error}`)
-      await run(elt, 'update iterable.people set score = score + 1000 where score = 7')
-      return (performance.now() - startedMs) / 1000
-    },
-    /** The join of keys and hashes that any diff needs. */
-    async 'mirror-join'(directory, target) {
-      await using elt = await openElt(directory, target)
-      const startedMs = performance.now()
-      await run(
-        elt,
-        `create temp table joined as select m.member_key from iterable_sync.members m
+const tasks: Readonly<Record<string, (directory: string, target: string, rows: number) => Promise<Timed>>> = {
+  /** The same rows as JSON in a file, as the engine writes them by itself. */
+  async baseline(directory, target, rows) {
+    await using elt = await openElt(directory, target)
+    await makePeople(elt, rows)
+    return timed(() => run(elt, `copy (${query}) to '${join(directory, 'people.json')}' (format json)`))
+  },
+  async add(directory, target) {
+    await using elt = await openElt(directory, target)
+    await save(directory, 'add')
+    return timed(() => sent(elt, 'add'))
+  },
+  /** The state of a mirror as if all of them had been sent, then a change in every hundredth row. */
+  async 'mirror-prepare'(directory, target, rows) {
+    await using elt = await openElt(directory, target)
+    await makePeople(elt, rows)
+    await save(directory, 'mirror')
+    const measured = await timed(() => sent(elt, 'mirror'))
+    await run(elt, 'update iterable.people set score = score + 1000 where score = 7')
+    return measured
+  },
+  /** The join of keys and hashes that any diff needs. */
+  async 'mirror-join'(directory, target) {
+    await using elt = await openElt(directory, target)
+    const join = `create temp table joined as select m.member_key from iterable_sync.members m
        full join (select 'e:' || email as member_key, md5(concat_ws(',', email, "firstName", ltv, score, "lastOrderAt", vip)) as hash from iterable.people) s
-       on s.member_key = m.member_key where m.member_key is null or s.member_key is null or s.hash = m.hash`,
-      )
-      return (performance.now() - startedMs) / 1000
-    },
-    async 'mirror-diff'(directory, target) {
-      await using elt = await openElt(directory, target)
-      const startedMs = performance.now()
+       on s.member_key = m.member_key where m.member_key is null or s.member_key is null or s.hash = m.hash`
+    return timed(() => run(elt, join))
+  },
+  async 'mirror-diff'(directory, target) {
+    await using elt = await openElt(directory, target)
+    return timed(async () => {
       const { planned } = await elt.planExport('mirror')
       if (planned.update === 0 || planned.add > 0) throw new Error(`planned ${JSON.stringify(planned)}`)
-      return (performance.now() - startedMs) / 1000
-    },
-  }
+    })
+  },
+}
 
 const [flag, task = '', directory = '', target = '', rows = '0'] = process.argv.slice(2)
 if (flag === '--child' && task === 'source') {
   const { port } = (await answerAtOnce()).address() as AddressInfo
   console.log(`http://127.0.0.1:${port} key`)
 } else if (flag === '--child') {
-  const seconds = await (tasks[task] as (typeof tasks)[string])(directory, target, Number(rows))
-  console.log(JSON.stringify({ seconds, peakMb: Math.round(process.resourceUsage().maxRSS / 1024) }))
+  const measured = await (tasks[task] as (typeof tasks)[string])(directory, target, Number(rows))
+  console.log(JSON.stringify({ ...measured, peakMb: Math.round(process.resourceUsage().maxRSS / 1024) }))
 } else if (import.meta.filename === process.argv[1]) {
   await benchExport(Number(flag ?? 1_000_000), Number(task || 2_000_000))
 }

@@ -5,6 +5,7 @@ import { BadValue } from '../../src/export/rows/bad-value.ts'
 import { ExactNumber, numberOf } from '../../src/export/rows/number.ts'
 import { canonical, parseJson } from '../../src/export/rows/values.ts'
 import { bodyOf, envelopeOf } from '../../src/export/send/body.ts'
+import { PlannedRows } from '../../src/state/batches.ts'
 import { exportTest } from './support.ts'
 
 /** The value of a number's text as a fraction of whole numbers: nothing is rounded. */
@@ -165,8 +166,8 @@ test('a changed row sends its numbers with the digits of a new one', () => {
     `{"dataFields":{"big":${long.replace('[', `[${n},`)},"n":1},"email":"a@x.org"}`
   const { settings } = checkDefinition('x', { ...given, placeOf: () => '' })
   const envelope = envelopeOf({ ...settings, list_id: 1 })
-  const row = { seq: 1, member_key: 'e:a@x.org', payload: payload(2), before: payload(1) }
-  const body = String(bodyOf('update', [row], envelope))
+  const texts = { keys: 'e:a@x.org', payloads: payload(2), hashes: 'x', befores: payload(1) }
+  const body = String(bodyOf('update', new PlannedRows(1, { first_seq: 1, ...texts }), envelope))
   expect(body).toContain(`"dataFields":{"big":[2,1152921504606846976,0.33333333333333333333]}`)
 })
 

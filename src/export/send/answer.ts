@@ -1,4 +1,5 @@
 /** What an answer says about each row: Iterable tells failures by identifier, in ten arrays. */
+import type { PlannedRows } from '../../state/batches.ts'
 
 /** `UserBulkUpdateListResponse` of Iterable's API; every part may be missing. */
 export interface ListAnswer {
@@ -54,14 +55,15 @@ const kinds: readonly (Refused & { readonly array: string })[] = [
  * Reads an answer for the rows with these keys. Success is what was counted and not named otherwise: the counts must
  * agree with each other, with the rows, and with the identifiers that are named.
  */
-export function readAnswer(answer: ListAnswer, keys: readonly string[]): BatchOutcome {
+export function readAnswer(answer: ListAnswer, rows: Pick<PlannedRows, 'count' | 'keys'>): BatchOutcome {
   const { successCount, failCount } = answer
   if (typeof successCount !== 'number' || typeof failCount !== 'number') return undefined
-  if (successCount + failCount !== keys.length) return undefined
-  const sent = new Set(keys)
+  if (successCount + failCount !== rows.count) return undefined
+  let sent: ReadonlySet<string> | undefined
   const refused = new Map<string, Refused>()
   for (const { array, ...why } of kinds) {
     for (const key of namedKeys(answer, array)) {
+      sent ??= new Set(rows.keys)
       if (!sent.has(key)) return undefined
       if (!refused.has(key)) refused.set(key, why)
     }

@@ -1,5 +1,5 @@
 /** The body of a request: a function of the frozen plan and nothing else, so that it is the same whenever it is made. */
-import type { PlannedRow } from '../../state/batches.ts'
+import type { PlannedRow, PlannedRows } from '../../state/batches.ts'
 import type { ExportOp } from '../../state/tables/exports.ts'
 import type { ExportSettings } from '../definition/settings.ts'
 import { canonical, exactJson } from '../rows/values.ts'
@@ -25,16 +25,19 @@ export function envelopeOf(settings: ExportSettings): Envelope {
 export const endpointOf = (op: ExportOp): 'subscribe' | 'unsubscribe' =>
   op === 'remove' ? 'unsubscribe' : 'subscribe'
 
-type SentRow = Pick<PlannedRow, 'payload' | 'before'>
-
 /** The body for some rows of one operation. */
-export function bodyOf(op: ExportOp, rows: readonly SentRow[], envelope: Envelope): Buffer {
+export function bodyOf(
+  op: ExportOp,
+  rows: Pick<PlannedRows, 'payloads' | 'all'>,
+  envelope: Envelope,
+): Buffer {
   const { listId, updateExistingUsersOnly, channelUnsubscribe, campaignId } = envelope
   const head =
     op === 'remove'
       ? { listId, ...(campaignId !== undefined && { campaignId }), channelUnsubscribe }
       : { listId, ...(updateExistingUsersOnly && { updateExistingUsersOnly }) }
-  const subscribers = rows.map((row) => subscriberText(op, row)).join(',')
+  const subscribers =
+    op === 'add' ? rows.payloads(',') : rows.all.map((row) => subscriberText(op, row)).join(',')
   return Buffer.from(`${JSON.stringify(head).slice(0, -1)},"subscribers":[${subscribers}]}`)
 }
 
@@ -44,8 +47,7 @@ interface Subscriber {
   readonly userId?: string
 }
 
-function subscriberText(op: ExportOp, { payload, before }: SentRow): string {
-  if (op === 'add') return payload
+function subscriberText(op: ExportOp, { payload, before }: PlannedRow): string {
   const subscriber = exactJson(payload) as Subscriber
   if (op === 'remove') {
     const { email, userId } = subscriber

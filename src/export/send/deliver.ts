@@ -4,7 +4,7 @@ import type { Clock } from '../../iterable/clock.ts'
 import { IterableHttpError } from '../../iterable/errors.ts'
 import { answerForm } from '../../iterable/forms.ts'
 import { isRateLimit, refuseLongWait } from '../../iterable/retry.ts'
-import type { PlannedRow } from '../../state/batches.ts'
+import type { PlannedRows } from '../../state/batches.ts'
 import type { ExportOp } from '../../state/tables/exports.ts'
 import { type ListAnswer, type Refused, readAnswer, unattributed } from './answer.ts'
 import { nextAttempt } from './attempt.ts'
@@ -61,7 +61,7 @@ export interface Delivered {
 /** Rows of one operation, and the request that they make together. */
 export interface Parcel {
   readonly op: ExportOp
-  readonly rows: readonly PlannedRow[]
+  readonly rows: PlannedRows
   readonly body: Buffer
 }
 
@@ -94,13 +94,13 @@ async function deliverRows(
 ): Promise<ReadonlyMap<string, Refused>> {
   const { client, envelope, learned, signal } = courier
   const halves = async () => {
-    const middle = Math.ceil(rows.length / 2)
-    const half = (some: readonly PlannedRow[]) =>
+    const middle = Math.ceil(rows.count / 2)
+    const half = (some: PlannedRows) =>
       deliverRows({ op, rows: some, body: bodyOf(op, some, envelope) }, courier, trace)
     const first = await half(rows.slice(0, middle))
     return new Map([...first, ...(await half(rows.slice(middle)))])
   }
-  if (rows.length > learned.maxRows) return halves()
+  if (rows.count > learned.maxRows) return halves()
   const tries = { failures: 0, limited: 0 }
   for (;;) {
     try {
@@ -111,15 +111,14 @@ async function deliverRows(
         signal,
       })
       trace.isUntouched = false
-      const keys = rows.map(({ member_key }) => member_key)
       const refused =
-        readAnswer(answer, keys)?.refused ?? (rows.length === 1 ? alone(answer, keys) : undefined)
+        readAnswer(answer, rows)?.refused ?? (rows.count === 1 ? alone(answer, rows) : undefined)
       if (!refused) return halves()
-      learned.taken += rows.length - refused.size
+      learned.taken += rows.count - refused.size
       return refused
     } catch (error) {
       const next = nextAttempt(
-        { rows: rows.length, ...tries, ...learned, maxRetries: courier.maxRetries },
+        { rows: rows.count, ...tries, ...learned, maxRetries: courier.maxRetries },
         error,
       )
       if (next.mayHaveHappened) trace.isUntouched = false
@@ -135,7 +134,7 @@ async function deliverRows(
           return halves()
         case 'refuse':
           learned.poisoned += 1
-          return new Map([[rows[0]?.member_key ?? '', poison(error as IterableHttpError)]])
+          return new Map([[rows.keys[0] ?? '', poison(error as IterableHttpError)]])
         case 'giveUp':
           throw error
       }
@@ -146,7 +145,7 @@ async function deliverRows(
 /** A row sent alone needs no name to be told apart. */
 function alone(
   { successCount, failCount }: ListAnswer,
-  [key = '']: readonly string[],
+  { keys: [key = ''] }: PlannedRows,
 ): ReadonlyMap<string, Refused> {
   return successCount === 1 && failCount !== 1 ? new Map() : new Map([[key, unattributed]])
 }

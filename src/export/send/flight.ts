@@ -1,11 +1,11 @@
 /** Batches on their way to Iterable, and what came of them. */
-import type { Batch, PlannedRow } from '../../state/batches.ts'
+import type { Batch, PlannedRows } from '../../state/batches.ts'
 import { type Courier, type Delivered, DeliveryError, deliver } from './deliver.ts'
 
 /** A batch that is this process's to send. */
 export interface Claimed {
   readonly batch: Batch
-  readonly rows: readonly PlannedRow[]
+  readonly rows: PlannedRows
   readonly body: Buffer
 }
 

@@ -98,7 +98,8 @@ function judged(
   { batch, rows, refused, isRepeated, retries, waitedMs }: Claimed & Delivered,
   { envelope }: Courier,
 ): Judged {
-  const verdicts = rows.flatMap((row) => {
+  const named = refused.size > 0 ? rows.all : []
+  const verdicts = named.flatMap((row) => {
     const why = refused.get(row.member_key)
     return why
       ? [{ row, op: batch.op, ...why, kind: kindOf(batch.op, why, envelope.updateExistingUsersOnly) }]
@@ -106,7 +107,7 @@ function judged(
   })
   return {
     batch,
-    rows: rows.length,
+    rows: rows.count,
     ...{ isRepeated, retries, waitedMs },
     rejected: verdicts.filter(({ kind }) => kind === 'rejected'),
     left: verdicts.filter(({ kind }) => kind === 'skipped'),
