@@ -57,7 +57,7 @@ export class Transactions {
     this.#backend = undefined
     if (!this.#options.isGuarded) return this.#client.query(statement)
     const results: unknown = await this.#client.query(`${statement}; select pg_advisory_unlock_all()`)
-    return (results as readonly pg.QueryResult[])[0] ?? ended
+    return (results as readonly pg.QueryResult[])[0] ?? done(statement)
   }
 
   /**
@@ -67,9 +67,9 @@ export class Transactions {
   async run(query: pg.QueryConfig): Promise<pg.QueryResult> {
     if (/^(begin|start transaction)\b/.test(query.text)) {
       if (!this.#isOpen) await this.begin(query.text)
-      return begun
+      return done('begin')
     }
-    if (/^(commit|rollback)$/.test(query.text)) return this.#isOpen ? this.end(query.text) : ended
+    if (/^(commit|rollback)$/.test(query.text)) return this.#isOpen ? this.end(query.text) : done(query.text)
     if (this.#isOpen || !this.#isPooled) return this.#client.query(query)
     await this.begin('begin')
     try {
@@ -84,5 +84,5 @@ export class Transactions {
 }
 
 const nothing = { rowCount: 0, oid: 0, rows: [], fields: [] }
-const begun: pg.QueryResult = { command: 'BEGIN', ...nothing }
-const ended: pg.QueryResult = { command: 'ROLLBACK', ...nothing }
+/** What the server would say of a statement that begins or ends a transaction. */
+const done = (statement: string): pg.QueryResult => ({ command: statement.toUpperCase(), ...nothing })
