@@ -10,6 +10,7 @@ import { messageOf } from '../errors.ts'
 import type { Session, Tx } from '../warehouse/session.ts'
 import { instant, literal, quoted } from '../warehouse/sql.ts'
 import type { ViewFile } from './file.ts'
+import { fillTables } from './fill.ts'
 import { type FoundTables, messageOfEvent, renderInline } from './render.ts'
 
 export interface KeepInput {
@@ -42,21 +43,32 @@ export interface KeptViews {
 export async function keepTables(session: Session, input: KeepInput): Promise<KeptViews> {
   const tables = new Map<string, string>()
   const notices: string[] = []
+  const leave = (file: ViewFile, known: KnownTable | undefined, error: unknown) => {
+    notices.push(`the table of ${session.names.marts}.${file.name} is as it was: ${messageOf(error)}`)
+    if (known) tables.set(file.name, known.table_name)
+  }
+  const plans: Plan[] = []
   for (const file of input.wanted) {
     const known = await knownTable(session, file.name)
-    for (;;) {
-      try {
-        tables.set(file.name, await keepTable(session, file, known, input))
-        break
-      } catch (error) {
-        if (await input.growAfter(error)) continue
-        notices.push(`the table of ${session.names.marts}.${file.name} is as it was: ${messageOf(error)}`)
-        if (known) tables.set(file.name, known.table_name)
-        break
-      }
+    await planOf(session, file, known, input).then(
+      (plan) => plans.push(plan),
+      (error: unknown) => leave(file, known, error),
+    )
+  }
+  const current = new Map<string, string>()
+  const groups = groupsOf(plans)
+  for (let group = groups.shift(); group; group = groups.shift()) {
+    try {
+      await keepTogether(session, group, current, input)
+      for (const { file, table } of group) current.set(file.name, table)
+    } catch (error) {
+      if (await input.growAfter(error)) groups.unshift(group)
+      // Whichever it is: the others are kept without it.
+      else if (group.length > 1) groups.unshift(...group.map((plan) => [plan]))
+      else for (const { file, known } of group) leave(file, known, error)
     }
   }
-  return { tables, notices }
+  return { tables: new Map([...tables, ...current]), notices }
 }
 
 /** Drops the tables that no view reads any more. @returns What could not be dropped. */
@@ -102,40 +114,92 @@ const tableNameOf = (view: string, hash: string): string => `${view}_table_${has
 const isTableOf = (view: string, table: string): boolean =>
   table.startsWith(`${view}_table_`) && table.length === tableNameOf(view, '00000000').length
 
-/** Returns the name of the table. */
-async function keepTable(
+/** What is to be done with the table of a view. */
+interface Plan {
+  readonly file: ViewFile
+  readonly known: KnownTable | undefined
+  /** Name of its table. */
+  readonly table: string
+  /** Of the select, and of the rows that users have put beside the views. */
+  readonly hash: string
+  readonly inputs: string
+  readonly select: string
+  readonly step: 'leave' | 'refresh' | 'fill'
+}
+
+async function planOf(
   session: Session,
   file: ViewFile,
   known: KnownTable | undefined,
   input: KeepInput,
-): Promise<string> {
+): Promise<Plan> {
   const select = renderInline(file, session, input)
   const hash = sha256(select)
   if (known?.hash !== hash) await input.prepare()
   const inputs = sha256(await ownRows(session, select, input.files))
-  const name = tableNameOf(file.name, hash)
   const isAsWanted = known?.hash === hash && known.inputs === inputs && !input.rebuilt?.includes(file.name)
-  if (isAsWanted && !(await hasLoaded(session, known.loaded_through))) return name
+  // Which messages are new is noted among our own tables: where these live apart, all are taken over.
+  const isApart = session.tables !== session.db
+  const step = () => {
+    if (isAsWanted && !isApart && file.refresh !== undefined) return 'refresh'
+    return 'fill'
+  }
+  return {
+    ...{ file, known, hash, inputs, select, table: tableNameOf(file.name, hash) },
+    step: isAsWanted && !(await hasLoaded(session, known.loaded_through)) ? 'leave' : step(),
+  }
+}
+
+/** Tables of messages that are filled anew are filled together, after those of which less is to be done. */
+function groupsOf(plans: readonly Plan[]): (readonly Plan[])[] {
+  const isFilled = ({ step }: Plan) => step === 'fill'
+  const isOfMessages = ({ file }: Plan) => file.refresh !== undefined
+  const together = plans.filter((plan) => isFilled(plan) && isOfMessages(plan))
+  const others = plans.filter((plan) => isFilled(plan) && !isOfMessages(plan))
+  return [
+    ...plans.filter((plan) => !isFilled(plan)).map((plan) => [plan]),
+    ...(together.length > 0 ? [together] : []),
+    ...others.map((plan) => [plan]),
+  ]
+}
+
+async function keepTogether(
+  session: Session,
+  group: readonly Plan[],
+  current: ReadonlyMap<string, string>,
+  input: KeepInput,
+): Promise<void> {
+  const plans = group.filter(({ step }) => step !== 'leave')
+  if (plans.length === 0) return
   await session.transaction(async (tx) => {
-    const table = `${quoted(tx.names.marts)}.${quoted(name)}`
-    if (known?.hash !== hash) await createTable(tx, table, file, select)
-    // Which messages are new is noted among our own tables: where these live apart, all are taken over.
-    const isApart = tx.tables !== tx.db
-    if (!isAsWanted || file.refresh === undefined || isApart) await fillAnew(tx, table, file, input)
-    else await refreshMessages(tx, table, file, known.loaded_through, input)
-    await tx.analyze(table)
-    const facts = {
-      ...{ table_name: name, hash, inputs },
-      loaded_through: input.loadedThrough ?? known?.loaded_through ?? new Date(0),
-      refreshed_at: input.now,
+    const tableOf = (name: string) => `${quoted(tx.names.marts)}.${quoted(name)}`
+    for (const { file, known, hash, select, table } of plans)
+      if (known?.hash !== hash) await createTable(tx, tableOf(table), file, select)
+    for (const { file, known, step, table } of plans)
+      if (known && step === 'refresh')
+        await refreshMessages(tx, tableOf(table), file, known.loaded_through, input)
+    const filled = plans.filter(({ step }) => step === 'fill')
+    const views = filled.map(({ file, table }) => ({ file, table: tableOf(table) }))
+    const kept = new Map([...current].map(([view, table]) => [view, tableOf(table)]))
+    await fillTables(tx, views, { ...input, kept })
+    for (const plan of plans) {
+      await tx.analyze(tableOf(plan.table))
+      await record(tx, plan, input)
     }
-    await tx.db
-      .insertInto('mart_tables')
-      .values({ view_name: file.name, ...facts })
-      .onConflict((conflict) => conflict.column('view_name').doUpdateSet(facts))
-      .execute()
   })
-  return name
+}
+
+async function record(tx: Tx, { file, known, table, hash, inputs }: Plan, input: KeepInput): Promise<void> {
+  const facts = {
+    ...{ table_name: table, hash, inputs },
+    loaded_through: input.loadedThrough ?? known?.loaded_through ?? new Date(0),
+    refreshed_at: input.now,
+  }
+  await tx.db
+    .insertInto('mart_tables')
+    .values({ view_name: file.name, ...facts })
+    .onConflict((conflict) => conflict.column('view_name').doUpdateSet(facts))
+    .execute()
 }
 
 const sha256 = (text: string): string => createHash('sha256').update(text).digest('hex')
@@ -172,28 +236,6 @@ async function createTable(tx: Tx, table: string, { name }: ViewFile, select: st
     .execute(tx.tables)
   const about = `What the view ${name} says: kept by the sync, as marts.materialize asks. Read the view.`
   await sql.raw(`comment on table ${table} is ${literal(about)}`).execute(tx.tables)
-}
-
-/** In portions of messages, where the select takes them and the warehouse works in the memory of this process. */
-async function fillAnew(tx: Tx, table: string, file: ViewFile, input: KeepInput): Promise<void> {
-  await sql.raw(`delete from ${table}`).execute(tx.tables)
-  const portions = file.refresh === undefined ? 1 : await portionsOf(tx, input.tables)
-  for (let portion = 0; portion < portions; portion += 1) {
-    const only = (message: string) =>
-      `abs(mod(${tx.dialect.hash(`coalesce(${message}, '')`)}, ${portions})) = ${portion}`
-    const select = renderInline(file, tx, portions === 1 ? input : { ...input, only })
-    await sql.raw(`insert into ${table}\n${select}`).execute(tx.tables)
-  }
-}
-
-async function portionsOf(tx: Tx, found: FoundTables): Promise<number> {
-  const { dialect, names } = tx
-  if (dialect.portionRows === undefined) return 1
-  const sends = [...found.keys()].filter((stream) => stream.endsWith('_send'))
-  const counts = sends.map((stream) => `(select count(*) from ${quoted(names.streams)}.${quoted(stream)})`)
-  if (counts.length === 0) return 1
-  const { rows } = await sql.raw<{ rows: number }>(`select ${counts.join(' + ')} as rows`).execute(tx.tables)
-  return Math.max(1, Math.ceil((rows[0]?.rows ?? 0) / dialect.portionRows))
 }
 
 /** Takes over what is known of the messages that rows loaded since name. */

@@ -53,8 +53,8 @@ function ownPlaces(names: Session['names']): Places {
 type Place = Places['streams']
 
 /**
- * The same select without any other view: each that it reads stands in it. With `only`, a condition on the id of a
- * message, events of other messages are left out.
+ * The same select without any other view: each that it reads stands in it, or what `kept` gives for it. With `only`, a
+ * condition on the id of a message, events of other messages are left out.
  */
 export function renderInline(
   file: Pick<ViewFile, 'select'>,
@@ -64,10 +64,14 @@ export function renderInline(
     readonly settings: MartsConfig
     readonly files: readonly ViewFile[]
     readonly only?: ((message: string) => string) | undefined
+    /** What has the rows of a view already, as it follows `from`. */
+    readonly kept?: (view: string) => string | undefined
   },
 ): string {
   const inline = (name: string): string => {
     const read = input.files.find((one) => one.name === name) as ViewFile
+    const kept = input.kept?.(name) ?? input.kept?.(read.within ?? '')
+    if (kept) return `(select ${read.columns.map((column) => quoted(column.name)).join(', ')} from ${kept})`
     return `(\n${render(read, place, { ...input, places })}\n)`
   }
   const places = { ...ownPlaces(place.names), marts: inline }

@@ -1,6 +1,7 @@
 /** Messages, campaigns, days and purchases: every number against the same worked out without SQL. */
 import { expect } from 'vitest'
 import type { Row } from '../../src/sandbox/index.ts'
+import { allKinds } from '../support/warehouse.ts'
 import {
   dayOf,
   groupBy,
@@ -13,7 +14,7 @@ import {
 } from './oracle.ts'
 import { sorted, type World, worldOf } from './support.ts'
 
-const onWorld = worldOf(7)
+const onWorld = worldOf(7, { kinds: allKinds })
 const usual = { burst: false }
 
 const expectedOf = ({ sandbox }: World) => {

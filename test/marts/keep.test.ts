@@ -3,7 +3,7 @@ import { sql } from 'kysely'
 import { expect } from 'vitest'
 import { type Row, startSandbox } from '../../src/sandbox/index.ts'
 import { days, hours, openOn, present } from '../support/sync.ts'
-import { eachWarehouse, type TestWarehouse } from '../support/warehouse.ts'
+import { everyWarehouse, type TestWarehouse } from '../support/warehouse.ts'
 import { sorted } from './support.ts'
 
 const streams = ['email', 'push_send', 'push_open', 'campaigns', 'whatsapp_send', 'whatsapp_seen']
@@ -13,7 +13,7 @@ const sync = {
   start_date: new Date(present.getTime() - days(40)).toISOString(),
   window_in_days: 366,
 }
-const kept = ['engagement_events', 'message_facts', 'campaign_performance']
+const kept = ['sent_messages', 'engagement_events', 'message_facts', 'campaign_performance']
 
 const factsOf = async (warehouse: TestWarehouse) => ({
   messages: sorted(await warehouse.query('select * from iterable_marts.message_facts')),
@@ -38,7 +38,7 @@ const refreshed = async (warehouse: TestWarehouse) =>
     ({ message_id }) => message_id,
   )
 
-eachWarehouse(
+everyWarehouse(
   'a view kept as a table follows late events, rules and the configuration, and says what the view says',
   async (warehouse) => {
     await using sandbox = await startSandbox({ empty: true, rateLimits: 'off', now: present })
@@ -64,8 +64,9 @@ eachWarehouse(
     const syncAs = async (materialize: readonly string[]) => {
       sandbox.now = new Date(sandbox.now.getTime() + hours(1))
       await using elt = await openOn(sandbox, warehouse, { sync, marts: { materialize: [...materialize] } })
-      // Tables are filled in portions, also where a warehouse as large as this would do without.
-      Object.assign(elt.warehouse.dialect, { portionRows: 20 })
+      // Who fills tables in portions does so here, too, where a warehouse as small as this would do without.
+      const { dialect } = elt.warehouse
+      if (dialect.portionRows !== undefined) Object.assign(dialect, { portionRows: 40 })
       const notices: string[] = []
       const { state } = await elt.sync({
         onProgress: (event) => {
@@ -76,7 +77,7 @@ eachWarehouse(
     }
     const run = async (statement: string) => {
       await using elt = await openOn(sandbox, warehouse, { sync, marts: {} })
-      await elt.warehouse.use(({ db }) => sql.raw(statement).execute(db))
+      await elt.warehouse.use(({ tables }) => sql.raw(statement).execute(tables))
     }
 
     await syncAs(kept)
@@ -94,7 +95,9 @@ eachWarehouse(
     push('pushOpen', hours(1), message(100))
     push('whatsAppSeen', hours(1), message(200, { messageId: 'other', seenMessageId: 'm200' }))
     await syncAs(kept)
-    expect(await refreshed(warehouse)).toEqual(['m100', 'm200', 'm60', 'm7', 'm8'])
+    // A lake keeps its tables apart from the note of what is new, and takes all over.
+    const isLake = warehouse.kind === 'ducklake'
+    expect(await refreshed(warehouse)).toEqual(isLake ? [] : ['m100', 'm200', 'm60', 'm7', 'm8'])
     const second = await factsOf(warehouse)
     expect(second.messages).toHaveLength(63)
     expect(second.messages).not.toEqual(first.messages)

@@ -2,6 +2,7 @@
 import { sql } from 'kysely'
 import { expect } from 'vitest'
 import type { Row } from '../../src/sandbox/index.ts'
+import { allKinds } from '../support/warehouse.ts'
 import {
   dayOf,
   first,
@@ -15,7 +16,7 @@ import {
 } from './oracle.ts'
 import { sorted, type World, worldOf } from './support.ts'
 
-const onWorld = worldOf(11)
+const onWorld = worldOf(11, { kinds: allKinds })
 const dayMs = 86_400_000
 const last = (times: readonly number[]): number | null => (times.length > 0 ? Math.max(...times) : null)
 
@@ -234,10 +235,10 @@ onWorld('experiment_results sets templates against each other', async (world) =>
 })
 
 onWorld('rules of one’s own count at once, without a sync', async (world) => {
-  await world.use(async ({ db }) => {
+  await world.use(async ({ tables }) => {
     await sql`insert into iterable_marts.my_bot_rules values
       ('three_links_within_10_s', 'burst_click', null, 10, true),
-      ('our_network', 'ip', '17.%', null, null)`.execute(db)
+      ('our_network', 'ip', '17.%', null, null)`.execute(tables)
   })
   const { touches } = messagesOf(world.sandbox, { burst: true, network: '17.' })
   const counts = groupBy(touches, ({ rule }) => rule)

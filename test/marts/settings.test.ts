@@ -5,11 +5,13 @@ import { expect } from 'vitest'
 import { readViewFiles } from '../../src/marts/files.ts'
 import type { Row, Sandbox } from '../../src/sandbox/index.ts'
 import { present } from '../support/sync.ts'
+import { allKinds } from '../support/warehouse.ts'
 import { first, groupBy, messagesOf, outcomeOf, personOf, purchasesOf, rate, timeOf } from './oracle.ts'
 import { sorted, worldOf } from './support.ts'
 import { worldStart } from './world.ts'
 
 const onWorld = worldOf(23, {
+  kinds: allKinds,
   streams: ['journeys', 'journey_exit', 'campaign_metrics', 'forgotten_users'],
   marts: { attribution: { click: '2d', open: '12h' }, timezone: 'Asia/Kolkata' },
   prepare: addMore,
@@ -289,16 +291,16 @@ onWorld('metrics_reconciliation sets our counts beside those of Iterable', async
   }
   const headings = Object.keys(ours)
   // Some of what Iterable counts is what was sent, some nearly.
-  const columns = await world.use(async ({ db }) => {
+  const columns = await world.use(async ({ tables }) => {
     const set = (id: number, heading: string, value: number) =>
-      sql.raw(`update iterable.campaign_metrics set "${heading}" = ${value} where id = ${id}`).execute(db)
+      sql.raw(`update iterable.campaign_metrics set "${heading}" = ${value} where id = ${id}`).execute(tables)
     await set(100, 'Total Email Sends', ours['Total Email Sends']?.(100) as number)
     await set(101, 'Total Email Sends', 1 + (ours['Total Email Sends']?.(101) as number))
     const { rows } = await sql
       .raw<Row>(
         `select id, "measuredAt" as at, ${headings.map((heading) => `"${heading}"`).join(', ')} from iterable.campaign_metrics`,
       )
-      .execute(db)
+      .execute(tables)
     return rows
   })
   expect(columns.length).toBeGreaterThan(3)

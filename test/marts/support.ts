@@ -1,4 +1,4 @@
-/** The world of the views, synced once into both warehouses and shared by the tests of a file. */
+/** The world of the views, synced once into each warehouse and shared by the tests of a file. */
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import type { Elt } from '../../src/index.ts'
 import { readViewFiles } from '../../src/marts/files.ts'
@@ -22,20 +22,24 @@ export interface World {
   report: Elt['report']
 }
 
-/** Declares a test of the world on both warehouses. */
+/** Declares a test of the world on each of its warehouses. */
 export type WorldTest = (name: string, body: (world: World) => Promise<void>) => void
 
 export interface WorldOptions {
   /** Read besides those of every world. */
   readonly streams?: readonly string[]
   readonly marts?: Changes['marts']
+  /** DuckDB and Postgres unless told otherwise. */
+  readonly kinds?: readonly WarehouseKind[]
   /** Adds to the project before it is read. */
   readonly prepare?: (sandbox: Sandbox) => void
 }
 
 /** Syncs a world before the tests of the file. */
-export function worldOf(seed: number, { streams = [], marts = {}, prepare }: WorldOptions = {}): WorldTest {
-  const kinds: readonly WarehouseKind[] = ['duckdb', 'postgres']
+export function worldOf(
+  seed: number,
+  { streams = [], marts = {}, kinds = ['duckdb', 'postgres'], prepare }: WorldOptions = {},
+): WorldTest {
   const worlds = new Map<WarehouseKind, World>()
   const left: AsyncDisposable[] = []
   beforeAll(async () => {

@@ -10,6 +10,11 @@ import { createTestDatabase } from './postgres.ts'
 
 export type WarehouseKind = 'duckdb' | 'postgres' | 'ducklake'
 
+/** A lake where its extensions can be had. */
+export const allKinds: readonly WarehouseKind[] = lakeExtensions
+  ? ['duckdb', 'postgres', 'ducklake']
+  : ['duckdb', 'postgres']
+
 /** An empty warehouse that belongs to one test. */
 export type TestWarehouse = AsyncDisposable & {
   readonly kind: WarehouseKind
@@ -47,12 +52,7 @@ export function everyWarehouse(
   body: (warehouse: TestWarehouse) => Promise<void>,
   timeoutMs?: number,
 ): void {
-  declareOn(
-    lakeExtensions ? ['duckdb', 'postgres', 'ducklake'] : ['duckdb', 'postgres'],
-    name,
-    body,
-    timeoutMs,
-  )
+  declareOn(allKinds, name, body, timeoutMs)
 }
 
 /** Declares a test of a lake alone. */
