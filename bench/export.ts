@@ -178,12 +178,12 @@ const tasks: Readonly<Record<string, (directory: string, target: string, rows: n
   async baseline(directory, target, rows) {
     await using elt = await openElt(directory, target)
     await makePeople(elt, rows)
-    return timed(() => run(elt, `copy (${query}) to '${join(directory, 'people.json')}' (format json)`))
+    return await timed(() => run(elt, `copy (${query}) to '${join(directory, 'people.json')}' (format json)`))
   },
   async add(directory, target) {
     await using elt = await openElt(directory, target)
     await save(directory, 'add')
-    return timed(() => sent(elt, 'add'))
+    return await timed(() => sent(elt, 'add'))
   },
   /** The state of a mirror as if all of them had been sent, then a change in every hundredth row. */
   async 'mirror-prepare'(directory, target, rows) {
@@ -200,11 +200,11 @@ const tasks: Readonly<Record<string, (directory: string, target: string, rows: n
     const join = `create temp table joined as select m.member_key from iterable_sync.members m
        full join (select 'e:' || email as member_key, md5(concat_ws(',', email, "firstName", ltv, score, "lastOrderAt", vip)) as hash from iterable.people) s
        on s.member_key = m.member_key where m.member_key is null or s.member_key is null or s.hash = m.hash`
-    return timed(() => run(elt, join))
+    return await timed(() => run(elt, join))
   },
   async 'mirror-diff'(directory, target) {
     await using elt = await openElt(directory, target)
-    return timed(async () => {
+    return await timed(async () => {
       const { planned } = await elt.planExport('mirror')
       if (planned.update === 0 || planned.add > 0) throw new Error(`planned ${JSON.stringify(planned)}`)
     })
