@@ -108,6 +108,16 @@ test('between any two kinds: the same rows, and a sync goes on like that of one 
   }
 }, 240_000)
 
+test('between two of one kind: the same rows, and a sync goes on', async () => {
+  const made = [source, ...(await copyAlong(['duckdb', 'postgres', 'postgres']))]
+  for (const [index, one] of made.entries()) {
+    const before = made[index - 1]
+    if (before?.kind !== one.kind) continue
+    expect(await contentsOf(one), one.kind).toEqual(await contentsOf(before))
+    await syncAt(one, present)
+  }
+}, 240_000)
+
 test('a copy that is killed is gone on with, table by table, and refuses what it does not know', async () => {
   const target = await make('postgres')
   const folder = { cwd: target.tempDir }
