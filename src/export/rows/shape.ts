@@ -14,8 +14,8 @@ import { maxRowBytes, type Part, partsOf } from './payload.ts'
 export interface Shape {
   /** A table of such rows: what is sent, and of rows that are left, the columns of the query: c0, c1 … */
   readonly columns: readonly (readonly [name: string, type: string])[]
-  /** A select of them from the query, which stands behind `from` with columns of these names. */
-  readonly select: (query: string) => string
+  /** A select of them from `query`, whose columns have these names. */
+  readonly select: string
   /** A select of one row: whether the engine made any, and whether any of them has a value of each of these `kinds`. */
   readonly kindsIn: (table: string) => string
   readonly kinds: readonly { readonly field: string; readonly kind: FieldKind }[]
@@ -68,7 +68,7 @@ export function shapeOf(
       ...words.map((_, word) => [`kinds${word}`, 'bigint'] as const),
       ...given.map((name, index) => [name, types[index] as string] as const),
     ],
-    select: (query) => `
+    select: `
       select ${[
         sent('member_key', 'member_key'),
         sent('payload', 'payload'),
@@ -92,7 +92,7 @@ export function shapeOf(
                 `${flags} as flags`,
                 ...known.map(({ json }, index) => `${json} as j${index}`),
               ].join(',\n                ')}
-              from ${query}
+              from query
             )
           )
         )
