@@ -2,8 +2,11 @@
 import type { DuckDBConnection, DuckDBDataChunk } from '@duckdb/node-api'
 import type { Engine } from './engine.ts'
 
-/** By itself an appender gathers 200,000 rows beside the engine's memory. */
-const rowsOfFlush = 20_480
+/** Where chunks go. By itself it gathers 200,000 rows beside the engine's memory. */
+interface Sink {
+  append(chunk: DuckDBDataChunk): void
+  flush(): void
+}
 
 export class Scratch implements AsyncDisposable {
   /** Within a transaction once there is something to read. */
@@ -37,18 +40,14 @@ export class Scratch implements AsyncDisposable {
   async fill(
     name: string,
     columns: readonly (readonly [name: string, type: string])[],
-    pour: (append: (chunk: DuckDBDataChunk) => void) => Promise<void>,
+    pour: (sink: Sink) => Promise<void>,
   ): Promise<void> {
     const list = columns.map(([column, type]) => `${column} ${type}`).join(', ')
     await this.connection.run(`begin; create table ${this.table(name)} (${list})`)
     const appender = await this.connection.createAppender(name, 'main', this.#name)
-    let waiting = 0
-    await pour((chunk) => {
-      appender.appendDataChunk(chunk)
-      waiting += chunk.rowCount
-      if (waiting < rowsOfFlush) return
-      appender.flushSync()
-      waiting = 0
+    await pour({
+      append: (chunk) => appender.appendDataChunk(chunk),
+      flush: () => appender.flushSync(),
     })
     appender.closeSync()
     // Rows have their numbers (rowid) from then on.

@@ -49,10 +49,10 @@ export interface EngineRows {
   /** The engine's own names of the columns' types. */
   readonly types: readonly string[]
   /**
-   * Runs the query, instead of reading its `rows`: what `select` makes of them comes in chunks. It is given the query as it
-   * stands behind `from`; its columns are c0, c1 …
+   * Runs the query, instead of reading its `rows`: what a select from `query`, with columns c0, c1 …, makes of them comes in
+   * chunks.
    */
-  pour(select: (query: string) => string, append: (chunk: DuckDBDataChunk) => void): Promise<void>
+  pour(select: string, append: (chunk: DuckDBDataChunk) => void): Promise<void>
   /** What a select on another connection gives, with its values read as those of the query are. */
   read(connection: DuckDBConnection, select: string): AsyncIterable<readonly (readonly unknown[])[]>
 }

@@ -36,7 +36,7 @@ const character = fc.oneof(
 )
 const words = fc
   .array(character, { maxLength: 6 })
-  // DuckDB's client takes a byte order mark from the beginning of a text.
+  // DuckDB's client takes a byte order mark from the beginning of a text, and Postgres's does not.
   .map((parts) =>
     parts
       .join('')

@@ -24,7 +24,7 @@ export const stageColumns: readonly TableColumn[] = [
 export type NumberedRow = readonly [seq: number, row: readonly unknown[]]
 
 /** After so many rows what they left behind is worth a sweep. */
-export const rowsOfSweep = 40_000
+const rowsOfSweep = 40_000
 
 export interface LinesInput {
   readonly mapping: Mapping

@@ -14,8 +14,8 @@ import { maxRowBytes, type Part, partsOf } from './payload.ts'
 export interface Shape {
   /** A table of such rows: what is sent, and of rows that are left, the columns of the query: c0, c1 … */
   readonly columns: readonly (readonly [name: string, type: string])[]
-  /** A select of them from the query, which stands behind `from` with columns of these names. */
-  readonly select: (query: string) => string
+  /** A select of them from `query`, whose columns have these names. */
+  readonly select: string
   /** A select of one row: whether the engine made any, and whether any of them has a value of each of these `kinds`. */
   readonly kindsIn: (table: string) => string
   readonly kinds: readonly { readonly field: string; readonly kind: FieldKind }[]
@@ -68,7 +68,7 @@ export function shapeOf(
       ...words.map((_, word) => [`kinds${word}`, 'bigint'] as const),
       ...given.map((name, index) => [name, types[index] as string] as const),
     ],
-    select: (query) => `
+    select: `
       select ${[
         sent('member_key', 'member_key'),
         sent('payload', 'payload'),
@@ -92,7 +92,7 @@ export function shapeOf(
                 `${flags} as flags`,
                 ...known.map(({ json }, index) => `${json} as j${index}`),
               ].join(',\n                ')}
-              from ${query}
+              from query
             )
           )
         )
@@ -187,8 +187,11 @@ const simple = /^(VARCHAR|UUID|BOOLEAN|DATE|TIMESTAMP|TIMESTAMP WITH TIME ZONE|D
 
 const isSimple = (type: string): boolean => simple.test(type) || wholeNumbers.test(type)
 
-/** Characters that JSON escapes, and that the engine writes in large hexadecimal digits. */
-const control = '[\\x00-\\x08\\x0B\\x0C\\x0E-\\x1F]'
+/**
+ * Characters that JSON escapes, and that the engine writes in large hexadecimal digits; and a byte order mark at the
+ * beginning, which its client takes away.
+ */
+const control = '^\\x{FEFF}|[\\x00-\\x08\\x0B\\x0C\\x0E-\\x1F]'
 
 function formOf({ index, isParsed }: Field, at: number, types: readonly string[]): Form | undefined {
   const [c, type] = [`c${index}`, types[index] as string]

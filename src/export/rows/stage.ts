@@ -11,7 +11,7 @@ import type { Statement } from '../../warehouse/statement.ts'
 import type { ExportSettings } from '../definition/settings.ts'
 import type { FieldKind } from './fields.ts'
 import { FieldKinds } from './kinds.ts'
-import { type NumberedRow, readLines, rowsOfSweep, writeRows } from './lines.ts'
+import { type NumberedRow, readLines, writeRows } from './lines.ts'
 import { type Mapping, type MappingContext, mapColumns } from './mapping.ts'
 import { type Shape, shapeOf } from './shape.ts'
 
@@ -102,6 +102,10 @@ async function stageSelection(selection: Selection, directory: string, input: St
   }
 }
 
+/** Chunks that hold so much are worth a sweep. */
+const bytesOfSweep = 8_000_000
+const besideBytes = 200
+
 /** Has the engine make the rows. Returns how many they are. */
 async function fill(
   scratch: Scratch,
@@ -109,17 +113,20 @@ async function fill(
   engine: EngineRows,
   { signal, onRows }: StageInput,
 ): Promise<number> {
+  const bytesAt = shape.columns.findIndex(([name]) => name === 'bytes')
   let rows = 0
-  let sweepAt = rowsOfSweep
-  await scratch.fill('rows', shape.columns, (append) =>
+  let heldBytes = 0
+  await scratch.fill('rows', shape.columns, ({ append, flush }) =>
     engine.pour(shape.select, (chunk) => {
       signal.throwIfAborted()
       rows += chunk.rowCount
       append(chunk)
-      // V8 does not know what a chunk holds.
-      if (rows >= sweepAt) {
+      // V8 does not know what a chunk holds, so it is in no hurry. What a row has beside its payload is little.
+      heldBytes += chunk.rowCount * (besideBytes + Number(chunk.getColumnVector(bytesAt).getItem(0) ?? 0))
+      if (heldBytes >= bytesOfSweep) {
+        flush()
         sweepYoung()
-        sweepAt += rowsOfSweep
+        heldBytes = 0
       }
       onRows(rows)
     }),

@@ -59,7 +59,8 @@ export async function queryDuckdb<Column, Value>(
         types: types.map((type) => type.alias ?? String(type)),
         async pour(select, append) {
           const names = types.map((_, index) => `c${index}`).join(', ')
-          const text = select(`(${statement.query}\n) as "query"(${names})`)
+          // First, so that lines are counted as whoever wrote it does.
+          const text = `with query(${names}) as not materialized (${statement.query}\n)\n${select}`
           const chunks = explaining(async function* () {
             yield* wholeStream(connection, text, chunksOf(await connection.stream(text)))
           })
