@@ -9,21 +9,14 @@ interface Sink {
 }
 
 export class Scratch implements AsyncDisposable {
-  /** Within a transaction once there is something to read. */
   readonly connection: DuckDBConnection
+  /** Its name in the database of the engine itself, which is in memory. */
   readonly #name: string
+  #isStreamed = false
 
   static async open({ instance }: Engine): Promise<Scratch> {
     made += 1
-    const name = `scratch${made}`
-    const connection = await instance.connect()
-    try {
-      await connection.run(`attach ':memory:' as ${name}`)
-    } catch (error) {
-      connection.closeSync()
-      throw error
-    }
-    return new Scratch(connection, name)
+    return new Scratch(await instance.connect(), `scratch${made}`)
   }
 
   private constructor(connection: DuckDBConnection, name: string) {
@@ -31,38 +24,46 @@ export class Scratch implements AsyncDisposable {
     this.#name = name
   }
 
-  /** A table of it, as any statement of the engine names it. */
-  table(name: string): string {
-    return `${this.#name}.main.${name}`
+  /** The table, as any statement of the engine names it. */
+  get table(): string {
+    return `memory.main.${this.#name}`
   }
 
-  /** Fills a new table with what comes, chunk by chunk: no value of it becomes one of JavaScript. */
+  /** Makes the table of what comes, chunk by chunk: no value of it becomes one of JavaScript. */
   async fill(
-    name: string,
     columns: readonly (readonly [name: string, type: string])[],
     pour: (sink: Sink) => Promise<void>,
   ): Promise<void> {
     const list = columns.map(([column, type]) => `${column} ${type}`).join(', ')
-    await this.connection.run(`begin; create table ${this.table(name)} (${list})`)
-    const appender = await this.connection.createAppender(name, 'main', this.#name)
+    await this.connection.run(`create table ${this.table} (${list})`)
+    const appender = await this.connection.createAppender(this.#name, 'main', 'memory')
     await pour({
       append: (chunk) => appender.appendDataChunk(chunk),
       flush: () => appender.flushSync(),
     })
     appender.closeSync()
-    // Rows have their numbers (rowid) from then on.
-    await this.connection.run('commit; begin')
+  }
+
+  /** One row, of a select of the table. */
+  async row(select: string): Promise<readonly unknown[]> {
+    return (await this.connection.runAndReadAll(select)).getRows()[0] ?? []
+  }
+
+  /** Before rows are streamed from its connection: in a transaction it shows whether all of them came (stream.ts). */
+  async beginStreams(): Promise<void> {
+    await this.connection.run('begin')
+    this.#isStreamed = true
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
     try {
-      await this.connection.run('rollback').catch(() => {})
-      await this.connection.run(`detach ${this.#name}`)
+      if (this.#isStreamed) await this.connection.run('rollback').catch(() => {})
+      await this.connection.run(`drop table if exists ${this.table}`)
     } finally {
       this.connection.closeSync()
     }
   }
 }
 
-/** Names of databases are those of the whole instance. */
+/** Tables of the whole instance. */
 let made = 0

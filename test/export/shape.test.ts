@@ -183,7 +183,7 @@ async function staged(warehouse: Warehouse, { rows, settings, projectType }: Cas
   })
   const read = await warehouse.engine.rows(`select * from (${stage.select}) order by seq`)
   const fields = [...stage.fields].map(([name, kinds]) => [name, [...kinds].sort()]).sort()
-  const [, table] = /from (scratch\S+)/.exec(stage.select) ?? []
+  const [, table] = /from (memory\.main\.scratch\S+)/.exec(stage.select) ?? []
   const [[made = 0] = []] = table ? await warehouse.engine.rows(`select count(payload) from ${table}`) : []
   return { made: Number(made), staged: { count: stage.rows, rows: read, fields } }
 }

@@ -11,6 +11,6 @@ exportTest('an export that has nothing to do asks few questions', async ({ wareh
     expect(report).toMatchObject({ state: 'succeeded', planned: { unchanged: 50 }, sent: 0 })
   })
   const isDuckdb = warehouse.kind === 'duckdb'
-  expect.soft(asked.filter((statement) => statement.startsWith('attach '))).toHaveLength(isDuckdb ? 5 : 0)
-  expect(asked.length, asked.join('\n')).toBeLessThanOrEqual(isDuckdb ? 40 : 36)
+  expect.soft(asked.filter((statement) => statement.startsWith('attach '))).toHaveLength(isDuckdb ? 4 : 0)
+  expect(asked.length, asked.join('\n')).toBeLessThanOrEqual(isDuckdb ? 33 : 36)
 })

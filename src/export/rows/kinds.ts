@@ -26,9 +26,8 @@ export class FieldKinds {
     addKind(this.#of(field), value, this.#isDate.has(field))
   }
 
-  /** What the engine says of the rows that it has made: whether there are any, and which of its kinds. */
-  addMade({ kinds }: Shape, [hasRows, ...has]: readonly unknown[]): void {
-    if (!hasRows) return
+  /** Which of its kinds the rows have that the engine has made. */
+  addMade({ kinds }: Shape, has: readonly unknown[]): void {
     if (this.#nulls === 'send') for (const { name } of this.#fields) this.#of(name)
     for (const [index, { field, kind }] of kinds.entries()) if (has[index]) this.#of(field).add(kind)
   }

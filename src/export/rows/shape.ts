@@ -16,8 +16,8 @@ export interface Shape {
   readonly columns: readonly (readonly [name: string, type: string])[]
   /** A select of them from `query`, whose columns have these names. */
   readonly select: string
-  /** A select of one row: whether the engine made any, and whether any of them has a value of each of these `kinds`. */
-  readonly kindsIn: (table: string) => string
+  /** A select of one row: whether the engine made any, whether it left any, and whether any has a value of each of these `kinds`. */
+  readonly summaryOf: (table: string) => string
   readonly kinds: readonly { readonly field: string; readonly kind: FieldKind }[]
 }
 
@@ -97,9 +97,10 @@ export function shapeOf(
           )
         )
       )`,
-    kindsIn: (table) =>
+    summaryOf: (table) =>
       `select ${[
         'count(payload) > 0',
+        'count(payload) < count(*)',
         ...words.flatMap((some, word) => some.map((_, bit) => `bit_or(kinds${word}) & ${2 ** bit} <> 0`)),
       ].join(', ')} from ${table}`,
     kinds: bits.map(({ field, kind }) => ({ field, kind })),

@@ -78,13 +78,14 @@ async function stageSelection(selection: Selection, directory: string, input: St
   }
   const scratch = await Scratch.open(warehouse.engine)
   try {
-    const table = scratch.table('rows')
+    const { table, connection } = scratch
     const rows = await fill(scratch, shape, engine, input)
     const given = mapping.columns.map((_, index) => `, c${index}`).join('')
     const left = `select rowid + 1${given} from ${table} where payload is null order by rowid`
-    const leftRows = await write(withNumbers(engine.read(scratch.connection, left)), () => {})
-    for await (const [made = []] of engine.read(scratch.connection, shape.kindsIn(table)))
-      fields.addMade(shape, made)
+    const [hasMade, hasLeft, ...has] = await scratch.row(shape.summaryOf(table))
+    if (hasLeft) await scratch.beginStreams()
+    const leftRows = hasLeft ? await write(withNumbers(engine.read(connection, left)), () => {}) : 0
+    if (hasMade) fields.addMade(shape, has)
     const made = `select rowid + 1 as seq, member_key, payload, hash, null::varchar as code, null::varchar as reason, null::varchar as row_text, bytes from ${table} where payload is not null`
     return {
       select: leftRows === 0 ? made : `${made} union all ${readLines(file)}`,
@@ -116,7 +117,7 @@ async function fill(
   const bytesAt = shape.columns.findIndex(([name]) => name === 'bytes')
   let rows = 0
   let heldBytes = 0
-  await scratch.fill('rows', shape.columns, ({ append, flush }) =>
+  await scratch.fill(shape.columns, ({ append, flush }) =>
     engine.pour(shape.select, (chunk) => {
       signal.throwIfAborted()
       rows += chunk.rowCount
