@@ -9,6 +9,7 @@
 import { randomUUID } from 'node:crypto'
 import { rm } from 'node:fs/promises'
 import { join } from 'node:path'
+import { setTimeout as delay } from 'node:timers/promises'
 import type { DuckDBConnection } from '@duckdb/node-api'
 import { Kysely, sql } from 'kysely'
 import { Interrupter } from '../../engine/interrupter.ts'
@@ -54,6 +55,8 @@ export interface DucklakeOptions extends LakeOptions {
 
 /** How often a piece of work is begun anew after another writer was quicker. */
 const attempts = 5
+/** Before the second attempt; longer before each further one. */
+const pauseMs = 100
 
 /** Opens a lake. Neither its catalogue nor its files are touched before `use`. */
 export async function openDucklake(options: DucklakeOptions): Promise<Warehouse> {
@@ -110,17 +113,28 @@ export async function openDucklake(options: DucklakeOptions): Promise<Warehouse>
       },
       { ...useOptions, isAsFound: true },
     )
-  const use = async <T>(work: (session: Session) => Promise<T>, useOptions: UseOptions = {}): Promise<T> => {
+  /** Begins work anew after errors of which `isAgain` says so. */
+  const repeating = async <T>(
+    work: (session: Session) => Promise<T>,
+    useOptions: UseOptions,
+    isAgain: (error: unknown) => boolean,
+  ): Promise<T> => {
     for (let attempt = 1; ; attempt += 1) {
       try {
         return await useOnce(work, useOptions)
       } catch (caught) {
         const error = firstOf(caught)
-        const isOver = attempt >= attempts || useOptions.signal?.aborted || !useOptions.isRepeatable
-        if (isOver || !mayBeRepeated(error)) throw explainedLake(error, lake.dataPath)
+        const isOver = attempt >= attempts || useOptions.signal?.aborted
+        if (isOver || !isAgain(error)) throw explainedLake(error, lake.dataPath)
       }
+      await delay(attempt * pauseMs)
     }
   }
+  const use = <T>(work: (session: Session) => Promise<T>, useOptions: UseOptions = {}): Promise<T> =>
+    repeating(work, useOptions, (error) => useOptions.isRepeatable === true && mayBeRepeated(error))
+  /** One transaction may always be done again of which nothing happened. */
+  const useForOne = <T>(work: (session: Session) => Promise<T>, useOptions: UseOptions = {}): Promise<T> =>
+    repeating(work, useOptions, useOptions.isRepeatable ? mayBeRepeated : isDisturbed)
 
   return {
     engine,
@@ -128,7 +142,7 @@ export async function openDucklake(options: DucklakeOptions): Promise<Warehouse>
     names,
     use,
     spoolDirectory: state.spoolDirectory,
-    transaction: (work, useOptions) => transact({ use, engine }, work, useOptions),
+    transaction: (work, useOptions) => transact({ use: useForOne, engine }, work, useOptions),
     async scrub(tables) {
       const ours = tables.filter((table) => !table.startsWith(`${quoted(names.sync)}.`))
       const stays = await useOnce((one) => scrubLake(one, lake, ours))
@@ -196,6 +210,7 @@ function session(
       } catch (error) {
         if (attempt >= attempts || !isDisturbed(error)) throw error
       }
+      await delay(attempt * pauseMs)
     }
   }
   const query = async <Column, Value>(statement: Statement, form: Form<Column, Value>) => {
