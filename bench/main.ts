@@ -93,8 +93,12 @@ try {
     await benchPages({ directory, url: server?.url, members, sends })
   } else if (values.marts) {
     await benchMarts({ directory, url: server?.url, sends: Number(values.events), rounds })
-  } else if (values.lake) await benchLake({ events: Number(values.lake), directory })
-  else if (values.workers) {
+  } else if (values.lake) {
+    const events = Number(values.lake)
+    if (!(events >= 1000))
+      throw new Error(`--lake takes a number of events, 1000 or more; met ${values.lake}`)
+    await benchLake({ events, directory })
+  } else if (values.workers) {
     const [days, eventsPerDay] = [Number(values.days), Number(values['events-per-day'])]
     const counts = values.workers.split(',').map(Number)
     await benchWorkers({ counts, days, eventsPerDay, latencyMs: Number(values.latency), directory })

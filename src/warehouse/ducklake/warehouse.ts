@@ -9,13 +9,11 @@
 import { randomUUID } from 'node:crypto'
 import { rm } from 'node:fs/promises'
 import { join } from 'node:path'
-import { setTimeout as delay } from 'node:timers/promises'
 import type { DuckDBConnection } from '@duckdb/node-api'
 import { Kysely, sql } from 'kysely'
 import { Interrupter } from '../../engine/interrupter.ts'
 import { duckdbDialect } from '../../engine/kysely.ts'
 import { Turns } from '../../engine/turns.ts'
-import { firstOf } from '../../errors.ts'
 import type { StateDatabase } from '../../state/tables.ts'
 import { postgresAnalysis } from '../analysis.ts'
 import { appendTo, runOn } from '../duckdb/append.ts'
@@ -35,6 +33,7 @@ import { change, deleteBefore, literal, quoted } from '../sql.ts'
 import type { Statement } from '../statement.ts'
 import { lockStreams } from '../stream-locks.ts'
 import { transact, transactionIn } from '../transaction.ts'
+import { again } from './again.ts'
 import { alterLakeTable } from './alter.ts'
 import { LakeConnections } from './connections.ts'
 import { explainedLake, isDisturbed, mayBeRepeated } from './errors.ts'
@@ -52,11 +51,6 @@ export interface DucklakeOptions extends LakeOptions {
   /** Queries of people may read files and addresses. */
   readonly allowsExternalAccess?: boolean | undefined
 }
-
-/** How often a piece of work is begun anew after another writer was quicker. */
-const attempts = 5
-/** Before the second attempt; longer before each further one. */
-const pauseMs = 100
 
 /** Opens a lake. Neither its catalogue nor its files are touched before `use`. */
 export async function openDucklake(options: DucklakeOptions): Promise<Warehouse> {
@@ -119,15 +113,10 @@ export async function openDucklake(options: DucklakeOptions): Promise<Warehouse>
     useOptions: UseOptions,
     isAgain: (error: unknown) => boolean,
   ): Promise<T> => {
-    for (let attempt = 1; ; attempt += 1) {
-      try {
-        return await useOnce(work, useOptions)
-      } catch (caught) {
-        const error = firstOf(caught)
-        const isOver = attempt >= attempts || useOptions.signal?.aborted
-        if (isOver || !isAgain(error)) throw explainedLake(error, lake.dataPath)
-      }
-      await delay(attempt * pauseMs)
+    try {
+      return await again(() => useOnce(work, useOptions), isAgain, useOptions.signal)
+    } catch (error) {
+      throw explainedLake(error, lake.dataPath)
     }
   }
   const use = <T>(work: (session: Session) => Promise<T>, useOptions: UseOptions = {}): Promise<T> =>
@@ -201,18 +190,12 @@ function session(
       (tx) => transactionIn(tables, (trx) => transactionOf(tx, trx, directory))(work, options),
       options,
     )
-  const alter: Session['alter'] = async (work) => {
-    for (let attempt = 1; ; attempt += 1) {
+  const alter: Session['alter'] = (work) =>
+    again(async () => {
       // Views may read tables of Postgres, of which DuckDB knows what it saw first.
       await connection.run('call pg_clear_cache()')
-      try {
-        return await transaction(work)
-      } catch (error) {
-        if (attempt >= attempts || !isDisturbed(error)) throw error
-      }
-      await delay(attempt * pauseMs)
-    }
-  }
+      return transaction(work)
+    }, isDisturbed)
   const query = async <Column, Value>(statement: Statement, form: Form<Column, Value>) => {
     const { connection, admit } = await reader.get()
     return queryDuckdb(
