@@ -288,6 +288,11 @@ export const errorCodes = {
     means: 'The file exists but is not a DuckDB database',
     cure: 'Change "warehouse.path", or move that file away',
   },
+  lake_damaged: {
+    kind: 'config',
+    means: 'The catalogue of a lake has an entry that DuckLake cannot place',
+    cure: 'Do as the message says: a view is taken out and made anew, a table comes from a backup',
+  },
   other_data_path: {
     kind: 'config',
     means: 'The lake of this catalogue keeps its files elsewhere than in `warehouse.data_path`',

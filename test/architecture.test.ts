@@ -195,7 +195,6 @@ const mayRunText: Readonly<Record<string, string>> = {
   'src/copy/': 'names of tables, quoted; drop table and drop view',
   'src/export/plan/forgotten.ts': 'an expression of the dialect',
   'src/warehouse/sql.ts': 'a name that is quoted',
-  'src/warehouse/tables.ts': 'create table',
   'src/warehouse/views.ts': 'create view',
   'src/warehouse/schemas.ts': 'create schema',
   'src/warehouse/comments.ts': 'comment on',

@@ -3,7 +3,6 @@
 import { isLarge } from '../engine/budget.ts'
 import { roomHere } from '../engine/room.ts'
 import { allowSweeps, keepYoungSmall } from '../engine/sweep.ts'
-import { InterruptedError } from '../errors.ts'
 import { interruptionOf } from './interruption.ts'
 import { invocationOf } from './invocation.ts'
 import { runProgram } from './program.ts'
@@ -14,7 +13,7 @@ const { argv, env, stdin, stdout, stderr } = process
 const end = (exitCode: number): never => process.exit(exitCode)
 const interruption = interruptionOf(process, {
   onStop: () => program.note('stopping; press Ctrl-C again to end at once'),
-  end: () => end(program.tell(new InterruptedError())),
+  end: () => end(program.tellInterruption()),
 })
 const invocation = invocationOf({ script: argv[1], env, cwd: process.cwd() })
 const program = runProgram({ args: argv.slice(2), env, stdin, stdout, stderr, interruption, invocation })

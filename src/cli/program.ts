@@ -86,6 +86,8 @@ export interface RunningProgram {
   readonly ended: Promise<number>
   /** Tells an error that no command can tell. Returns its exit code. */
   tell(error: unknown): number
+  /** Says that the work was stopped, unless the command has told its result, and only its end takes long. Returns the exit code. */
+  tellInterruption(): number
   /** Says what became of standard output when it cannot be written to any more. Returns the exit code of it all. */
   endOutput(error: NodeJS.ErrnoException): number
   /** A line beside the result. */
@@ -129,6 +131,7 @@ export function runProgram(input: ProgramInput): RunningProgram {
   return {
     ended: run(),
     tell,
+    tellInterruption: () => (terminal.hasResult ? exitCodes.interrupted : tell(new InterruptedError())),
     endOutput(error) {
       if (error.code === 'EPIPE') return runtime.exitCode
       terminal.warn(`${terminal.noteColors.red('error:')} the result cannot be written: ${messageOf(error)}`)

@@ -46,6 +46,7 @@ export class Terminal {
   readonly #streams: TerminalStreams
   readonly #secrets: string[] = []
   #hasDocument = false
+  #hasResult = false
   #live: LiveLines | undefined
 
   constructor(
@@ -67,6 +68,11 @@ export class Terminal {
     const { isTTY, columns, rows } = this.#streams.stderr
     const isDrawn = !this.isJsonLog && !this.hidesProgress && this.#streams.env.TERM !== 'dumb'
     return isDrawn && isTTY === true && columns > 0 && rows > 0
+  }
+
+  /** The command has told its result. */
+  get hasResult(): boolean {
+    return this.#hasResult
   }
 
   get noteStream(): NodeJS.WriteStream {
@@ -164,6 +170,7 @@ export class Terminal {
 
   /** The result of a command, in whichever form is asked for. */
   result(value: unknown, sayIt: () => void): void {
+    this.#hasResult = true
     if (this.isJson) this.document(value)
     else sayIt()
   }

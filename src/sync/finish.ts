@@ -9,6 +9,7 @@ import { commentTables } from '../warehouse/comments.ts'
 import { keepEventViews } from '../warehouse/custom-events.ts'
 import type { Session } from '../warehouse/session.ts'
 import type { StreamLocks } from '../warehouse/stream-locks.ts'
+import { createMissingViews } from '../warehouse/views.ts'
 import type { StreamStart } from './context.ts'
 import type { Unwritten } from './course.ts'
 import { lookbackOf, type SyncInput, selectedStreams } from './input.ts'
@@ -53,7 +54,7 @@ export async function finish(
         const notices: string[] = []
         if (!input.signal.aborted && input.marts.enabled)
           notices.push(...(await installViews(session, views)))
-        if (!input.signal.aborted) notices.push(...(await comments(session, input)))
+        if (!input.signal.aborted) notices.push(...(await trimmings(session, input)))
         notices.push(...(await eventViews(session, input, reports, ended.starts)))
         if (!input.signal.aborted) {
           reports = await endSweeps(session, { ...ended, config: input.config, reach: input.reach, emit })
@@ -117,12 +118,16 @@ async function tendTables(input: SyncInput): Promise<void> {
   for (const message of failures) emit({ type: 'notice', stream: undefined, message })
 }
 
-async function comments(session: Session, { connection }: SyncInput): Promise<readonly string[]> {
+/** What belongs to the stream tables, and may be missing. */
+async function trimmings(session: Session, { connection }: SyncInput): Promise<readonly string[]> {
   try {
+    await createMissingViews(session)
     await commentTables(session, catalogue(connection.project_type))
     return []
   } catch (error) {
-    return [`the tables of ${session.names.streams} have not got their comments: ${messageOf(error)}`]
+    return [
+      `the tables of ${session.names.streams} have not got all of their views and comments: ${messageOf(error)}`,
+    ]
   }
 }
 

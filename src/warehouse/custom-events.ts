@@ -5,7 +5,7 @@ import { columnName, ownColumns } from './names.ts'
 import type { Session } from './session.ts'
 import { literal, quoted, streamTable } from './sql.ts'
 import { tableOf } from './tables.ts'
-import { snakeCase, viewColumns } from './views.ts'
+import { snakeCase, viewColumns, viewsThere } from './views.ts'
 
 const stream = 'custom_event'
 
@@ -34,6 +34,7 @@ export async function keepEventViews(
   const types = await columnTypes(session)
   if (types.size === 0) return []
   const known = await readViews(session)
+  const there = await viewsThere(session)
   const filled = await filledColumns(session, [...types.keys()], known.size > 0 ? since : undefined)
   const taken = new Set([...known.values()].map(({ viewName }) => viewName))
   const notices: string[] = []
@@ -54,7 +55,7 @@ export async function keepEventViews(
     const hash = createHash('sha256')
       .update([select, ...columns.map((name) => types.get(name))].join('\n'))
       .digest('hex')
-    if (before?.hash === hash) continue
+    if (before?.hash === hash && there.has(viewName)) continue
     const facts = { view_name: viewName, columns: JSON.stringify(columns), hash, changed_at: now }
     await session.replaceView(
       `${quoted(session.names.views)}.${quoted(viewName)}`,

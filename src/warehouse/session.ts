@@ -119,10 +119,8 @@ export interface Tx extends Place {
   insertFrom(table: string, columns: readonly string[], select: Sql): Promise<void>
   /** Inserts the parsed rows so that the last one of each key is the only one of its key in the table. */
   upsert(table: string, upsert: Upsert): Promise<Upserted>
-  /** What stands behind the columns where the table of a stream is made. */
-  layoutOf(stream: Stream): string
-  /** Gives an entity table its primary key, where the warehouse keeps one. */
-  createKey(table: string, stream: Stream): Promise<void>
+  /** Makes the table of a stream that nobody knows yet, with its key, its order and its parts, where the warehouse keeps them. */
+  createTable(table: string, columns: readonly TableColumn[], stream: Stream): Promise<void>
   /** Removes the rows from before an instant, by a column; parts of the table that hold no others go as a whole. Returns how many. */
   dropBefore(table: string, column: string, before: Date): Promise<number>
   /** Changes a table in place. Views upon it are left as they were. */

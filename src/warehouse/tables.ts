@@ -26,11 +26,7 @@ export async function ensureTable(tx: Tx, stream: Stream, now: Date): Promise<Sh
 /** Makes a table of this shape, with its key and its view, and records its columns. */
 export async function makeTable(tx: Tx, shape: Shape, now: Date): Promise<Shape> {
   const { stream } = shape
-  const columns = shape.columns.map((column) => columnDefinition(column, tx.dialect)).join(',\n  ')
-  await sql
-    .raw(`create table if not exists ${tableOf(tx, stream.name)} (\n  ${columns}\n)${tx.layoutOf(stream)}`)
-    .execute(tx.tables)
-  await tx.createKey(tableOf(tx, stream.name), stream)
+  await tx.createTable(tableOf(tx, stream.name), shape.columns, stream)
   await recordColumns(tx.db, shape, shape.columns, now)
   await createStreamView(tx, shape)
   return shape
@@ -170,6 +166,10 @@ async function recordColumns(
       .execute()
   }
 }
+
+/** The columns as `create table` takes them, in parentheses. */
+export const definitions = (columns: readonly TableColumn[], dialect: Dialect): string =>
+  `(\n  ${columns.map((column) => columnDefinition(column, dialect)).join(',\n  ')}\n)`
 
 const columnDefinition = ({ name, type }: TableColumn, dialect: Dialect): string =>
   `${quoted(name)} ${dialect.typeName[type]}`

@@ -1,22 +1,57 @@
 /** `iterable_views`: for each stream table a view of the same rows with snake_case names. */
 import { sql } from 'kysely'
-import type { Tx } from './session.ts'
+import type { SchemaNames, Session, Tx } from './session.ts'
 import type { Shape } from './shape.ts'
 import { quoted } from './sql.ts'
 
 /** Makes the view of a stream's table. */
 export async function createStreamView(tx: Tx, shape: Shape): Promise<void> {
-  const columns = [...viewColumns(shape.columns.map(({ name }) => name))]
-    .map(([column, name]) => `${quoted(column)} as ${quoted(name)}`)
-    .join(',\n  ')
+  const columns = shape.columns.map(({ name }) => name)
   await sql
     .raw(
-      `create or replace view ${viewOf(tx, shape.stream.name)} as select\n  ${columns}\nfrom ${quoted(tx.names.streams)}.${quoted(shape.stream.name)}`,
+      `create or replace view ${viewOf(tx.names, shape.stream.name)} as ${selectOf(tx.names, shape.stream.name, columns)}`,
     )
     .execute(tx.tables)
 }
 
-const viewOf = ({ names }: Tx, stream: string): string => `${quoted(names.views)}.${quoted(stream)}`
+/** Makes the views of stream tables that somebody has dropped. */
+export async function createMissingViews(session: Session): Promise<void> {
+  const { db, names } = session
+  const streams = await db.selectFrom('columns').select('stream').distinct().orderBy('stream').execute()
+  const there = await viewsThere(session)
+  for (const { stream } of streams.filter(({ stream }) => !there.has(stream))) {
+    const columns = await db
+      .selectFrom('columns')
+      .select('column_name')
+      .where('stream', '=', stream)
+      .orderBy('position')
+      .execute()
+    const select = selectOf(
+      names,
+      stream,
+      columns.map(({ column_name }) => column_name),
+    )
+    await session.replaceView(viewOf(names, stream), select, async () => {})
+  }
+}
+
+/** The names of all that is in the schema of views. */
+export async function viewsThere({
+  tables,
+  names,
+}: Pick<Session, 'tables' | 'names'>): Promise<ReadonlySet<string>> {
+  const { rows } = await sql<{ name: string }>`
+    select table_name as name from information_schema.tables
+    where table_catalog = current_database() and table_schema = ${names.views}`.execute(tables)
+  return new Set(rows.map(({ name }) => name))
+}
+
+function selectOf({ streams }: SchemaNames, stream: string, columns: readonly string[]): string {
+  const named = [...viewColumns(columns)].map(([column, name]) => `${quoted(column)} as ${quoted(name)}`)
+  return `select\n  ${named.join(',\n  ')}\nfrom ${quoted(streams)}.${quoted(stream)}`
+}
+
+const viewOf = ({ views }: SchemaNames, stream: string): string => `${quoted(views)}.${quoted(stream)}`
 
 /** The view's name of each column; names that meet are numbered. */
 export function viewColumns(columns: readonly string[]): ReadonlyMap<string, string> {

@@ -19,8 +19,8 @@ export interface RunningTerminal extends AsyncDisposable {
   lines(): readonly string[]
   /** Everything that was drawn, also what was drawn over. */
   readonly raw: () => string
-  /** Resolves when the text shows; rejects with what shows instead. */
-  shows(text: RegExp): Promise<void>
+  /** Resolves to what stands there when the text shows; rejects with what shows instead. */
+  shows(text: RegExp): Promise<readonly string[]>
   type(keys: string): void
   readonly ended: Promise<number | null>
 }
@@ -74,12 +74,15 @@ export function startCommandInTerminal(
     lines,
     raw: () => raw,
     async shows(text) {
-      for (let waitedMs = 0; !text.test(lines().join('\n')); waitedMs += 20) {
-        if (waitedMs > patienceMs) throw new Error(`${text} does not show:\n${lines().join('\n')}`)
+      let shown = lines()
+      for (let waitedMs = 0; !text.test(shown.join('\n')); waitedMs += 20) {
+        if (waitedMs > patienceMs) throw new Error(`${text} does not show:\n${shown.join('\n')}`)
         await delay(20)
+        shown = lines()
       }
       // A question shows what was wrong before it takes keys again; people need longer than this to answer.
       await delay(100)
+      return shown
     },
     type: (typed) => child.stdin.write(typed),
     ended: ended.then(async (exitCode) => {

@@ -1,5 +1,7 @@
 /** A view for each custom event. */
+import { sql } from 'kysely'
 import { expect } from 'vitest'
+import { openBare } from '../support/open.ts'
 import { ago, hours, outcome, startProject, syncOnce } from '../support/sync.ts'
 import { eachWarehouse, type TestWarehouse } from '../support/warehouse.ts'
 
@@ -65,5 +67,19 @@ eachWarehouse(
       'select hits from iterable_views."custom_event_検索" order by created_at',
     )
     expect(found.map(({ hits }) => hits)).toEqual([null, 3])
+
+    // Views that somebody has dropped come back, that of the stream's table, too.
+    sandbox.advance(hours(1))
+    {
+      await using bare = await openBare(warehouse.config)
+      await bare.use(async ({ tables }) => {
+        for (const view of ['custom_event_quiz', 'custom_event'])
+          await sql`drop view ${sql.id('iterable_views', view)}`.execute(tables)
+      })
+    }
+    expect(outcome(await syncOnce(sandbox, warehouse, { sync }))).toEqual({ state: 'succeeded', wrong: [] })
+    expect(await views(warehouse)).toEqual(later)
+    const [all] = await warehouse.query('select count(*) as events from iterable_views.custom_event')
+    expect(all).toEqual({ events: 6 })
   },
 )

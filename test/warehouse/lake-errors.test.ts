@@ -17,7 +17,7 @@ test.each([
     'Catalog Error: Table with name email_subscribe does not exist!\nDid you mean "iterable.email_subscribe"?',
     true,
   ],
-  ['Invalid Input Error: could not find schema that corresponds to the view entry', true],
+  ['Invalid Input Error: could not find schema that corresponds to the view entry "users"', false],
   ['Catalog Error: Table with name usr does not exist!\nDid you mean "iterable.users"?', false],
   ['Catalog Error: Table with name users does not exist!', false],
   ['Binder Error: column x does not exist', false],

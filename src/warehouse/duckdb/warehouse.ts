@@ -22,7 +22,7 @@ import {
   type Warehouse,
 } from '../session.ts'
 import { change, deleteBefore, insertInto, quoted } from '../sql.ts'
-import { alterations } from '../tables.ts'
+import { alterations, definitions } from '../tables.ts'
 import { transact, transactionIn } from '../transaction.ts'
 import { appendTo, runOn } from './append.ts'
 import { holdFile } from './attach.ts'
@@ -225,8 +225,9 @@ function transactionOf(db: Transaction<StateDatabase>, names: SchemaNames, progr
       await insertInto(table, columns, select).execute(db)
     },
     upsert: (table, upsert) => upsertIntoDuckdb({ tables: db, append }, table, upsert),
-    layoutOf: () => '',
-    async createKey() {},
+    async createTable(table, columns) {
+      await run(`create table if not exists ${table} ${definitions(columns, duckdbTables)}`)
+    },
     dropBefore: (table, column, before) => change(db, deleteBefore(table, column, before)),
     async alterTable(table, change) {
       for (const alteration of alterations(change, duckdbTables))

@@ -36,7 +36,9 @@ export async function alterLakeTable(
       continue
     }
     // No other change of type is known to DuckLake.
-    const wider = quoted(`${column.name} (wider)`)
+    const widerName = `${column.name} (wider)`
+    const wider = quoted(widerName)
+    if (types.has(widerName)) await alter(`drop column ${wider}`)
     await alter(`add column ${wider} ${dialect.typeName[column.type]}`)
     await runOn(
       tables,

@@ -1,5 +1,6 @@
 /** What DuckDB says of a lake, in words that tell the user what to change. */
 import { ConfigError, messageOf, TransientError, UserError } from '../../errors.ts'
+import type { Lake } from './lake.ts'
 
 /** True where nothing of a transaction happened, and doing it again may help. */
 export const mayBeRepeated = (error: unknown): boolean =>
@@ -9,8 +10,7 @@ export const mayBeRepeated = (error: unknown): boolean =>
 
 /**
  * True where another writer was quicker, or where DuckLake took the tables of one state of the lake for those of another:
- * seen now and then, in a `create view`, the load of a table just made, and upkeep, while other connections of the process
- * wrote, or the one of a process that was killed still did.
+ * seen now and then while the connection of a process that was killed still wrote.
  */
 export const isDisturbed = (error: unknown): boolean =>
   !(error instanceof UserError) && disturbances.some((pattern) => pattern.test(messageOf(error)))
@@ -20,11 +20,13 @@ const disturbances = [
   /Referenced table "warehouse\.[^"]*" not found/i,
   // It knows the table: what is missing is found under the very name.
   /Table with name (\S+) does not exist!\s+Did you mean "(?:[^"]* )?[^" .]+\.\1\b/,
-  /could not find schema that corresponds to/i,
 ]
 
 /** The error for the user, or the error itself where there is nothing to add. */
-export function explainedLake(error: unknown, dataPath: string): unknown {
+export function explainedLake(
+  error: unknown,
+  { dataPath, catalogueSchema }: Pick<Lake, 'dataPath' | 'catalogueSchema'>,
+): unknown {
   if (error instanceof UserError) return error
   const message = messageOf(error)
   const firstLine = message.split('\n')[0]
@@ -32,6 +34,18 @@ export function explainedLake(error: unknown, dataPath: string): unknown {
     return new ConfigError(
       `the lake of this catalogue keeps its files elsewhere than in "warehouse.data_path" (${dataPath}); correct it, or choose another "schema"`,
       { code: 'other_data_path', cause: error },
+    )
+  }
+  const [, kind, name] =
+    /could not find schema that corresponds to the (\w+) entry "([^"]*)"/.exec(message) ?? []
+  if (kind !== undefined) {
+    const cure =
+      kind === 'view'
+        ? `take it out, and the next sync makes it anew: delete from ${catalogueSchema}.ducklake_view where schema_id not in (select schema_id from ${catalogueSchema}.ducklake_schema)`
+        : 'bring catalogue and files back from a backup (docs/backup.md), or sync into another "schema"'
+    return new ConfigError(
+      `the catalogue of the lake has the ${kind} "${name}" in a schema that does not exist, and nobody can read it; ${cure}`,
+      { code: 'lake_damaged', cause: error },
     )
   }
   if (

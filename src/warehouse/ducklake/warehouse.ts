@@ -6,42 +6,40 @@
  * A transaction spans the two. The lake commits first, then Postgres: a crash in between leaves rows that no bookmark
  * speaks of yet, and the next run, which begins from the bookmark, puts the same rows in their place.
  */
-import { randomUUID } from 'node:crypto'
-import { rm } from 'node:fs/promises'
-import { join } from 'node:path'
 import type { DuckDBConnection } from '@duckdb/node-api'
-import { Kysely, sql } from 'kysely'
+import { Kysely } from 'kysely'
 import { Interrupter } from '../../engine/interrupter.ts'
 import { duckdbDialect } from '../../engine/kysely.ts'
 import { Turns } from '../../engine/turns.ts'
 import type { StateDatabase } from '../../state/tables.ts'
 import { postgresAnalysis } from '../analysis.ts'
-import { appendTo, runOn } from '../duckdb/append.ts'
+import { runOn } from '../duckdb/append.ts'
 import { printed } from '../duckdb/print.ts'
 import { type Form, queryDuckdb } from '../duckdb/query.ts'
 import { selected } from '../duckdb/select.ts'
 import { unloadDuckdb } from '../duckdb/snapshot.ts'
-import { upsertIntoDuckdb } from '../duckdb/upsert.ts'
 import { duckdbTables } from '../duckdb/warehouse.ts'
 import { Upkeep } from '../migrations.ts'
 import { postgresTables } from '../postgres/dialect.ts'
 import { openPostgres } from '../postgres/warehouse.ts'
-import type { Dialect, Session, Tx, UseOptions, Warehouse } from '../session.ts'
+import type { Dialect, Session, UseOptions, Warehouse } from '../session.ts'
 import { schemaNames } from '../session.ts'
 import type { Copied } from '../snapshot.ts'
-import { change, deleteBefore, literal, quoted } from '../sql.ts'
+import { quoted } from '../sql.ts'
 import type { Statement } from '../statement.ts'
 import { lockStreams } from '../stream-locks.ts'
 import { transact, transactionIn } from '../transaction.ts'
 import { again } from './again.ts'
-import { alterLakeTable } from './alter.ts'
 import { LakeConnections } from './connections.ts'
 import { explainedLake, isDisturbed, mayBeRepeated } from './errors.ts'
 import { Lake, type LakeOptions } from './lake.ts'
+import { twoLegged } from './legs.ts'
 import { maintainLake } from './maintain.ts'
 import { OneReader, openReader } from './reader.ts'
+import { SchemaEngine } from './schema-engine.ts'
 import { scrubLake } from './scrub.ts'
 import { copyLake } from './snapshot.ts'
+import { transactionOf } from './tx.ts'
 
 export interface DucklakeOptions extends LakeOptions {
   readonly schema: string
@@ -69,6 +67,7 @@ export async function openDucklake(options: DucklakeOptions): Promise<Warehouse>
   })
   const { engine } = state
   const connections = new LakeConnections(engine, lake)
+  const schemas = new SchemaEngine(engine, lake)
   const upkeep = new Upkeep()
 
   const turns = new Turns()
@@ -96,6 +95,7 @@ export async function openDucklake(options: DucklakeOptions): Promise<Warehouse>
         const { connection } = held
         const one = session(own, {
           lake,
+          schemas,
           connection,
           interrupter,
           reader,
@@ -116,7 +116,7 @@ export async function openDucklake(options: DucklakeOptions): Promise<Warehouse>
     try {
       return await again(() => useOnce(work, useOptions), isAgain, useOptions.signal)
     } catch (error) {
-      throw explainedLake(error, lake.dataPath)
+      throw explainedLake(error, lake)
     }
   }
   const use = <T>(work: (session: Session) => Promise<T>, useOptions: UseOptions = {}): Promise<T> =>
@@ -151,6 +151,7 @@ export async function openDucklake(options: DucklakeOptions): Promise<Warehouse>
     watch: (tables, onChange) => state.watch(tables, onChange),
     async [Symbol.asyncDispose]() {
       connections.close()
+      schemas.close()
       await state[Symbol.asyncDispose]()
     },
   }
@@ -170,6 +171,8 @@ const dialect: Dialect = {
 
 interface SessionParts {
   readonly lake: Lake
+  /** Where tables and views are made and changed. */
+  readonly schemas: SchemaEngine
   readonly connection: DuckDBConnection
   readonly interrupter: Interrupter
   /** For files on their way. */
@@ -181,21 +184,22 @@ interface SessionParts {
 
 function session(
   own: Session,
-  { lake, connection, interrupter, reader, directory, signal }: SessionParts,
+  { lake, schemas, connection, interrupter, reader, directory, signal }: SessionParts,
 ): Session {
   const { names } = lake
-  const tables = new Kysely<StateDatabase>({ dialect: duckdbDialect(connection, interrupter) })
+  const rows = duckdbDialect(connection, interrupter)
+  const tables = new Kysely<StateDatabase>({ dialect: rows })
+  const changing = new Kysely<StateDatabase>({ dialect: twoLegged(rows, schemas) })
   const transaction: Session['transaction'] = (work, options) =>
     own.transaction(
-      (tx) => transactionIn(tables, (trx) => transactionOf(tx, trx, directory))(work, options),
+      (tx) =>
+        // What is taken back as a whole has one leg: nothing of it is ever committed.
+        transactionIn(options?.isDryRun ? tables : changing, (trx) =>
+          transactionOf(tx, trx, { dialect, directory }),
+        )(work, options),
       options,
     )
-  const alter: Session['alter'] = (work) =>
-    again(async () => {
-      // Views may read tables of Postgres, of which DuckDB knows what it saw first.
-      await connection.run('call pg_clear_cache()')
-      return transaction(work)
-    }, isDisturbed)
+  const alter: Session['alter'] = (work) => again(() => transaction(work), isDisturbed)
   const query = async <Column, Value>(statement: Statement, form: Form<Column, Value>) => {
     const { connection, admit } = await reader.get()
     return queryDuckdb(
@@ -229,53 +233,5 @@ function session(
     },
     select: (statement) => query(statement, selected),
     print: (statement) => query(statement, printed),
-  }
-}
-
-/** A transaction of Postgres, and within it one of the lake, which is the first to commit. */
-function transactionOf(own: Tx, tables: Tx['tables'], directory: string): Tx {
-  const { names } = own
-  const append = appendTo(tables)
-  const copies = new Set<string>()
-  /** By way of a file: what this transaction has changed in the lake is seen by nobody else. */
-  const insertFrom: Tx['insertFrom'] = async (table, columns, select) => {
-    const file = join(directory, `${randomUUID()}.parquet`)
-    try {
-      await sql`copy (${select}) to ${file} (format parquet)`.execute(tables)
-      const names = columns.map(quoted).join(', ')
-      await own.appendQuery(table, columns, `select ${names} from (from ${literal(file)}) as rows(${names})`)
-    } finally {
-      await rm(file, { force: true })
-    }
-  }
-  return {
-    ...own,
-    tables,
-    dialect,
-    append,
-    upsert: (table, upsert) => upsertIntoDuckdb({ tables, append }, table, upsert),
-    async createKey(table, stream) {
-      if (stream.replication !== 'append') return
-      // Windows are deleted by time, and marts read some months of many.
-      const time = quoted(stream.bookmark as string)
-      await runOn(tables, `alter table ${table} set partitioned by (year(${time}), month(${time}))`)
-      await runOn(tables, `alter table ${table} set sorted by (${time})`)
-    },
-    dropBefore: (table, column, before) => change(tables, deleteBefore(table, column, before)),
-    alterTable: (table, change) => alterLakeTable({ tables, names, dialect }, table, change),
-    insertFrom,
-    async analyze(table) {
-      if (table.startsWith(`${quoted(names.sync)}.`)) await own.analyze(table)
-    },
-    async copied(table, columns) {
-      const copy = sql.table('pg_temp.copied')
-      if (copies.has(table)) return copy
-      copies.add(table)
-      const list = columns.map((name) => `${quoted(name)} text`).join(', ')
-      await sql.raw(`create temp table copied (${list}) on commit drop`).execute(own.db)
-      const read = sql.raw(`select ${columns.map(quoted).join(', ')} from ${table}`)
-      await insertFrom('pg_temp.copied', columns, read)
-      return copy
-    },
   }
 }

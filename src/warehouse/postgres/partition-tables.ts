@@ -15,6 +15,7 @@ import { change, literal, quoted } from '../sql.ts'
 import { tableOf } from '../tables.ts'
 import { isLockTimeout, isNeededByOthers } from './errors.ts'
 import { hasMonth, makePart, type PartedTable, partitionedBy } from './partitions.ts'
+import { keyOf } from './tx.ts'
 import { trimmingsOf, withoutViews } from './views.ts'
 
 /** How long the change of the tables waits for readers to end, and lets new ones pass in between. */
@@ -103,7 +104,8 @@ async function partitionTable(
     const indexes = await indexesOf(conversion)
     await copyRows(conversion, months, request)
     for (const index of indexes) await sql.raw(index).execute(tx.db)
-    if (!indexes.some((index) => / USING brin /.test(index))) await tx.createKey(copy, stream)
+    if (!indexes.some((index) => / USING brin /.test(index)))
+      await sql.raw(keyOf(copy, stream)).execute(tx.db)
     await tx.analyze(copy)
     await swapPatiently(conversion, request.signal)
   }

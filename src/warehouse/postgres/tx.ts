@@ -1,10 +1,11 @@
 /** One transaction of Postgres: rows by COPY, keys by indexes, views out of the way while columns change. */
 import { sql, type Transaction } from 'kysely'
+import type { Stream } from '../../catalog/index.ts'
 import type { Engine } from '../../engine/engine.ts'
 import type { StateDatabase } from '../../state/tables.ts'
 import { schemaNames, type Tx } from '../session.ts'
 import { insertInto, quoted } from '../sql.ts'
-import { alterations, keyExpressions } from '../tables.ts'
+import { alterations, definitions, keyExpressions } from '../tables.ts'
 import type { HeldClient } from './client.ts'
 import { copyRows } from './copy.ts'
 import { type CsvWriter, csvExpression } from './csv.ts'
@@ -82,20 +83,10 @@ export function transactionOf(
     },
     upsert: (table, upsert) =>
       refusing(() => upsertIntoPostgres({ db, append }, createStaging, table, upsert)),
-    layoutOf: (stream) => (isPartitioned && stream.replication === 'append' ? partitionedBy(stream) : ''),
-    async createKey(table, stream) {
-      if (stream.replication === 'append') {
-        // Windows are deleted by time. Events come nearly in order of time, so this index of a few pages finds them.
-        const column = quoted(stream.bookmark as string)
-        await run(`create index on ${table} using brin (${column}) with (autosummarize = on)`)
-        return
-      }
-      const key = keyExpressions(stream)
-      await run(
-        key.every(isColumn)
-          ? `alter table ${table} add primary key (${key.join(', ')})`
-          : `create unique index on ${table} (${key.map(indexed).join(', ')})`,
-      )
+    async createTable(table, columns, stream) {
+      const parts = isPartitioned && stream.replication === 'append' ? partitionedBy(stream) : ''
+      await run(`create table if not exists ${table} ${definitions(columns, postgresTables)}${parts}`)
+      await run(keyOf(table, stream))
     },
     dropBefore: (table, column, before) => dropBefore(db, table, column, before),
     async alterTable(table, change) {
@@ -124,4 +115,17 @@ export function transactionOf(
     },
     analyze: (table) => run(`analyze ${table}`),
   }
+}
+
+/** The statement that gives a table of a stream its key. */
+export function keyOf(table: string, stream: Stream): string {
+  if (stream.replication === 'append') {
+    // Windows are deleted by time. Events come nearly in order of time, so this index of a few pages finds them.
+    const column = quoted(stream.bookmark as string)
+    return `create index on ${table} using brin (${column}) with (autosummarize = on)`
+  }
+  const key = keyExpressions(stream)
+  return key.every(isColumn)
+    ? `alter table ${table} add primary key (${key.join(', ')})`
+    : `create unique index on ${table} (${key.map(indexed).join(', ')})`
 }
