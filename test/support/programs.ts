@@ -17,6 +17,7 @@ const programs = [
   'test/export/child.ts',
   'test/schedule/worker-process.ts',
   'test/support/hold-file.ts',
+  'test/support/s3-server.ts',
   'test/support/sync-process.ts',
 ] as const
 
@@ -24,8 +25,10 @@ export type Program = (typeof programs)[number]
 
 /** Bundles all of them. */
 export async function bundlePrograms(): Promise<void> {
+  const settings = JSON.parse(readFileSync(join(root, '.ci/bundle.json'), 'utf8'))
   await build({
-    ...JSON.parse(readFileSync(join(root, '.ci/bundle.json'), 'utf8')),
+    ...settings,
+    external: [...settings.external, 's3rver'],
     absWorkingDir: root,
     entryPoints: [...programs],
     outdir: bundles,
