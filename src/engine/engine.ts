@@ -204,7 +204,7 @@ const growthPauseMs = 50
 
 /** DuckDB says so in several ways: a statement, a commit and a checkpoint each have their own. */
 const isOutOfMemory = (error: unknown): boolean =>
-  /Out of Memory Error|(?:allocate|pin) block of size/.test(String(error))
+  /Out of Memory Error|(?:allocate|pin) (?:block|data) of size/.test(String(error))
 
 /** A commit that stands, but whose checkpoint found no room: the file must be attached anew. */
 export const isCheckpointFailure = (error: unknown): boolean =>
