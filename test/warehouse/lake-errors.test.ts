@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest'
 import { ConfigError } from '../../src/errors.ts'
-import { isDisturbed, mayBeRepeated } from '../../src/warehouse/ducklake/errors.ts'
+import { explainedLake, isDisturbed, mayBeRepeated } from '../../src/warehouse/ducklake/errors.ts'
 
 // As DuckLake has said them; none of them can be brought about at will.
 test.each([
@@ -24,6 +24,19 @@ test.each([
 ])('%s: repeated: %s', (message, isRepeated) => {
   expect(isDisturbed(new Error(message))).toBe(isRepeated)
   expect(mayBeRepeated(new Error(message))).toBe(isRepeated)
+})
+
+test.each([
+  'Invalid Error: Failed to execute query "ROLLBACK": ',
+  'TransactionContext Error: Failed to commit: Failed to execute query "ROLLBACK": ',
+  'IO Error: Failed to prepare COPY: server closed the connection unexpectedly\n\tThis probably means …',
+])('%s: the catalogue went away', (message) => {
+  const error = new Error(message)
+  expect(mayBeRepeated(error)).toBe(true)
+  expect(explainedLake(error, { dataPath: 's3://lake/', catalogueSchema: 'iterable_lake' })).toMatchObject({
+    code: 'connection_lost',
+    kind: 'transient',
+  })
 })
 
 test('what was said to a person is not', () => {

@@ -3,7 +3,7 @@ import { setTimeout as delay } from 'node:timers/promises'
 import { sql } from 'kysely'
 import pg from 'pg'
 import { describe, expect } from 'vitest'
-import { open } from '../../src/index.ts'
+import { open, type SyncReport } from '../../src/index.ts'
 import type { Tx } from '../../src/warehouse/session.ts'
 import { openBare } from '../support/open.ts'
 import { startSync } from '../support/processes.ts'
@@ -13,10 +13,12 @@ import {
   configFor,
   contentsOf,
   days,
+  expectedEvents,
   hours,
   openOn,
   outcome,
   present,
+  rowsOf,
   startProject,
   syncOnce,
 } from '../support/sync.ts'
@@ -102,6 +104,40 @@ describe('a sync that is killed', () => {
     )
   }
 })
+
+onLake('a sync goes on when the server of the catalogue cuts all connections', async (warehouse) => {
+  await using sandbox = await startProject()
+  const events = ['email_send', 'email_open', 'email_click'] as const
+  const many: Changes = { sync: { streams: [...events, 'email_bounce', 'users', 'lists', 'campaigns'] } }
+  await using sync = await startSync({
+    config: configFor(sandbox, warehouse, many),
+    now: sandbox.now.toISOString(),
+  })
+  const client = await catalogueOf(warehouse)
+  const ended = sync.result()
+  sync.go()
+  try {
+    for (let time = 0; time < 4; time += 1) {
+      await delay(500)
+      await until(
+        async () => (await isLakeAtWork(client)) || (await Promise.race([ended, undefined])) !== undefined,
+      )
+      await endOthers(client)
+    }
+  } finally {
+    await client.end()
+  }
+  expect(outcome((await ended).report as SyncReport)).toEqual({ state: 'succeeded', wrong: [] })
+  for (const stream of events)
+    expect(await rowsOf(warehouse, stream)).toEqual(await expectedEvents(sandbox, warehouse, stream))
+})
+
+/** True while DuckLake has a transaction on the server, and not only we. */
+async function isLakeAtWork(client: pg.Client): Promise<boolean> {
+  const { rows } = await client.query(`select 1 from pg_stat_activity where datname = current_database()
+    and application_name not like 'iterable-elt%' and xact_start is not null and pid <> pg_backend_pid()`)
+  return rows.length > 0
+}
 
 async function until(isSo: () => Promise<boolean>): Promise<void> {
   for (let tries = 0; !(await isSo()); tries += 1) {

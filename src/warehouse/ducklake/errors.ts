@@ -4,9 +4,11 @@ import type { Lake } from './lake.ts'
 
 /** True where nothing of a transaction happened, and doing it again may help. */
 export const mayBeRepeated = (error: unknown): boolean =>
-  isDisturbed(error) ||
-  // The connection to the catalogue broke.
-  /server closed the connection|terminating connection|connection to server .* failed/i.test(messageOf(error))
+  isDisturbed(error) || brokenConnection.test(messageOf(error))
+
+/** The connection to the catalogue broke. What is told is often only that the transaction could not be taken back. */
+const brokenConnection =
+  /server closed the connection|terminating connection|connection to server .* failed|no connection to the server|connection has been closed|Failed to execute query "(?:BEGIN|COMMIT|ROLLBACK)/i
 
 /**
  * True where another writer was quicker, or where DuckLake took the tables of one state of the lake for those of another:
@@ -29,7 +31,14 @@ export function explainedLake(
 ): unknown {
   if (error instanceof UserError) return error
   const message = messageOf(error)
-  const firstLine = message.split('\n')[0]
+  const firstLine = message.split('\n')[0]?.trim()
+  if (brokenConnection.test(message)) {
+    return new TransientError(
+      'connection_lost',
+      `the connection to the catalogue of the lake broke (${firstLine}); nothing of this step was published, run again`,
+      { cause: error },
+    )
+  }
   if (/DATA_PATH parameter .* does not match/.test(message)) {
     return new ConfigError(
       `the lake of this catalogue keeps its files elsewhere than in "warehouse.data_path" (${dataPath}); correct it, or choose another "schema"`,

@@ -182,8 +182,16 @@ function newPool(way: Way): pg.Pool {
   return pool
 }
 
-/** `pg` leaves the socket open where a login fails on our side (no password), and the process alive with it. */
+/**
+ * `pg` leaves the socket open where a login fails on our side (no password), and the process alive with it. And an error
+ * that comes in one packet with the end of the login finds nobody who listens yet, and would end the process.
+ */
 class TidyClient extends pg.Client {
+  constructor(config?: string | pg.ClientConfig) {
+    super(config)
+    this.on('error', ignore)
+  }
+
   override connect(): Promise<pg.Client>
   override connect(callback: (error: Error) => void): void
   override connect(callback?: (error: Error) => void): Promise<pg.Client> | undefined {
