@@ -413,6 +413,11 @@ export const errorCodes = {
     means: 'The server ended a statement that took too long',
     cure: 'Raise "warehouse.statement_timeout", or that of the role',
   },
+  warehouse_cancelled: {
+    kind: 'transient',
+    means: 'Somebody cancelled a statement on the Postgres server',
+    cure: 'Run again',
+  },
   warehouse_conflict: {
     kind: 'transient',
     means: 'Another session changed the same rows',

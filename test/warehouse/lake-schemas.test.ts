@@ -25,7 +25,7 @@ onLake(
   async ({ config, query }) => {
     await using warehouse = await openBare(config)
     await warehouse.use(async () => {})
-    const names = Array.from({ length: 8 }, (_, index) => `made_${index}`)
+    const names = Array.from({ length: 6 }, (_, index) => `made_${index}`)
     for (const name of names) {
       await warehouse.transaction(async (tx) => {
         await run(tx, `create table iterable.${name} (n integer)`)
@@ -55,7 +55,7 @@ onLake('what several make at once stands in its schema', async ({ config, query 
   const made: string[] = []
   await Promise.all(
     ['a', 'b', 'c', 'd'].map(async (letter) => {
-      for (let index = 0; index < 12; index += 1) {
+      for (let index = 0; index < 8; index += 1) {
         const name = `${letter}_${index}`
         await warehouse.transaction(async (tx) => {
           await run(tx, `create table iterable.${name} (n integer)`)

@@ -1,6 +1,7 @@
 import { chown, mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { setTimeout as delay } from 'node:timers/promises'
 import { type Kysely, sql } from 'kysely'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { UserError } from '../../src/errors.ts'
@@ -264,6 +265,24 @@ describe('limits of time', () => {
     expect(error).toMatchObject({
       code: 'warehouse_timeout',
       message: expect.stringContaining('statement_timeout'),
+    })
+  })
+
+  test('a statement that somebody cancels', async () => {
+    await using warehouse = await openPostgres({ source: { url: database.url }, schema: 'iterable' })
+    const sleeping = errorOf(warehouse.use(({ db }) => run(db, 'select pg_sleep(60)')))
+    const cancelled = async () =>
+      query(
+        database.url,
+        `select pg_cancel_backend(pid) from pg_stat_activity where query = 'select pg_sleep(60)' and state = 'active'`,
+      )
+    for (let isOver = false; !isOver; ) {
+      await cancelled()
+      isOver = await Promise.race([sleeping.then(() => true), delay(50, false)])
+    }
+    expect(await sleeping).toMatchObject({
+      code: 'warehouse_cancelled',
+      message: expect.stringContaining('somebody cancelled'),
     })
   })
 

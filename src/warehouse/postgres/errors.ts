@@ -199,6 +199,12 @@ function serverFault(
     case '53200':
       return { code: 'warehouse_memory', message: `Postgres at ${place} is out of memory (${said})` }
     case '57014':
+      if (/user request/.test(said)) {
+        return {
+          code: 'warehouse_cancelled',
+          message: `somebody cancelled a statement of ours at ${place} (pg_cancel_backend); nothing of this step was published, run again`,
+        }
+      }
       return {
         code: 'warehouse_timeout',
         message: `Postgres at ${place} ended a statement (${said}); raise "warehouse.statement_timeout", or statement_timeout of the role "${user}"`,
