@@ -14,34 +14,39 @@ export async function upsertIntoDuckdb(
   table: string,
   { rows, key, keyless, cleared, compare }: Upsert,
 ): Promise<Upserted> {
-  const number = async (query: string) => {
-    const { rows } = await sql.raw<{ n: number | null }>(`select ${query} as n from ${table}`).execute(tables)
-    return rows[0]?.n ?? null
+  const numbers = async (list: string): Promise<Numbers> => {
+    const result = await sql.raw<Numbers>(`select ${list} from ${table}`).execute(tables)
+    return result.rows[0] ?? {}
   }
   const remove = (condition: string) => runOn(tables, `delete from ${table} where ${condition}`)
   if (cleared && !compare) await remove(cleared)
   // Rows get their numbers in the order of arrival: what is new lies behind what is there.
-  const last = await number('max(rowid)')
-  const isNew = last === null ? 'true' : `rowid > ${last}`
+  const { last } = await numbers('max(rowid) as last')
+  const hasOld = typeof last === 'number'
+  const isNew = hasOld ? `rowid > ${last}` : 'true'
   const read = await append(table, rows)
-  const withoutKey = await remove(`${isNew} and (${keyless})`)
+  const keys = key.length === 1 ? (key[0] as string) : `(${key.join(', ')})`
+  const counted = (rest: string) => `count(*) filter (where ${isNew} and not (${keyless}) ${rest})`
+  const extras = `${counted(`and ${quoted(ownColumns.extra)} is not null`)} as extras`
+  const found = await numbers(
+    `count(*) filter (where ${isNew} and (${keyless})) as keyless, ${extras},
+     ${counted('')} - count(distinct ${keys}) filter (where ${isNew} and not (${keyless})) as repeated`,
+  )
+  const withoutKey = found.keyless ? await remove(`${isNew} and (${keyless})`) : 0
   if (cleared && compare) {
-    const isOld = last === null ? 'false' : `rowid <= ${last} and (${cleared})`
+    const isOld = hasOld ? `rowid <= ${last} and (${cleared})` : 'false'
     const rowsThat = (condition: string) => sql.raw(`(select * from ${table} where ${condition})`)
     await compare(rowsThat(isNew), rowsThat(isOld))
     await remove(isOld)
   }
-  const keys = key.length === 1 ? (key[0] as string) : `(${key.join(', ')})`
-  if (last !== null)
-    await remove(`not (${isNew}) and ${keys} in (select ${keys} from ${table} where ${isNew})`)
-  const repeated = await number(
-    `count(*) filter (where ${isNew}) - count(distinct ${keys}) filter (where ${isNew})`,
+  if (hasOld) await remove(`not (${isNew}) and ${keys} in (select ${keys} from ${table} where ${isNew})`)
+  if (!found.repeated)
+    return { written: read - withoutKey, keyless: withoutKey, hasExtras: Boolean(found.extras) }
+  const superseded = await remove(
+    `${isNew} and rowid not in (select max(rowid) from ${table} where ${isNew} group by ${key.join(', ')})`,
   )
-  const superseded = repeated
-    ? await remove(
-        `${isNew} and rowid not in (select max(rowid) from ${table} where ${isNew} group by ${key.join(', ')})`,
-      )
-    : 0
-  const extras = await number(`count(*) filter (where ${isNew} and ${quoted(ownColumns.extra)} is not null)`)
-  return { written: read - withoutKey - superseded, keyless: withoutKey, hasExtras: extras !== 0 }
+  const left = await numbers(extras)
+  return { written: read - withoutKey - superseded, keyless: withoutKey, hasExtras: Boolean(left.extras) }
 }
+
+type Numbers = Readonly<Record<string, number | null>>

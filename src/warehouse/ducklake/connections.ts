@@ -4,6 +4,7 @@ import { sql } from 'kysely'
 import type { Engine } from '../../engine/engine.ts'
 import { Turns } from '../../engine/turns.ts'
 import type { Session, UseOptions } from '../session.ts'
+import { quoted } from '../sql.ts'
 import type { Lake } from './lake.ts'
 
 /** A connection for the time of a session. */
@@ -27,8 +28,12 @@ export class LakeConnections {
 
   /** `own` is the session of Postgres that goes with it. */
   async hold(own: Session, { isReading, isGuarded, isAsFound }: UseOptions): Promise<HeldLake> {
-    const isThere = await this.#turns.take(() => this.#attach(own, !isReading && !isGuarded && !isAsFound))
-    const connection = (isThere && this.#idle.pop()) || (await this.#connect(isThere))
+    // Statements of people run in a DuckDB of their own (reader.ts): this one need not reach the lake.
+    const isThere = isGuarded
+      ? this.#isAttached || (await this.#isThere(own))
+      : await this.#turns.take(() => this.#attach(own, !isReading && !isAsFound))
+    const isUsed = isThere && !isGuarded
+    const connection = (isUsed && this.#idle.pop()) || (await this.#connect(isUsed))
     // Whether all that it takes is there, a check wants to know before the first sync.
     if (!isThere && isAsFound) await this.#lake.ready(connection)
     return {
@@ -37,7 +42,7 @@ export class LakeConnections {
       [Symbol.asyncDispose]: async () => {
         // A session that ended in the middle of its work may have left one open.
         await connection.run('rollback').catch(() => {})
-        if (isThere) this.#idle.push(connection)
+        if (isUsed) this.#idle.push(connection)
         else connection.closeSync()
       },
     }
@@ -53,17 +58,19 @@ export class LakeConnections {
     return connection
   }
 
+  async #isThere({ db }: Session): Promise<boolean> {
+    const table = `${quoted(this.#lake.catalogueSchema)}.ducklake_metadata`
+    const { rows } = await sql<{ found: string | null }>`select to_regclass(${table})::text as found`.execute(
+      db,
+    )
+    return rows[0]?.found !== null
+  }
+
   /** True when the lake is attached. */
-  async #attach({ db }: Session, mayMakeIt: boolean): Promise<boolean> {
+  async #attach(own: Session, mayMakeIt: boolean): Promise<boolean> {
     if (this.#isAttached) return true
-    const isThere = async () => {
-      const { rows } = await sql<{ found: string | null }>`
-        select to_regclass(${`"${this.#lake.catalogueSchema.replaceAll('"', '""')}".ducklake_metadata`})::text as found`.execute(
-        db,
-      )
-      return rows[0]?.found !== null
-    }
-    if (!mayMakeIt && !(await isThere())) return false
+    if (!mayMakeIt && !(await this.#isThere(own))) return false
+    const { db } = own
     const connection = await this.#engine.connect()
     try {
       // Two processes that begin at once would both make it.
