@@ -48,6 +48,7 @@
 --   click_revenue: their total
 --   click_revenue_per_thousand: click_revenue for each 1,000 delivered messages
 with messages as (
+  -- What is rare stands first: where it is false, Postgres looks no further.
   select
     campaign_id,
     min(medium) as medium,
@@ -58,13 +59,13 @@ with messages as (
     count(*) filter (where not is_delivered) as bounced,
     count(*) filter (where bounce_kind = 'hard') as hard_bounced,
     count(*) filter (where bounce_kind = 'soft') as soft_bounced,
-    count(*) filter (where is_delivered and is_opened) as opened,
-    count(*) filter (where is_delivered and is_human_opened) as human_opened,
-    count(*) filter (where is_delivered and is_clicked) as clicked,
-    count(*) filter (where is_delivered and is_human_clicked) as human_clicked,
-    count(*) filter (where is_delivered and (is_opened or is_clicked)) as opened_or_clicked,
-    count(*) filter (where is_delivered and is_complained) as complained,
-    count(*) filter (where is_delivered and is_unsubscribed) as unsubscribed
+    count(*) filter (where is_opened and is_delivered) as opened,
+    count(*) filter (where is_human_opened and is_delivered) as human_opened,
+    count(*) filter (where is_clicked and is_delivered) as clicked,
+    count(*) filter (where is_human_clicked and is_delivered) as human_clicked,
+    count(*) filter (where (is_opened or is_clicked) and is_delivered) as opened_or_clicked,
+    count(*) filter (where is_complained and is_delivered) as complained,
+    count(*) filter (where is_unsubscribed and is_delivered) as unsubscribed
   from {{marts.message_outcomes}}
   where campaign_id is not null
   group by campaign_id
@@ -110,16 +111,9 @@ by_click as (
   where click_campaign_id is not null
   group by click_campaign_id
 ),
-ids as (
-  select id as campaign_id from {{streams.campaigns}} as listed
-  union
-  select campaign_id from messages
-  union
-  select campaign_id from skipped
-),
 counted as (
   select
-    ids.campaign_id,
+    coalesce(c.id, m.campaign_id, s.campaign_id) as campaign_id,
     c.name as campaign_name,
     c.type as campaign_type,
     c.campaign_state,
@@ -146,12 +140,12 @@ counted as (
     case when {{has.purchase}} then coalesce(x.revenue, 0) end as revenue,
     case when {{has.purchase}} then coalesce(k.orders, 0) end as click_orders,
     case when {{has.purchase}} then coalesce(k.revenue, 0) end as click_revenue
-  from ids
-    left join {{streams.campaigns}} as c on c.id = ids.campaign_id
-    left join messages as m on m.campaign_id = ids.campaign_id
-    left join skipped as s on s.campaign_id = ids.campaign_id
-    left join explicit as x on x.campaign_id = ids.campaign_id
-    left join by_click as k on k.campaign_id = ids.campaign_id
+  -- Each is named once, so that Postgres counts nothing that nobody asks for.
+  from {{streams.campaigns}} as c
+    full join messages as m on m.campaign_id = c.id
+    full join skipped as s on s.campaign_id = coalesce(c.id, m.campaign_id)
+    left join explicit as x on x.campaign_id = coalesce(c.id, m.campaign_id, s.campaign_id)
+    left join by_click as k on k.campaign_id = coalesce(c.id, m.campaign_id, s.campaign_id)
 )
 select
   campaign_id,

@@ -29,8 +29,8 @@ with days as (
     count(*) filter (where bounce_kind = 'soft') as soft_bounced,
     count(*) filter (where bounce_status like '5.7.%' or bounce_status like '4.7.%') as policy_bounced,
     count(*) filter (where bounce_status in ('5.2.2', '4.2.2')) as full_bounced,
-    count(*) filter (where is_delivered and is_complained) as complained,
-    count(*) filter (where is_delivered and is_human_opened) as human_opened
+    count(*) filter (where is_complained and is_delivered) as complained,
+    count(*) filter (where is_human_opened and is_delivered) as human_opened
   from {{marts.message_outcomes}}
   where medium = 'email'
   group by 1, 2

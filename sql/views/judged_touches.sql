@@ -42,27 +42,41 @@ bounds as (
 -- Patterns are compared once for each distinct value.
 agents as (
   select user_agent, min(rule) as rule
-  from (select distinct user_agent from {{marts.touch_events}} where user_agent is not null) as seen
+  from (
+      select distinct user_agent from {{marts.touch_events}}
+      where user_agent is not null and exists (select 1 from rules where kind = 'user_agent')
+    ) as seen
     join rules on kind = 'user_agent' and lower(user_agent) like pattern
   group by user_agent
 ),
 addresses as (
   select ip, min(rule) as rule
-  from (select distinct ip from {{marts.touch_events}} where ip is not null) as seen
+  from (
+      select distinct ip from {{marts.touch_events}}
+      where ip is not null and exists (select 1 from rules where kind = 'ip')
+    ) as seen
     join rules on kind = 'ip' and lower(ip) like pattern
   group by ip
 ),
 links as (
   select url, min(rule) as rule
-  from (select distinct url from {{marts.touch_events}} where url is not null) as seen
+  from (
+      select distinct url from {{marts.touch_events}}
+      where url is not null and exists (select 1 from rules where kind = 'url')
+    ) as seen
     join rules on kind = 'url' and lower(url) like pattern
   group by url
 ),
+clicks as (
+  select medium, message_id, person, occurred_at, url from {{marts.touch_events}}
+  where action = 'click' and exists (select 1 from rules where kind = 'burst_click')
+),
 bursts as (
   select a.medium, a.message_id, a.person, a.occurred_at
-  from (select * from {{marts.touch_events}} cross join bounds where action = 'click' and burst_rule is not null) as a
-    join {{marts.touch_events}} as b on b.medium = a.medium and b.message_id = a.message_id and b.person = a.person
-  where b.action = 'click' and abs({{seconds(a.occurred_at, b.occurred_at)}}) <= a.burst_seconds
+  from clicks as a
+    cross join bounds
+    join clicks as b on b.medium = a.medium and b.message_id = a.message_id and b.person = a.person
+  where abs({{seconds(a.occurred_at, b.occurred_at)}}) <= bounds.burst_seconds
   group by a.medium, a.message_id, a.person, a.occurred_at
   having count(distinct b.url) >= 3
 )

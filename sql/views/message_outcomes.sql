@@ -28,8 +28,8 @@ with events as (
   -- Marks are bits: 1 clicked, 2 by a person, 4 opened, 8 bounced, 16 hard, 32 complained, 64 unsubscribed. An open is that
   -- of a person where the message was sent before the time that the rules leave to machines.
   select medium, message_id, person, email, {{provider(nullif(split_part(email, '@', 2), ''))}} as mailbox_provider,
-    campaign_id, template_id, sent_at, cast(null as varchar) as bounce_status,
-    cast(null as bigint) as marks, cast(null as timestamptz) as human_before
+    campaign_id, template_id, sent_at, cast(null as text) as bounce_status,
+    cast(null as integer) as marks, cast(null as timestamptz) as human_before
   from {{marts.send_events}}
   union all
   select medium, message_id, person, null, null, null, null, null, null,

@@ -21,7 +21,7 @@
 --   proxy_source: image proxy that opened it, such as Gmail
 --   is_bot: Iterable's own flag for a machine's; NULL where the event has none
 select 'email' as medium, 'open' as action, created_at as occurred_at, message_id, {{person(e)}} as person, campaign_id, template_id,
-  cast(null as varchar) as url, ip, user_agent, user_agent_device as device, country, proxy_source, is_bot
+  cast(null as text) as url, ip, user_agent, user_agent_device as device, country, proxy_source, is_bot
 from {{streams.email_open}} as e
 union all
 select 'push', 'open', created_at, message_id, {{person(e)}}, campaign_id, template_id, null, null, null, null, null, null, null

@@ -14,13 +14,17 @@ export interface MacroPlace {
 
 type Macro = (place: MacroPlace, ...args: readonly string[]) => string
 
-/** Domains of the large mailbox providers, as patterns of `like`. */
-const providers: readonly (readonly [string, readonly string[]])[] = [
-  ['Gmail', ['gmail.com', 'googlemail.com']],
-  ['Microsoft', ['outlook.%', 'hotmail.%', 'live.%', 'msn.%']],
-  ['Yahoo', ['yahoo.%', 'ymail.%', 'aol.%', 'rocketmail.%']],
-  ['Apple', ['icloud.com', 'me.com', 'mac.com']],
-  ['GMX/Web.de', ['gmx.%', 'web.de']],
+/** The large mailbox providers: domains of theirs, and what their other domains begin with. */
+const providers: readonly (readonly [
+  name: string,
+  domains: readonly string[],
+  beginnings: readonly string[],
+])[] = [
+  ['Gmail', ['gmail.com', 'googlemail.com'], []],
+  ['Microsoft', [], ['outlook.', 'hotmail.', 'live.', 'msn.']],
+  ['Yahoo', [], ['yahoo.', 'ymail.', 'aol.', 'rocketmail.']],
+  ['Apple', ['icloud.com', 'me.com', 'mac.com'], []],
+  ['GMX/Web.de', ['web.de'], ['gmx.']],
 ]
 
 const macros: ReadonlyMap<string, Macro> = new Map<string, Macro>([
@@ -62,15 +66,17 @@ const macros: ReadonlyMap<string, Macro> = new Map<string, Macro>([
       return `case when ${z} is not null then 2 * 0.3989422804014327 * exp(-${size} * ${size} / 2) * ${series} end`
     },
   ],
-  /** The mailbox provider of a domain. */
+  /** The mailbox provider of a domain, which Postgres works out anew wherever it is named: whole domains name it once. */
   [
     'provider',
     (_, domain) => {
-      const cases = providers.map(([name, patterns]) => {
-        const isOne = patterns.map((pattern) => `${domain} like '${pattern}'`).join(' or ')
-        return `when ${isOne} then '${name}'`
-      })
-      return `case when ${domain} is null then null ${cases.join(' ')} else 'other' end`
+      const whole = providers.flatMap(([name, domains]) =>
+        domains.map((one) => `when '${one}' then '${name}'`),
+      )
+      const others = providers.flatMap(([name, , beginnings]) =>
+        beginnings.map((one) => `when ${domain} like '${one}%' then '${name}'`),
+      )
+      return `case ${domain} ${whole.join(' ')} else case ${others.join(' ')} when ${domain} is not null then 'other' end end`
     },
   ],
 ])
