@@ -39,6 +39,14 @@ test.each([
   })
 })
 
+test.each([
+  'IO Error: Unable to connect to Postgres at "host=db": connection to server at "db", port 5432 failed: FATAL:  password authentication failed for user "elt"',
+  'IO Error: Unable to connect to Postgres at "host=db": connection to server at "db", port 5432 failed: server does not support SSL, but SSL was required',
+])('%s: is no broken connection', (message) => {
+  const error = new Error(message)
+  expect(explainedLake(error, { dataPath: 's3://lake/', catalogueSchema: 'iterable_lake' })).toBe(error)
+})
+
 test('what was said to a person is not', () => {
   const said = 'Table with name users does not exist! Did you mean "iterable.users"?'
   expect(isDisturbed(new ConfigError(said, { code: 'query_invalid' }))).toBe(false)

@@ -10,6 +10,10 @@ export const mayBeRepeated = (error: unknown): boolean =>
 const brokenConnection =
   /server closed the connection|terminating connection|connection to server .* failed|no connection to the server|connection has been closed|Failed to execute query "(?:BEGIN|COMMIT|ROLLBACK)/i
 
+/** It was never there: DuckDB's way to the server is not quite ours. */
+const refusedConnection =
+  /authentication failed|no pg_hba\.conf|does not support SSL|SSL error|certificate|(?:database|role) .* does not exist/i
+
 /**
  * True where another writer was quicker, or where DuckLake took the tables of one state of the lake for those of another:
  * seen now and then while the connection of a process that was killed still wrote.
@@ -32,7 +36,7 @@ export function explainedLake(
   if (error instanceof UserError) return error
   const message = messageOf(error)
   const firstLine = message.split('\n')[0]?.trim()
-  if (brokenConnection.test(message)) {
+  if (brokenConnection.test(message) && !refusedConnection.test(message)) {
     return new TransientError(
       'connection_lost',
       `the connection to the catalogue of the lake broke (${firstLine}); nothing of this step was published, run again`,

@@ -2,7 +2,7 @@
  * A DuckDB of its own in which the tables and views of a lake are made and changed, one transaction at a time.
  *
  * DuckLake keeps what it knows of a lake's tables in a cache of the instance, and what a transaction has made points into
- * it without holding it (https://github.com/duckdb/ducklake/issues/1248, open as of DuckDB 1.5.5). Where a second connection
+ * it without holding it (https://github.com/duckdb/ducklake/issues/1248, in DuckDB 1.5.3 to 1.5.5). Where a second connection
  * of the instance comes to know the same state, or memory runs short, the commit reads what stands there then: it ended
  * the process, or wrote a view into a schema that does not exist, after which nobody can read the lake
  * (https://github.com/duckdb/ducklake/issues/1404; both seen, with three connections within 45 transactions). Here nobody
