@@ -3,7 +3,7 @@ import { createHash } from 'node:crypto'
 import { sql } from 'kysely'
 import type { MartsConfig } from '../config/schema.ts'
 import { messageOf } from '../errors.ts'
-import { createSchemas } from '../warehouse/schemas.ts'
+import { createSchemas, namesIn } from '../warehouse/schemas.ts'
 import type { Session } from '../warehouse/session.ts'
 import { quoted } from '../warehouse/sql.ts'
 import { allEvents } from './events.ts'
@@ -117,11 +117,8 @@ async function dropViews(session: Session, made: readonly string[]): Promise<rea
       notices.push(`the view ${names.fivetran}.${name} stays: ${messageOf(error)}`)
     }
   }
-  const { rows } = await sql`
-    select table_name from information_schema.tables
-    where table_catalog = current_database() and table_schema = ${names.fivetran}`.execute(tables)
   // One that somebody else has made for us is theirs.
-  if (rows.length === 0)
+  if ((await namesIn(tables, names.fivetran)).size === 0)
     await sql
       .raw(`drop schema ${quoted(names.fivetran)}`)
       .execute(tables)

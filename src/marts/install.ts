@@ -4,7 +4,7 @@ import { type Insertable, sql } from 'kysely'
 import type { MartsConfig } from '../config/schema.ts'
 import { messageOf } from '../errors.ts'
 import type { MartsTable } from '../state/tables/views.ts'
-import { createSchemas } from '../warehouse/schemas.ts'
+import { createSchemas, namesIn } from '../warehouse/schemas.ts'
 import type { Session } from '../warehouse/session.ts'
 import { literal, quoted } from '../warehouse/sql.ts'
 import { keepCompatibility } from './compatibility.ts'
@@ -179,10 +179,7 @@ interface KnownView {
 
 async function knownViews({ db, tables, names }: Session): Promise<ReadonlyMap<string, KnownView>> {
   const recorded = await db.selectFrom('marts').select(['view_name', 'hash', 'problem']).execute()
-  const { rows } = await sql<{ name: string }>`
-    select table_name as name from information_schema.tables
-    where table_catalog = current_database() and table_schema = ${names.marts}`.execute(tables)
-  const existing = new Set(rows.map(({ name }) => name))
+  const existing = await namesIn(tables, names.marts)
   return new Map(
     recorded.map(({ view_name, hash, problem }) => [
       view_name,

@@ -2,10 +2,11 @@
 import { createHash } from 'node:crypto'
 import { sql } from 'kysely'
 import { columnName, ownColumns } from './names.ts'
+import { namesIn } from './schemas.ts'
 import type { Session } from './session.ts'
 import { literal, quoted, streamTable } from './sql.ts'
 import { tableOf } from './tables.ts'
-import { snakeCase, viewColumns, viewsThere } from './views.ts'
+import { snakeCase, viewColumns } from './views.ts'
 
 const stream = 'custom_event'
 
@@ -34,7 +35,7 @@ export async function keepEventViews(
   const types = await columnTypes(session)
   if (types.size === 0) return []
   const known = await readViews(session)
-  const there = await viewsThere(session)
+  const there = await namesIn(session.tables, session.names.views)
   const filled = await filledColumns(session, [...types.keys()], known.size > 0 ? since : undefined)
   const taken = new Set([...known.values()].map(({ viewName }) => viewName))
   const notices: string[] = []

@@ -50,6 +50,14 @@ export async function createSchemas(
   return missing
 }
 
+/** The names of all tables and views in a schema. */
+export async function namesIn(tables: QueryExecutorProvider, schema: string): Promise<ReadonlySet<string>> {
+  const { rows } = await sql<{ name: string }>`
+    select table_name as name from information_schema.tables
+    where table_catalog = current_database() and table_schema = ${schema}`.execute(tables)
+  return new Set(rows.map(({ name }) => name))
+}
+
 async function existing(at: QueryExecutorProvider): Promise<ReadonlySet<string>> {
   // Not information_schema: on Postgres it hides those that we may not use.
   const { rows } = await sql<{ name: string }>`select nspname as name from pg_catalog.pg_namespace`.execute(

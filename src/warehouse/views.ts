@@ -1,5 +1,6 @@
 /** `iterable_views`: for each stream table a view of the same rows with snake_case names. */
 import { sql } from 'kysely'
+import { namesIn } from './schemas.ts'
 import type { SchemaNames, Session, Tx } from './session.ts'
 import type { Shape } from './shape.ts'
 import { quoted } from './sql.ts'
@@ -16,9 +17,9 @@ export async function createStreamView(tx: Tx, shape: Shape): Promise<void> {
 
 /** Makes the views of stream tables that somebody has dropped. */
 export async function createMissingViews(session: Session): Promise<void> {
-  const { db, names } = session
+  const { db, tables, names } = session
   const streams = await db.selectFrom('columns').select('stream').distinct().orderBy('stream').execute()
-  const there = await viewsThere(session)
+  const there = await namesIn(tables, names.views)
   for (const { stream } of streams.filter(({ stream }) => !there.has(stream))) {
     const columns = await db
       .selectFrom('columns')
@@ -33,17 +34,6 @@ export async function createMissingViews(session: Session): Promise<void> {
     )
     await session.replaceView(viewOf(names, stream), select, async () => {})
   }
-}
-
-/** The names of all that is in the schema of views. */
-export async function viewsThere({
-  tables,
-  names,
-}: Pick<Session, 'tables' | 'names'>): Promise<ReadonlySet<string>> {
-  const { rows } = await sql<{ name: string }>`
-    select table_name as name from information_schema.tables
-    where table_catalog = current_database() and table_schema = ${names.views}`.execute(tables)
-  return new Set(rows.map(({ name }) => name))
 }
 
 function selectOf({ streams }: SchemaNames, stream: string, columns: readonly string[]): string {

@@ -56,13 +56,17 @@ test.each([80, 130])(
       '',
     )
     expect(left.filter((line) => line.startsWith('succeeded channels: '))).toHaveLength(1)
-    // On a machine that is at its limit the process ends before the work has stopped, and says so instead.
-    const said = left.filter((line) => /^(interrupted before|error: interrupted)/.test(line))
-    expect(said).toEqual([
-      expect.stringMatching(
-        /^interrupted before \d streams came to the end; the next sync goes on there$|^error: interrupted; the next run/,
-      ),
-    ])
+    // On a machine that is at its limit the process ends before the work has stopped, and says so instead: one of the two.
+    const errors = left.filter((line) => /^error:/.test(line))
+    const reports = left.filter((line) => /interrupted before/.test(line))
+    if (errors.length === 0) {
+      expect(left.filter((line) => /interrupted/.test(line))).toEqual([
+        expect.stringMatching(/^interrupted before \d streams came to the end; the next sync goes on there$/),
+      ])
+    } else {
+      expect(errors).toEqual([expect.stringMatching(/^error: interrupted; the next run goes on where/)])
+      expect(reports).toEqual([])
+    }
     expect(left.filter((line) => /DEBUG/.test(line)).length).toBeGreaterThan(3)
   },
   60_000,

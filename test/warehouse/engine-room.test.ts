@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
 import { Engine } from '../../src/engine/engine.ts'
-import { fill } from '../support/full-engine.ts'
+import { takeMemory } from '../support/full-engine.ts'
 
 test('an engine without a byte left grows as soon as others let go of a little', async () => {
   const directory = await mkdtemp(join(tmpdir(), 'elt-engine-'))
@@ -21,3 +21,18 @@ test('an engine without a byte left grows as soon as others let go of a little',
     await rm(directory, { recursive: true, force: true })
   }
 })
+
+/** Until not even the 2 kB are left that the result of the statement needs which raises the limit. */
+async function fill(engine: Engine) {
+  const { hold, free } = await takeMemory(engine, 500)
+  let refused: unknown
+  for (let refusals = 0; refusals < 5; ) {
+    try {
+      await hold('select true')
+    } catch (error) {
+      refused = error
+      refusals += 1
+    }
+  }
+  return { refused, free }
+}

@@ -2,7 +2,7 @@
 import { sql } from 'kysely'
 import { expect } from 'vitest'
 import type { Tx, Warehouse } from '../../src/warehouse/session.ts'
-import { type Full, fill } from '../support/full-engine.ts'
+import { type Taken, takeMemory } from '../support/full-engine.ts'
 import { openBare } from '../support/open.ts'
 import { onLake } from '../support/warehouse.ts'
 
@@ -82,15 +82,15 @@ onLake('where no memory is left, a transaction is begun anew with more', async (
   await warehouse.transaction((tx) => run(tx, 'create table iterable.filled (n integer)'))
   const rooms = [2_000, 8_000, 32_000, 128_000]
   for (const room of rooms) {
-    let full: Full | undefined
+    let taken: Taken | undefined
     try {
       await warehouse.transaction(async (tx) => {
         await run(tx, 'insert into iterable.filled from range(1000)')
         await run(tx, 'delete from iterable.filled where n >= 500')
-        full ??= await fill(warehouse.engine, room)
+        taken ??= await takeMemory(warehouse.engine, room)
       })
     } finally {
-      full?.free()
+      taken?.free()
     }
   }
   expect(await query('select count(*) as rows from iterable.filled')).toEqual([{ rows: 500 * rooms.length }])

@@ -22,7 +22,7 @@ export async function upsertIntoDuckdb(
   if (cleared && !compare) await remove(cleared)
   // Rows get their numbers in the order of arrival: what is new lies behind what is there.
   const { last } = await numbers('max(rowid) as last')
-  const hasOld = typeof last === 'number'
+  const hasOld = last !== null && last !== undefined
   const isNew = hasOld ? `rowid > ${last}` : 'true'
   const read = await append(table, rows)
   const keys = key.length === 1 ? (key[0] as string) : `(${key.join(', ')})`
@@ -49,4 +49,5 @@ export async function upsertIntoDuckdb(
   return { written: read - withoutKey - superseded, keyless: withoutKey, hasExtras: Boolean(left.extras) }
 }
 
-type Numbers = Readonly<Record<string, number | null>>
+/** Whole numbers by name; beyond 2^53 they are texts. */
+type Numbers = Readonly<Record<string, number | string | null>>

@@ -9,8 +9,8 @@
  * else comes to know anything, and nothing takes memory. Rows may come and go in any instance: what points at them does so
  * by number.
  */
-import { type DuckDBConnection, DuckDBInstance } from '@duckdb/node-api'
-import type { Engine } from '../../engine/engine.ts'
+import type { DuckDBConnection, DuckDBInstance } from '@duckdb/node-api'
+import { type Engine, makeInstance } from '../../engine/engine.ts'
 import { Turns } from '../../engine/turns.ts'
 import type { Lake } from './lake.ts'
 
@@ -34,12 +34,15 @@ interface Opened {
 export class SchemaEngine {
   readonly #engine: Engine
   readonly #lake: Lake
+  readonly #directory: string
   readonly #turns = new Turns()
   #opened: Opened | undefined
 
-  constructor(engine: Engine, lake: Lake) {
+  /** `directory`: where its DuckDB may spill. */
+  constructor(engine: Engine, lake: Lake, directory: string) {
     this.#engine = engine
     this.#lake = lake
+    this.#directory = directory
   }
 
   /** Resolves when the transaction before it has ended. It must be committed or taken back. */
@@ -84,12 +87,7 @@ export class SchemaEngine {
   }
 
   async #open(): Promise<Opened> {
-    const instance = await DuckDBInstance.create(':memory:', {
-      threads: '1',
-      memory_limit: memoryLimit,
-      autoinstall_known_extensions: 'false',
-      autoload_known_extensions: 'false',
-    })
+    const instance = await makeInstance({ directory: this.#directory, memoryLimit, threads: 1 })
     const connection = await this.#engine.connect(instance)
     try {
       await this.#lake.ready(connection)

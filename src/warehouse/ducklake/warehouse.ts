@@ -6,6 +6,7 @@
  * A transaction spans the two. The lake commits first, then Postgres: a crash in between leaves rows that no bookmark
  * speaks of yet, and the next run, which begins from the bookmark, puts the same rows in their place.
  */
+import { join } from 'node:path'
 import type { DuckDBConnection } from '@duckdb/node-api'
 import { Kysely } from 'kysely'
 import { Interrupter } from '../../engine/interrupter.ts'
@@ -67,7 +68,7 @@ export async function openDucklake(options: DucklakeOptions): Promise<Warehouse>
   })
   const { engine } = state
   const connections = new LakeConnections(engine, lake)
-  const schemas = new SchemaEngine(engine, lake)
+  const schemas = new SchemaEngine(engine, lake, join(state.spoolDirectory, 'schemas'))
   const upkeep = new Upkeep()
 
   const turns = new Turns()
