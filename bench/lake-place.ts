@@ -36,14 +36,14 @@ export async function createDatabase(url: string, name: string): Promise<string>
   return address.href
 }
 
-/** Does `work` in a DuckDB of two threads and 4 GB that has attached the lake; what is more goes to files below `directory`. */
+/** Does `work` in a DuckDB of two threads and 4 GB that has attached the lake; what is more goes to files below `directory`, up to 32 GB. */
 export async function onLake<T>(
   { catalog, lake, extensions }: LakePlace,
   directory: string,
   work: (connection: DuckDBConnection) => Promise<T>,
 ): Promise<T> {
   const instance = await DuckDBInstance.create(':memory:', {
-    ...{ threads: '2', memory_limit: '4GB', temp_directory: directory },
+    ...{ threads: '2', memory_limit: '4GB', temp_directory: directory, max_temp_directory_size: '32GB' },
   })
   const connection = await instance.connect()
   try {

@@ -3,8 +3,8 @@ import type { Transaction } from 'kysely'
 import {
   beginExportRun,
   type ExportRun,
+  readEarlierRuns,
   readJobTimes,
-  readOpenRuns,
   reopenExportRun,
 } from '../state/exports.ts'
 import type { StateDatabase } from '../state/tables.ts'
@@ -31,6 +31,8 @@ export interface Begun {
   readonly token: number
   readonly now: Date
   readonly times: QueryTimes
+  /** The latest runs that succeeded, newest first. */
+  readonly good: readonly ExportRun[]
   /** The run is to take over who is on the list already. */
   readonly needsBaseline: boolean
 }
@@ -45,7 +47,7 @@ export async function beginRun(input: ExportInput): Promise<Reopened | Begun> {
       const { db } = tx
       const refused = await input.admit?.(db)
       if (refused) return { refusal: refused, left: [], begun: undefined }
-      const { open, before, left } = await lookBack(tx, input, now)
+      const { open, before, left, good } = await lookBack(tx, input, now)
       if (open) {
         const token = await reopenExportRun(db, open.run_id)
         return { refusal: undefined, left, begun: { run: open, token } }
@@ -66,7 +68,7 @@ export async function beginRun(input: ExportInput): Promise<Reopened | Begun> {
         before,
       })
       const isFirst = await needsBaseline(db, definition)
-      return { refusal: undefined, left, begun: { token, now, times, needsBaseline: isFirst } }
+      return { refusal: undefined, left, begun: { token, now, times, good, needsBaseline: isFirst } }
     },
     { signal: input.signal },
   )
@@ -76,20 +78,24 @@ export async function beginRun(input: ExportInput): Promise<Reopened | Begun> {
 }
 
 /** The same look at the export for a plan that is only looked at: nothing is begun, nothing cleared away. */
-export async function beginPlan(
-  input: ExportInput,
-): Promise<{ readonly now: Date; readonly times: QueryTimes }> {
+export async function beginPlan(input: ExportInput): Promise<Pick<Begun, 'now' | 'times' | 'good'>> {
   const now = input.clock.now()
-  const { refusal, times } = await inTransaction(
+  const { refusal, begun } = await inTransaction(
     input,
     async ({ db }) => {
       const refused = await input.admit?.(db)
-      return { refusal: refused, times: refused ? undefined : await queryTimes(db, input, now) }
+      if (refused) return { refusal: refused, begun: undefined }
+      const { good } = await readEarlierRuns(db, earlierThan(input))
+      return { refusal: undefined, begun: { now, times: await queryTimes(db, input, now), good } }
     },
     { signal: input.signal },
   )
-  if (!times) throw refusal
-  return { now, times }
+  if (!begun) throw refusal
+  return begun
+}
+
+const earlierThan = ({ definition: { name, settings }, runId }: ExportInput) => {
+  return { name, listId: settings.list_id, runId }
 }
 
 /** A run that will not be gone on with. */
@@ -101,17 +107,20 @@ interface LeftRun {
 /** Gives up what cannot be gone on with. `before` is this very run, which a worker begins again. */
 async function lookBack(
   tx: Tx,
-  { definition, runId }: ExportInput,
+  input: ExportInput,
   now: Date,
 ): Promise<{
   readonly open: ExportRun | undefined
   readonly before: ExportRun | undefined
   readonly left: readonly LeftRun[]
+  readonly good: readonly ExportRun[]
 }> {
+  const { definition, runId } = input
+  const earlier = await readEarlierRuns(tx.db, earlierThan(input))
   let open: ExportRun | undefined
   let before: ExportRun | undefined
   const left: LeftRun[] = []
-  for (const run of await readOpenRuns(tx.db, definition.name, runId)) {
+  for (const run of earlier.open) {
     if (run.run_id === runId) before = run
     if (run.phase === 'done') continue
     const why = open ? 'replaced by a later run' : reasonToDrop(run, definition, now)
@@ -122,7 +131,7 @@ async function lookBack(
     await giveUp(tx, run, { now, why })
     left.push({ run, why })
   }
-  return { open, before, left }
+  return { open, before, left, good: earlier.good }
 }
 
 async function clearAway(

@@ -1,7 +1,6 @@
 /** Warehouse → list: one run of one export, from its query to the last acknowledgement. */
 import { LockedError } from '../errors.ts'
 import type { Clock } from '../iterable/clock.ts'
-import { readGoodRuns } from '../state/exports.ts'
 import { inSpan } from '../telemetry.ts'
 import type { Tx } from '../warehouse/session.ts'
 import { type Begun, beginPlan, beginRun, type Reopened } from './begin.ts'
@@ -56,14 +55,14 @@ async function reportOf(input: ExportInput): Promise<ExportReport> {
 /** What `runExport` would do, with nothing sent and nothing left behind. */
 export async function planExport(input: ExportInput): Promise<ExportPlan> {
   const notices: string[] = []
-  const { now, times } = await beginPlan(input)
+  const { now, times, good } = await beginPlan(input)
   const declared = await readFields(input, (message) => tell(input, notices, message))
   await using staged = await stage(input, { now, times, declared })
   const destination = await inspectList(input, staged, declared)
   return await inTransaction(
     input,
     async (tx) => {
-      const planned = await planIn(tx, input, { staged, destination, now, notices, adopted: undefined })
+      const planned = await planIn(tx, input, { staged, destination, now, notices, good, adopted: undefined })
       const plan = await readPlan(tx.db, input, { ...planned, destination, notices })
       await input.onChanges?.(everyChange(tx.db, input.runId, marksOf(destination.fields)))
       return plan
@@ -96,7 +95,10 @@ async function resume(input: ExportInput, { run, token }: Reopened): Promise<Exp
   return sendRun(input, run.run_id, run.envelope as unknown as Envelope, token, [])
 }
 
-async function runAnew(input: ExportInput, { token, now, times, ...begun }: Begun): Promise<ExportReport> {
+async function runAnew(
+  input: ExportInput,
+  { token, now, times, good, needsBaseline }: Begun,
+): Promise<ExportReport> {
   const { definition, runId, emit } = input
   const notices: string[] = []
   emit({ type: 'started', runId, export: definition.name })
@@ -108,11 +110,11 @@ async function runAnew(input: ExportInput, { token, now, times, ...begun }: Begu
     for (const notice of mapping.notices) tell(input, notices, notice)
     for (const { column, field } of mapping.mapped) tell(input, notices, `${column} → ${field}`)
     const destination = await inspectList(input, staged, declared)
-    await using adopted = begun.needsBaseline ? await adoptMembers(input, now) : undefined
+    await using adopted = needsBaseline ? await adoptMembers(input, now) : undefined
     settled = await inTransaction(
       input,
       async (tx) => {
-        const planned = await planIn(tx, input, { staged, destination, now, notices, adopted })
+        const planned = await planIn(tx, input, { staged, destination, now, notices, good, adopted })
         const verdict = await settle(tx.db, input, planned, destination, now)
         const { ended, run } = verdict
         // Comparing the list is a matter of minutes, which the warehouse is not held for.
@@ -174,10 +176,9 @@ function stage(
   })
 }
 
-interface Planning {
+interface Planning extends Pick<Begun, 'now' | 'good'> {
   readonly staged: Staged
   readonly destination: Destination
-  readonly now: Date
   readonly notices: string[]
   /** File of the people who are on the list already. */
   readonly adopted: Awaited<ReturnType<typeof adoptMembers>> | undefined
@@ -187,12 +188,11 @@ interface Planning {
 async function planIn(
   tx: Tx,
   input: ExportInput,
-  { staged, destination, now, notices, adopted }: Planning,
+  { staged, destination, now, notices, good, adopted }: Planning,
 ): Promise<Planned> {
   const { definition, runId } = input
   const { name, settings } = definition
   const adoptedCount = adopted ? await adopted.store(tx) : 0
-  const good = await readGoodRuns(tx.db, name, settings.list_id, 10)
   const counts = await makePlan(tx, { runId, name, settings, staged, now })
   if (isTracked(settings) && good.length > 0 && counts.members === 0 && good.some((run) => run.sent > 0)) {
     tell(

@@ -226,40 +226,49 @@ export async function updateExportRun(
   return row
 }
 
-/** Runs of an export that were not brought to their end, and one of this id if it has begun before; newest first. */
-export async function readOpenRuns(db: Db, name: string, runId: string): Promise<readonly ExportRun[]> {
-  const rows = await db
-    .selectFrom('export_runs')
-    .selectAll()
-    .where((row) =>
-      row.or([row.and([row('export', '=', name), row('phase', '<>', 'done')]), row('run_id', '=', runId)]),
-    )
-    .orderBy('started_at', 'desc')
-    .execute()
-  return rows
+/** What the run of an export that begins finds of those before it; each newest first. */
+export interface EarlierRuns {
+  /** Runs that were not brought to their end, and the one of this id if it has begun before. */
+  readonly open: readonly ExportRun[]
+  /** The latest runs on the same list that succeeded. */
+  readonly good: readonly ExportRun[]
 }
 
-/** The latest runs of an export on a list that succeeded, newest first. */
-export async function readGoodRuns(
+/** So many runs say what is usual. */
+const goodRuns = 10
+
+export async function readEarlierRuns(
   db: Db,
-  name: string,
-  listId: number,
-  limit: number,
-): Promise<readonly ExportRun[]> {
-  const rows = await db
+  { name, listId, runId }: Pick<NewExportRun, 'name' | 'listId' | 'runId'>,
+): Promise<EarlierRuns> {
+  const good = db
     .selectFrom('export_runs')
-    .selectAll()
+    .select('run_id')
     .where('export', '=', name)
     .where('list_id', '=', listId)
+    .where('phase', '=', 'done')
+    .where('run_id', '<>', runId)
     .where(
       'run_id',
       'in',
       db.selectFrom('runs').select('run_id').where('state', 'in', goodStates).where('trigger', '<>', 'retry'),
     )
     .orderBy('started_at', 'desc')
-    .limit(limit)
+    .limit(goodRuns)
+  const runs = await db
+    .selectFrom('export_runs')
+    .selectAll()
+    .where((row) =>
+      row.or([
+        row.and([row('export', '=', name), row('phase', '<>', 'done')]),
+        row('run_id', '=', runId),
+        row('run_id', 'in', good),
+      ]),
+    )
+    .orderBy('started_at', 'desc')
     .execute()
-  return rows
+  const isOpen = (run: ExportRun) => run.phase !== 'done' || run.run_id === runId
+  return { open: runs.filter(isOpen), good: runs.filter((run) => !isOpen(run)) }
 }
 
 /** The nominal times that a query may ask for. */

@@ -215,12 +215,11 @@ class Work {
   /** Writes the plan in the order of sending, and cuts it into batches. Returns how many rows each operation has. */
   async freeze(found: Survey): Promise<Frozen> {
     const { action, send } = this.#input.settings
+    if (action === 'mirror' && found.members > 0 && found.knowsForgotten) await this.#dropForgotten()
     // Whoever is managed by nobody yet is all of them.
-    if (found.members === 0 || (send === 'all' && action !== 'mirror')) await this.#planAll()
-    else {
-      if (action === 'mirror' && found.knowsForgotten) await this.#dropForgotten()
-      await this.#planChanges(found)
-    }
+    const isAll = found.members === 0 || (send === 'all' && action !== 'mirror')
+    const planned = isAll ? await this.#planAll() : await this.#planChanges(found)
+    if (planned === 0) return { add: 0, update: 0, remove: 0 }
     await cutBatches(this.#tx, this.#input.runId)
     const { rows } = await sql<{ op: ExportOp; n: number }>`
       select op, cast(sum(row_count) as bigint) as n from ${this.#table('batches')}
@@ -229,10 +228,10 @@ class Work {
     return { add: of('add'), update: of('update'), remove: of('remove') }
   }
 
-  /** Everybody comes, or goes. */
-  async #planAll(): Promise<void> {
+  /** Everybody comes, or goes. Returns how many they are. */
+  #planAll(): Promise<number> {
     const isRemoval = this.#input.settings.action === 'remove'
-    await this.#run(sql`
+    return this.#run(sql`
       insert into ${this.#table('plan')} (run_id, seq, op, member_key, payload, hash, before, bytes)
       select cast(${this.#input.runId} as varchar), row_number() over (),
         cast(${isRemoval ? 'remove' : 'add'} as varchar), member_key, payload, hash, cast(null as varchar),
@@ -240,13 +239,13 @@ class Work {
       from ${this.#staging} where ${valid}`)
   }
 
-  /** Who comes, has changed, or goes: one join of keys and hashes. Only of those are payloads looked up. */
-  async #planChanges({ exchangesIdentifiers }: Survey): Promise<void> {
+  /** Who comes, has changed, or goes: one join of keys and hashes. Only of those are payloads looked up. Returns how many. */
+  #planChanges({ exchangesIdentifiers }: Survey): Promise<number> {
     const { action } = this.#input.settings
     const isMirror = action === 'mirror'
     const comes = sql.lit(action === 'remove' ? 'remove' : 'add')
     const first = sql.lit(exchangesIdentifiers ? 'remove' : 'add')
-    await this.#run(sql`
+    return this.#run(sql`
       insert into ${this.#table('plan')} (run_id, seq, op, member_key, payload, hash, before, bytes)
       with differences as materialized (
         select s.seq as staged, m.member_key as managed,
