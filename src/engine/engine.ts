@@ -32,6 +32,8 @@ export interface EngineOptions extends BudgetSettings {
   readonly directory: string
   /** What the process may use, where it is not asked of the machine. */
   readonly room?: Room | undefined
+  /** `InstanceOptions.trustsExtensions`. */
+  readonly trustsExtensions?: boolean | undefined
 }
 
 export class Engine implements AsyncDisposable {
@@ -44,9 +46,15 @@ export class Engine implements AsyncDisposable {
   readonly #growths = new Turns()
   readonly #statements = new Turns()
 
-  static async create({ directory, room = roomHere(), ...settings }: EngineOptions): Promise<Engine> {
+  static async create({
+    directory,
+    room = roomHere(),
+    trustsExtensions,
+    ...settings
+  }: EngineOptions): Promise<Engine> {
     const budget = budgetFor(room, settings)
-    const instance = await makeInstance({ directory, memoryLimit: budget.memory, threads: budget.threads })
+    const { memory: memoryLimit, threads } = budget
+    const instance = await makeInstance({ directory, memoryLimit, threads, trustsExtensions })
     return new Engine(instance, await connect(instance), budget, settings.memoryLimit !== undefined)
   }
 
@@ -157,16 +165,21 @@ export class Engine implements AsyncDisposable {
   }
 }
 
+export interface InstanceOptions {
+  readonly directory: string
+  readonly memoryLimit: string
+  readonly threads: number
+  /** Extensions that it is told to load are loaded without a look at their signatures. */
+  readonly trustsExtensions?: boolean | undefined
+}
+
 /** A DuckDB in memory that takes as little of it as it can, and fetches nothing from anywhere. */
 export function makeInstance({
   directory,
   memoryLimit,
   threads,
-}: {
-  readonly directory: string
-  readonly memoryLimit: string
-  readonly threads: number
-}): Promise<DuckDBInstance> {
+  trustsExtensions = false,
+}: InstanceOptions): Promise<DuckDBInstance> {
   return DuckDBInstance.create(':memory:', {
     threads: String(threads),
     memory_limit: memoryLimit,
@@ -179,6 +192,7 @@ export function makeInstance({
     allocator_bulk_deallocation_flush_threshold: '1MB',
     autoinstall_known_extensions: 'false',
     autoload_known_extensions: 'false',
+    allow_unsigned_extensions: String(trustsExtensions),
   })
 }
 

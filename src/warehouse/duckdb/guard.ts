@@ -28,6 +28,8 @@ export interface CutOffOptions extends Permissions {
   readonly directory: string
   /** A folder whose files may be read all the same. */
   readonly readableFolder?: string
+  /** `InstanceOptions.trustsExtensions`. */
+  readonly trustsExtensions?: boolean
 }
 
 export interface GuardOptions extends CutOffOptions, UseOptions {
@@ -36,11 +38,12 @@ export interface GuardOptions extends CutOffOptions, UseOptions {
 
 /** A DuckDB of its own: `attach` gives it what it may read; then it is cut off, and its settings are locked. */
 export async function openCutOff(
-  { engine, threads, directory, allowsExternalAccess, readableFolder }: CutOffOptions,
+  { engine, threads, directory, allowsExternalAccess, readableFolder, trustsExtensions }: CutOffOptions,
   attach: (connection: DuckDBConnection) => Promise<unknown>,
 ): Promise<{ readonly connection: DuckDBConnection; close(): void }> {
   await makeFolder(directory)
-  const instance = await makeInstance({ directory, memoryLimit: engine.memoryLimit, threads })
+  const { memoryLimit } = engine
+  const instance = await makeInstance({ directory, memoryLimit, threads, trustsExtensions })
   const connection = await instance.connect()
   const close = () => {
     connection.closeSync()

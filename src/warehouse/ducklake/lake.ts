@@ -1,10 +1,10 @@
 /** A lake as DuckDB has it: extensions loaded, secrets made, the catalogue attached. */
 import type { DuckDBConnection } from '@duckdb/node-api'
-import { ConfigError, messageOf } from '../../errors.ts'
 import type { Environment } from '../postgres/address.ts'
 import type { SchemaNames } from '../session.ts'
 import { literal, quoted } from '../sql.ts'
 import { type Catalogue, catalogueOf, catalogueSecret } from './catalogue.ts'
+import { Extensions } from './extensions.ts'
 import { type Storage, type StorageAccess, storageAccess } from './storage.ts'
 
 export interface LakeOptions {
@@ -20,6 +20,7 @@ export interface LakeOptions {
 
 export class Lake {
   readonly names: SchemaNames
+  readonly extensions: Extensions
   readonly #options: LakeOptions
   readonly #catalogue: Catalogue
   readonly #storage: StorageAccess
@@ -29,6 +30,8 @@ export class Lake {
     this.#options = options
     this.#catalogue = catalogueOf(options.catalog, options.environment)
     this.#storage = storageAccess(options.dataPath, options.storage)
+    const needed = ['postgres_scanner', 'ducklake', ...this.#storage.extensions]
+    this.extensions = new Extensions(needed, options.extensionDirectory)
   }
 
   /** The schema of the catalogue's database in which DuckLake keeps its own tables. */
@@ -78,33 +81,8 @@ export class Lake {
 
   /** Loads what it takes to reach the lake. @throws ConfigError `extension_missing`. */
   async ready(connection: DuckDBConnection): Promise<void> {
-    const { extensionDirectory } = this.#options
-    if (extensionDirectory) await connection.run(`set extension_directory = ${literal(extensionDirectory)}`)
-    for (const name of ['postgres_scanner', 'ducklake', ...this.#storage.extensions]) {
-      await loadExtension(connection, name, extensionDirectory)
-    }
+    await this.extensions.load(connection)
     await connection.run(this.#catalogue.secret)
     if (this.#storage.secret) await connection.run(this.#storage.secret)
-  }
-}
-
-async function loadExtension(
-  connection: DuckDBConnection,
-  name: string,
-  directory: string | undefined,
-): Promise<void> {
-  try {
-    await connection.run(`load ${name}`)
-  } catch (missing) {
-    try {
-      if (directory !== undefined) throw missing
-      await connection.run(`install ${name}`)
-      await connection.run(`load ${name}`)
-    } catch (error) {
-      throw new ConfigError(
-        `DuckDB's extension ${name} cannot be had (${messageOf(error).split('\n')[0]}); let this machine reach extensions.duckdb.org, or name a folder that has it as "warehouse.extension_directory"`,
-        { code: 'extension_missing', cause: error },
-      )
-    }
   }
 }

@@ -10,7 +10,7 @@ export interface Reader extends AsyncDisposable {
   admit(statement: string): Promise<void>
 }
 
-export interface ReaderOptions extends Omit<CutOffOptions, 'readableFolder'> {
+export interface ReaderOptions extends Omit<CutOffOptions, 'readableFolder' | 'trustsExtensions'> {
   readonly lake: Lake
   /** Nothing was ever written: there is no lake yet. */
   readonly isEmpty: boolean
@@ -19,7 +19,12 @@ export interface ReaderOptions extends Omit<CutOffOptions, 'readableFolder'> {
 export async function openReader(options: ReaderOptions): Promise<Reader> {
   const { lake, allowsExternalAccess } = options
   const { connection, close } = await openCutOff(
-    { ...options, directory: join(options.directory, 'reader'), readableFolder: lake.dataPath },
+    {
+      ...options,
+      directory: join(options.directory, 'reader'),
+      readableFolder: lake.dataPath,
+      trustsExtensions: await lake.extensions.areChecked(),
+    },
     async (opened) => {
       if (options.isEmpty) await opened.run(`attach ':memory:' as warehouse`)
       else {

@@ -87,7 +87,13 @@ export class SchemaEngine {
   }
 
   async #open(): Promise<Opened> {
-    const instance = await makeInstance({ directory: this.#directory, memoryLimit, threads: 1 })
+    const trustsExtensions = await this.#lake.extensions.areChecked()
+    const instance = await makeInstance({
+      directory: this.#directory,
+      memoryLimit,
+      threads: 1,
+      trustsExtensions,
+    })
     const connection = await this.#engine.connect(instance)
     try {
       await this.#lake.ready(connection)

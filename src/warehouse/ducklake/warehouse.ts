@@ -65,6 +65,7 @@ export async function openDucklake(options: DucklakeOptions): Promise<Warehouse>
     spoolDirectory,
     environment,
     sharesSyncs: true,
+    trustsExtensions: await lake.extensions.areChecked(),
   })
   const { engine } = state
   const connections = new LakeConnections(engine, lake)

@@ -57,6 +57,8 @@ export interface PostgresOptions {
   readonly setting?: string | undefined
   /** Several syncs may work on it at once, each on streams of its own. */
   readonly sharesSyncs?: boolean | undefined
+  /** `EngineOptions.trustsExtensions`. */
+  readonly trustsExtensions?: boolean | undefined
   /** For PGHOST, PGPASSWORD, PGSSLMODE … where the address leaves them open. */
   readonly environment?: Environment | undefined
 }
@@ -83,6 +85,7 @@ export async function openPostgres(options: PostgresOptions): Promise<PostgresWa
     directory: join(workDirectory, 'tmp'),
     memoryLimit: options.memoryLimit,
     threads: options.threads,
+    trustsExtensions: options.trustsExtensions,
   })
   const writer = new CsvWriter(engine, workDirectory)
   const settings = sessionSettings(options.source)
