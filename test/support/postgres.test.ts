@@ -32,12 +32,13 @@ test('a server that was killed comes back at the same place with what was commit
   }
 })
 
+// On a disk: in a folder that this test can look into.
 test('a process that dies without stopping its server leaves neither server nor files', async () => {
   const temp = await mkdtemp(join(tmpdir(), 'elt-orphan-'))
   await chmod(temp, 0o755)
   const program = `
     import { startEmbeddedPostgres } from ${JSON.stringify(new URL('./embedded-postgres.ts', import.meta.url).href)}
-    console.log((await startEmbeddedPostgres()).url)`
+    console.log((await startEmbeddedPostgres({ fsync: 'on' })).url)`
   const child = spawn(process.execPath, ['--import', 'tsx', '--input-type=module', '-e', program], {
     env: { ...process.env, TMPDIR: temp },
     stdio: ['ignore', 'pipe', 'inherit'],
