@@ -5,7 +5,6 @@ import { spawnSync } from 'node:child_process'
 const held = new Map([
   ['@types/node', 'the types are those of the oldest Node supported'],
   ['@testcontainers/postgresql', 'newer ones need Node 22'],
-  ['string-width', 'newer ones need Node 22'],
   ['@opentelemetry/api', 'the SDKs of hosts take up to 1.9'],
 ])
 

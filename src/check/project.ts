@@ -1,5 +1,5 @@
 /** What the API tells of the project that a key belongs to: its data centre, and the channels that it uses. */
-import { z } from 'zod'
+import * as z from 'zod'
 import { messageOf } from '../errors.ts'
 import type { IterableClient } from '../iterable/client.ts'
 import { IterableHttpError } from '../iterable/errors.ts'

@@ -1,4 +1,5 @@
 /** The log: pino on stderr, as text or as lines of JSON, whichever is asked for; secrets never pass. */
+import { createRequire } from 'node:module'
 import type { Logger } from 'pino'
 import type { Terminal } from './terminal.ts'
 
@@ -8,18 +9,23 @@ export type LogLevel = (typeof logLevels)[number]
 
 export async function createLogger(terminal: Terminal, level: LogLevel): Promise<Logger> {
   const { pino } = await import('pino')
-  const shown = terminal.isJsonLog ? (line: string) => line : await prettyLines(terminal)
+  const shown = terminal.isJsonLog ? (line: string) => line : prettyLines(terminal)
   return pino(
     { level, base: null, timestamp: pino.stdTimeFunctions.isoTime },
     { write: (line: string) => terminal.log(shown(line).trimEnd()) },
   )
 }
 
-async function prettyLines(terminal: Terminal): Promise<(line: string) => string> {
-  const { prettyFactory } = await import('pino-pretty')
-  const pretty = prettyFactory({
-    colorize: terminal.noteColors.isColorSupported,
-    translateTime: 'SYS:HH:MM:ss',
-  })
-  return (line) => pretty(line)
+/** Most commands log nothing: what it takes is loaded with the first line. */
+function prettyLines(terminal: Terminal): (line: string) => string {
+  const require = createRequire(import.meta.url)
+  let pretty: ((line: string) => string) | undefined
+  return (line) => {
+    if (!pretty) {
+      const { prettyFactory } = require('pino-pretty') as typeof import('pino-pretty')
+      const colorize = terminal.noteColors.isColorSupported
+      pretty = prettyFactory({ colorize, translateTime: 'SYS:HH:MM:ss' })
+    }
+    return pretty(line)
+  }
 }

@@ -1,7 +1,7 @@
 /** Tables on the terminal, and the words of everything that people read. */
 import { stripVTControlCharacters } from 'node:util'
 import Table from 'cli-table3'
-import stringWidth from 'string-width'
+import stringWidth from 'fast-string-width'
 import * as words from '../words.ts'
 
 export * from '../words.ts'

@@ -2,7 +2,7 @@
  * What is wrong with a configuration, as lines for the user: path, what is expected, what was met.
  * Values that are secret by their key, or that came from the environment or a file, are never shown.
  */
-import type { z } from 'zod'
+import type * as z from 'zod'
 import { nearest, suggestion } from '../nearest.ts'
 import { knownKeys, memberOf } from './json-schema.ts'
 

@@ -1,7 +1,7 @@
 /**
  * The JSON Schema of the configuration file: for editors, and for everything here that walks the keys.
  */
-import { z } from 'zod'
+import * as z from 'zod'
 import { configSchema } from './schema.ts'
 import type { targetKeys } from './targets.ts'
 

@@ -1,5 +1,5 @@
 /** `notifications` of the configuration. */
-import { z } from 'zod'
+import * as z from 'zod'
 import { anyHttpUrl, smtpUrl } from './values.ts'
 
 /** What there is to tell of a run. */

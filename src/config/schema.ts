@@ -3,7 +3,7 @@
  * Schema and the reference in docs/configuration.md are made from it. Durations are milliseconds and dates are `Date` once
  * parsed.
  */
-import { z } from 'zod'
+import * as z from 'zod'
 import { endpointNames } from './endpoints.ts'
 import { notificationsSchema, type notifyEvents } from './notifications.ts'
 import { mcpSchema, uiSchema } from './services.ts'

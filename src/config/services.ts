@@ -1,5 +1,5 @@
 /** `ui` and `mcp` of the configuration: what others look at the warehouse through. */
-import { z } from 'zod'
+import * as z from 'zod'
 import { passwordHash } from './password-hash.ts'
 import { timeLimit } from './values.ts'
 

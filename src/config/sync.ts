@@ -1,5 +1,5 @@
 /** `sync` of the configuration, and what a schedule is. */
-import { z } from 'zod'
+import * as z from 'zod'
 import { eventNames, incrementalNames, streamGroups } from '../catalog/index.ts'
 import { age, duration, instant, signedDuration, timezone } from './values.ts'
 

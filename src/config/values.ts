@@ -4,7 +4,7 @@
  */
 import { DateTime, IANAZone } from 'luxon'
 import ms from 'ms'
-import { z } from 'zod'
+import * as z from 'zod'
 
 /** Requests per time, e.g. "4/min" is `{ requests: 4, perMs: 60_000 }`. */
 export type RateLimit = { readonly requests: number; readonly perMs: number }

@@ -1,4 +1,4 @@
-import type { z } from 'zod'
+import type * as z from 'zod'
 import { ConfigError, UserError } from '../errors.ts'
 import { createAgent } from './agent.ts'
 import type { Call, CallRecord, IterableResponse, Wait } from './call.ts'

@@ -4,7 +4,7 @@
  */
 import type { Readable, Transform } from 'node:stream'
 import { createBrotliDecompress, createGunzip, createInflate } from 'node:zlib'
-import { z } from 'zod'
+import * as z from 'zod'
 import { MalformedResponseError } from './errors.ts'
 
 type Headers = Readonly<Record<string, string | string[] | undefined>>

@@ -1,5 +1,5 @@
 /** The answers of the asynchronous export, and what the states of a job mean. */
-import { z } from 'zod'
+import * as z from 'zod'
 import { MalformedResponseError } from './errors.ts'
 
 /** `export/start`. */

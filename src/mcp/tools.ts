@@ -1,6 +1,6 @@
 /** The tools, and nothing else that an assistant could call: all of them read. */
 import { McpServer } from '@modelcontextprotocol/sdk/server/mcp.js'
-import { z } from 'zod'
+import * as z from 'zod'
 import { ConfigError } from '../errors.ts'
 import { suggestion } from '../nearest.ts'
 import { readCatalogue } from '../report/catalogue.ts'

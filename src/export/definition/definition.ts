@@ -1,6 +1,6 @@
 /** An export as people write it: a YAML block in a leading comment, then one SELECT. */
 import { LineCounter, parseDocument } from 'yaml'
-import { z } from 'zod'
+import * as z from 'zod'
 import { faultsOf, pathText } from '../../config/faults.ts'
 import { recipientFaults } from '../../config/recipients.ts'
 import type { NotificationsConfig } from '../../config/schema.ts'

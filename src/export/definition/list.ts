@@ -1,5 +1,5 @@
 /** What Iterable says of the list and of the fields, before anything is sent. */
-import type { z } from 'zod'
+import type * as z from 'zod'
 import { ConfigError, messageOf, TransientError } from '../../errors.ts'
 import type { IterableClient } from '../../iterable/client.ts'
 import type { Clock } from '../../iterable/clock.ts'

@@ -1,6 +1,6 @@
 /** What may stand in the YAML block of an export: every setting, its default and its meaning. */
 import { createHash } from 'node:crypto'
-import { z } from 'zod'
+import * as z from 'zod'
 import { notifyEvents } from '../../config/notifications.ts'
 import { scheduleSchema } from '../../config/sync.ts'
 
