@@ -2,6 +2,7 @@
 import { expect } from 'vitest'
 import type { Row } from '../../src/sandbox/index.ts'
 import { allKinds } from '../support/warehouse.ts'
+import { countsOf, median, providerOf } from './figures.ts'
 import {
   dayOf,
   groupBy,
@@ -262,26 +263,6 @@ const zeros = {
   ...{ complained: 0, unsubscribed: 0, orders: 0, revenue: 0, click_orders: 0, click_revenue: 0 },
 }
 
-function countsOf(messages: readonly Message[]) {
-  const all = messages.map((message) => ({ message, outcome: outcomeOf(message) }))
-  const delivered = all.filter(({ outcome }) => outcome.isDelivered)
-  const of = (test: (one: (typeof all)[number]) => boolean) => delivered.filter(test).length
-  return {
-    sent: all.length,
-    delivered: delivered.length,
-    bounced: all.length - delivered.length,
-    hard_bounced: all.filter(({ outcome }) => outcome.kind === 'hard').length,
-    soft_bounced: all.filter(({ outcome }) => outcome.kind === 'soft').length,
-    opened: of(({ outcome }) => outcome.opens.length > 0),
-    human_opened: of(({ outcome }) => outcome.firstHumanOpen !== undefined),
-    clicked: of(({ outcome }) => outcome.clicks.length > 0),
-    human_clicked: of(({ outcome }) => outcome.humanClicks.length > 0),
-    opened_or_clicked: of(({ message }) => message.touches.length > 0),
-    complained: of(({ message }) => message.complainedAt !== undefined),
-    unsubscribed: of(({ message }) => message.unsubscribedAt !== undefined),
-  }
-}
-
 const revenueOf = (purchases: readonly Purchase[], test: (purchase: Purchase) => boolean) => {
   const credited = purchases.filter(test)
   return { orders: credited.length, revenue: credited.reduce((sum, { total }) => sum + total, 0) }
@@ -290,21 +271,8 @@ const revenueOf = (purchases: readonly Purchase[], test: (purchase: Purchase) =>
 const since = (from: number, to: number | undefined): number | null =>
   to === undefined ? null : (to - from) / 1000
 
-function median(values: readonly number[]): number | null {
-  const ordered = values.toSorted((a, b) => a - b)
-  const middle = (ordered.length - 1) / 2
-  const [low, high] = [ordered[Math.floor(middle)], ordered[Math.ceil(middle)]]
-  return low === undefined || high === undefined ? null : (low + high) / 2
-}
-
 /** Of the touches of a person; of several words, the first in the alphabet. */
 function firstOf({ touches }: Message, field: string): string | null {
   const told = touches.filter(({ rule, row }) => rule === null && row[field] !== undefined)
   return told.map(({ row }) => String(row[field])).sort()[0] ?? null
-}
-
-function providerOf(domain: string | null): string | null {
-  if (domain === null) return null
-  const known = { gmail: 'Gmail', googlemail: 'Gmail', outlook: 'Microsoft', yahoo: 'Yahoo', icloud: 'Apple' }
-  return new Map(Object.entries({ ...known, web: 'GMX/Web.de' })).get(domain.split('.')[0] ?? '') ?? 'other'
 }

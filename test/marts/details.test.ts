@@ -1,19 +1,52 @@
-/** Links, weeks of people, reasons of bounces and lines of purchases: every number against the same worked out without SQL. */
+/** Links, weeks of people, reasons of bounces and skips, lines of purchases: every number against the same without SQL. */
 import { expect } from 'vitest'
 import type { Row, Sandbox } from '../../src/sandbox/index.ts'
+import { allKinds } from '../support/warehouse.ts'
+import { median, providerOf } from './figures.ts'
 import { dayOf, groupBy, messagesOf, personOf, purchasesOf, rate, timeOf } from './oracle.ts'
 import { sorted, type World, worldOf } from './support.ts'
 
-const onWorld = worldOf(11, { prepare: addDetails })
+const onWorld = worldOf(11, {
+  kinds: allKinds,
+  streams: ['push_send_skip', 'sms_send_skip'],
+  prepare: addDetails,
+})
+
+function addDetails(sandbox: Sandbox): void {
+  addBounces(sandbox)
+  addSkips(sandbox)
+}
 
 /** What the servers wrote of bounces, and bounces of which they said nothing. */
-function addDetails({ data, truth }: Sandbox): void {
+function addBounces({ data, truth }: Sandbox): void {
   for (const [index, row] of truth.events('emailBounce').entries()) {
     const { recipientState, status, ...message } = row
     const text = { bounceMessage: `550 reason ${index % 3}`, unsubSource: 'EmailBounce', channelIds: [9] }
     if (index % 2 === 0) data.events('emailUnSubscribe').push({ ...message, ...text })
     if (index % 5 === 0) data.events('emailBounce').push({ ...message, recipientState })
   }
+}
+
+/** Skips of other media than e-mail, on days with sends and without, some without a reason or a campaign. */
+function addSkips({ data, truth }: Sandbox): void {
+  for (const [type, skip, campaignId] of [
+    ['pushSend', 'pushSendSkip', 104],
+    ['smsSend', 'smsSendSkip', 105],
+  ] as const) {
+    for (const [index, row] of truth.events(type).entries()) {
+      if (index % 4 > 0) continue
+      const reason = [undefined, 'ExperimentHoldOut', 'NoEnabledDevices'][(index / 4) % 3]
+      data.events(skip).push({
+        ...{ ...row, eventName: skip, messageId: `${skip}-${index}` },
+        campaignId: index % 16 === 0 ? undefined : campaignId,
+        ...(reason === undefined ? {} : { reason }),
+      })
+    }
+  }
+  data.events('emailSendSkip').push({
+    ...{ email: 'a@example.org', campaignId: 999, messageId: 'gone', reason: 'ExperimentHoldOut' },
+    createdAt: '2026-01-05 10:00:00 +00:00',
+  })
 }
 
 const truthOf = ({ sandbox }: World) => messagesOf(sandbox, { burst: false })
@@ -105,7 +138,7 @@ onWorld('bounce_reasons tells why e-mail bounced where', async (world) => {
     const email = row.email === undefined ? undefined : String(row.email).toLowerCase()
     return {
       ...{ row, email, day: dayOf(timeOf(row)), status: String(row.status ?? 'unknown') },
-      provider: email === undefined ? 'unknown' : (providers.get(email.split('@')[1] ?? '') ?? 'other'),
+      provider: providerOf(email?.split('@')[1] ?? null) ?? 'unknown',
       kind: row.recipientState === 'HardBounce' ? 'hard' : 'soft',
     }
   })
@@ -128,6 +161,45 @@ onWorld('bounce_reasons tells why e-mail bounced where', async (world) => {
   expect(new Set(expected.map(({ status_class }) => status_class)).size).toBe(4)
   expect(expected.some(({ sample_text }) => sample_text !== null)).toBe(true)
   expect(sorted(await world.rows('bounce_reasons'))).toEqual(sorted(expected))
+})
+
+onWorld('send_skips tells why a campaign did not send, and what share that was', async (world) => {
+  const { messages } = truthOf(world)
+  const { data } = world.sandbox
+  const skips = skipsOf(world.sandbox).filter(({ campaignId }) => campaignId !== undefined)
+  const groups = groupBy(skips, ({ campaignId, reason, at }) => [campaignId, reason, dayOf(at)].join('|'))
+  const expected = [...groups].map(([key, some]) => {
+    const [campaign, reason, day] = key.split('|') as [string, string, string]
+    const campaignId = Number(campaign)
+    const isHeldOut = reason === 'ExperimentHoldOut'
+    const onDay = (one: { readonly campaignId: unknown }, at: number) =>
+      one.campaignId === campaignId && dayOf(at) === day
+    const attempted =
+      messages.filter((one) => onDay(one, one.sentAt)).length +
+      skips.filter((one) => onDay(one, one.at) && one.reason !== 'ExperimentHoldOut').length
+    return {
+      ...{ campaign_id: campaignId, reason, day, is_held_out: isHeldOut, medium: some[0]?.medium },
+      campaign_name: data.campaigns.find(({ id }) => id === campaignId)?.name ?? null,
+      ...{ skipped: some.length, people: new Set(some.map(({ person }) => person)).size, attempted },
+      share_of_attempted: rate(some.length, isHeldOut ? attempted + some.length : attempted),
+    }
+  })
+  expect(new Set(expected.map(({ medium }) => medium)).size).toBe(3)
+  expect(new Set(expected.map(({ reason }) => reason)).size).toBe(5)
+  expect(expected.some(({ attempted, skipped }) => attempted > 2 * skipped)).toBe(true)
+  expect(sorted(await world.rows('send_skips'))).toEqual(sorted(expected))
+  // Those that name no campaign are among the events alone.
+  const events = await world.rows('skip_events')
+  expect(events.filter(({ campaign_id }) => campaign_id === null).length).toBeGreaterThan(0)
+  expect(sorted(events)).toEqual(
+    sorted(
+      skipsOf(world.sandbox).map(({ medium, person, at, row }) => ({
+        ...{ medium, person, message_id: row.messageId, skipped_at: at, reason: row.reason ?? null },
+        ...{ campaign_id: row.campaignId ?? null, template_id: row.templateId ?? null },
+        is_held_out: row.reason === 'ExperimentHoldOut',
+      })),
+    ),
+  )
 })
 
 onWorld('the lines of purchases add up to the purchases', async (world) => {
@@ -168,6 +240,14 @@ onWorld('the lines of purchases add up to the purchases', async (world) => {
   }
 })
 
+const skipsOf = ({ truth }: Sandbox) =>
+  ['email', 'push', 'sms'].flatMap((medium) =>
+    truth.events(`${medium}SendSkip`).map((row) => ({
+      ...{ row, medium, at: timeOf(row), person: personOf(row) },
+      ...{ campaignId: row.campaignId, reason: String(row.reason ?? 'unknown') },
+    })),
+  )
+
 /** Of fractions whose last digits depend on the order of the sum. */
 const cents = (value: unknown): number => Math.round(Number(value) * 1e6) / 1e6
 
@@ -177,24 +257,8 @@ const mondayOf = (at: number): string => {
   return dayOf((days - ((days + 3) % 7)) * 86_400_000)
 }
 
-const providers = new Map<string, string>([
-  ['gmail.com', 'Gmail'],
-  ['googlemail.com', 'Gmail'],
-  ['outlook.de', 'Microsoft'],
-  ['yahoo.com', 'Yahoo'],
-  ['icloud.com', 'Apple'],
-  ['web.de', 'GMX/Web.de'],
-])
-
 const classes = new Map([
   ['1', 'address'],
   ['2', 'mailbox'],
   ['7', 'policy'],
 ])
-
-function median(values: readonly number[]): number | null {
-  const ordered = values.toSorted((a, b) => a - b)
-  const middle = (ordered.length - 1) / 2
-  const [low, high] = [ordered[Math.floor(middle)], ordered[Math.ceil(middle)]]
-  return low === undefined || high === undefined ? null : (low + high) / 2
-}
