@@ -2,7 +2,7 @@
 import { expect } from 'vitest'
 import type { Row } from '../../src/sandbox/index.ts'
 import { allKinds } from '../support/warehouse.ts'
-import { countsOf, median, providerOf } from './figures.ts'
+import { countsOf, median, providerOf, ratesOf } from './figures.ts'
 import {
   dayOf,
   groupBy,
@@ -123,17 +123,7 @@ onWorld('campaign_performance counts and rates each campaign', async (world) => 
       ...counts,
       skipped: reasons.filter((reason) => reason !== 'ExperimentHoldOut').length,
       held_out: reasons.filter((reason) => reason === 'ExperimentHoldOut').length,
-      delivery_rate: rate(counts.delivered, counts.sent),
-      bounce_rate: rate(counts.bounced, counts.sent),
-      hard_bounce_rate: rate(counts.hard_bounced, counts.sent),
-      open_rate: rate(counts.opened, counts.delivered),
-      human_open_rate: rate(counts.human_opened, counts.delivered),
-      click_rate: rate(counts.clicked, counts.delivered),
-      human_click_rate: rate(counts.human_clicked, counts.delivered),
-      click_to_open_rate: rate(counts.clicked, counts.opened_or_clicked),
-      human_click_to_open_rate: rate(counts.human_clicked, counts.human_opened),
-      complaint_rate: rate(counts.complained, counts.delivered),
-      unsubscribe_rate: rate(counts.unsubscribed, counts.delivered),
+      ...ratesOf(counts),
       ...{ orders: explicit.orders, revenue: explicit.revenue },
       ...{ click_orders: clicked.orders, click_revenue: clicked.revenue },
       click_revenue_per_thousand: counts.delivered === 0 ? null : 1000 * (clicked.revenue / counts.delivered),

@@ -2,19 +2,21 @@
 import { expect } from 'vitest'
 import type { Row, Sandbox } from '../../src/sandbox/index.ts'
 import { allKinds } from '../support/warehouse.ts'
-import { median, providerOf } from './figures.ts'
-import { dayOf, groupBy, messagesOf, personOf, purchasesOf, rate, timeOf } from './oracle.ts'
+import { countsOf, median, providerOf, ratesOf } from './figures.ts'
+import { dayOf, groupBy, type Message, messagesOf, personOf, purchasesOf, rate, timeOf } from './oracle.ts'
 import { sorted, type World, worldOf } from './support.ts'
+import { worldStart } from './world.ts'
 
 const onWorld = worldOf(11, {
   kinds: allKinds,
-  streams: ['push_send_skip', 'sms_send_skip'],
+  streams: ['push_send_skip', 'sms_send_skip', 'templates', 'email_templates'],
   prepare: addDetails,
 })
 
 function addDetails(sandbox: Sandbox): void {
   addBounces(sandbox)
   addSkips(sandbox)
+  addTemplates(sandbox)
 }
 
 /** What the servers wrote of bounces, and bounces of which they said nothing. */
@@ -47,6 +49,26 @@ function addSkips({ data, truth }: Sandbox): void {
     ...{ email: 'a@example.org', campaignId: 999, messageId: 'gone', reason: 'ExperimentHoldOut' },
     createdAt: '2026-01-05 10:00:00 +00:00',
   })
+}
+
+/** Of the two templates of campaign 103 one has several languages; that of 101 is gone. */
+function addTemplates({ data }: Sandbox): void {
+  for (const [templateId, campaignId, more] of [
+    [1000, 100, {}],
+    [1003, 103, { clientTemplateId: 'translated' }],
+    [2000, 103, {}],
+  ] as const) {
+    data.templates.push({
+      ...{
+        templateId,
+        campaignId,
+        name: `Template ${templateId}`,
+        templateType: 'Blast',
+        messageMedium: 'Email',
+      },
+      ...{ createdAt: worldStart.getTime() + 1000, updatedAt: worldStart.getTime() + 1000, ...more },
+    })
+  }
 }
 
 const truthOf = ({ sandbox }: World) => messagesOf(sandbox, { burst: false })
@@ -200,6 +222,30 @@ onWorld('send_skips tells why a campaign did not send, and what share that was',
       })),
     ),
   )
+})
+
+onWorld('template_performance tells the templates of a campaign apart', async (world) => {
+  const { messages } = truthOf(world)
+  const { data } = world.sandbox
+  const groups = groupBy(messages, ({ campaignId, templateId }) => `${campaignId} ${templateId}`)
+  const expected = [...groups.values()].map((some) => {
+    const { campaignId, templateId, medium } = some[0] as Message
+    const counts = countsOf(some)
+    const times = some.map(({ sentAt }) => sentAt)
+    const template = data.templates.find((one) => one.templateId === templateId)
+    const ofCampaign = messages.filter((one) => one.campaignId === campaignId)
+    return {
+      ...{ campaign_id: campaignId, template_id: templateId, medium, template_name: template?.name ?? null },
+      campaign_name: data.campaigns.find(({ id }) => id === campaignId)?.name ?? null,
+      // As the sandbox writes them in the default locale.
+      ...{ subject: template ? `${template.name} ✨` : null, preheader: template ? '' : null },
+      ...{ first_sent_at: Math.min(...times), last_sent_at: Math.max(...times), ...counts },
+      share_of_campaign: rate(counts.sent, ofCampaign.length),
+      ...ratesOf(counts),
+    }
+  })
+  expect(expected.filter(({ campaign_id }) => campaign_id === 103)).toHaveLength(2)
+  expect(sorted(await world.rows('template_performance'))).toEqual(sorted(expected))
 })
 
 onWorld('the lines of purchases add up to the purchases', async (world) => {

@@ -1,5 +1,5 @@
 /** What is counted of messages, without SQL. */
-import { type Message, outcomeOf } from './oracle.ts'
+import { type Message, outcomeOf, rate } from './oracle.ts'
 
 export function countsOf(messages: readonly Message[]) {
   const all = messages.map((message) => ({ message, outcome: outcomeOf(message) }))
@@ -20,6 +20,21 @@ export function countsOf(messages: readonly Message[]) {
     unsubscribed: of(({ message }) => message.unsubscribedAt !== undefined),
   }
 }
+
+/** Fractions of what `countsOf` counts. */
+export const ratesOf = (counts: ReturnType<typeof countsOf>) => ({
+  delivery_rate: rate(counts.delivered, counts.sent),
+  bounce_rate: rate(counts.bounced, counts.sent),
+  hard_bounce_rate: rate(counts.hard_bounced, counts.sent),
+  open_rate: rate(counts.opened, counts.delivered),
+  human_open_rate: rate(counts.human_opened, counts.delivered),
+  click_rate: rate(counts.clicked, counts.delivered),
+  human_click_rate: rate(counts.human_clicked, counts.delivered),
+  click_to_open_rate: rate(counts.clicked, counts.opened_or_clicked),
+  human_click_to_open_rate: rate(counts.human_clicked, counts.human_opened),
+  complaint_rate: rate(counts.complained, counts.delivered),
+  unsubscribe_rate: rate(counts.unsubscribed, counts.delivered),
+})
 
 export function median(values: readonly number[]): number | null {
   const ordered = values.toSorted((a, b) => a - b)
