@@ -17,6 +17,7 @@ function addDetails(sandbox: Sandbox): void {
   addBounces(sandbox)
   addSkips(sandbox)
   addTemplates(sandbox)
+  addSubscriptions(sandbox)
 }
 
 /** What the servers wrote of bounces, and bounces of which they said nothing. */
@@ -67,6 +68,28 @@ function addTemplates({ data }: Sandbox): void {
         messageMedium: 'Email',
       },
       ...{ createdAt: worldStart.getTime() + 1000, updatedAt: worldStart.getTime() + 1000, ...more },
+    })
+  }
+}
+
+/** Changes of everything that one can subscribe to, some of it named twice, or gone, or by a journey. */
+function addSubscriptions({ data, truth }: Sandbox): void {
+  data.lists.push({ id: 3, name: 'Readers', createdAt: 0, listType: 'Standard' })
+  const scopes = [
+    { emailListIds: [3, 4], channelIds: [1], messageTypeIds: [11, 77], workflowId: 70 },
+    { emailListId: 3, emailListIds: [3], signupSource: 'WebForm' },
+    { emailListIds: [], campaignId: 100 },
+    { channelId: 2, channelIds: [2], campaignId: 101 },
+  ]
+  for (const [index, user] of truth.users().entries()) {
+    const at = `2026-01-${String(10 + (index % 15))} 08:00:00 +00:00`
+    const { channelId, ...scope } = scopes[index % 4] ?? {}
+    const who = { email: user.email, userId: user.userId, itblUserId: user.itblUserId, createdAt: at }
+    data.events('emailSubscribe').push({ ...who, ...scope })
+    if (index % 3 > 0) continue
+    data.events('emailUnSubscribe').push({
+      ...{ ...who, ...scope, createdAt: at.replace('08:', '09:'), unsubSource: 'ApiCall' },
+      ...(channelId === undefined ? {} : { channelId }),
     })
   }
 }
@@ -246,6 +269,43 @@ onWorld('template_performance tells the templates of a campaign apart', async (w
   })
   expect(expected.filter(({ campaign_id }) => campaign_id === 103)).toHaveLength(2)
   expect(sorted(await world.rows('template_performance'))).toEqual(sorted(expected))
+})
+
+onWorld('subscription_changes takes the events of subscribing apart', async (world) => {
+  const { data, truth } = world.sandbox
+  const nameOf = new Map<string, unknown>([
+    ...data.channels.map((one) => [`channel ${one.id}`, one.name] as const),
+    ...data.messageTypes.map((one) => [`message type ${one.id}`, one.name] as const),
+    ...data.lists.map((one) => [`list ${one.id}`, one.name] as const),
+  ])
+  const ids = (...some: unknown[]) => [...new Set(some.flat().filter((id) => id !== undefined))].map(String)
+  const changesOf = (type: string, direction: string, source: string) =>
+    truth.events(type).flatMap((row) => {
+      const named = [
+        ...ids(row.emailListId, row.emailListIds).map((id) => ({ scope: 'list', id })),
+        ...ids(row.channelId, row.channelIds).map((id) => ({ scope: 'channel', id })),
+        ...ids(row.messageTypeIds).map((id) => ({ scope: 'message type', id })),
+      ]
+      const campaign = data.campaigns.find(({ id }) => id === row.campaignId)
+      return (named.length > 0 ? named : [{ scope: 'unknown', id: null }]).map(({ scope, id }) => ({
+        ...{ occurred_at: timeOf(row), person: personOf(row), direction, scope, id },
+        email: row.email === undefined ? null : String(row.email).toLowerCase(),
+        ...{ name: nameOf.get(`${scope} ${id}`) ?? null, source: row[source] ?? null },
+        ...{ message_id: row.messageId ?? null, campaign_id: row.campaignId ?? null },
+        ...{ campaign_name: campaign?.name ?? null, journey: null },
+        workflow_id: row.workflowId ?? campaign?.workflowId ?? null,
+      }))
+    })
+  const expected = [
+    ...changesOf('emailSubscribe', 'subscribed', 'signupSource'),
+    ...changesOf('emailUnSubscribe', 'unsubscribed', 'unsubSource'),
+  ]
+  for (const direction of ['subscribed', 'unsubscribed']) {
+    const some = expected.filter((row) => row.direction === direction)
+    expect(new Set(some.map(({ scope }) => scope)).size, direction).toBe(4)
+    expect(new Set(some.map(({ workflow_id }) => workflow_id)).size, direction).toBe(3)
+  }
+  expect(sorted(await world.rows('subscription_changes'))).toEqual(sorted(expected))
 })
 
 onWorld('the lines of purchases add up to the purchases', async (world) => {
