@@ -308,6 +308,65 @@ onWorld('subscription_changes takes the events of subscribing apart', async (wor
   expect(sorted(await world.rows('subscription_changes'))).toEqual(sorted(expected))
 })
 
+onWorld('campaign_revenue credits each purchase once in each model and window', async (world) => {
+  const { messages, touches } = truthOf(world)
+  const purchases = purchasesOf(world.sandbox, touches)
+  const sends = messages.map(({ person, sentAt, campaignId }) => ({ person, at: sentAt, campaignId }))
+  const human = touches.filter(({ rule }) => rule === null)
+  const causes = new Map<string, readonly Cause[]>([
+    ['last_send', sends],
+    ['last_click', human.filter(({ action }) => action === 'click')],
+    ['last_open', human.filter(({ action }) => action === 'open')],
+    ['last_touch', human],
+  ])
+  const credits = purchases.flatMap((purchase) => {
+    const { person, at, total, explicit } = purchase
+    const credit = (model: string, window_hours: number | null, campaignId: number | null | undefined) =>
+      campaignId === null || campaignId === undefined
+        ? []
+        : [{ key: `${campaignId} ${model} ${window_hours}`, model, window_hours, campaignId, person, total }]
+    const byModel = [...causes].flatMap(([model, all]) =>
+      [24, 120, 168, 720].flatMap((hours) => {
+        const within = all.filter(
+          (one) => one.person === person && one.at <= at && one.at >= at - hours * 3_600_000,
+        )
+        const [last] = within.toSorted((a, b) => b.at - a.at || a.campaignId - b.campaignId)
+        return credit(model, hours, last?.campaignId)
+      }),
+    )
+    return [...byModel, ...credit('explicit', null, explicit)]
+  })
+  const sumOf = (some: readonly { readonly total: number }[]) =>
+    some.reduce((sum, { total }) => sum + total, 0)
+  const expected = [...groupBy(credits, ({ key }) => key).values()].map((some) => {
+    const { campaignId, model, window_hours } = some[0] as (typeof some)[number]
+    const { delivered } = countsOf(messages.filter((one) => one.campaignId === campaignId))
+    const revenue = sumOf(some)
+    return {
+      ...{ campaign_id: campaignId, model, window_hours, orders: some.length, revenue, delivered },
+      campaign_name: world.sandbox.data.campaigns.find(({ id }) => id === campaignId)?.name ?? null,
+      buyers: new Set(some.map(({ person }) => person)).size,
+      average_order_value: revenue / some.length,
+      revenue_per_thousand: delivered === 0 ? null : 1000 * (revenue / delivered),
+      share_of_revenue: revenue / sumOf(purchases),
+    }
+  })
+  const rows = await world.rows('campaign_revenue')
+  expect(sorted(rows)).toEqual(sorted(expected))
+  expect(new Set(rows.map(({ model, window_hours }) => `${model} ${window_hours}`)).size).toBe(17)
+  expect(rows.some(({ orders, buyers }) => Number(orders) > Number(buyers))).toBe(true)
+
+  // With the windows of the configuration it says what campaign_performance says.
+  for (const whole of await world.rows('campaign_performance')) {
+    const of = (model: string, hours: number | null) =>
+      rows.find(
+        (row) => row.campaign_id === whole.campaign_id && row.model === model && row.window_hours === hours,
+      )
+    expect(of('explicit', null)?.revenue ?? 0).toBe(whole.revenue)
+    expect(of('last_click', 120)?.orders ?? 0).toBe(whole.click_orders)
+  }
+})
+
 onWorld('the lines of purchases add up to the purchases', async (world) => {
   const { touches } = truthOf(world)
   const expected = purchasesOf(world.sandbox, touches).flatMap((purchase) => {
@@ -353,6 +412,13 @@ const skipsOf = ({ truth }: Sandbox) =>
       ...{ campaignId: row.campaignId, reason: String(row.reason ?? 'unknown') },
     })),
   )
+
+/** A send, or a click or open of a person. */
+interface Cause {
+  readonly person: string
+  readonly at: number
+  readonly campaignId: number
+}
 
 /** Of fractions whose last digits depend on the order of the sum. */
 const cents = (value: unknown): number => Math.round(Number(value) * 1e6) / 1e6

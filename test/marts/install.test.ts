@@ -50,7 +50,10 @@ eachWarehouse(
     await using elt = await openOn(sandbox, warehouse, {
       sync: {
         ...atOnce.sync,
-        streams: ['core', 'events', 'campaign_metrics', 'journeys', 'forgotten_users'],
+        streams: [
+          ...['core', 'events', 'campaign_metrics', 'experiment_metrics', 'email_templates'],
+          ...['journeys', 'forgotten_users'],
+        ],
       },
       marts: {},
     })
@@ -161,6 +164,7 @@ eachWarehouse(
     const unmade = views.filter(({ state }) => state !== 'made')
     expect(unmade.map(({ view, state, missing_streams }) => [view, state, missing_streams])).toEqual([
       ['bounce_reasons', 'missing_streams', ['email_bounce']],
+      ['campaign_revenue', 'missing_streams', ['purchase']],
       ['cohort_retention', 'missing_streams', ['users']],
       ['list_growth_daily', 'missing_streams', ['list_users']],
       ['list_membership_history', 'missing_streams', ['list_users']],
