@@ -9,7 +9,7 @@ import { worldStart } from './world.ts'
 
 const onWorld = worldOf(11, {
   kinds: allKinds,
-  streams: ['push_send_skip', 'sms_send_skip', 'templates', 'email_templates'],
+  streams: ['push_send_skip', 'sms_send_skip', 'templates', 'email_templates', 'experiment_metrics'],
   prepare: addDetails,
 })
 
@@ -18,6 +18,7 @@ function addDetails(sandbox: Sandbox): void {
   addSkips(sandbox)
   addTemplates(sandbox)
   addSubscriptions(sandbox)
+  addExperiment(sandbox)
 }
 
 /** What the servers wrote of bounces, and bounces of which they said nothing. */
@@ -90,6 +91,22 @@ function addSubscriptions({ data, truth }: Sandbox): void {
     data.events('emailUnSubscribe').push({
       ...{ ...who, ...scope, createdAt: at.replace('08:', '09:'), unsubSource: 'ApiCall' },
       ...(channelId === undefined ? {} : { channelId }),
+    })
+  }
+}
+
+/** Of the two templates of campaign 103 one is the control; the sandbox has figures of each. */
+function addExperiment({ data }: Sandbox): void {
+  const variants = [1003, 2000].map((templateId, index) => ({
+    ...{ id: 9000 + index, name: `Variant ${index}`, value: { templateId }, isControl: index === 0 },
+  }))
+  for (const [id, status] of [
+    [71, 'winner_found'],
+    [72, 'draft'],
+  ] as const) {
+    data.experiments.push({
+      ...{ id, status, name: 'Subjects', author: 'a@example.com', channelType: 'email', variants },
+      ...{ creationDate: worldStart.getTime(), startDate: worldStart.getTime(), meta: { campaignId: 103 } },
     })
   }
 }
@@ -365,6 +382,70 @@ onWorld('campaign_revenue credits each purchase once in each model and window', 
     expect(of('explicit', null)?.revenue ?? 0).toBe(whole.revenue)
     expect(of('last_click', 120)?.orders ?? 0).toBe(whole.click_orders)
   }
+})
+
+onWorld('experiment_results tells how sure a difference is, and what Iterable says of it', async (world) => {
+  const { messages } = truthOf(world)
+  const variants = [
+    ...groupBy(
+      messages.filter(({ campaignId }) => campaignId === 103),
+      ({ templateId }) => templateId,
+    ),
+  ]
+    .map(([templateId, some]) => ({ templateId, ...countsOf(some) }))
+    .sort((a, b) => b.sent - a.sent || a.templateId - b.templateId)
+  const [control, other] = variants as [(typeof variants)[number], (typeof variants)[number]]
+  const heldOut = skipsOf(world.sandbox).filter(
+    ({ campaignId, reason }) => campaignId === 103 && reason === 'ExperimentHoldOut',
+  )
+  expect(heldOut.length).toBeGreaterThan(0)
+  const expected = [control, other].map((one) => {
+    const isControl = one === control
+    const test = (metric: string, count: (counts: typeof one) => number) => {
+      const [p, q] = [count(one) / one.delivered, count(control) / control.delivered]
+      const pooled = (count(one) + count(control)) / (one.delivered + control.delivered)
+      const z = (p - q) / Math.sqrt(pooled * (1 - pooled) * (1 / one.delivered + 1 / control.delivered))
+      const margin = 1.96 * Math.sqrt((p * (1 - p)) / one.delivered + (q * (1 - q)) / control.delivered)
+      const figures = {
+        lift: p / q - 1,
+        difference: p - q,
+        difference_low: p - q - margin,
+        difference_high: p - q + margin,
+        z,
+      }
+      return Object.fromEntries<unknown>([
+        [`human_${metric}_rate`, cents(p)],
+        [`control_${metric}_rate`, cents(q)],
+        [`is_${metric}_significant`, isControl ? null : Math.abs(z) >= 1.96],
+        ...Object.entries(figures).map(([name, value]): [string, unknown] => [
+          `${metric}_${name}`,
+          isControl ? null : cents(value),
+        ]),
+      ])
+    }
+    return {
+      ...{ campaign_id: 103, template_id: one.templateId, template_name: `Template ${one.templateId}` },
+      ...{ is_control: isControl, sent: one.sent, delivered: one.delivered },
+      ...{ human_opened: one.human_opened, human_clicked: one.human_clicked },
+      ...test('open', ({ human_opened }) => human_opened),
+      ...test('click', ({ human_clicked }) => human_clicked),
+      ...{ held_out: heldOut.length, experiment_id: 71 },
+      // As the sandbox has them of a variant that is not the control.
+      iterable_improvement: one.templateId === 2000 ? 0.25 : null,
+      iterable_confidence: one.templateId === 2000 ? 0.9 : null,
+    }
+  })
+  const rows = (await world.rows('experiment_results')).map(({ open_p_value, click_p_value, ...row }) => {
+    // The p values are compared by people.test.ts; a difference is significant where they are below 0.05.
+    expect(row.is_open_significant).toBe(open_p_value === null ? null : Number(open_p_value) < 0.05)
+    expect(row.is_click_significant).toBe(click_p_value === null ? null : Number(click_p_value) < 0.05)
+    return Object.fromEntries(
+      Object.entries(row).map(([name, value]) =>
+        typeof value === 'number' && !Number.isInteger(value) ? [name, cents(value)] : [name, value],
+      ),
+    )
+  })
+  expect(sorted(rows)).toEqual(sorted(expected))
 })
 
 onWorld('the lines of purchases add up to the purchases', async (world) => {
