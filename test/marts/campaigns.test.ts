@@ -191,33 +191,52 @@ onWorld('the days of campaign_performance_daily add up to campaign_performance',
   }
 })
 
-onWorld('deliverability_daily tells the providers apart', async (world) => {
+onWorld('deliverability_daily tells the providers apart, day by day and in weeks', async (world) => {
   const mails = expectedOf(world).messages.filter(({ medium }) => medium === 'email')
   const keyOf = (message: Message) =>
     `${dayOf(message.sentAt)} ${providerOf(message.email?.split('@')[1] ?? null) ?? 'unknown'}`
   const expected = [...groupBy(mails, keyOf)].map(([key, some]) => {
+    const [day, provider] = [key.slice(0, 10), key.slice(11)]
     const counts = countsOf(some)
     const firstStatus = some.map(({ bounces }) => String(bounces[0]?.status ?? ''))
-    const complaints = rate(counts.complained, counts.delivered)
+    const rates = deliveryOf(counts)
+    /** Of the provider's messages from so many days before the day on. */
+    const since = (days: number, until: number) =>
+      countsOf(
+        mails.filter((message) => {
+          const age = (Date.parse(day) - Date.parse(dayOf(message.sentAt))) / 86_400_000
+          return keyOf(message).slice(11) === provider && age <= days && age >= until
+        }),
+      )
+    const before = deliveryOf(since(28, 1)).human_open_rate
+    const complaints = rates.complaint_rate
     return {
-      ...{
-        day: key.slice(0, 10),
-        mailbox_provider: key.slice(11),
-        sent: counts.sent,
-        delivered: counts.delivered,
-      },
+      ...{ day, mailbox_provider: provider, sent: counts.sent, delivered: counts.delivered },
       ...{ hard_bounced: counts.hard_bounced, soft_bounced: counts.soft_bounced },
       policy_bounced: firstStatus.filter((status) => /^[45]\.7\./.test(status)).length,
       full_bounced: firstStatus.filter((status) => /^[45]\.2\.2$/.test(status)).length,
       ...{ complained: counts.complained, human_opened: counts.human_opened },
-      bounce_rate: rate(counts.bounced, counts.sent),
-      hard_bounce_rate: rate(counts.hard_bounced, counts.sent),
-      complaint_rate: complaints,
-      human_open_rate: rate(counts.human_opened, counts.delivered),
+      ...rates,
       complaint_alert: complaints !== null && complaints > 0 ? 'critical' : null,
+      ...Object.fromEntries(
+        Object.entries(deliveryOf(since(6, 0))).map(([name, value]) => [`${name}_7_days`, value]),
+      ),
+      human_open_rate_28_days: before,
+      open_drop:
+        before === null || rates.human_open_rate === null ? null : rates.human_open_rate < 0.5 * before,
     }
   })
+  expect(new Set(expected.map(({ open_drop }) => open_drop)).size).toBe(3)
   expect(sorted(await world.rows('deliverability_daily'))).toEqual(sorted(expected))
+})
+
+const deliveryOf = (counts: ReturnType<typeof countsOf>) => ({
+  delivery_rate: rate(counts.delivered, counts.sent),
+  bounce_rate: rate(counts.bounced, counts.sent),
+  hard_bounce_rate: rate(counts.hard_bounced, counts.sent),
+  soft_bounce_rate: rate(counts.soft_bounced, counts.sent),
+  complaint_rate: rate(counts.complained, counts.delivered),
+  human_open_rate: rate(counts.human_opened, counts.delivered),
 })
 
 onWorld('send_time_heatmap counts by weekday and hour', async (world) => {
