@@ -448,6 +448,37 @@ onWorld('experiment_results tells how sure a difference is, and what Iterable sa
   expect(sorted(rows)).toEqual(sorted(expected))
 })
 
+onWorld('freshness tells how far each stream has been read, and what it holds', async (world) => {
+  const { data, truth, now } = world.sandbox
+  const events = new Map(eventStreams.map((stream) => [stream, truth.events(typeOf(stream)).map(timeOf)]))
+  // What is read whole has no bookmark; everything was read once.
+  const others = new Map<string, number>([
+    ...[['campaigns', data.campaigns.length] as const, ['users', truth.users().length] as const],
+    ...[['templates', 3] as const, ['email_templates', 5] as const, ['experiment_metrics', 2] as const],
+  ])
+  const whole = new Map<string, number>([
+    ...[['channels', 2] as const, ['message_types', 3] as const, ['lists', 1] as const],
+    ...[['list_users', 0] as const],
+  ])
+  const expected = [...events.keys(), ...others.keys(), ...whole.keys()].map((stream) => {
+    const times = events.get(stream)
+    const isWhole = whole.has(stream)
+    return {
+      ...{ stream, synced_at: now.getTime(), as_of: now.getTime(), hours_since_sync: 0 },
+      ...{ bookmark: isWhole ? null : now.getTime(), hours_behind: isWhole ? null : 0 },
+      rows_written: times?.length ?? others.get(stream) ?? whole.get(stream),
+      events: times?.length ?? null,
+      newest_event_on: times ? Date.parse(dayOf(Math.max(...times))) : null,
+      ...{ swept_at: times ? now.getTime() : null, rows_late: null },
+    }
+  })
+  const runs = await world.use(({ db }) => db.selectFrom('runs').select('run_id').execute())
+  expect(runs).toHaveLength(1)
+  expect(sorted(await world.rows('freshness'))).toEqual(
+    sorted(expected.map((row) => ({ ...row, ...runs[0] }))),
+  )
+})
+
 onWorld('the lines of purchases add up to the purchases', async (world) => {
   const { touches } = truthOf(world)
   const expected = purchasesOf(world.sandbox, touches).flatMap((purchase) => {
@@ -493,6 +524,19 @@ const skipsOf = ({ truth }: Sandbox) =>
       ...{ campaignId: row.campaignId, reason: String(row.reason ?? 'unknown') },
     })),
   )
+
+const eventStreams = [
+  ...['email_send', 'email_open', 'email_click', 'email_bounce', 'email_complaint', 'email_send_skip'],
+  ...['email_subscribe', 'email_unsubscribe', 'hosted_unsubscribe_click', 'purchase'],
+  ...['push_send', 'push_open', 'push_bounce', 'push_send_skip'],
+  ...['sms_send', 'sms_click', 'sms_bounce', 'sms_send_skip'],
+]
+
+/** As the export calls it. */
+const typeOf = (stream: string): string =>
+  stream === 'email_unsubscribe'
+    ? 'emailUnSubscribe'
+    : stream.replaceAll(/_(\w)/g, (_, letter: string) => letter.toUpperCase())
 
 /** A send, or a click or open of a person. */
 interface Cause {
