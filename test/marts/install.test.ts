@@ -171,7 +171,7 @@ eachWarehouse(
       ['metrics_reconciliation', 'missing_streams', ['campaign_metrics']],
       ['subscription_state', 'missing_streams', ['users', 'message_types']],
       ...[
-        ...['user_channel_optouts', 'user_devices', 'user_engagement', 'user_lists'],
+        ...['user_360', 'user_channel_optouts', 'user_devices', 'user_engagement', 'user_lists'],
         ...['user_message_type_optins', 'user_message_type_optouts'],
       ].map((view) => [view, 'missing_streams', ['users']]),
     ])
