@@ -2,6 +2,8 @@ import { expect, test } from 'vitest'
 import { ConfigError } from '../../src/errors.ts'
 import { explainedLake, isDisturbed, mayBeRepeated } from '../../src/warehouse/ducklake/errors.ts'
 
+const lake = { dataPath: 's3://lake/', catalogueSchema: 'iterable_lake', storageCure: undefined }
+
 // As DuckLake has said them; none of them can be brought about at will.
 test.each([
   [
@@ -33,7 +35,7 @@ test.each([
 ])('%s: the catalogue went away', (message) => {
   const error = new Error(message)
   expect(mayBeRepeated(error)).toBe(true)
-  expect(explainedLake(error, { dataPath: 's3://lake/', catalogueSchema: 'iterable_lake' })).toMatchObject({
+  expect(explainedLake(error, lake)).toMatchObject({
     code: 'connection_lost',
     kind: 'transient',
   })
@@ -44,7 +46,7 @@ test.each([
   'IO Error: Unable to connect to Postgres at "host=db": connection to server at "db", port 5432 failed: server does not support SSL, but SSL was required',
 ])('%s: is no broken connection', (message) => {
   const error = new Error(message)
-  expect(explainedLake(error, { dataPath: 's3://lake/', catalogueSchema: 'iterable_lake' })).toBe(error)
+  expect(explainedLake(error, lake)).toBe(error)
 })
 
 test('what was said to a person is not', () => {
