@@ -26,6 +26,8 @@ export async function fetchAzurite(directory = defaultDirectory) {
     await mkdir(fresh, { recursive: true })
     await writeFile(join(fresh, 'package.json'), '{ "private": true }')
     const options = ['--ignore-scripts', '--no-audit', '--no-fund', '--no-package-lock', '--prefer-offline']
+    // Without a network it is over soon.
+    options.push('--fetch-retries=1', '--fetch-retry-mintimeout=1000')
     await promisify(execFile)('npm', ['install', ...options, `azurite@${version}`], { cwd: fresh })
     await rename(fresh, home).catch(async (error) => {
       if (!(await exists(program))) throw error
@@ -50,7 +52,8 @@ if (process.argv[1] === fileURLToPath(import.meta.url)) {
   try {
     console.log(await fetchAzurite(process.argv[2]))
   } catch (error) {
-    console.error(`Azurite cannot be had: ${error.message.trim()}`)
+    // What npm goes on to say is a stack.
+    console.error(`Azurite cannot be had: ${error.message.split('\n').slice(0, 5).join('\n').trim()}`)
     process.exitCode = 1
   }
 }
