@@ -74,13 +74,21 @@ function ofStorage(
   const [first = '', ...rest] = message.split('\n')
   // S3 has its reason in a line of its own, Azure at the end of the first.
   const line = /^(?!Authentication Failure)[A-Z][A-Za-z]+: .+$/m.exec(rest.join('\n'))?.[0] ?? first
-  const reason = line.replace(/^.* failed with (\w+) Reason Phrase: (.*?)\.?$/, '$1: $2').trim()
+  const reason = line
+    .replace(/^.* failed with (?:code )?'?(\w+)'?,? Reason Phrase: '?(.*?)\.?(?:', Message:.*)?$/, '$1: $2')
+    .trim()
   const cure = storageCure ?? 'check "warehouse.storage"'
   if (/Secret Validation Failure|Failed to get token from/.test(message)) {
     return new ConfigError(`there is no key for the storage of ${dataPath}; ${cure}`, {
       code: 'storage_refused',
       cause: error,
     })
+  }
+  if (missingFile.test(message) || (message.includes(dataPath) && /Cannot open file/.test(message))) {
+    return new ConfigError(
+      `a file of the lake is not in ${dataPath} any more (${reason}); where upkeep has just removed it run again, else bring it back from a backup (docs/backup.md), or sync into another "schema"`,
+      { code: 'lake_file_missing', cause: error },
+    )
   }
   if (missingBucket.test(message)) {
     return new ConfigError(
@@ -104,6 +112,7 @@ function ofStorage(
   return undefined
 }
 
+const missingFile = /NoSuchKey|BlobNotFound/
 const missingBucket = /NoSuchBucket|ContainerNotFound|HTTP (code )?404\b/
 const refusedKey =
   /HTTP (code )?40[13]\b|\((HTTP )?40[13] |Authentication Failure|InvalidAccessKeyId|SignatureDoesNotMatch|AuthorizationFailure|AuthenticationFailed|AuthorizationPermissionMismatch/
