@@ -2,7 +2,9 @@
 import { once } from 'node:events'
 import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
+import { DuckDBInstance } from '@duckdb/node-api'
 import { afterAll, beforeAll, expect, onTestFinished, test, vi } from 'vitest'
+import { storageAccess } from '../../src/warehouse/ducklake/storage.ts'
 import type { Cloud } from '../support/cloud.ts'
 import { hasExtension, lakeExtensions } from '../support/lake.ts'
 import { startS3 } from '../support/s3.ts'
@@ -50,6 +52,22 @@ onS3.each(['s3://', 'gs://'])('%s: check tells what is wrong, and what to change
     message: expect.stringContaining(`the storage of ${scheme}lake/iterable/ does not answer`),
     cure: 'check "warehouse.storage" and the network',
   })
+})
+
+onS3('the account of R2 names the host', async () => {
+  const settings = { key_id: 'id', secret: 'guessed', account_id: 'abc123' }
+  const { secret } = storageAccess('r2://lake/iterable/', settings)
+  const instance = await DuckDBInstance.create(':memory:', { extension_directory: lakeExtensions })
+  const connection = await instance.connect()
+  onTestFinished(() => {
+    connection.closeSync()
+    instance.closeSync()
+  })
+  await connection.run(`load httpfs; ${secret}`)
+  const [[made]] = (
+    await connection.runAndReadAll('select secret_string from duckdb_secrets()')
+  ).getRows() as [[string]]
+  expect(made).toContain('endpoint=abc123.r2.cloudflarestorage.com;')
 })
 
 withRoles('without a key it is asked of the machine, and again when it has ended', async () => {

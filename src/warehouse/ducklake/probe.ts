@@ -1,4 +1,4 @@
-/** Whether the storage of a lake lets us write, read and remove files: looked at before the catalogue says for good where they are. */
+/** Whether the storage of a lake lets us write, read, list and remove files: looked at before the catalogue says for good where they are. */
 import { type Engine, makeInstance } from '../../engine/engine.ts'
 import { literal } from '../sql.ts'
 import type { Lake } from './lake.ts'
@@ -15,6 +15,7 @@ export async function probeStorage(lake: Lake, engine: Engine, directory: string
     for (const statement of [
       `create table ${table} as select 1 as n`,
       `from ${table}`,
+      `from glob(${literal(`${lake.dataPath}main/iterable_elt_check/**`)})`,
       `drop table ${table}`,
       `call ducklake_expire_snapshots('probe', older_than => now() + interval 1 day)`,
       `call ducklake_cleanup_old_files('probe', cleanup_all => true)`,
