@@ -1,5 +1,5 @@
 /** `warehouse.storage` of the configuration: what each kind of storage takes, and what it cannot do without. */
-import { z } from 'zod'
+import * as z from 'zod'
 import { type StorageKind, storageKindOf } from '../storages.ts'
 
 export const storageSchema = z.strictObject({
