@@ -1,7 +1,7 @@
 /** `warehouse` of the configuration: where the tables live. */
 import type { DuckDBInstance } from '@duckdb/node-api'
 import type { Pool } from 'pg'
-import { z } from 'zod'
+import * as z from 'zod'
 import { judgeStorage, storageSchema } from './storage.ts'
 import { byteSize, postgresUrl, timeLimit } from './values.ts'
 
