@@ -293,6 +293,11 @@ export const errorCodes = {
     means: 'The catalogue of a lake has an entry that DuckLake cannot place',
     cure: 'Do as the message says: a view is taken out and made anew, a table comes from a backup',
   },
+  lake_file_missing: {
+    kind: 'config',
+    means: 'A file that the catalogue of a lake names is gone',
+    cure: 'Run again where upkeep has just removed it; else bring it back from a backup, or sync into another "schema"',
+  },
   other_data_path: {
     kind: 'config',
     means: 'The lake of this catalogue keeps its files elsewhere than in `warehouse.data_path`',
