@@ -71,7 +71,7 @@ export interface Dialect extends NameRules, KeyDialect {
   readonly sha256: (text: string) => string
   /** True where the columns of a view can have comments. */
   readonly describesColumns: boolean
-  /** A select of the tables, and the columns of tables, in a schema that have a comment. */
+  /** A select of the tables and views in a schema, and of their columns, that have a comment. */
   readonly comments: (schema: string) => RawBuilder<Commented>
   /**
    * A select of the tables in a schema, and how many rows each has by what the server knows without counting: null where
@@ -86,7 +86,7 @@ export interface Dialect extends NameRules, KeyDialect {
   readonly spaces: string
 }
 
-/** A table with a comment, or a column of it. */
+/** A table or view with a comment, or a column of it. */
 export interface Commented {
   readonly table_name: string
   readonly column_name: string | null

@@ -110,6 +110,9 @@ eachWarehouse('comments say what views, tables and columns are', async (warehous
   )
   expect(sends.get('campaignId')).toBe('Campaign: campaigns.id')
   expect(sends.get('_loaded_at')).toMatch(/^When the sync began/)
+  const shown = await commentsOn('iterable_views', 'email_send')
+  expect(shown.get(null)).toBe(sends.get(null))
+  expect(shown.get('campaign_id')).toBe('Campaign: campaigns.id')
 
   // Another's words stay; a column that comes gets its own.
   await change(
@@ -121,6 +124,11 @@ eachWarehouse('comments say what views, tables and columns are', async (warehous
   await sync(elt)
   expect((await commentsOn('iterable', 'email_send')).get('campaignId')).toBe('mine')
   expect((await commentsOn('iterable', 'lists')).get('reason')).toBe('Why the message was not sent')
+  expect((await commentsOn('iterable_views', 'lists')).get('reason')).toBe('Why the message was not sent')
+  // A view that is made again has them, too.
+  await change(elt, 'drop view iterable_views.email_send')
+  await sync(elt)
+  expect(await commentsOn('iterable_views', 'email_send')).toEqual(shown)
 })
 
 eachWarehouse('marts.enabled: false makes none, and leaves those that are there', async (warehouse) => {
