@@ -41,6 +41,7 @@ describe('the blocks that are run', () => {
 test('the blocks that are not run are these, and their syntax is right', async () => {
   const notRun = blocks.filter(({ how }) => how.notRun)
   expect(notRun.map(({ page, how }) => `${page}: ${how.notRun}`)).toEqual([
+    'docs/backup.md: needs pg_dump and a bucket',
     'docs/backup.md: needs pg_dump and pg_restore',
     'docs/citus.md: needs pg_duckdb',
     'docs/citus.md: needs Citus',
