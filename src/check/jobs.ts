@@ -2,7 +2,7 @@
 import { catalogue, selectStreams } from '../catalog/index.ts'
 import { connectionOf } from '../config/connections.ts'
 import type { Config, ScheduleConfig } from '../config/schema.ts'
-import { messageOf } from '../errors.ts'
+import { codeOf, type FailureCode, messageOf } from '../errors.ts'
 import type { ExportFault, Inspection } from '../export/definition/inspect.ts'
 import { suggestion } from '../nearest.ts'
 import { maintenanceJob } from '../report/maintain.ts'
@@ -19,7 +19,7 @@ export interface JobFault {
   /** `sync` or `export:NAME`. */
   readonly job: string
   readonly about: 'streams' | 'exports' | 'schedules'
-  readonly code: string
+  readonly code: FailureCode
   readonly message: string
 }
 
@@ -165,7 +165,7 @@ function scheduleFault(job: string, read: () => unknown, where?: string): JobFau
     return []
   } catch (error) {
     const message = where === undefined ? messageOf(error) : `${where}: ${messageOf(error)}`
-    return [{ job, about: 'schedules', code: 'schedule', message }]
+    return [{ job, about: 'schedules', code: codeOf(error), message }]
   }
 }
 
@@ -173,7 +173,7 @@ function insertedFault(row: ScheduleRow, jobs: readonly string[]): JobFault[] {
   const { name } = row
   if (jobs.includes(name)) return scheduleFault(name, () => readSchedule(row), `schedule "${name}"`)
   const message = `schedule "${name}": there is no such job${suggestion(name, jobs)}`
-  return [{ job: name, about: 'schedules', code: 'schedule', message }]
+  return [{ job: name, about: 'schedules', code: 'unknown_job', message }]
 }
 
 /** What rows define, and whether a stream was ever synced; undefined where there is no warehouse yet. */

@@ -1,6 +1,6 @@
 /** How a run ends: what is recorded of it, and what the user is told. */
 import type { Transaction } from 'kysely'
-import { codeOf, type ErrorKind, InterruptedError, kindOf, messageOf } from '../errors.ts'
+import { codeOf, type ErrorKind, type FailureCode, InterruptedError, kindOf, messageOf } from '../errors.ts'
 import { countBatches, dropPlan } from '../state/batches.ts'
 import { type ExportRun, readExportRun, updateExportRun } from '../state/exports.ts'
 import { forgetOldCourses, type LogLine, writeLog } from '../state/run-log.ts'
@@ -17,7 +17,7 @@ import { verifyList } from './send/verify.ts'
 
 export interface Ended {
   readonly state: ExportState
-  readonly error?: { readonly code: string; readonly text: string }
+  readonly error?: { readonly code: FailureCode; readonly text: string }
   readonly kind?: ErrorKind
   /** The message is completed by the first rejected rows. */
   readonly listsRejects?: boolean
@@ -173,7 +173,7 @@ async function firstRejects(trx: Transaction<StateDatabase>, runId: string): Pro
 
 function reportOf(
   { state, kind }: Ended,
-  error: { readonly code: string; readonly text: string } | undefined,
+  error: Ended['error'],
   facts: {
     readonly run: ExportRun
     readonly sums: Sums

@@ -1,5 +1,5 @@
 /** The history of runs: what was done, when, and how it ended. */
-import { ConfigError } from '../errors.ts'
+import { ConfigError, type FailureCode } from '../errors.ts'
 import type { RunState } from './tables/sync.ts'
 import type { Db } from './tables.ts'
 
@@ -65,7 +65,7 @@ export interface RunEnd {
   readonly apiCalls?: number | undefined
   /** Rows that were read, and those of them that were rejected. */
   readonly rows?: { readonly read: number; readonly rejected: number } | undefined
-  readonly error?: { readonly code: string; readonly text: string } | undefined
+  readonly error?: { readonly code: FailureCode; readonly text: string } | undefined
   /** Told as JSON. */
   readonly details?: object | undefined
 }
