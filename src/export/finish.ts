@@ -63,10 +63,6 @@ export async function finish(
 export const isToBeVerified = ({ verify }: ExportInput, { state }: Ended): boolean =>
   verify === true && state === 'succeeded'
 
-/** True for a run that did what it was to do. */
-export const isGood = (state: ExportState): boolean =>
-  state === 'succeeded' || state === 'succeeded_with_rejects'
-
 /** Records the end of a run in the caller's transaction, and what there is to report of it. */
 export async function recordEnd(
   trx: Transaction<StateDatabase>,

@@ -3,14 +3,12 @@
  * make it wait, longer each time, and never pause it. Pure.
  */
 import type { ErrorKind } from '../errors.ts'
+import { hasSucceeded } from '../state/runs.ts'
 import type { Progress, ScheduleRow } from '../state/schedules.ts'
 import type { JobResult } from './job.ts'
 
 const firstRetryMs = 60_000
 export const longestRetryMs = 3_600_000
-
-export const isSuccess = ({ state }: Pick<JobResult, 'state'>): boolean =>
-  state === 'succeeded' || state === 'succeeded_with_rejects'
 
 /**
  * What several failures of one run call for together: another try where it may help one of them, else a change by a
@@ -34,7 +32,7 @@ export function afterRun(
   { runId, trigger, result, now }: EndedRun,
   disableAfterFailures: number,
 ): Progress | undefined {
-  if (isSuccess(result) || result.state === 'held') {
+  if (hasSucceeded(result.state) || result.state === 'held') {
     return { consecutive_failures: 0, transient_failures: 0, retry_at: null, retry_run_id: null }
   }
   if (result.state !== 'failed') return undefined

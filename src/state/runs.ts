@@ -3,6 +3,12 @@ import { ConfigError, type FailureCode } from '../errors.ts'
 import type { RunState } from './tables/sync.ts'
 import type { Db } from './tables.ts'
 
+/** The states of a run, or of a stream, that did what it was to do. */
+export const goodStates: readonly RunState[] = ['succeeded', 'succeeded_with_rejects']
+
+/** True for the state of a run, or of a stream, that did what it was to do. */
+export const hasSucceeded = (state: string): boolean => goodStates.some((good) => good === state)
+
 /** What a run has done so far. */
 export interface RunTotals {
   readonly rowsRead: number
