@@ -2,10 +2,11 @@
 import { existsSync, realpathSync } from 'node:fs'
 import { mkdir, readdir, rename, rm, stat } from 'node:fs/promises'
 import { basename, dirname, join, resolve } from 'node:path'
-import { ConfigError, firstOf, messageOf } from '../errors.ts'
+import { ConfigError, codeOf, firstOf } from '../errors.ts'
 import { makeFolder } from '../folders.ts'
 import { ownName, removeLeftovers } from '../spool/leftovers.ts'
 import { refuseNamesake } from '../warehouse/duckdb/file-name.ts'
+import { explainedFault } from '../warehouse/faults.ts'
 import type { Copied } from '../warehouse/snapshot.ts'
 import { isMissing, type ReportSource } from './read.ts'
 
@@ -113,14 +114,12 @@ async function copy(
     } catch (caught) {
       const error = firstOf(caught)
       if (await warehouse.engine.growAfter(error)) continue
-      throw /No space left|ENOSPC|disk is full/i.test(messageOf(error))
-        ? new ConfigError(
-            `there is no room for the snapshot in ${dirname(beside)}; make some, or name another place`,
-            {
-              cause: error,
-            },
-          )
-        : error
+      const told = explainedFault(error)
+      if (codeOf(told) !== 'disk_full') throw told
+      throw new ConfigError(
+        `there is no room for the snapshot in ${dirname(beside)}; make some, or name another place`,
+        { cause: error },
+      )
     }
   }
 }
