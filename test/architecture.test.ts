@@ -22,6 +22,7 @@ const mayImport: Record<string, readonly string[]> = {
     'warehouse/sql',
     'warehouse/duckdb/file-name',
     'export/treasure-data/import',
+    'report/run-streams',
     'schedule/cron/explain',
     'check/project',
     'sandbox',
