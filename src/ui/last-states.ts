@@ -216,8 +216,8 @@ function impatient(
         {
           ...options,
           signal: AbortSignal.any([waiting.signal, closing, ...(options.signal ? [options.signal] : [])]),
-          onWait(message) {
-            holder = message.replace(/; waiting for it.*$/s, '')
+          onWait(_, held) {
+            holder = held
             timer ??= setTimeout(giveUp, patienceMs)
           },
         },
