@@ -2,7 +2,7 @@
 import type { Command } from 'commander'
 import { explained } from '../errors.ts'
 import type { ExportDetail, RunDetail, RunSummary } from '../index.ts'
-import { streamsOfRun } from '../report/run-streams.ts'
+import { remarksOf, streamsOfRun } from '../report/run-streams.ts'
 import { action, type Context, type Runtime, withExamples } from './command.ts'
 import { sayPlanView } from './plan.ts'
 import type { Terminal } from './terminal.ts'
@@ -85,7 +85,7 @@ function sayRun(terminal: Terminal, run: RunDetail & { readonly export: ExportDe
       count(stream.rows_read),
       count(stream.rows_written),
       count(stream.rows_rejected),
-      oneLine([stream.error, ...stream.notes].filter(Boolean).join('; '), 80),
+      oneLine(remarksOf(stream), 80),
     ])
     terminal.say()
     terminal.sayTable(['stream', 'state', 'read', 'written', 'rejected', 'remarks'], rows, 'llrrrl', ['read'])

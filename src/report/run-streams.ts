@@ -1,4 +1,5 @@
 /** What a sync says of its streams in the details of its run: their names while it works, their reports when it has ended. */
+import type { NewColumn } from '../warehouse/shape.ts'
 
 /** A stream of a run. While that works, nothing but the name is known. */
 export interface RunStream {
@@ -11,6 +12,7 @@ export interface RunStream {
   readonly rows_rejected: number | null
   readonly bookmark: string | null
   readonly error: string | null
+  readonly new_columns: readonly NewColumn[]
   readonly notes: readonly string[]
 }
 
@@ -32,11 +34,31 @@ export function streamsOfRun(details: unknown): readonly RunStream[] {
         rows_rejected: numberOf(told.rows_rejected),
         bookmark: textOf(told.bookmark),
         error: textOf(told.error),
+        new_columns: Array.isArray(told.new_columns) ? told.new_columns.filter(isNewColumn) : [],
         notes: Array.isArray(told.notes) ? told.notes.filter((note) => typeof note === 'string') : [],
       },
     ]
   })
 }
+
+/** What there is to remark on a stream, in one line. */
+export const remarksOf = ({
+  error,
+  new_columns,
+  notes,
+}: Pick<RunStream, 'error' | 'new_columns' | 'notes'>): string =>
+  [error, newColumnsText(new_columns), ...notes].filter(Boolean).join('; ')
+
+/** A first sync finds dozens of fields: their columns share a line. Null where there are none. */
+export function newColumnsText(columns: readonly NewColumn[]): string | null {
+  if (columns.length === 0) return null
+  const named = columns.slice(0, 3).map(({ name, type }) => `"${name}" (${type})`)
+  const more = columns.length > 3 ? ` and ${columns.length - 3} more` : ''
+  return `${columns.length === 1 ? 'new column' : `${columns.length} new columns:`} ${named.join(', ')}${more}`
+}
+
+const isNewColumn = (value: unknown): value is NewColumn =>
+  isObject(value) && typeof value.name === 'string' && typeof value.type === 'string'
 
 const isObject = (value: unknown): value is Readonly<Record<string, unknown>> =>
   typeof value === 'object' && value !== null

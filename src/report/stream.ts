@@ -2,6 +2,7 @@
 import { sql } from 'kysely'
 import { ConfigError } from '../errors.ts'
 import { suggestion } from '../nearest.ts'
+import type { NewColumn } from '../warehouse/shape.ts'
 import { streamTable } from '../warehouse/sql.ts'
 import { readSteps, type StepStatus } from './course.ts'
 import { type ReportSource, readAsOne, readState } from './read.ts'
@@ -32,6 +33,7 @@ export interface StreamRun {
   readonly windows: number | null
   readonly api_calls: number | null
   readonly error: string | null
+  readonly new_columns: readonly NewColumn[]
   readonly notes: readonly string[]
 }
 
@@ -120,6 +122,7 @@ async function readRunsOf(source: ReportSource, name: string): Promise<readonly 
         windows: report.windows,
         api_calls: report.api_calls,
         error: report.error,
+        new_columns: report.new_columns,
         notes: report.notes,
       },
     ]

@@ -2,7 +2,7 @@
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
 import { open } from '../../src/index.ts'
-import { streamsOfRun } from '../../src/report/run-streams.ts'
+import { newColumnsText, remarksOf, streamsOfRun } from '../../src/report/run-streams.ts'
 import { run, temporaryFolder, writeConfig } from '../cli/run.ts'
 import { configFor, startProject } from '../support/sync.ts'
 
@@ -15,6 +15,7 @@ const nothing = {
   rows_rejected: null,
   bookmark: null,
   error: null,
+  new_columns: [],
   notes: [],
 }
 
@@ -35,6 +36,16 @@ test.each([
   ],
 ])('the details %j', (details, streams) => {
   expect(streamsOfRun(details)).toEqual(streams)
+})
+
+test('columns that are new share a line', () => {
+  const columns = ['a', 'b', 'c', 'd'].map((name) => ({ name, type: 'text' }))
+  expect(newColumnsText([])).toBe(null)
+  expect(newColumnsText(columns.slice(0, 1))).toBe('new column "a" (text)')
+  expect(newColumnsText(columns)).toBe('4 new columns: "a" (text), "b" (text), "c" (text) and 1 more')
+  expect(remarksOf({ error: 'it broke', new_columns: columns.slice(3), notes: ['one', 'two'] })).toBe(
+    'it broke; new column "d" (text); one; two',
+  )
 })
 
 test('a run whose details are not ours breaks no command', async () => {

@@ -1,7 +1,7 @@
 /** A run beside the one before of its job: in all, and stream by stream. */
 import type { CourseSums } from '../../report/course.ts'
 import type { CompleteRun } from '../../report/run-detail.ts'
-import { type RunStream, streamsOfRun } from '../../report/run-streams.ts'
+import { type RunStream, remarksOf, streamsOfRun } from '../../report/run-streams.ts'
 import { count, seconds, size } from '../../words.ts'
 import { type Html, html } from '../html.ts'
 import type { Page } from '../page.ts'
@@ -85,7 +85,7 @@ export function streamsPart(page: Page, { run, before }: ComparisonInput): Html 
         badge(report.state ?? ''),
         ...counts.map((name) => compared(report[name], earlier.get(report.stream)?.[name])),
         instant(report.bookmark),
-        brief([report.error, ...report.notes].filter(Boolean).join('; '), page, 300),
+        brief(remarksOf(report), page, 300),
       ]),
       'llrrrrrll',
     )}`
