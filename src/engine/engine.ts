@@ -6,6 +6,7 @@ import { setTimeout as delay } from 'node:timers/promises'
 import { type DuckDBConnection, DuckDBInstance, type Json } from '@duckdb/node-api'
 import { ConfigError } from '../errors.ts'
 import { type Budget, type BudgetSettings, baseMemoryMb, budgetFor, type Room } from './budget.ts'
+import { isOutOfMemory } from './errors.ts'
 import { macros } from './macros.ts'
 import { roomHere } from './room.ts'
 import { sweepNow } from './sweep.ts'
@@ -215,14 +216,6 @@ async function withPatience<T>(work: () => Promise<T>): Promise<T> {
 
 const growthTries = 100
 const growthPauseMs = 50
-
-/** DuckDB says so in several ways: a statement, a commit and a checkpoint each have their own. */
-const isOutOfMemory = (error: unknown): boolean =>
-  /Out of Memory Error|(?:allocate|pin) (?:block|data) of size/.test(String(error))
-
-/** A commit that stands, but whose checkpoint found no room: the file must be attached anew. */
-export const isCheckpointFailure = (error: unknown): boolean =>
-  /Failed to commit: Checkpoint failed for database/.test(String(error))
 
 async function connect(instance: DuckDBInstance): Promise<DuckDBConnection> {
   const connection = await instance.connect()

@@ -25,6 +25,7 @@ import {
   sql,
   type TableMetadata,
 } from 'kysely'
+import { isOutsideTransaction } from './errors.ts'
 import type { Interrupter } from './interrupter.ts'
 import { wholeStream } from './stream.ts'
 
@@ -82,8 +83,8 @@ class DuckDbDriver implements Driver {
     try {
       await connection.executeQuery(CompiledQuery.raw('rollback'))
     } catch (error) {
-      // Some failures end the transaction by themselves; the one that led here must not be hidden by this one.
-      if (!/no transaction is active/.test(String(error))) throw error
+      // The failure that led here must not be hidden by this one.
+      if (!isOutsideTransaction(error)) throw error
     }
   }
 
