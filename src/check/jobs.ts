@@ -12,7 +12,7 @@ import { readSchedule } from '../schedule/definition.ts'
 import { type ExportRow, readExports } from '../state/exports.ts'
 import { readSchedules, type ScheduleRow } from '../state/schedules.ts'
 import type { Warehouse } from '../warehouse/session.ts'
-import { type CheckItem, failed, ok, warning } from './item.ts'
+import { type CheckItem, failed, ok, warning, whatAndCure } from './item.ts'
 
 /** Something that keeps a job from running. */
 export interface JobFault {
@@ -117,13 +117,13 @@ export function jobItems({ faults, unknown, streams, exports, schedules }: JobsR
 const isExample = ({ job, code }: JobFault): boolean => job === 'export:example' && code === 'unknown_list'
 
 function messageAndCure({ job, about, message }: JobFault): [message: string, cure: string] {
-  const [what = message, ...rest] = message.split('; ')
+  const [what, own] = whatAndCure(message)
   const cures = {
     streams: 'correct "sync.streams"; "iterable-elt streams" lists all names',
     exports: `correct it, then try "iterable-elt export ${job.replace(/^export:/, '')} --dry-run"`,
     schedules: 'correct it; "iterable-elt schedule explain" shows what an expression means',
   }
-  return [what, rest.join('; ') || cures[about]]
+  return [what, own ?? cures[about]]
 }
 
 const jobFault = ({ export: name, code, message }: ExportFault): JobFault => ({
