@@ -47,7 +47,7 @@ export async function endJob(
         ...happeningOf(taken, result, now),
         event: 'paused',
         text: progress.paused_reason ?? null,
-        failures: Number(progress.consecutive_failures),
+        failures: progress.consecutive_failures ?? 0,
       })
     }
     return true
