@@ -67,7 +67,7 @@ export const errorCodes = {
   },
   bad_range: {
     kind: 'config',
-    means: 'The days of a report are none, or end before they begin',
+    means: 'The range of days is empty, or ends before it begins',
     cure: 'Days are written 2026-01-31; --from is the first, --to the last, both included',
   },
   no_marts: {
@@ -78,7 +78,7 @@ export const errorCodes = {
   target_not_empty: {
     kind: 'config',
     means: 'The warehouse that a copy is to go into holds data of its own',
-    cure: 'Name an empty one, or another "schema" there; a copy that was cut off is gone on with',
+    cure: 'Name an empty one, or another "schema" there; an interrupted copy is resumed',
   },
   copy_differs: {
     kind: 'run',
@@ -87,7 +87,7 @@ export const errorCodes = {
   },
   not_materialized: {
     kind: 'config',
-    means: 'The table of a view that the configuration does not keep as a table is to be filled',
+    means: 'A view was to be filled that the configuration does not keep as a table',
     cure: 'Add the view to marts.materialize',
   },
   unknown_job: {
@@ -316,12 +316,12 @@ export const errorCodes = {
   },
   person_in_plan: {
     kind: 'config',
-    means: 'Somebody who is to be erased stands in the plan of a run that has not ended',
+    means: 'Somebody who is to be erased is in the plan of a run that has not ended',
     cure: 'Cancel that run (`runs cancel`), or let it end, then erase again',
   },
   extension_missing: {
     kind: 'config',
-    means: 'An extension of DuckDB that the lake needs cannot be had',
+    means: 'An extension of DuckDB that the lake needs is not available',
     cure: 'Let this machine reach extensions.duckdb.org, or name a folder that has it as "warehouse.extension_directory"',
   },
   role: {

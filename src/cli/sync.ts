@@ -120,9 +120,7 @@ function sayReport(terminal: Terminal, report: SyncReport): void {
   )
   const cancelled = report.streams.filter(({ state }) => state === 'cancelled').length
   if (cancelled > 0)
-    terminal.say(
-      `interrupted before ${counted(cancelled, 'stream')} came to the end; the next sync goes on there`,
-    )
+    terminal.say(`interrupted before ${counted(cancelled, 'stream')} finished; the next sync resumes there`)
   if (report.rows_rejected > 0)
     terminal.say(`"iterable-elt rejects --run ${report.run_id.slice(0, 8)}" shows the rejected rows`)
 }
