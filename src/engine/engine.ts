@@ -4,7 +4,7 @@
  */
 import { setTimeout as delay } from 'node:timers/promises'
 import { type DuckDBConnection, DuckDBInstance, type Json } from '@duckdb/node-api'
-import { ConfigError } from '../errors.ts'
+import { ConfigError, firstOf } from '../errors.ts'
 import { type Budget, type BudgetSettings, baseMemoryMb, budgetFor, type Room } from './budget.ts'
 import { isOutOfMemory } from './errors.ts'
 import { macros } from './macros.ts'
@@ -78,13 +78,19 @@ export class Engine implements AsyncDisposable {
 
   /** Runs a statement of the parser; statements run one after another. Resolves to its rows as JSON values. */
   async rows(sql: string): Promise<Json[][]> {
-    return this.#statements.take(() => this.#rowsWithRoom(sql))
+    return this.#statements.take(() =>
+      this.withRoom(async () => (await this.#parser.runAndReadAll(sql)).getRowsJson()),
+    )
   }
 
-  async #rowsWithRoom(sql: string): Promise<Json[][]> {
+  /**
+   * Does the work, and begins it anew with more memory where the engine has run out of it.
+   * @throws UserError as `growAfter` does.
+   */
+  async withRoom<T>(work: () => Promise<T>): Promise<T> {
     for (;;) {
       try {
-        return (await this.#parser.runAndReadAll(sql)).getRowsJson()
+        return await work()
       } catch (error) {
         if (!(await this.growAfter(error))) throw error
       }
@@ -104,7 +110,7 @@ export class Engine implements AsyncDisposable {
    * @throws UserError when the user's own limit, or half of the machine, is not enough.
    */
   async growAfter(error: unknown): Promise<boolean> {
-    if (!isOutOfMemory(error)) return false
+    if (!isOutOfMemory(firstOf(error))) return false
     const { ceilingMb } = this.budget
     if (this.#memoryMb === undefined || this.#memoryMb >= ceilingMb) {
       throw new ConfigError(

@@ -55,16 +55,11 @@ type Step = <T>(work: (session: Session) => Promise<T>) => Promise<T>
 /** A step is begun anew where another writer was quicker, and where the engine needs more memory. */
 const stepper =
   ({ use, engine }: Place, signal: AbortSignal | undefined): Step =>
-  async (work) => {
-    for (;;) {
+  (work) =>
+    engine.withRoom(async () => {
       if (signal?.aborted) throw new InterruptedError()
-      try {
-        return await use(work, { signal, isRepeatable: true })
-      } catch (error) {
-        if (!(await engine.growAfter(error))) throw error
-      }
-    }
-  }
+      return use(work, { signal, isRepeatable: true })
+    })
 
 const ago = (milliseconds: number): string => `now() - interval '${Math.round(milliseconds)} milliseconds'`
 
