@@ -1,7 +1,8 @@
 import { expect, test } from 'vitest'
-import { nextTick, previousTick, readSchedule, type ScheduleRow } from '../../src/schedule/definition.ts'
+import { nextTick, previousTick, readSchedule } from '../../src/schedule/definition.ts'
 import { planTicks } from '../../src/schedule/plan.ts'
 import { idle } from '../../src/state/queue.ts'
+import type { ScheduleRow } from '../../src/state/schedules.ts'
 import { createTestDatabase } from '../support/postgres.ts'
 import { Simulation, scheduled } from './simulation.ts'
 
