@@ -268,6 +268,19 @@ describe('the product', () => {
   })
 })
 
+describe('object literals', () => {
+  const spread = /\.\.\.\{/
+  /** Those that still have some. */
+  const mayStill = ['src/marts/keep.ts', 'test/marts/']
+
+  test.each(['src', 'test', 'bench', '.ci'])('of %s have their members written out, not spread', (folder) => {
+    const found = Object.entries(readFolder(folder))
+      .filter(([path, source]) => spread.test(source) && !mayStill.some((one) => path.startsWith(one)))
+      .map(([path]) => path)
+    expect(found).toEqual([])
+  })
+})
+
 describe('SQL', () => {
   const product = readFolder('src')
   const quoting = /import\s*\{[^}]*\b(?:literals?|instant)\b[^}]*\}\s*from\s*'[^']*\/sql\.ts'/
