@@ -292,6 +292,6 @@ export interface UseOptions {
   readonly isReading?: boolean | undefined
   /** The session is for a statement that a person wrote: it can read the warehouse, and nothing else. */
   readonly isGuarded?: boolean | undefined
-  /** Hears once when the warehouse is held by another program and must be waited for. */
-  readonly onWait?: ((message: string) => void) | undefined
+  /** Hears once when the warehouse is held by another program and must be waited for; `holder` says by whom, without the wait. */
+  readonly onWait?: ((message: string, holder: string) => void) | undefined
 }

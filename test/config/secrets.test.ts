@@ -39,7 +39,9 @@ test('the key in the connection string of Azure is a secret, also where it stand
   const connection_string = 'AccountName=elt;AccountKey=a2V5+w==;EndpointSuffix=core.windows.net'
   const config = parse({
     warehouse: {
-      ...{ type: 'ducklake', catalog: 'postgres://db/elt', data_path: 'az://lake/x' },
+      type: 'ducklake',
+      catalog: 'postgres://db/elt',
+      data_path: 'az://lake/x',
       storage: { connection_string },
     },
   })

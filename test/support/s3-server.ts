@@ -6,7 +6,10 @@
 import S3rver from 's3rver'
 
 const server = new S3rver({
-  ...{ port: 0, address: '127.0.0.1', silent: true, directory: process.argv[2] as string },
+  port: 0,
+  address: '127.0.0.1',
+  silent: true,
+  directory: process.argv[2] as string,
   configureBuckets: [{ name: 'lake', configs: [] }],
 })
 const { port } = await server.run()
