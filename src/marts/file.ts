@@ -24,6 +24,9 @@ export interface ViewFile {
   readonly select: string
 }
 
+/** Any other word before a colon is part of a text. */
+const heading = /^(Grain|Needs|Optional|Refresh|Within|Table|Columns):/
+
 /**
  * Reads a file. Its comment has paragraphs: what the view is, then `Grain:`, `Needs:`, `Optional:`, `Refresh:`, `Within:`,
  * `Table:` and `Columns:`, whose entries go on in lines that are set in deeper.
@@ -37,7 +40,7 @@ export function parseViewFile(name: string, text: string): ViewFile {
   const about = comment
     .slice(
       0,
-      comment.findIndex((line) => /^[A-Z][a-z]+:/.test(line)),
+      comment.findIndex((line) => heading.test(line)),
     )
     .join('\n')
     .trim()
@@ -75,7 +78,7 @@ function paragraph(comment: readonly string[], title: string): string | undefine
   const start = comment.findIndex((line) => line.startsWith(`${title}:`))
   if (start === -1) return undefined
   const after = comment.slice(start + 1)
-  const length = after.findIndex((line) => /^[A-Z][a-z]+:/.test(line) || line.trim() === '')
+  const length = after.findIndex((line) => heading.test(line) || line.trim() === '')
   const more = length === -1 ? after : after.slice(0, length)
   return [(comment[start] as string).slice(title.length + 1), ...more]
     .map((line) => line.trim())
