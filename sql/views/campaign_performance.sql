@@ -1,7 +1,8 @@
 -- How each campaign did: counts of messages, rates, revenue. Counts are of messages, each once, however often it was
 -- opened or clicked; what is counted as opened, clicked, complained and unsubscribed are delivered messages, so that
 -- each rate has its denominator beside it and lies between 0 and 1. Rates are fractions, NULL where the denominator is 0.
--- Unsubscribes are opt-outs of a channel or message type. Skips for ExperimentHoldOut are the held-out group.
+-- Unsubscribes are opt-outs of a channel or message type, without those that Iterable makes of bounces and complaints.
+-- Skips for ExperimentHoldOut are the held-out group.
 -- Revenue needs the stream purchase: its columns are NULL where that is not replicated.
 --
 -- Grain: one campaign that is listed, has sent or has skipped

@@ -58,17 +58,7 @@ export function messagesOf({ truth }: Sandbox, rules: Rules): { messages: Messag
   const keyOf = (row: Row) => `${row.messageId} ${personOf(row)}`
   const ofMessage = (type: string | undefined) => groupBy(type ? truth.events(type) : [], keyOf)
   const complaints = ofMessage('emailComplaint')
-  const optOuts = groupBy(
-    [
-      ...truth
-        .events('emailUnSubscribe')
-        .filter(({ channelIds, messageTypeIds }) =>
-          [channelIds, messageTypeIds].some((ids) => Array.isArray(ids) && ids.length > 0),
-        ),
-      ...truth.events('hostedUnsubscribeClick').filter(({ isBot }) => isBot !== true),
-    ],
-    keyOf,
-  )
+  const optOuts = groupBy(optOutsOf(truth), keyOf)
   const messages: Message[] = []
   const touches: Touch[] = []
   for (const { medium, send, open, click, bounce } of media) {
@@ -105,6 +95,17 @@ export function messagesOf({ truth }: Sandbox, rules: Rules): { messages: Messag
   }
   return { messages, touches }
 }
+
+/** Unsubscribes by which a person leaves a channel or message type. */
+export const optOutsOf = (truth: Sandbox['truth']): Row[] => [
+  ...truth
+    .events('emailUnSubscribe')
+    .filter(({ channelIds, messageTypeIds }) =>
+      [channelIds, messageTypeIds].some((ids) => Array.isArray(ids) && ids.length > 0),
+    )
+    .filter(({ unsubSource }) => unsubSource !== 'HardBounce' && unsubSource !== 'Complaint'),
+  ...truth.events('hostedUnsubscribeClick').filter(({ isBot }) => isBot !== true),
+]
 
 const touch = (medium: string, action: Touch['action'], row: Row): Touch => ({
   ...{ medium, action, row, rule: null, at: timeOf(row) },
