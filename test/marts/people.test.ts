@@ -50,8 +50,10 @@ onWorld('user_engagement tells how each person takes our messages', async (world
     const clicked = outcomes.filter(({ isDelivered, humanClicks }) => isDelivered && humanClicks.length > 0)
     const within = (some: readonly { readonly sentAt: number }[], days: number) =>
       some.filter(({ sentAt }) => sentAt > asOf - days * dayMs).length
-    const opens = outcomes.flatMap(({ firstHumanOpen }) => firstHumanOpen ?? [])
-    const clicks = outcomes.flatMap(({ firstHumanClick }) => firstHumanClick ?? [])
+    // Every one of them, not the first of each message; a click implies an open.
+    const answers = touches.filter((one) => one.person === person && one.rule === null)
+    const opens = answers.map(({ at }) => at)
+    const clicks = answers.filter(({ action }) => action === 'click').map(({ at }) => at)
     const orders = purchases.filter((purchase) => purchase.person === person)
     const lastAnswer = last([...opens, ...orders.map(({ at }) => at)])
     const reason =

@@ -1,0 +1,53 @@
+/** What a small project must hold for a rule of the views to show: each rule with a project of its own. */
+import { sql } from 'kysely'
+import { expect } from 'vitest'
+import type { Elt } from '../../src/index.ts'
+import { type Row, type Sandbox, startSandbox } from '../../src/sandbox/index.ts'
+import { openOn } from '../support/sync.ts'
+import { eachWarehouse, type TestWarehouse } from '../support/warehouse.ts'
+
+const ann = { email: 'ann@example.com', itblUserId: 'ann' }
+const spelled = (at: Date | string): string =>
+  `${new Date(at).toISOString().slice(0, 19).replace('T', ' ')} +00:00`
+const hoursBefore = (at: string, hours: number): Date => new Date(Date.parse(at) - hours * 3_600_000)
+
+/** A project without anything at a moment. */
+const emptyProject = (now: string): Promise<Sandbox> =>
+  startSandbox({ empty: true, rateLimits: 'off', projectType: 'hybrid', now: new Date(now) })
+
+const add = ({ data }: Sandbox, type: string, at: Date | string, row: Row = {}) =>
+  data
+    .events(type)
+    .push({ createdAt: spelled(at), eventName: type, campaignId: 1, templateId: 1, ...ann, ...row })
+
+/** Syncs some streams of the project, and opens what the sync has made. */
+async function syncAll(sandbox: Sandbox, warehouse: TestWarehouse, streams: readonly string[]): Promise<Elt> {
+  const start = hoursBefore(sandbox.now.toISOString(), 24 * 120)
+  const elt = await openOn(sandbox, warehouse, {
+    sync: { streams: [...streams], start_date: start.toISOString(), window_in_days: 366 },
+    marts: {},
+  })
+  const { state } = await elt.sync()
+  expect(state).toBe('succeeded')
+  return elt
+}
+
+eachWarehouse('thirty days are as long for a reader whose clocks have changed since', async (warehouse) => {
+  const now = '2026-03-20T12:00:00Z'
+  await using sandbox = await emptyProject(now)
+  sandbox.data.users.put({ ...ann, profileUpdatedAt: spelled(hoursBefore(now, 48)) })
+  const asOf = hoursBefore(now, 1)
+  add(sandbox, 'emailSend', asOf, { messageId: 'new' })
+  // On 8 March New York set its clocks forward: by them, thirty days before was an hour later.
+  add(sandbox, 'emailSend', hoursBefore(asOf.toISOString(), 30 * 24 - 0.5), { messageId: 'old' })
+  await using elt = await syncAll(sandbox, warehouse, ['users', 'email_send'])
+  const rows = await elt.warehouse.use((session) =>
+    session.transaction(async ({ tables }) => {
+      await sql`set timezone = 'America/New_York'`.execute(tables)
+      const read = await sql<Row>`select messages_30_days from iterable_marts.user_engagement`.execute(tables)
+      await sql`set timezone = 'UTC'`.execute(tables)
+      return read.rows
+    }),
+  )
+  expect(rows.map(({ messages_30_days }) => Number(messages_30_days))).toEqual([2])
+})
