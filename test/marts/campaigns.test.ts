@@ -89,11 +89,12 @@ onWorld('purchase_attribution credits the last version of each purchase', async 
   const { purchases } = expectedOf(world)
   expect(purchases.filter(({ click }) => click).length).toBeGreaterThan(5)
   expect(purchases.filter(({ open }) => open).length).toBeGreaterThan(5)
-  const expected = purchases.map(({ id, at, person, total, explicit, click, open, items }) => ({
+  expect(purchases.filter(({ click, touch }) => click && touch !== click).length).toBeGreaterThan(0)
+  const expected = purchases.map(({ id, at, person, total, explicit, click, open, touch, items }) => ({
     ...{ purchase_id: id, purchased_at: at, person, total, explicit_campaign_id: explicit },
     ...{ click_campaign_id: click?.campaignId ?? null, clicked_at: click?.at ?? null },
     ...{ open_campaign_id: open?.campaignId ?? null, opened_at: open?.at ?? null },
-    touch_campaign_id: click?.campaignId ?? open?.campaignId ?? null,
+    touch_campaign_id: touch?.campaignId ?? null,
     items: items ?? null,
   }))
   expect(sorted(await world.rows('purchase_attribution'))).toEqual(sorted(expected))

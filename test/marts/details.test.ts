@@ -125,7 +125,7 @@ onWorld('bounce_reasons tells why e-mail bounced where', async (world) => {
 onWorld('the lines of purchases add up to the purchases', async (world) => {
   const { touches } = truthOf(world)
   const expected = purchasesOf(world.sandbox, touches).flatMap((purchase) => {
-    const { id, at, person, total, explicit, click, open, items = [] } = purchase
+    const { id, at, person, total, explicit, click, open, touch, items = [] } = purchase
     const lines: readonly Row[] = items.length > 0 ? items : [{}]
     const amounts = lines.map(({ price, quantity }) =>
       price === undefined ? null : Number(price) * Number(quantity ?? 1),
@@ -138,7 +138,7 @@ onWorld('the lines of purchases add up to the purchases', async (world) => {
       revenue: cents(sum === 0 ? total / lines.length : (total * (amounts[index] ?? 0)) / sum),
       explicit_campaign_id: explicit,
       ...{ click_campaign_id: click?.campaignId ?? null, open_campaign_id: open?.campaignId ?? null },
-      touch_campaign_id: click?.campaignId ?? open?.campaignId ?? null,
+      touch_campaign_id: touch?.campaignId ?? null,
     }))
   })
   const rows = await world.rows('purchase_line_attribution')

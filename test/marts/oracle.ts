@@ -169,6 +169,8 @@ export interface Purchase {
   readonly explicit: number | null
   readonly click: Touch | undefined
   readonly open: Touch | undefined
+  /** The later of both; the click where they are of one moment. */
+  readonly touch: Touch | undefined
   /** Its lines; undefined where the event names none. */
   readonly items: readonly Row[] | undefined
 }
@@ -192,14 +194,14 @@ export function purchasesOf(
         .filter((one) => one.action === action && one.rule === null && one.person === personOf(row))
         .filter((one) => one.at <= at && one.at >= at - windows[action] * 86_400_000)
         .sort((a, b) => b.at - a.at || a.campaignId - b.campaignId)[0]
+    const [click, open] = [latest('click'), latest('open')]
     return {
       id: row.id === undefined ? null : String(row.id),
       at,
       person: personOf(row),
       total: Number(row.total),
       explicit: row.campaignId === undefined ? null : Number(row.campaignId),
-      click: latest('click'),
-      open: latest('open'),
+      ...{ click, open, touch: click && open ? (open.at > click.at ? open : click) : (click ?? open) },
       items: row.shoppingCartItems as Row[] | undefined,
     }
   })
