@@ -51,3 +51,30 @@ eachWarehouse('thirty days are as long for a reader whose clocks have changed si
   )
   expect(rows.map(({ messages_30_days }) => Number(messages_30_days))).toEqual([2])
 })
+
+eachWarehouse(
+  'an outage of one stream is flagged while the others go on, and the day that still runs is not',
+  async (warehouse) => {
+    const now = '2026-03-20T03:00:00Z'
+    await using sandbox = await emptyProject(now)
+    for (let day = 0; day < 70; day += 1) {
+      const at = hoursBefore(now, 24 * day + 2)
+      for (let count = day === 0 ? 1 : 4; count > 0; count -= 1) {
+        const message = { messageId: `m-${day}-${count}` }
+        add(sandbox, 'emailSend', at, message)
+        if (day >= 5) add(sandbox, 'emailOpen', at, message)
+      }
+    }
+    await using _elt = await syncAll(sandbox, warehouse, ['email_send', 'email_open'])
+    const flagged = await warehouse.query(
+      `select stream, cast(day as varchar) as day, events from iterable_marts.daily_events
+       where looks_incomplete order by 1, 2`,
+    )
+    const days = ['2026-03-16', '2026-03-17', '2026-03-18', '2026-03-19']
+    expect(flagged).toEqual(days.map((day) => ({ stream: 'email_open', day, events: 0 })))
+    const last = await warehouse.query(
+      `select stream, cast(max(day) as varchar) as day from iterable_marts.daily_events group by 1 order by 1`,
+    )
+    expect(last.map(({ day }) => day)).toEqual(['2026-03-20', '2026-03-20'])
+  },
+)

@@ -168,10 +168,16 @@ onWorld('daily_events counts each day, and marks those that look incomplete', as
     purchase: 'purchase',
   }
   const rows = await world.rows('daily_events')
+  // A stream that is silent still has days, up to the newest of all; that one may go on.
+  const sends = ['emailSend', 'pushSend', 'smsSend'].flatMap((type) => truth.events(type).map(timeOf))
+  const answers = ['emailOpen', 'emailClick', 'pushOpen', 'smsClick', 'emailUnSubscribe'].flatMap((type) =>
+    truth.events(type).map(timeOf),
+  )
+  const newest = dayOf(Math.max(...sends, ...answers))
   for (const [stream, type] of Object.entries(types)) {
     const perDay = groupBy(truth.events(type).map(timeOf), dayOf)
     const days = [...perDay.keys()].sort()
-    const [from, to] = [Date.parse(days[0] as string), Date.parse(days.at(-1) as string)]
+    const [from, to] = [Date.parse(days[0] as string), Date.parse(newest)]
     const expected: Row[] = []
     for (let at = from; at <= to; at += dayMs) {
       const events = perDay.get(dayOf(at))?.length ?? 0
@@ -185,7 +191,7 @@ onWorld('daily_events counts each day, and marks those that look incomplete', as
         earlier.length < 3
           ? null
           : ((earlier[Math.floor(middle)] as number) + (earlier[Math.ceil(middle)] as number)) / 2
-      const looks_incomplete = usual !== null && events < usual / 2
+      const looks_incomplete = usual !== null && events < usual / 2 && dayOf(at) < newest
       expected.push({ stream, day: dayOf(at), events, usual_events: usual, looks_incomplete })
     }
     expect(sorted(rows.filter((row) => row.stream === stream)), stream).toEqual(sorted(expected))
