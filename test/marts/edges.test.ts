@@ -78,3 +78,37 @@ eachWarehouse(
     expect(last.map(({ day }) => day)).toEqual(['2026-03-20', '2026-03-20'])
   },
 )
+
+/** A project of which sends and Iterable's metrics are replicated, and no bounces, opens or clicks. */
+const sendsAlone = async (warehouse: TestWarehouse) => {
+  const now = '2026-03-20T12:00:00Z'
+  const sandbox = await emptyProject(now)
+  const created = hoursBefore(now, 48).getTime()
+  const campaign = {
+    id: 1,
+    templateId: 1,
+    name: 'One',
+    type: 'Blast',
+    campaignState: 'Finished',
+    messageMedium: 'Email',
+  }
+  sandbox.data.campaigns.push({ ...campaign, createdAt: created, updatedAt: created })
+  add(sandbox, 'emailSend', hoursBefore(now, 30), { messageId: 'm' })
+  const elt = await syncAll(sandbox, warehouse, ['campaigns', 'campaign_metrics', 'email_send'])
+  return { sandbox, elt }
+}
+
+eachWarehouse('deliveries are not compared where bounces are not replicated', async (warehouse) => {
+  const { sandbox, elt } = await sendsAlone(warehouse)
+  await using _sandbox = sandbox
+  await using _elt = elt
+  const rows = await warehouse.query(
+    `select metric, ours, verdict, likely_cause from iterable_marts.metrics_reconciliation
+     where metric in ('Total Email Sends', 'Total Emails Delivered') order by metric`,
+  )
+  const unknown = { ours: null, verdict: 'unknown', likely_cause: 'stream not replicated' }
+  expect(rows).toMatchObject([
+    { metric: 'Total Email Sends', ours: 1 },
+    { metric: 'Total Emails Delivered', ...unknown },
+  ])
+})
