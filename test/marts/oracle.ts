@@ -6,6 +6,8 @@ export interface Rules {
   readonly burst: boolean
   /** Beginning of addresses that are a machine's. */
   readonly network?: string
+  /** Any open by a proxy is a machine's, however late it comes. */
+  readonly isStrict?: boolean
 }
 
 export interface Touch {
@@ -121,7 +123,8 @@ function ruleOf(
   const { row, action, medium, at } = one
   const seconds = sentAt === undefined ? Number.POSITIVE_INFINITY : (at - sentAt) / 1000
   if (row.isBot === true) return 'is_bot'
-  if (action === 'open' && row.proxySource !== undefined && seconds <= 60) return 'proxy_within_60_s'
+  if (action === 'open' && row.proxySource !== undefined && seconds <= (rules.isStrict ? 1e9 : 60))
+    return 'proxy_within_60_s'
   const agent = String(row.userAgent ?? '').toLowerCase()
   if (agent.includes('barracuda')) return 'agent_barracuda'
   if (agent.startsWith('python-')) return 'agent_python'

@@ -245,19 +245,26 @@ onWorld('experiment_results sets templates against each other', async (world) =>
 onWorld('rules of one’s own count at once, without a sync', async (world) => {
   await world.use(async ({ tables }) => {
     await sql`insert into iterable_marts.my_bot_rules values
-      ('three_links_within_10_s', 'burst_click', null, 10, true),
+      ('three_links_within_10_s', 'burst_click', null, null, true),
+      ('proxy_within_60_s', 'proxy_open', null, 1000000000, true),
       ('our_network', 'ip', '17.%', null, null)`.execute(tables)
   })
-  const { touches } = messagesOf(world.sandbox, { burst: true, network: '17.' })
+  const { messages, touches } = messagesOf(world.sandbox, { burst: true, network: '17.', isStrict: true })
   const counts = groupBy(touches, ({ rule }) => rule)
   expect(counts.get('our_network')?.length).toBeGreaterThan(0)
+  // Its bound was left out: the usual one holds.
   expect(counts.get('three_links_within_10_s')?.length).toBeGreaterThan(0)
+  const proxies = (some: typeof touches) => some.filter(({ rule }) => rule === 'proxy_within_60_s').length
+  expect(proxies(touches)).toBeGreaterThan(proxies(messagesOf(world.sandbox, { burst: true }).touches))
   const rows = await world.rows('engagement_events')
   const told = groupBy(rows, ({ rule }) => rule)
   for (const [rule, some] of counts) expect(told.get(rule)?.length, String(rule)).toBe(some.length)
+  const human = messages.filter((one) => outcomeOf(one).firstHumanOpen !== undefined).length
+  for (const view of ['message_outcomes', 'message_facts'])
+    expect((await world.rows(view)).filter((row) => row.is_human_opened).length, view).toBe(human)
   // The table is the user's: the next sync leaves it alone.
   await world.sync()
-  expect((await world.rows('bot_rules')).filter(({ is_own }) => is_own)).toHaveLength(2)
+  expect((await world.rows('bot_rules')).filter(({ is_own }) => is_own)).toHaveLength(3)
 })
 
 const signupOf = (user: Row): number | null =>
