@@ -1,4 +1,5 @@
 /** A file of `sql/views`: a comment that says what the view is, then one `select`. */
+import { tellersOf } from './tellers.ts'
 
 /** A view as its file describes it. */
 export interface ViewFile {
@@ -73,6 +74,12 @@ export function parseViewFile(name: string, text: string): ViewFile {
 const marks = (select: string, kind: 'streams' | 'marts' | 'has'): readonly string[] =>
   [...select.matchAll(new RegExp(`\\{\\{${kind}\\.(\\w+)\\}\\}`, 'g'))].map(([, name]) => name as string)
 
+/** The streams that `{{told(medium, opens)}}` asks for. */
+const askedOf = (select: string): readonly string[] =>
+  [...select.matchAll(/\{\{told\([\w.]+, (\w+)\)\}\}/g)].flatMap(([, what]) =>
+    tellersOf(what as string).map(([, stream]) => stream),
+  )
+
 /** The text after `Title:` up to the next title, in one line. */
 function paragraph(comment: readonly string[], title: string): string | undefined {
   const start = comment.findIndex((line) => line.startsWith(`${title}:`))
@@ -107,7 +114,7 @@ function refuseFaults({ name, about, grain, needs, optional, columns, select }: 
         ? 'has no "Grain:"'
         : columns.length === 0
           ? 'has no "Columns:"'
-          : [...marks(select, 'streams'), ...marks(select, 'has')]
+          : [...marks(select, 'streams'), ...marks(select, 'has'), ...askedOf(select)]
               .filter((stream) => !told.includes(stream))
               .map((stream) => `reads ${stream}, which neither "Needs:" nor "Optional:" names`)[0]
   if (fault) throw new Error(`sql/views/${name}.sql ${fault}`)

@@ -43,7 +43,9 @@ export const personOf = ({ itblUserId, userId, email }: Row): string =>
   String(itblUserId ?? userId ?? String(email).toLowerCase())
 export const first = (times: readonly number[]): number | undefined =>
   times.length > 0 ? Math.min(...times) : undefined
-export const rate = (part: number, whole: number): number | null => (whole === 0 ? null : part / whole)
+/** Null where either is not told, or the whole is nothing. */
+export const rate = (part: number | null, whole: number | null): number | null =>
+  part === null || !whole ? null : part / whole
 export const groupBy = <T, K>(values: readonly T[], keyOf: (value: T) => K): Map<K, T[]> => {
   const groups = new Map<K, T[]>()
   for (const value of values) groups.set(keyOf(value), [...(groups.get(keyOf(value)) ?? []), value])
@@ -137,6 +139,17 @@ function ruleOf(
   }
   return null
 }
+
+const allTold = ['bounces', 'opens', 'clicks', 'complaints', 'unsubscribes']
+const events = new Map([
+  ['email', allTold],
+  ['push', ['bounces', 'opens']],
+  ['sms', ['bounces', 'clicks']],
+])
+
+/** The value where a medium has events for it; null otherwise. Without a medium nothing was sent, and all is known. */
+export const toldOf = <T>(medium: unknown, what: string, value: T): T | null =>
+  (events.get(String(medium ?? 'email')) ?? []).includes(what) ? value : null
 
 /** What is counted of a message. */
 export function outcomeOf(message: Message) {
