@@ -1,8 +1,10 @@
 -- Which mailbox provider takes our mail, and which does not: the e-mail of each day by provider. All counts are of the
 -- messages sent that day, whenever they bounced, so that the rates of a day compare like with like.
--- Rates are fractions, NULL where the denominator is 0.
+-- Rates are fractions, NULL where the denominator is 0. Counts and rates of bounces, complaints and opens are NULL where their
+-- stream is not replicated.
 --
 -- Grain: one UTC day of sending and mailbox provider
+-- Optional: email_bounce, email_complaint, email_open
 -- Columns:
 --   day: UTC day of the send
 --   mailbox_provider: Gmail, Microsoft, Yahoo, Apple, GMX/Web.de or other; unknown where the person has no address
@@ -25,12 +27,13 @@ with days as (
     coalesce(mailbox_provider, 'unknown') as mailbox_provider,
     count(*) as sent,
     count(*) filter (where is_delivered) as delivered,
-    count(*) filter (where bounce_kind = 'hard') as hard_bounced,
-    count(*) filter (where bounce_kind = 'soft') as soft_bounced,
-    count(*) filter (where bounce_status like '5.7.%' or bounce_status like '4.7.%') as policy_bounced,
-    count(*) filter (where bounce_status in ('5.2.2', '4.2.2')) as full_bounced,
-    count(*) filter (where is_complained and is_delivered) as complained,
-    count(*) filter (where is_human_opened and is_delivered) as human_opened
+    case when {{has.email_bounce}} then count(*) filter (where bounce_kind = 'hard') end as hard_bounced,
+    case when {{has.email_bounce}} then count(*) filter (where bounce_kind = 'soft') end as soft_bounced,
+    case when {{has.email_bounce}}
+      then count(*) filter (where bounce_status like '5.7.%' or bounce_status like '4.7.%') end as policy_bounced,
+    case when {{has.email_bounce}} then count(*) filter (where bounce_status in ('5.2.2', '4.2.2')) end as full_bounced,
+    case when {{has.email_complaint}} then count(*) filter (where is_complained and is_delivered) end as complained,
+    case when {{has.email_open}} then count(*) filter (where is_human_opened and is_delivered) end as human_opened
   from {{marts.message_outcomes}}
   where medium = 'email'
   group by 1, 2

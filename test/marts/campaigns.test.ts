@@ -11,6 +11,7 @@ import {
   type Purchase,
   purchasesOf,
   rate,
+  toldOf,
 } from './oracle.ts'
 import { sorted, type World, worldOf } from './support.ts'
 
@@ -89,11 +90,12 @@ onWorld('purchase_attribution credits the last version of each purchase', async 
   const { purchases } = expectedOf(world)
   expect(purchases.filter(({ click }) => click).length).toBeGreaterThan(5)
   expect(purchases.filter(({ open }) => open).length).toBeGreaterThan(5)
-  const expected = purchases.map(({ id, at, person, total, explicit, click, open, items }) => ({
+  expect(purchases.filter(({ click, touch }) => click && touch !== click).length).toBeGreaterThan(0)
+  const expected = purchases.map(({ id, at, person, total, explicit, click, open, touch, items }) => ({
     ...{ purchase_id: id, purchased_at: at, person, total, explicit_campaign_id: explicit },
     ...{ click_campaign_id: click?.campaignId ?? null, clicked_at: click?.at ?? null },
     ...{ open_campaign_id: open?.campaignId ?? null, opened_at: open?.at ?? null },
-    touch_campaign_id: click?.campaignId ?? open?.campaignId ?? null,
+    touch_campaign_id: touch?.campaignId ?? null,
     items: items ?? null,
   }))
   expect(sorted(await world.rows('purchase_attribution'))).toEqual(sorted(expected))
@@ -108,21 +110,22 @@ onWorld('campaign_performance counts and rates each campaign', async (world) => 
   const expected = [...ids].map((id) => {
     const listed = data.campaigns.find((campaign) => campaign.id === id)
     const sent = byCampaign.get(id) ?? []
-    const counts = countsOf(sent)
+    const medium = sent[0]?.medium ?? null
+    const counts = toldCounts(medium, countsOf(sent))
     const reasons = skips.filter(({ campaignId }) => campaignId === id).map(({ reason }) => reason)
     const explicit = revenueOf(purchases, (purchase) => purchase.explicit === id)
     const clicked = revenueOf(purchases, ({ click }) => click?.campaignId === id)
     const times = sent.map(({ sentAt }) => sentAt)
     return {
       ...{ campaign_id: id, campaign_name: listed?.name ?? null, campaign_type: listed?.type ?? null },
-      ...{ campaign_state: listed?.campaignState ?? null, medium: sent[0]?.medium ?? null },
+      ...{ campaign_state: listed?.campaignState ?? null, medium },
       ...{ workflow_id: listed?.workflowId ?? null, recurring_campaign_id: null },
       first_sent_at: times.length > 0 ? Math.min(...times) : null,
       last_sent_at: times.length > 0 ? Math.max(...times) : null,
       ...counts,
       skipped: reasons.filter((reason) => reason !== 'ExperimentHoldOut').length,
       held_out: reasons.filter((reason) => reason === 'ExperimentHoldOut').length,
-      delivery_rate: rate(counts.delivered, counts.sent),
+      delivery_rate: toldOf(medium, 'bounces', rate(counts.delivered, counts.sent)),
       bounce_rate: rate(counts.bounced, counts.sent),
       hard_bounce_rate: rate(counts.hard_bounced, counts.sent),
       open_rate: rate(counts.opened, counts.delivered),
@@ -140,6 +143,12 @@ onWorld('campaign_performance counts and rates each campaign', async (world) => 
   })
   const rows = await world.rows('campaign_performance')
   expect(sorted(rows)).toEqual(sorted(expected))
+  // No event tells who has clicked a push message, or opened an SMS.
+  expect(rows.find(({ medium }) => medium === 'push')).toMatchObject({
+    clicked: null,
+    human_click_rate: null,
+  })
+  expect(rows.find(({ medium }) => medium === 'sms')).toMatchObject({ opened: null, human_open_rate: null })
   for (const row of rows) {
     expect(Number(row.delivered) + Number(row.bounced)).toBe(row.sent)
     for (const [name, value] of Object.entries(row)) {
@@ -187,15 +196,20 @@ onWorld('the days of campaign_performance_daily add up to campaign_performance',
       count(id, at, `${prefix}revenue`, total)
     }
   }
+  const mediumOf = (id: unknown) => messages.find(({ campaignId }) => campaignId === id)?.medium ?? null
+  const told = [...expected.values()].map((row) => toldCounts(mediumOf(row.campaign_id), row))
   const rows = await world.rows('campaign_performance_daily')
-  expect(sorted(rows)).toEqual(sorted([...expected.values()]))
+  expect(sorted(rows)).toEqual(sorted(told))
   for (const whole of await world.rows('campaign_performance')) {
     const days = rows.filter(({ campaign_id }) => campaign_id === whole.campaign_id)
     for (const name of Object.keys(zeros)) {
-      expect(
-        days.reduce((sum, row) => sum + Number(row[name]), 0),
-        `${whole.campaign_id} ${name}`,
-      ).toBe(whole[name])
+      const what = `${whole.campaign_id} ${name}`
+      if (whole[name] === null) expect(new Set(days.map((row) => row[name])), what).toEqual(new Set([null]))
+      else
+        expect(
+          days.reduce((sum, row) => sum + Number(row[name]), 0),
+          what,
+        ).toBe(whole[name])
     }
   }
 })
@@ -234,7 +248,7 @@ onWorld('send_time_heatmap counts by weekday and hour', async (world) => {
     `${medium} ${new Date(sentAt).getUTCDay() || 7} ${new Date(sentAt).getUTCHours()}`
   const expected = [...groupBy(expectedOf(world).messages, keyOf)].map(([key, some]) => {
     const [medium, weekday, hour] = key.split(' ')
-    const { sent, delivered, human_opened, human_clicked } = countsOf(some)
+    const { sent, delivered, human_opened, human_clicked } = toldCounts(medium, countsOf(some))
     const delays = some
       .filter(({ bounces }) => bounces.length === 0)
       .map((message) => since(message.sentAt, outcomeOf(message).firstHumanOpen))
@@ -251,7 +265,7 @@ onWorld('send_time_heatmap counts by weekday and hour', async (world) => {
       },
       human_open_rate: rate(human_opened, delivered),
       human_click_rate: rate(human_clicked, delivered),
-      median_seconds_to_open: median(delays),
+      median_seconds_to_open: toldOf(medium, 'opens', median(delays)),
     }
   })
   expect(sorted(await world.rows('send_time_heatmap'))).toEqual(sorted(expected))
@@ -260,6 +274,30 @@ onWorld('send_time_heatmap counts by weekday and hour', async (world) => {
 const zeros = {
   ...{ sent: 0, delivered: 0, bounced: 0, opened: 0, human_opened: 0, clicked: 0, human_clicked: 0 },
   ...{ complained: 0, unsubscribed: 0, orders: 0, revenue: 0, click_orders: 0, click_revenue: 0 },
+}
+
+/** The event that tells of each count. */
+const tellingEvents = {
+  ...{ bounced: 'bounces', hard_bounced: 'bounces', soft_bounced: 'bounces' },
+  ...{ opened: 'opens', human_opened: 'opens', clicked: 'clicks', human_clicked: 'clicks' },
+  ...{ complained: 'complaints', unsubscribed: 'unsubscribes' },
+}
+type ToldColumn = keyof typeof tellingEvents | 'opened_or_clicked'
+
+/** Counts, null where no event tells of them. */
+function toldCounts<T extends Row>(
+  medium: unknown,
+  counts: T,
+): Omit<T, ToldColumn> & Record<Extract<keyof T, ToldColumn>, number | null> {
+  const told = new Map<string, unknown>(Object.entries(counts))
+  for (const [column, what] of Object.entries(tellingEvents))
+    if (told.has(column)) told.set(column, toldOf(medium, what, told.get(column)))
+  if (told.has('opened_or_clicked'))
+    told.set(
+      'opened_or_clicked',
+      toldOf(medium, 'opens', toldOf(medium, 'clicks', told.get('opened_or_clicked'))),
+    )
+  return Object.fromEntries(told) as ReturnType<typeof toldCounts<T>>
 }
 
 function countsOf(messages: readonly Message[]) {

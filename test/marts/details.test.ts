@@ -1,7 +1,7 @@
 /** Links, weeks of people, reasons of bounces and lines of purchases: every number against the same worked out without SQL. */
 import { expect } from 'vitest'
 import type { Row, Sandbox } from '../../src/sandbox/index.ts'
-import { dayOf, groupBy, messagesOf, personOf, purchasesOf, rate, timeOf } from './oracle.ts'
+import { dayOf, groupBy, messagesOf, optOutsOf, personOf, purchasesOf, rate, timeOf } from './oracle.ts'
 import { sorted, type World, worldOf } from './support.ts'
 
 const onWorld = worldOf(11, { prepare: addDetails })
@@ -10,7 +10,7 @@ const onWorld = worldOf(11, { prepare: addDetails })
 function addDetails({ data, truth }: Sandbox): void {
   for (const [index, row] of truth.events('emailBounce').entries()) {
     const { recipientState, status, ...message } = row
-    const text = { bounceMessage: `550 reason ${index % 3}`, unsubSource: 'EmailBounce', channelIds: [9] }
+    const text = { bounceMessage: `550 reason ${index % 3}`, unsubSource: 'HardBounce', channelIds: [9] }
     if (index % 2 === 0) data.events('emailUnSubscribe').push({ ...message, ...text })
     if (index % 5 === 0) data.events('emailBounce').push({ ...message, recipientState })
   }
@@ -52,17 +52,9 @@ onWorld(
   async (world) => {
     const { messages } = truthOf(world)
     const { truth } = world.sandbox
-    const optOuts = [
-      ...truth
-        .events('emailUnSubscribe')
-        .filter(({ channelIds, messageTypeIds }) =>
-          [channelIds, messageTypeIds].some((ids) => Array.isArray(ids) && ids.length > 0),
-        ),
-      ...truth.events('hostedUnsubscribeClick').filter(({ isBot }) => isBot !== true),
-    ]
     const events = [
       ...messages.map(({ person, sentAt, medium }) => ({ person, at: sentAt, what: medium })),
-      ...optOuts.map((row) => ({ person: personOf(row), at: timeOf(row), what: 'opt-out' })),
+      ...optOutsOf(truth).map((row) => ({ person: personOf(row), at: timeOf(row), what: 'opt-out' })),
       ...truth
         .events('emailComplaint')
         .map((row) => ({ person: personOf(row), at: timeOf(row), what: 'complaint' })),
@@ -133,7 +125,7 @@ onWorld('bounce_reasons tells why e-mail bounced where', async (world) => {
 onWorld('the lines of purchases add up to the purchases', async (world) => {
   const { touches } = truthOf(world)
   const expected = purchasesOf(world.sandbox, touches).flatMap((purchase) => {
-    const { id, at, person, total, explicit, click, open, items = [] } = purchase
+    const { id, at, person, total, explicit, click, open, touch, items = [] } = purchase
     const lines: readonly Row[] = items.length > 0 ? items : [{}]
     const amounts = lines.map(({ price, quantity }) =>
       price === undefined ? null : Number(price) * Number(quantity ?? 1),
@@ -146,7 +138,7 @@ onWorld('the lines of purchases add up to the purchases', async (world) => {
       revenue: cents(sum === 0 ? total / lines.length : (total * (amounts[index] ?? 0)) / sum),
       explicit_campaign_id: explicit,
       ...{ click_campaign_id: click?.campaignId ?? null, open_campaign_id: open?.campaignId ?? null },
-      touch_campaign_id: click?.campaignId ?? open?.campaignId ?? null,
+      touch_campaign_id: touch?.campaignId ?? null,
     }))
   })
   const rows = await world.rows('purchase_line_attribution')
