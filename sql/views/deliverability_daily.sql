@@ -1,7 +1,8 @@
 -- Which mailbox provider takes our mail, and which does not: the e-mail of each day by provider. All counts are of the
 -- messages sent that day, whenever they bounced, so that the rates of a day compare like with like.
 -- Rates are fractions, NULL where the denominator is 0. Counts and rates of bounces, complaints and opens are NULL where their
--- stream is not replicated.
+-- stream is not replicated. Those of 7 days are of the messages of the day and the six before it (their sums, not the mean of
+-- their rates). Few messages make rates that jump: look at the counts beside an alert.
 --
 -- Grain: one UTC day of sending and mailbox provider
 -- Optional: email_bounce, email_complaint, email_open
@@ -16,11 +17,22 @@
 --   full_bounced: messages whose first bounce has the status 5.2.2 or 4.2.2: the mailbox is full
 --   complained: delivered messages with a complaint
 --   human_opened: delivered messages that a person opened or clicked
+--   delivery_rate: delivered ÷ sent; NULL where bounces are not told
 --   bounce_rate: bounced ÷ sent
 --   hard_bounce_rate: hard_bounced ÷ sent
+--   soft_bounce_rate: soft_bounced ÷ sent
 --   complaint_rate: complained ÷ delivered
 --   human_open_rate: human_opened ÷ delivered
 --   complaint_alert: warning from a complaint rate of 0.001 on, critical from 0.003 on; NULL below
+--   delivery_rate_7_days: delivery_rate of 7 days
+--   bounce_rate_7_days: bounce_rate of 7 days
+--   hard_bounce_rate_7_days: hard_bounce_rate of 7 days
+--   soft_bounce_rate_7_days: soft_bounce_rate of 7 days
+--   complaint_rate_7_days: complaint_rate of 7 days
+--   human_open_rate_7_days: human_open_rate of 7 days
+--   human_open_rate_28_days: human_open_rate of the 28 days before the day
+--   open_drop: true where human_open_rate is below half of human_open_rate_28_days, a sign of the spam folder; NULL where
+--     either is not known
 with days as (
   select
     {{day(sent_at)}} as day,
@@ -37,6 +49,23 @@ with days as (
   from {{marts.message_outcomes}}
   where medium = 'email'
   group by 1, 2
+),
+spans as (
+  select *,
+    sum(sent) over week as sent_7_days,
+    sum(delivered) over week as delivered_7_days,
+    sum(hard_bounced) over week as hard_bounced_7_days,
+    sum(soft_bounced) over week as soft_bounced_7_days,
+    sum(complained) over week as complained_7_days,
+    sum(human_opened) over week as human_opened_7_days,
+    {{rate(sum(human_opened) over four_weeks, sum(delivered) over four_weeks)}} as human_open_rate_28_days
+  from days
+  window
+    week as (partition by mailbox_provider order by day range between interval '6 days' preceding and current row),
+    four_weeks as (
+      partition by mailbox_provider order by day
+      range between interval '28 days' preceding and interval '1 day' preceding
+    )
 )
 select
   day,
@@ -49,12 +78,22 @@ select
   full_bounced,
   complained,
   human_opened,
+  {{rate(sent - hard_bounced - soft_bounced, sent)}} as delivery_rate,
   {{rate(hard_bounced + soft_bounced, sent)}} as bounce_rate,
   {{rate(hard_bounced, sent)}} as hard_bounce_rate,
+  {{rate(soft_bounced, sent)}} as soft_bounce_rate,
   {{rate(complained, delivered)}} as complaint_rate,
   {{rate(human_opened, delivered)}} as human_open_rate,
   case
     when {{rate(complained, delivered)}} >= 0.003 then 'critical'
     when {{rate(complained, delivered)}} >= 0.001 then 'warning'
-  end as complaint_alert
-from days
+  end as complaint_alert,
+  {{rate(sent_7_days - hard_bounced_7_days - soft_bounced_7_days, sent_7_days)}} as delivery_rate_7_days,
+  {{rate(hard_bounced_7_days + soft_bounced_7_days, sent_7_days)}} as bounce_rate_7_days,
+  {{rate(hard_bounced_7_days, sent_7_days)}} as hard_bounce_rate_7_days,
+  {{rate(soft_bounced_7_days, sent_7_days)}} as soft_bounce_rate_7_days,
+  {{rate(complained_7_days, delivered_7_days)}} as complaint_rate_7_days,
+  {{rate(human_opened_7_days, delivered_7_days)}} as human_open_rate_7_days,
+  human_open_rate_28_days,
+  {{rate(human_opened, delivered)}} < 0.5 * human_open_rate_28_days as open_drop
+from spans

@@ -50,15 +50,19 @@ export function dbtSources({ session, streams, found, files, hasState }: Sources
         ? [
             {
               name: names.sync,
-              description: 'What the sync keeps: who came to lists and who went, and how far it has read.',
+              description:
+                'What the sync keeps: who came to lists and who went, what it has read, and how far.',
               ...placeOf(names.sync),
-              tables: [{ name: 'list_reads' }, { name: 'list_changes' }, { name: 'bookmarks' }],
+              tables: stateTables.map((name) => ({ name })),
             },
           ]
         : []),
     ],
   }
 }
+
+/** What models read of our own tables. */
+const stateTables = ['list_reads', 'list_changes', 'bookmarks', 'columns', 'run_steps', 'runs', 'sweeps']
 
 /** A warehouse that is attached to the database of dbt is named by a variable. */
 const placeOf = (schema: string) => ({ schema, database: "{{ var('iterable_database', target.database) }}" })

@@ -2,6 +2,7 @@
 import { expect } from 'vitest'
 import type { Row } from '../../src/sandbox/index.ts'
 import { allKinds } from '../support/warehouse.ts'
+import { countsOf, median, providerOf, ratesOf, toldCounts } from './figures.ts'
 import {
   dayOf,
   groupBy,
@@ -125,17 +126,7 @@ onWorld('campaign_performance counts and rates each campaign', async (world) => 
       ...counts,
       skipped: reasons.filter((reason) => reason !== 'ExperimentHoldOut').length,
       held_out: reasons.filter((reason) => reason === 'ExperimentHoldOut').length,
-      delivery_rate: toldOf(medium, 'bounces', rate(counts.delivered, counts.sent)),
-      bounce_rate: rate(counts.bounced, counts.sent),
-      hard_bounce_rate: rate(counts.hard_bounced, counts.sent),
-      open_rate: rate(counts.opened, counts.delivered),
-      human_open_rate: rate(counts.human_opened, counts.delivered),
-      click_rate: rate(counts.clicked, counts.delivered),
-      human_click_rate: rate(counts.human_clicked, counts.delivered),
-      click_to_open_rate: rate(counts.clicked, counts.opened_or_clicked),
-      human_click_to_open_rate: rate(counts.human_clicked, counts.human_opened),
-      complaint_rate: rate(counts.complained, counts.delivered),
-      unsubscribe_rate: rate(counts.unsubscribed, counts.delivered),
+      ...ratesOf(counts),
       ...{ orders: explicit.orders, revenue: explicit.revenue },
       ...{ click_orders: clicked.orders, click_revenue: clicked.revenue },
       click_revenue_per_thousand: counts.delivered === 0 ? null : 1000 * (clicked.revenue / counts.delivered),
@@ -214,33 +205,52 @@ onWorld('the days of campaign_performance_daily add up to campaign_performance',
   }
 })
 
-onWorld('deliverability_daily tells the providers apart', async (world) => {
+onWorld('deliverability_daily tells the providers apart, day by day and in weeks', async (world) => {
   const mails = expectedOf(world).messages.filter(({ medium }) => medium === 'email')
   const keyOf = (message: Message) =>
     `${dayOf(message.sentAt)} ${providerOf(message.email?.split('@')[1] ?? null) ?? 'unknown'}`
   const expected = [...groupBy(mails, keyOf)].map(([key, some]) => {
+    const [day, provider] = [key.slice(0, 10), key.slice(11)]
     const counts = countsOf(some)
     const firstStatus = some.map(({ bounces }) => String(bounces[0]?.status ?? ''))
-    const complaints = rate(counts.complained, counts.delivered)
+    const rates = deliveryOf(counts)
+    /** Of the provider's messages from so many days before the day on. */
+    const since = (days: number, until: number) =>
+      countsOf(
+        mails.filter((message) => {
+          const age = (Date.parse(day) - Date.parse(dayOf(message.sentAt))) / 86_400_000
+          return keyOf(message).slice(11) === provider && age <= days && age >= until
+        }),
+      )
+    const before = deliveryOf(since(28, 1)).human_open_rate
+    const complaints = rates.complaint_rate
     return {
-      ...{
-        day: key.slice(0, 10),
-        mailbox_provider: key.slice(11),
-        sent: counts.sent,
-        delivered: counts.delivered,
-      },
+      ...{ day, mailbox_provider: provider, sent: counts.sent, delivered: counts.delivered },
       ...{ hard_bounced: counts.hard_bounced, soft_bounced: counts.soft_bounced },
       policy_bounced: firstStatus.filter((status) => /^[45]\.7\./.test(status)).length,
       full_bounced: firstStatus.filter((status) => /^[45]\.2\.2$/.test(status)).length,
       ...{ complained: counts.complained, human_opened: counts.human_opened },
-      bounce_rate: rate(counts.bounced, counts.sent),
-      hard_bounce_rate: rate(counts.hard_bounced, counts.sent),
-      complaint_rate: complaints,
-      human_open_rate: rate(counts.human_opened, counts.delivered),
+      ...rates,
       complaint_alert: complaints !== null && complaints > 0 ? 'critical' : null,
+      ...Object.fromEntries(
+        Object.entries(deliveryOf(since(6, 0))).map(([name, value]) => [`${name}_7_days`, value]),
+      ),
+      human_open_rate_28_days: before,
+      open_drop:
+        before === null || rates.human_open_rate === null ? null : rates.human_open_rate < 0.5 * before,
     }
   })
+  expect(new Set(expected.map(({ open_drop }) => open_drop)).size).toBe(3)
   expect(sorted(await world.rows('deliverability_daily'))).toEqual(sorted(expected))
+})
+
+const deliveryOf = (counts: ReturnType<typeof countsOf>) => ({
+  delivery_rate: rate(counts.delivered, counts.sent),
+  bounce_rate: rate(counts.bounced, counts.sent),
+  hard_bounce_rate: rate(counts.hard_bounced, counts.sent),
+  soft_bounce_rate: rate(counts.soft_bounced, counts.sent),
+  complaint_rate: rate(counts.complained, counts.delivered),
+  human_open_rate: rate(counts.human_opened, counts.delivered),
 })
 
 onWorld('send_time_heatmap counts by weekday and hour', async (world) => {
@@ -276,50 +286,6 @@ const zeros = {
   ...{ complained: 0, unsubscribed: 0, orders: 0, revenue: 0, click_orders: 0, click_revenue: 0 },
 }
 
-/** The event that tells of each count. */
-const tellingEvents = {
-  ...{ bounced: 'bounces', hard_bounced: 'bounces', soft_bounced: 'bounces' },
-  ...{ opened: 'opens', human_opened: 'opens', clicked: 'clicks', human_clicked: 'clicks' },
-  ...{ complained: 'complaints', unsubscribed: 'unsubscribes' },
-}
-type ToldColumn = keyof typeof tellingEvents | 'opened_or_clicked'
-
-/** Counts, null where no event tells of them. */
-function toldCounts<T extends Row>(
-  medium: unknown,
-  counts: T,
-): Omit<T, ToldColumn> & Record<Extract<keyof T, ToldColumn>, number | null> {
-  const told = new Map<string, unknown>(Object.entries(counts))
-  for (const [column, what] of Object.entries(tellingEvents))
-    if (told.has(column)) told.set(column, toldOf(medium, what, told.get(column)))
-  if (told.has('opened_or_clicked'))
-    told.set(
-      'opened_or_clicked',
-      toldOf(medium, 'opens', toldOf(medium, 'clicks', told.get('opened_or_clicked'))),
-    )
-  return Object.fromEntries(told) as ReturnType<typeof toldCounts<T>>
-}
-
-function countsOf(messages: readonly Message[]) {
-  const all = messages.map((message) => ({ message, outcome: outcomeOf(message) }))
-  const delivered = all.filter(({ outcome }) => outcome.isDelivered)
-  const of = (test: (one: (typeof all)[number]) => boolean) => delivered.filter(test).length
-  return {
-    sent: all.length,
-    delivered: delivered.length,
-    bounced: all.length - delivered.length,
-    hard_bounced: all.filter(({ outcome }) => outcome.kind === 'hard').length,
-    soft_bounced: all.filter(({ outcome }) => outcome.kind === 'soft').length,
-    opened: of(({ outcome }) => outcome.opens.length > 0),
-    human_opened: of(({ outcome }) => outcome.firstHumanOpen !== undefined),
-    clicked: of(({ outcome }) => outcome.clicks.length > 0),
-    human_clicked: of(({ outcome }) => outcome.humanClicks.length > 0),
-    opened_or_clicked: of(({ message }) => message.touches.length > 0),
-    complained: of(({ message }) => message.complainedAt !== undefined),
-    unsubscribed: of(({ message }) => message.unsubscribedAt !== undefined),
-  }
-}
-
 const revenueOf = (purchases: readonly Purchase[], test: (purchase: Purchase) => boolean) => {
   const credited = purchases.filter(test)
   return { orders: credited.length, revenue: credited.reduce((sum, { total }) => sum + total, 0) }
@@ -328,21 +294,8 @@ const revenueOf = (purchases: readonly Purchase[], test: (purchase: Purchase) =>
 const since = (from: number, to: number | undefined): number | null =>
   to === undefined ? null : (to - from) / 1000
 
-function median(values: readonly number[]): number | null {
-  const ordered = values.toSorted((a, b) => a - b)
-  const middle = (ordered.length - 1) / 2
-  const [low, high] = [ordered[Math.floor(middle)], ordered[Math.ceil(middle)]]
-  return low === undefined || high === undefined ? null : (low + high) / 2
-}
-
 /** Of the touches of a person; of several words, the first in the alphabet. */
 function firstOf({ touches }: Message, field: string): string | null {
   const told = touches.filter(({ rule, row }) => rule === null && row[field] !== undefined)
   return told.map(({ row }) => String(row[field])).sort()[0] ?? null
-}
-
-function providerOf(domain: string | null): string | null {
-  if (domain === null) return null
-  const known = { gmail: 'Gmail', googlemail: 'Gmail', outlook: 'Microsoft', yahoo: 'Yahoo', icloud: 'Apple' }
-  return new Map(Object.entries({ ...known, web: 'GMX/Web.de' })).get(domain.split('.')[0] ?? '') ?? 'other'
 }

@@ -50,7 +50,10 @@ eachWarehouse(
     await using elt = await openOn(sandbox, warehouse, {
       sync: {
         ...atOnce.sync,
-        streams: ['core', 'events', 'campaign_metrics', 'journeys', 'forgotten_users'],
+        streams: [
+          ...['core', 'events', 'campaign_metrics', 'experiment_metrics', 'email_templates'],
+          ...['journeys', 'forgotten_users'],
+        ],
       },
       marts: {},
     })
@@ -169,13 +172,14 @@ eachWarehouse(
     const unmade = views.filter(({ state }) => state !== 'made')
     expect(unmade.map(({ view, state, missing_streams }) => [view, state, missing_streams])).toEqual([
       ['bounce_reasons', 'missing_streams', ['email_bounce']],
+      ['campaign_revenue', 'missing_streams', ['purchase']],
       ['cohort_retention', 'missing_streams', ['users']],
       ['list_growth_daily', 'missing_streams', ['list_users']],
       ['list_membership_history', 'missing_streams', ['list_users']],
       ['metrics_reconciliation', 'missing_streams', ['campaign_metrics']],
       ['subscription_state', 'missing_streams', ['users', 'message_types']],
       ...[
-        ...['user_channel_optouts', 'user_devices', 'user_engagement', 'user_lists'],
+        ...['user_360', 'user_channel_optouts', 'user_devices', 'user_engagement', 'user_lists'],
         ...['user_message_type_optins', 'user_message_type_optouts'],
       ].map((view) => [view, 'missing_streams', ['users']]),
     ])

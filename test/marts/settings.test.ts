@@ -33,6 +33,7 @@ function addMore({ data, truth }: Sandbox): void {
     email: 'Stranger@example.com',
     profileUpdatedAt: dayText(worldStart.getTime()),
   })
+  addProfiles(data, truth.users())
   const people = truth.users()
   for (const [index, { profileUpdatedAt, signupDate, ...user }] of people.entries()) {
     if (index % 3 === 0) continue
@@ -56,6 +57,25 @@ function addMore({ data, truth }: Sandbox): void {
     .add('stranger@example.com')
     .add('nobody@example.com')
   data.forgotten.add('u-0')
+}
+
+/** Names, lists, one of which is gone, and devices, as some profiles have them. */
+function addProfiles(data: Sandbox['data'], people: readonly Row[]): void {
+  for (const [index, user] of people.entries()) {
+    const device = (number: number, platform: string, endpointEnabled?: boolean) => ({
+      ...{ token: `token-${index}-${number}`, platform, applicationName: 'app', endpointEnabled },
+    })
+    const more = [
+      {
+        firstName: 'Ada',
+        emailListIds: [2, 1, 99],
+        devices: [device(1, 'GCM', true), device(2, 'APNS', false)],
+      },
+      { lastName: `Last ${index}`, phoneNumber: '+4915112345', userListIds: [1], emailListIds: [1] },
+      { signupSource: 'WebForm', devices: [device(1, 'APNS'), device(1, 'APNS')] },
+    ][index % 4]
+    data.users.put({ ...user, ...more })
+  }
 }
 
 onWorld('purchase_attribution and send_time_heatmap follow the configuration', async (world) => {
@@ -185,7 +205,82 @@ onWorld('journey_funnel follows people from step to step', async (world) => {
 })
 
 onWorld('suppression_reasons says whom not to mail, and why', async (world) => {
+  const expected = suppressionsOf(world.sandbox)
+  expect(new Set(expected.map(({ reason }) => reason)).size).toBe(5)
+  expect(sorted(await world.rows('suppression_reasons'))).toEqual(sorted(expected))
+})
+
+onWorld('user_360 puts all that is known of a person side by side', async (world) => {
+  const { messages, touches } = messagesOf(world.sandbox, { burst: false })
+  const purchases = purchasesOf(world.sandbox, touches)
+  const reasons = suppressionsOf(world.sandbox)
   const { data, truth } = world.sandbox
+  const asOf = Math.max(
+    ...messages.map(({ sentAt }) => sentAt),
+    ...touches.map(({ at }) => at),
+    ...purchases.map(({ at }) => at),
+  )
+  const last = (times: readonly number[]) => (times.length > 0 ? Math.max(...times) : null)
+  const idsOf = (...some: unknown[]) => [...new Set(some.flat().filter((id) => id !== undefined))]
+  const words = (some: readonly unknown[]) => (some.length > 0 ? some.map(String).sort().join(', ') : null)
+  const timeIn = (text: unknown) => (text === undefined ? null : timeOf({ createdAt: text }))
+  const expected = truth.users().map((user) => {
+    const person = personOf(user)
+    const own = messages.filter((one) => one.person === person)
+    const outcomes = own.map(outcomeOf)
+    const delivered = outcomes.filter(({ isDelivered }) => isDelivered)
+    const opens = outcomes.flatMap(({ firstHumanOpen }) => firstHumanOpen ?? [])
+    const orders = purchases.filter((one) => one.person === person)
+    const answer = last([...opens, ...orders.map(({ at }) => at)])
+    const age = answer === null ? null : (asOf - answer) / dayMs
+    const lists = idsOf(user.emailListIds, user.userListIds)
+    const devices = [
+      ...new Map(((user.devices ?? []) as Row[]).map((device) => [device.token, device])).values(),
+    ]
+    const revenue = orders.reduce((sum, { total }) => sum + total, 0)
+    const mine = reasons.filter((reason) => reason.person === person)
+    return {
+      ...{ person, email: user.email === undefined ? null : String(user.email).toLowerCase() },
+      ...{
+        user_id: user.userId ?? null,
+        first_name: user.firstName ?? null,
+        last_name: user.lastName ?? null,
+      },
+      ...{ phone_number: user.phoneNumber ?? null, signup_source: user.signupSource ?? null },
+      ...{ signup_at: timeIn(user.signupDate), profile_updated_at: timeIn(user.profileUpdatedAt) },
+      lists: lists.length,
+      list_names: words(data.lists.filter(({ id }) => lists.includes(id)).map(({ name }) => name)),
+      channel_optouts: idsOf(user.unsubscribedChannelIds).length,
+      message_type_optouts: idsOf(user.unsubscribedMessageTypeIds).length,
+      message_type_optins: idsOf(user.subscribedMessageTypeIds).length,
+      devices: devices.length,
+      enabled_devices: devices.filter(({ endpointEnabled }) => endpointEnabled === true).length,
+      device_platforms: words(idsOf(devices.map(({ platform }) => platform))),
+      messages: own.length,
+      messages_30_days: own.filter(({ sentAt }) => sentAt > asOf - 30 * dayMs).length,
+      opened: delivered.filter(({ firstHumanOpen }) => firstHumanOpen !== undefined).length,
+      clicked: delivered.filter(({ firstHumanClick }) => firstHumanClick !== undefined).length,
+      last_message_at: last(own.map(({ sentAt }) => sentAt)),
+      last_open_at: last(opens),
+      last_click_at: last(outcomes.flatMap(({ firstHumanClick }) => firstHumanClick ?? [])),
+      engagement: age === null ? 'never' : age < 30 ? 'engaged' : age < 90 ? 'lapsing' : 'dormant',
+      ...{ orders: orders.length, revenue, average_order_value: rate(revenue, orders.length) },
+      first_order_at: first(orders.map(({ at }) => at)) ?? null,
+      last_order_at: last(orders.map(({ at }) => at)),
+      is_email_reachable:
+        user.email !== undefined && !mine.some(({ reason }) => ['hard bounce', 'complaint'].includes(reason)),
+      suppression_reason: mine.find(({ is_first }) => is_first)?.reason ?? null,
+      is_forgotten: mine.some(({ reason }) => reason === 'forgotten'),
+    }
+  })
+  for (const column of ['engagement', 'list_names', 'device_platforms', 'is_forgotten'] as const) {
+    expect(new Set(expected.map((row) => row[column])).size, column).toBeGreaterThan(1)
+  }
+  expect(sorted(await world.rows('user_360'))).toEqual(sorted(expected))
+})
+
+/** Why people are not to be mailed. */
+function suppressionsOf({ data, truth }: Sandbox) {
   const users = truth.users()
   const lower = (email: unknown) => (email === undefined ? null : String(email).toLowerCase())
   const named = (name: string) =>
@@ -259,7 +354,7 @@ onWorld('suppression_reasons says whom not to mail, and why', async (world) => {
     const email = name.includes('@') ? name : lower(user.email)
     reasons.push({ ...{ person: personOf(user), email, reason: 'forgotten', detail: null }, ...nameless })
   }
-  const expected = reasons.map((one) => {
+  return reasons.map((one) => {
     const [earliest] = reasons
       .filter(({ person }) => person === one.person)
       .sort(
@@ -269,9 +364,7 @@ onWorld('suppression_reasons says whom not to mail, and why', async (world) => {
       )
     return { ...one, is_first: earliest === one }
   })
-  expect(new Set(expected.map(({ reason }) => reason)).size).toBe(5)
-  expect(sorted(await world.rows('suppression_reasons'))).toEqual(sorted(expected))
-})
+}
 
 onWorld('metrics_reconciliation sets our counts beside those of Iterable', async (world) => {
   const { data, truth } = world.sandbox

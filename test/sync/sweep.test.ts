@@ -28,7 +28,7 @@ eachWarehouse('is due a week after the first sync, and takes one call a stream',
   const planned = await planOnce(sandbox, warehouse, { sync })
   expect(planned.get('email_open')).toMatchObject({ windows: [{ from: due }], api_calls: 1, sweep_from: due })
   before = sandbox.requests.length
-  const swept = await syncOnce(sandbox, warehouse, { sync })
+  const swept = await syncOnce(sandbox, warehouse, { sync, marts: {} })
   expect(outcome(swept)).toEqual({ state: 'succeeded', wrong: [] })
   expect(exports(sandbox, before)).toBe(1)
   expect(of(swept, 'email_open').bookmark).toBe(sandbox.now.toISOString())
@@ -39,6 +39,9 @@ eachWarehouse('is due a week after the first sync, and takes one call a stream',
   expect(
     await warehouse.query('select stream, swept_at, rows_late, lateness from iterable_sync.sweeps'),
   ).toEqual([{ stream: 'email_open', swept_at: sandbox.now, rows_late: 3, lateness: { 11: 2, 17: 1 } }])
+  expect(
+    await warehouse.query('select stream, swept_at, rows_late, hours_behind from iterable_marts.freshness'),
+  ).toEqual([{ stream: 'email_open', swept_at: sandbox.now, rows_late: 3, hours_behind: 0 }])
   const total = await warehouse.query('select count(*) as rows from iterable.email_open')
   expect(total).toEqual([{ rows: sandbox.truth.events('emailOpen').length }])
 
