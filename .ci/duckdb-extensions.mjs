@@ -4,7 +4,7 @@
  *
  *     node .ci/duckdb-extensions.mjs [DIRECTORY]
  *
- * Prints the directory. Exit code 1, and the reason, where they cannot be had.
+ * Prints the directory. Exit code 1, and the reason, where those that every lake needs cannot be had.
  */
 import { execFile } from 'node:child_process'
 import { copyFile, mkdir, mkdtemp, readdir, rename, rm, stat } from 'node:fs/promises'
@@ -15,18 +15,31 @@ import { promisify } from 'node:util'
 import { DuckDBInstance } from '@duckdb/node-api'
 
 const run = promisify(execFile)
-const names = ['ducklake', 'postgres_scanner', 'httpfs']
+/** A lake cannot do without these. */
+const needed = ['ducklake', 'postgres_scanner', 'httpfs']
+/** These it needs for some storages alone: keys that the machine has, and Azure. */
+const ofClouds = ['aws', 'azure']
 
-/** The directory with all of them, filled if need be. */
-export async function fetchExtensions(directory = defaultDirectory) {
+/** The directory with all of them, filled if need be. `onMissing` hears of those that are left out. */
+export async function fetchExtensions(directory = defaultDirectory, onMissing = console.error) {
   const { version, platform } = await engine()
   const home = join(directory, version, platform)
+  await mkdir(home, { recursive: true })
+  await fetchInto(home, needed, version)
+  for (const name of ofClouds) {
+    await fetchInto(home, [name], version).catch((error) =>
+      onMissing(`DuckDB's extension ${name} cannot be had: ${error.message.trim()}`),
+    )
+  }
+  return directory
+}
+
+async function fetchInto(home, names, version) {
   const missing = []
   for (const name of names) {
     if (!(await exists(join(home, fileOf(name))))) missing.push(name)
   }
-  if (missing.length === 0) return directory
-  await mkdir(home, { recursive: true })
+  if (missing.length === 0) return
   const scratch = await mkdtemp(join(tmpdir(), 'elt-wheels-'))
   try {
     const wheels = missing.map((name) => `duckdb-extension-${name.replaceAll('_', '-')}==${version.slice(1)}`)
@@ -61,7 +74,6 @@ export async function fetchExtensions(directory = defaultDirectory) {
   } finally {
     await rm(scratch, { recursive: true, force: true })
   }
-  return directory
 }
 
 const defaultDirectory = fileURLToPath(

@@ -43,7 +43,10 @@ export async function onLake<T>(
   work: (connection: DuckDBConnection) => Promise<T>,
 ): Promise<T> {
   const instance = await DuckDBInstance.create(':memory:', {
-    ...{ threads: '2', memory_limit: '4GB', temp_directory: directory, max_temp_directory_size: '32GB' },
+    threads: '2',
+    memory_limit: '4GB',
+    temp_directory: directory,
+    max_temp_directory_size: '32GB',
   })
   const connection = await instance.connect()
   try {

@@ -33,7 +33,9 @@ export async function benchLake({ events, directory }: LakeBench): Promise<void>
   try {
     const catalog = await createDatabase(server.url, 'lake')
     await using sandbox = await startSandbox({
-      ...{ now: new Date(now), days: synced.days + 1, eventsPerDay: synced.eventsPerDay },
+      now: new Date(now),
+      days: synced.days + 1,
+      eventsPerDay: synced.eventsPerDay,
       rateLimits: 'off',
       logSize: 1,
     })

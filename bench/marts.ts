@@ -199,13 +199,17 @@ const questions: Readonly<Record<string, { readonly figures: string; readonly by
   },
   daily_events: {
     figures: `cast(day as varchar) as day, stream, events`,
-    byHand: ['email_send', 'email_open', 'email_click', 'email_bounce']
+    byHand: `with counts as (${['email_send', 'email_open', 'email_click', 'email_bounce']
       .map(
         (table) =>
           `select cast(cast("createdAt" at time zone 'UTC' as date) as varchar) as day, '${table}' as stream, count(*) as events
            from iterable.${table} group by 1`,
       )
-      .join(' union all '),
+      .join(' union all ')})
+      select days.day, streams.stream, coalesce(counts.events, 0) as events
+      from (select distinct day from counts) as days
+        cross join (select distinct stream from counts) as streams
+        left join counts on counts.day = days.day and counts.stream = streams.stream`,
   },
 }
 

@@ -82,8 +82,11 @@ async function read({ query, directory, ...place }: ReaderTask) {
     const rows = (await connection.runAndReadAll(query)).currentRowCount
     const { user, system } = process.cpuUsage(before)
     return {
-      ...{ seconds: (performance.now() - begin) / 1000, cpuSeconds: (user + system) / 1e6, rows },
-      ...{ rssMb: process.resourceUsage().maxRSS / 1024, bytes: (await bytesRead()) - read },
+      seconds: (performance.now() - begin) / 1000,
+      cpuSeconds: (user + system) / 1e6,
+      rows,
+      rssMb: process.resourceUsage().maxRSS / 1024,
+      bytes: (await bytesRead()) - read,
     }
   })
 }

@@ -34,7 +34,10 @@ export async function benchWorkers({ counts, days, eventsPerDay, latencyMs, dire
   const extensions = await extensionsHere()
   const server = await startEmbeddedPostgres({ fsync: 'on', full_page_writes: 'on' })
   await using sandbox = await startSandbox({
-    ...{ now: new Date(now), days: days + 1, eventsPerDay, latencyMs },
+    now: new Date(now),
+    days: days + 1,
+    eventsPerDay,
+    latencyMs,
     rateLimits: 'off',
     logSize: 1,
   })

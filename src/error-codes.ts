@@ -1,6 +1,7 @@
 /**
- * Every code that an error of ours can carry, with what it calls for and what helps. The classes of `errors.ts` take
- * codes of their own kind only, so the compiler keeps this table complete; `docs/errors.md` is made from it.
+ * Every code that an error of ours can carry or a run can end with, with what it calls for and what helps. The classes of
+ * `errors.ts` take codes of their own kind only, and `runs.error_code` none but these, so the compiler keeps this table
+ * complete; `docs/errors.md` is made from it.
  */
 
 /**
@@ -66,7 +67,7 @@ export const errorCodes = {
   },
   bad_range: {
     kind: 'config',
-    means: 'The days of a report are none, or end before they begin',
+    means: 'The range of days is empty, or ends before it begins',
     cure: 'Days are written 2026-01-31; --from is the first, --to the last, both included',
   },
   no_marts: {
@@ -77,7 +78,7 @@ export const errorCodes = {
   target_not_empty: {
     kind: 'config',
     means: 'The warehouse that a copy is to go into holds data of its own',
-    cure: 'Name an empty one, or another "schema" there; a copy that was cut off is gone on with',
+    cure: 'Name an empty one, or another "schema" there; an interrupted copy is resumed',
   },
   copy_differs: {
     kind: 'run',
@@ -86,7 +87,7 @@ export const errorCodes = {
   },
   not_materialized: {
     kind: 'config',
-    means: 'The table of a view that the configuration does not keep as a table is to be filled',
+    means: 'A view was to be filled that the configuration does not keep as a table',
     cure: 'Add the view to marts.materialize',
   },
   unknown_job: {
@@ -293,6 +294,11 @@ export const errorCodes = {
     means: 'The catalogue of a lake has an entry that DuckLake cannot place',
     cure: 'Do as the message says: a view is taken out and made anew, a table comes from a backup',
   },
+  lake_file_missing: {
+    kind: 'config',
+    means: 'A file that the catalogue of a lake names is gone',
+    cure: 'Run again where upkeep has just removed it; else bring it back from a backup, or sync into another "schema"',
+  },
   other_data_path: {
     kind: 'config',
     means: 'The lake of this catalogue keeps its files elsewhere than in `warehouse.data_path`',
@@ -310,12 +316,12 @@ export const errorCodes = {
   },
   person_in_plan: {
     kind: 'config',
-    means: 'Somebody who is to be erased stands in the plan of a run that has not ended',
+    means: 'Somebody who is to be erased is in the plan of a run that has not ended',
     cure: 'Cancel that run (`runs cancel`), or let it end, then erase again',
   },
   extension_missing: {
     kind: 'config',
-    means: 'An extension of DuckDB that the lake needs cannot be had',
+    means: 'An extension of DuckDB that the lake needs is not available',
     cure: 'Let this machine reach extensions.duckdb.org, or name a folder that has it as "warehouse.extension_directory"',
   },
   role: {
@@ -435,15 +441,63 @@ export const errorCodes = {
     means: 'Somebody asked the run to stop',
     cure: 'The next run goes on where this one stopped',
   },
+  held: {
+    kind: 'run',
+    means: 'A brake holds the plan of an export; nothing of it was sent',
+    cure: '"runs approve" sends exactly this plan, "runs cancel" drops it',
+  },
+  timeout: {
+    kind: 'transient',
+    means: 'The run took longer than the timeout of its schedule, and was stopped',
+    cure: 'Raise the timeout; what was committed stays, and the next run does the rest',
+  },
+  abandoned: {
+    kind: 'run',
+    means: 'The process of the run ended without recording how',
+    cure: 'The next run does the rest; look for what ended the process (memory, the power)',
+  },
+  cancelled: {
+    kind: 'run',
+    means: 'Somebody cancelled the run before a worker began it, or while it worked',
+    cure: 'There is nothing to do: the next tick comes as planned',
+  },
+  given_up: {
+    kind: 'run',
+    means: 'A later run of the export took the place of one whose plan was not sent to its end',
+    cure: 'There is nothing to do: the later run has planned anew',
+  },
+  missed: {
+    kind: 'run',
+    means: 'The run fell due while no worker was there, or while its job waited after a failure',
+    cure: 'Keep a worker running; "catchup" of the schedule says what is made up for',
+  },
+  catchup_window: {
+    kind: 'run',
+    means: 'The run fell due longer ago than "catchup_window" of its schedule',
+    cure: '"schedule backfill" runs it all the same',
+  },
+  overlap: {
+    kind: 'run',
+    means: 'The run fell due while the one before was still at work',
+    cure: 'Let the schedule run less often, or set its "overlap" to "queue_one"',
+  },
+  paused: {
+    kind: 'run',
+    means: 'The run fell due while its schedule was paused',
+    cure: '"schedule resume" ends the pause',
+  },
   failed: {
     kind: 'run',
-    means: 'A step of the demo failed',
-    cure: 'The message says which',
+    means: 'A step of the demo failed; or a run of which no more than that is known',
+    cure: 'The message says what is known',
   },
 } as const satisfies Readonly<Record<string, CodeFacts>>
 
 /** A code of the table. */
 export type ErrorCode = keyof typeof errorCodes
+
+/** The code of a failure: `unexpected` for what nobody foresaw. */
+export type FailureCode = ErrorCode | 'unexpected'
 
 /** The codes of one kind. */
 export type CodeOf<Kind extends ErrorKind> = {

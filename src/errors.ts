@@ -2,9 +2,9 @@
  * The errors that a user may meet. Each says what to change; `exitCode` is what the command line ends with.
  */
 
-import { type CodeOf, type ErrorCode, type ErrorKind, errorCodes } from './error-codes.ts'
+import { type CodeOf, type ErrorCode, type ErrorKind, errorCodes, type FailureCode } from './error-codes.ts'
 
-export type { ErrorCode, ErrorKind } from './error-codes.ts'
+export type { ErrorCode, ErrorKind, FailureCode } from './error-codes.ts'
 
 /** Exit codes of the command line (docs/commands.md, "Exit codes"). */
 export const exitCodes = { success: 0, failed: 1, usage: 2, held: 3, interrupted: 130 } as const
@@ -76,7 +76,7 @@ export function firstOf(error: unknown): unknown {
 }
 
 /** The code of anything thrown; `unexpected` for what nobody foresaw. */
-export function codeOf(error: unknown): ErrorCode | 'unexpected' {
+export function codeOf(error: unknown): FailureCode {
   const first = firstOf(error)
   return first instanceof UserError ? first.code : 'unexpected'
 }

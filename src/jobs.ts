@@ -6,6 +6,7 @@ import type { Exporter } from './export/exporter.ts'
 import type { Clock } from './iterable/clock.ts'
 import { deliverMessages, type NotifyContext, recordHappening } from './notify/outbox.ts'
 import { type MaintainRequest, maintenanceJob } from './report/maintain.ts'
+import { kindOfAll } from './schedule/failures.ts'
 import type { JobDefinition, JobResult, Jobs, RunContext } from './schedule/job.ts'
 import { createScheduler, type Scheduler, type WorkerRequest } from './schedule/scheduler.ts'
 import { databaseTime } from './state/schedules.ts'
@@ -114,7 +115,7 @@ async function runJob(
     const failed = streams.filter((stream) => stream.state === 'failed')
     return {
       state,
-      kind: failed.every(({ error_kind }) => error_kind === 'config') ? 'config' : 'transient',
+      kind: kindOfAll(failed.map(({ error_kind }) => error_kind)),
       error: failed[0] && {
         code: failed[0].error_code ?? 'failed',
         text: failed.map(({ stream, error }) => `${stream}: ${error}`).join('\n'),

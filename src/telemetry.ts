@@ -3,13 +3,13 @@
  * cost nothing. They carry names and counts: texts of errors, which may quote rows, stay out of them, and so do addresses.
  */
 import { type Attributes, SpanKind, SpanStatusCode, trace } from '@opentelemetry/api'
-import { codeOf } from './errors.ts'
+import { codeOf, type FailureCode } from './errors.ts'
 
 /** What is told of a span while it lasts. */
 export interface Telling {
   set(attributes: Attributes): void
   /** It has failed, without anything being thrown. */
-  fail(code: string): void
+  fail(code: FailureCode): void
 }
 
 /** Does work within a span, which ends with it. What is thrown is told by its code, and thrown on. */

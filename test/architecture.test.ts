@@ -22,6 +22,7 @@ const mayImport: Record<string, readonly string[]> = {
     'warehouse/sql',
     'warehouse/duckdb/file-name',
     'export/treasure-data/import',
+    'report/run-streams',
     'schedule/cron/explain',
     'check/project',
     'sandbox',
@@ -264,6 +265,19 @@ describe('the product', () => {
 
   test('reads clock, environment and arguments only in the command line', () => {
     expect(readsOfTheOutside(product)).toEqual([])
+  })
+})
+
+describe('object literals', () => {
+  const spread = /\.\.\.\{/
+  /** Those that still have some. */
+  const mayStill = ['src/marts/keep.ts', 'test/marts/']
+
+  test.each(['src', 'test', 'bench', '.ci'])('of %s have their members written out, not spread', (folder) => {
+    const found = Object.entries(readFolder(folder))
+      .filter(([path, source]) => spread.test(source) && !mayStill.some((one) => path.startsWith(one)))
+      .map(([path]) => path)
+    expect(found).toEqual([])
   })
 })
 

@@ -14,8 +14,16 @@ test('runs that left other rows, or none, end the benchmark', () => {
 })
 
 const task: Task = {
-  ...{ stream: 'users', directory: '/tmp', url: 'http://x', apiKey: 'k', warehouse: 'duckdb', database: '' },
-  ...{ start: '', now: '', name: 'ours', keep: false },
+  stream: 'users',
+  directory: '/tmp',
+  url: 'http://x',
+  apiKey: 'k',
+  warehouse: 'duckdb',
+  database: '',
+  start: '',
+  now: '',
+  name: 'ours',
+  keep: false,
 }
 
 test('a peer is told what to load, and its CPU is that of its processes', async () => {

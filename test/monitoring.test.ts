@@ -47,7 +47,7 @@ beforeAll(async () => {
   health.hear({ type: 'looked', atWork: 1, tookMs: 1 })
   health.hear({ type: 'failed', message: 'away' })
   health.hear({ type: 'begun', job: 'sync', runId: 'r', lateMs: 5, attempt: 1 })
-  for (const state of ['succeeded', 'succeeded_with_rejects', 'failed', 'held'])
+  for (const state of ['succeeded', 'succeeded_with_rejects', 'failed', 'held'] as const)
     health.hear({ type: 'ended', ...run, state })
   const text = await (await fetch(`http://127.0.0.1:${health.port}/metrics`)).text()
   for (const [, name = '', labels = ''] of text.matchAll(/^([a-z_]\w*)(?:\{(.*)\})? /gm)) {

@@ -109,9 +109,14 @@ describe('the package, packed and installed into an empty folder', () => {
         await open({ warehouse: 42 })
       }`
     const compilerOptions = {
-      ...{ target: 'es2022', module: 'nodenext', strict: true, noEmit: true, skipLibCheck: true },
-      ...{ lib: ['es2023', 'esnext.disposable'] },
-      ...{ typeRoots: [join(root, 'node_modules/@types')], types: ['node'] },
+      target: 'es2022',
+      module: 'nodenext',
+      strict: true,
+      noEmit: true,
+      skipLibCheck: true,
+      lib: ['es2023', 'esnext.disposable'],
+      typeRoots: [join(root, 'node_modules/@types')],
+      types: ['node'],
     }
     const consumer = join(folder, 'consumer')
     await writeFile(join(consumer, 'main.ts'), program)

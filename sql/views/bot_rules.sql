@@ -1,8 +1,11 @@
 -- The rules that tell machines from people in opens and clicks. To add a rule, or to change one of these (the row of
 -- the same name counts instead), insert it into my_bot_rules beside this view: name, kind, pattern, seconds, is_enabled.
 -- Kinds: is_bot (Iterable's own flag, filled in since 24 April 2025), proxy_open (an open that names an image proxy, so
--- many seconds after the send at most), fast_open (any open so few seconds after the send), burst_click (clicks on three
--- or more links of one message within so many seconds), user_agent, ip and url (a pattern of LIKE, in lower case).
+-- many seconds after the send at most), fast_open (an open of an e-mail so few seconds after the send), burst_click (clicks
+-- on three or more links of one message within so many seconds), user_agent, ip and url (a pattern of LIKE, in lower case).
+-- A row without seconds has those that its kind has here: 60, 1 and 10. Of several rules of a kind the widest bound counts.
+-- To take every open through a proxy for a machine's, insert proxy_within_60_s with 1000000000 seconds; opens of messages
+-- whose send is not in the warehouse stay a person's.
 --
 -- Grain: one rule
 -- Table: my_bot_rules (rule text, kind text, pattern text, seconds double precision, is_enabled boolean)
@@ -10,7 +13,7 @@
 --   rule: name of the rule, as bot_events shows it
 --   kind: what it looks at: is_bot, proxy_open, fast_open, burst_click, user_agent, ip or url
 --   pattern: pattern of LIKE in lower case, for user_agent, ip and url
---   seconds: bound in seconds, for proxy_open, fast_open and burst_click
+--   seconds: bound in seconds, for proxy_open, fast_open and burst_click; a row of yours may leave it out
 --   is_enabled: false for a rule that catches nothing at present
 --   is_own: true for a row of my_bot_rules
 with shipped (rule, kind, pattern, seconds, is_enabled) as (
@@ -30,5 +33,11 @@ select rule, kind, pattern, seconds, is_enabled, false as is_own
 from shipped
 where not exists (select 1 from {{tables.my_bot_rules}} as mine where mine.rule = shipped.rule)
 union all
-select rule, kind, pattern, seconds, coalesce(is_enabled, true), true
+select
+  rule,
+  kind,
+  pattern,
+  coalesce(seconds, case kind when 'proxy_open' then 60 when 'fast_open' then 1 when 'burst_click' then 10 end),
+  coalesce(is_enabled, true),
+  true
 from {{tables.my_bot_rules}}

@@ -1,12 +1,17 @@
 -- How each campaign did: counts of messages, rates, revenue. Counts are of messages, each once, however often it was
 -- opened or clicked; what is counted as opened, clicked, complained and unsubscribed are delivered messages, so that
 -- each rate has its denominator beside it and lies between 0 and 1. Rates are fractions, NULL where the denominator is 0.
--- Unsubscribes are opt-outs of a channel or message type. Skips for ExperimentHoldOut are the held-out group.
--- Revenue needs the stream purchase: its columns are NULL where that is not replicated.
+-- Unsubscribes are opt-outs of a channel or message type, without those that Iterable makes of bounces and complaints.
+-- Skips for ExperimentHoldOut are the held-out group.
+-- NULL is what nobody tells: counts and rates of opens, clicks, bounces, complaints and unsubscribes are NULL for a medium
+-- that has no event for them (clicks of push messages, opens of SMS, complaints of all but e-mail), and where its stream is
+-- not replicated; so are orders and revenue without the stream purchase. Delivered is then what is not known to have bounced.
 --
 -- Grain: one campaign that is listed, has sent or has skipped
 -- Optional: campaigns, email_send_skip, push_send_skip, in_app_send_skip, sms_send_skip, web_push_send_skip,
---   whatsapp_send_skip, embedded_send_skip, rcs_send_skip, purchase
+--   whatsapp_send_skip, embedded_send_skip, rcs_send_skip, purchase, email_bounce, push_bounce, sms_bounce, whatsapp_bounce,
+--   email_open, push_open, in_app_open, whatsapp_seen, email_click, in_app_click, sms_click, web_push_click, whatsapp_click,
+--   embedded_click, email_complaint, email_unsubscribe
 -- Columns:
 --   campaign_id: Iterable's id of the campaign
 --   campaign_name: its name
@@ -18,7 +23,7 @@
 --   first_sent_at: its first message
 --   last_sent_at: its last message
 --   sent: messages
---   delivered: messages that did not bounce
+--   delivered: messages that did not bounce, as far as is told
 --   bounced: messages that bounced; delivered + bounced = sent
 --   hard_bounced: messages that bounced hard
 --   soft_bounced: messages that bounced, none of it hard
@@ -31,7 +36,7 @@
 --   unsubscribed: delivered messages with an unsubscribe from a channel or message type
 --   skipped: sends that were skipped for any reason but a held-out group
 --   held_out: sends that were skipped for the held-out group of an experiment
---   delivery_rate: delivered ÷ sent
+--   delivery_rate: delivered ÷ sent; NULL where bounces are not told
 --   bounce_rate: bounced ÷ sent
 --   hard_bounce_rate: hard_bounced ÷ sent
 --   open_rate: opened ÷ delivered
@@ -124,16 +129,16 @@ counted as (
     m.last_sent_at,
     coalesce(m.sent, 0) as sent,
     coalesce(m.delivered, 0) as delivered,
-    coalesce(m.bounced, 0) as bounced,
-    coalesce(m.hard_bounced, 0) as hard_bounced,
-    coalesce(m.soft_bounced, 0) as soft_bounced,
-    coalesce(m.opened, 0) as opened,
-    coalesce(m.human_opened, 0) as human_opened,
-    coalesce(m.clicked, 0) as clicked,
-    coalesce(m.human_clicked, 0) as human_clicked,
-    coalesce(m.opened_or_clicked, 0) as opened_or_clicked,
-    coalesce(m.complained, 0) as complained,
-    coalesce(m.unsubscribed, 0) as unsubscribed,
+    case when {{told(m.medium, bounces)}} then coalesce(m.bounced, 0) end as bounced,
+    case when {{told(m.medium, bounces)}} then coalesce(m.hard_bounced, 0) end as hard_bounced,
+    case when {{told(m.medium, bounces)}} then coalesce(m.soft_bounced, 0) end as soft_bounced,
+    case when {{told(m.medium, opens)}} then coalesce(m.opened, 0) end as opened,
+    case when {{told(m.medium, opens)}} then coalesce(m.human_opened, 0) end as human_opened,
+    case when {{told(m.medium, clicks)}} then coalesce(m.clicked, 0) end as clicked,
+    case when {{told(m.medium, clicks)}} then coalesce(m.human_clicked, 0) end as human_clicked,
+    case when {{told(m.medium, opens)}} and {{told(m.medium, clicks)}} then coalesce(m.opened_or_clicked, 0) end as opened_or_clicked,
+    case when {{told(m.medium, complaints)}} then coalesce(m.complained, 0) end as complained,
+    case when {{told(m.medium, unsubscribes)}} then coalesce(m.unsubscribed, 0) end as unsubscribed,
     coalesce(s.skipped, 0) as skipped,
     coalesce(s.held_out, 0) as held_out,
     case when {{has.purchase}} then coalesce(x.orders, 0) end as orders,
@@ -171,7 +176,7 @@ select
   unsubscribed,
   skipped,
   held_out,
-  {{rate(delivered, sent)}} as delivery_rate,
+  {{rate(sent - bounced, sent)}} as delivery_rate,
   {{rate(bounced, sent)}} as bounce_rate,
   {{rate(hard_bounced, sent)}} as hard_bounce_rate,
   {{rate(opened, delivered)}} as open_rate,

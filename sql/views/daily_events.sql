@@ -1,7 +1,8 @@
 -- The heartbeat of the project: how many events of each type every UTC day had, with a flag for days that look
--- incomplete. A day is compared with the median of the same weekday in the eight weeks before it.
+-- incomplete. A day is compared with the median of the same weekday in the eight weeks before it. Days go on to the newest
+-- day of all streams, so that one that falls silent is flagged; the newest day may still run, and is not.
 --
--- Grain: one event stream and UTC day, from the first day with an event to the last
+-- Grain: one event stream and UTC day, from its first day with an event to the newest day of all streams
 -- Optional: custom_event, email_bounce, email_click, email_complaint, email_open, email_send, email_send_skip,
 --   email_subscribe, email_unsubscribe, embedded_click, embedded_impression, embedded_received, embedded_send,
 --   embedded_send_skip, embedded_session, hosted_unsubscribe_click, in_app_click, in_app_close, in_app_delete,
@@ -15,7 +16,7 @@
 --   day: UTC day
 --   events: events of the day; 0 where there was none
 --   usual_events: median of the same weekday in the eight weeks before; NULL with fewer than three such days
---   looks_incomplete: true where there were fewer than half of usual_events
+--   looks_incomplete: true where there were fewer than half of usual_events on a day before the newest
 with counts as (
   select 'custom_event' as stream, {{day(created_at)}} as day, count(*) as events from {{streams.custom_event}} as e group by 2
   union all
@@ -124,8 +125,13 @@ with counts as (
 spans as (
   select stream, min(day) as first_day, max(day) as last_day from counts where day is not null group by stream
 ),
+newest as (
+  select max(last_day) as newest_day from spans
+),
 calendar as (
-  select stream, cast({{days(first_day, last_day)}} as date) as day from spans
+  select stream, cast({{days(first_day, newest_day)}} as date) as day
+  from spans
+    cross join newest
 ),
 daily as (
   select calendar.stream, calendar.day, coalesce(counts.events, 0) as events
@@ -146,6 +152,7 @@ select
   daily.day,
   daily.events,
   usual.usual_events,
-  coalesce(daily.events < 0.5 * usual.usual_events, false) as looks_incomplete
+  coalesce(daily.events < 0.5 * usual.usual_events, false) and daily.day < newest.newest_day as looks_incomplete
 from daily
+  cross join newest
   left join usual on usual.stream = daily.stream and usual.day = daily.day

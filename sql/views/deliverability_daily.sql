@@ -1,9 +1,11 @@
 -- Which mailbox provider takes our mail, and which does not: the e-mail of each day by provider. All counts are of the
 -- messages sent that day, whenever they bounced, so that the rates of a day compare like with like.
--- Rates are fractions, NULL where the denominator is 0. Those of 7 days are of the messages of the day and the six before it
--- (their sums, not the mean of their rates). Few messages make rates that jump: look at the counts beside an alert.
+-- Rates are fractions, NULL where the denominator is 0. Counts and rates of bounces, complaints and opens are NULL where their
+-- stream is not replicated. Those of 7 days are of the messages of the day and the six before it (their sums, not the mean of
+-- their rates). Few messages make rates that jump: look at the counts beside an alert.
 --
 -- Grain: one UTC day of sending and mailbox provider
+-- Optional: email_bounce, email_complaint, email_open
 -- Columns:
 --   day: UTC day of the send
 --   mailbox_provider: Gmail, Microsoft, Yahoo, Apple, GMX/Web.de or other; unknown where the person has no address
@@ -15,7 +17,7 @@
 --   full_bounced: messages whose first bounce has the status 5.2.2 or 4.2.2: the mailbox is full
 --   complained: delivered messages with a complaint
 --   human_opened: delivered messages that a person opened or clicked
---   delivery_rate: delivered ÷ sent
+--   delivery_rate: delivered ÷ sent; NULL where bounces are not told
 --   bounce_rate: bounced ÷ sent
 --   hard_bounce_rate: hard_bounced ÷ sent
 --   soft_bounce_rate: soft_bounced ÷ sent
@@ -37,12 +39,13 @@ with days as (
     coalesce(mailbox_provider, 'unknown') as mailbox_provider,
     count(*) as sent,
     count(*) filter (where is_delivered) as delivered,
-    count(*) filter (where bounce_kind = 'hard') as hard_bounced,
-    count(*) filter (where bounce_kind = 'soft') as soft_bounced,
-    count(*) filter (where bounce_status like '5.7.%' or bounce_status like '4.7.%') as policy_bounced,
-    count(*) filter (where bounce_status in ('5.2.2', '4.2.2')) as full_bounced,
-    count(*) filter (where is_complained and is_delivered) as complained,
-    count(*) filter (where is_human_opened and is_delivered) as human_opened
+    case when {{has.email_bounce}} then count(*) filter (where bounce_kind = 'hard') end as hard_bounced,
+    case when {{has.email_bounce}} then count(*) filter (where bounce_kind = 'soft') end as soft_bounced,
+    case when {{has.email_bounce}}
+      then count(*) filter (where bounce_status like '5.7.%' or bounce_status like '4.7.%') end as policy_bounced,
+    case when {{has.email_bounce}} then count(*) filter (where bounce_status in ('5.2.2', '4.2.2')) end as full_bounced,
+    case when {{has.email_complaint}} then count(*) filter (where is_complained and is_delivered) end as complained,
+    case when {{has.email_open}} then count(*) filter (where is_human_opened and is_delivered) end as human_opened
   from {{marts.message_outcomes}}
   where medium = 'email'
   group by 1, 2
@@ -75,7 +78,7 @@ select
   full_bounced,
   complained,
   human_opened,
-  {{rate(delivered, sent)}} as delivery_rate,
+  {{rate(sent - hard_bounced - soft_bounced, sent)}} as delivery_rate,
   {{rate(hard_bounced + soft_bounced, sent)}} as bounce_rate,
   {{rate(hard_bounced, sent)}} as hard_bounce_rate,
   {{rate(soft_bounced, sent)}} as soft_bounce_rate,
@@ -85,7 +88,7 @@ select
     when {{rate(complained, delivered)}} >= 0.003 then 'critical'
     when {{rate(complained, delivered)}} >= 0.001 then 'warning'
   end as complaint_alert,
-  {{rate(delivered_7_days, sent_7_days)}} as delivery_rate_7_days,
+  {{rate(sent_7_days - hard_bounced_7_days - soft_bounced_7_days, sent_7_days)}} as delivery_rate_7_days,
   {{rate(hard_bounced_7_days + soft_bounced_7_days, sent_7_days)}} as bounce_rate_7_days,
   {{rate(hard_bounced_7_days, sent_7_days)}} as hard_bounce_rate_7_days,
   {{rate(soft_bounced_7_days, sent_7_days)}} as soft_bounce_rate_7_days,

@@ -1,8 +1,9 @@
 -- What became of every message: one row holds its whole life, in all media in one shape.
 -- Bounced: at least one bounce; hard if one of them says HardBounce, else soft. Delivered: sent and not bounced.
 -- Human opens and clicks are those that no rule of bot_rules takes for a machine's; a human click implies a human open.
--- Unsubscribed: an unsubscribe that names the message and a channel or message type; one that names only lists is no
--- opt-out. Events of messages whose send is not in the warehouse are in no row.
+-- Unsubscribed: an unsubscribe that names the message and a channel or message type; one that names only lists, or that
+-- Iterable makes of a hard bounce or complaint, is no opt-out. Events of messages whose send is not in the warehouse are in
+-- no row.
 --
 -- Grain: one message (message id) to one person
 -- Optional: email_complaint

@@ -13,7 +13,7 @@
 --   campaign_name: its name
 --   metric: heading of Iterable's metrics
 --   measured_at: when Iterable counted
---   ours: events or people in the warehouse; NULL where the stream is not replicated
+--   ours: events or people in the warehouse; NULL where the stream is not replicated (of deliveries: sends or bounces)
 --   iterable: what Iterable counts
 --   difference: ours - iterable
 --   difference_rate: difference ÷ iterable; NULL where Iterable counts none
@@ -241,7 +241,7 @@ compared as (
     c.iterable,
     s.stream,
     case
-      when not r.is_replicated then null
+      when not r.is_replicated or s.stream = 'email_delivered' and not {{has.email_bounce}} then null
       when s.stream = 'email_delivered' then coalesce(d.total, 0)
       when s.kind = 'total' then coalesce(n.total, 0)
       when s.kind = 'people' then coalesce(n.people, 0)

@@ -1,5 +1,6 @@
 -- Every opt-out by e-mail: an unsubscribe that names a channel or message type (one that names only lists is none), and a
--- click of a person on the hosted page for it.
+-- click of a person on the hosted page for it. The unsubscribes that Iterable makes of hard bounces are no act of a person,
+-- and those that it makes of complaints are counted as complaints: neither is an opt-out.
 --
 -- Grain: one opt-out
 -- Optional: email_unsubscribe, hosted_unsubscribe_click
@@ -10,9 +11,12 @@
 --   occurred_at: when
 select message_id, {{person(e)}} as person, created_at as occurred_at
 from {{streams.email_unsubscribe}} as e
-where channel_id is not null
-  or exists (select 1 from {{elements(e.channel_ids)}} as element)
-  or exists (select 1 from {{elements(e.message_type_ids)}} as element)
+where coalesce(unsub_source, '') not in ('HardBounce', 'Complaint')
+  and (
+    channel_id is not null
+    or exists (select 1 from {{elements(e.channel_ids)}} as element)
+    or exists (select 1 from {{elements(e.message_type_ids)}} as element)
+  )
 union all
 select message_id, {{person(e)}}, created_at
 from {{streams.hosted_unsubscribe_click}} as e

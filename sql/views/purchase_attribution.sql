@@ -1,7 +1,8 @@
--- Purchases with the campaign that each is credited to, by three models side by side. Purchases that came again under
--- the same id were updated: the last version counts. Windows: a click counts for 5 days, an open for 1 day, unless the
--- configuration says otherwise (marts.attribution: click, open); opens and clicks of machines (bot_rules) do not count.
--- Each purchase is credited once in a model.
+-- Purchases with the campaign that each is credited to, by four models side by side: the campaign that the purchase
+-- names, the last click, the last open, and the last touch, which is the later of these two. Purchases that came again
+-- under the same id were updated: the last version counts. Windows: a click counts for 5 days, an open for 1 day,
+-- unless the configuration says otherwise (marts.attribution: click, open); opens and clicks of machines (bot_rules) do
+-- not count. Each purchase is credited once in a model.
 --
 -- Grain: one purchase (its last version; those without an id each by itself)
 -- Optional: purchase
@@ -15,7 +16,7 @@
 --   clicked_at: when that click was
 --   open_campaign_id: campaign of the last human open within the window
 --   opened_at: when that open was
---   touch_campaign_id: click_campaign_id, else open_campaign_id
+--   touch_campaign_id: campaign of the later of that click and that open; of the click where they are of one moment
 --   items: its lines, as JSON: purchase_line_attribution takes them apart
 with versions as (
   select id, created_at, {{person(p)}} as person, total, campaign_id,
@@ -58,7 +59,7 @@ select
   k.occurred_at as clicked_at,
   o.campaign_id as open_campaign_id,
   o.occurred_at as opened_at,
-  coalesce(k.campaign_id, o.campaign_id) as touch_campaign_id,
+  case when o.occurred_at > k.occurred_at then o.campaign_id else coalesce(k.campaign_id, o.campaign_id) end as touch_campaign_id,
   p.items
 from purchases as p
   left join candidates as k on k.purchase = p.purchase and k.action = 'click' and k.place = 1

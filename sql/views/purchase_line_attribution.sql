@@ -18,7 +18,7 @@
 --   explicit_campaign_id: the campaign that the purchase itself names
 --   click_campaign_id: campaign of the last human click within the window
 --   open_campaign_id: campaign of the last human open within the window
---   touch_campaign_id: click_campaign_id, else open_campaign_id
+--   touch_campaign_id: campaign of the later of that click and that open; of the click where they are of one moment
 with numbered as materialized (
   select *, row_number() over (order by purchased_at, purchase_id, person) as purchase
   from {{marts.purchase_attribution}}

@@ -1,9 +1,12 @@
 -- How each template did within a campaign: the counts and rates of campaign_performance for the messages that were made
 -- from it. The template is that of the message itself, so that the variants of an experiment are told apart. The subject
 -- and the preheader are those of the default locale, as they were last read; NULL where email_templates is not replicated.
+-- What nobody tells is NULL, as in campaign_performance.
 --
 -- Grain: one campaign and template that has sent
--- Optional: campaigns, templates, email_templates
+-- Optional: campaigns, templates, email_templates, email_bounce, push_bounce, sms_bounce, whatsapp_bounce, email_open,
+--   push_open, in_app_open, whatsapp_seen, email_click, in_app_click, sms_click, web_push_click, whatsapp_click,
+--   embedded_click, email_complaint, email_unsubscribe
 -- Columns:
 --   campaign_id: Iterable's id of the campaign; NULL for messages that name none
 --   campaign_name: its name
@@ -15,7 +18,7 @@
 --   first_sent_at: its first message
 --   last_sent_at: its last message
 --   sent: messages
---   delivered: messages that did not bounce
+--   delivered: messages that did not bounce, as far as is told
 --   bounced: messages that bounced; delivered + bounced = sent
 --   hard_bounced: messages that bounced hard
 --   soft_bounced: messages that bounced, none of it hard
@@ -27,7 +30,7 @@
 --   complained: delivered messages with a complaint
 --   unsubscribed: delivered messages with an unsubscribe from a channel or message type
 --   share_of_campaign: sent ÷ messages of the campaign that name a template
---   delivery_rate: delivered ÷ sent
+--   delivery_rate: delivered ÷ sent; NULL where bounces are not told
 --   bounce_rate: bounced ÷ sent
 --   hard_bounce_rate: hard_bounced ÷ sent
 --   open_rate: opened ÷ delivered
@@ -38,7 +41,7 @@
 --   human_click_to_open_rate: human_clicked ÷ human_opened
 --   complaint_rate: complained ÷ delivered
 --   unsubscribe_rate: unsubscribed ÷ delivered
-with counted as (
+with totals as (
   select
     campaign_id,
     template_id,
@@ -60,6 +63,27 @@ with counted as (
   from {{marts.message_outcomes}}
   where template_id is not null
   group by campaign_id, template_id
+),
+counted as (
+  select
+    campaign_id,
+    template_id,
+    medium,
+    first_sent_at,
+    last_sent_at,
+    sent,
+    delivered,
+    case when {{told(medium, bounces)}} then bounced end as bounced,
+    case when {{told(medium, bounces)}} then hard_bounced end as hard_bounced,
+    case when {{told(medium, bounces)}} then soft_bounced end as soft_bounced,
+    case when {{told(medium, opens)}} then opened end as opened,
+    case when {{told(medium, opens)}} then human_opened end as human_opened,
+    case when {{told(medium, clicks)}} then clicked end as clicked,
+    case when {{told(medium, clicks)}} then human_clicked end as human_clicked,
+    case when {{told(medium, opens)}} and {{told(medium, clicks)}} then opened_or_clicked end as opened_or_clicked,
+    case when {{told(medium, complaints)}} then complained end as complained,
+    case when {{told(medium, unsubscribes)}} then unsubscribed end as unsubscribed
+  from totals
 ),
 contents as (
   select template_id, subject, preheader_text,
@@ -89,7 +113,7 @@ select
   s.complained,
   s.unsubscribed,
   {{rate(s.sent, sum(s.sent) over (partition by s.campaign_id))}} as share_of_campaign,
-  {{rate(s.delivered, s.sent)}} as delivery_rate,
+  {{rate(s.sent - s.bounced, s.sent)}} as delivery_rate,
   {{rate(s.bounced, s.sent)}} as bounce_rate,
   {{rate(s.hard_bounced, s.sent)}} as hard_bounce_rate,
   {{rate(s.opened, s.delivered)}} as open_rate,

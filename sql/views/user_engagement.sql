@@ -1,6 +1,7 @@
 -- How each person takes our messages: what they got, how lately they answered, what they bought, and whether and how they
 -- can be reached. Opens and clicks of machines (bot_rules) do not count. The days are counted back from as_of, the
--- newest message, answer or purchase in the warehouse, not from the clock: the view says the same until the next sync.
+-- newest message, answer or purchase in the warehouse, not from the clock: the view says the same until the next sync. A
+-- day is 24 hours, whatever the time zone of who asks.
 -- Engagement by the last human open or click, or purchase: within 30 days engaged, 90 lapsing, 180 dormant, else cold;
 -- never where there was none. An e-mail address is reachable unless it bounced hard or its owner complained.
 -- Revenue needs the stream purchase: its columns are NULL where that is not replicated.
@@ -27,8 +28,8 @@
 --   first_message_at: first message
 --   last_message_at: last message
 --   first_answer_at: first open or click
---   last_open_at: last first open or click of a message
---   last_click_at: last first click of a message
+--   last_open_at: last open or click, be it of a message that they had opened before
+--   last_click_at: last click
 --   orders: purchases
 --   revenue: their total, in the currency of the purchases
 --   last_order_at: last purchase
@@ -59,23 +60,30 @@ facts as (
   select
     m.person,
     count(*) as messages,
-    count(*) filter (where sent_at > as_of - interval '30 days') as messages_30_days,
+    count(*) filter (where sent_at > as_of - interval '720 hours') as messages_30_days,
     count(*) filter (where is_delivered and first_human_open_at is not null) as opened,
-    count(*) filter (where is_delivered and first_human_open_at is not null and sent_at > as_of - interval '7 days') as opened_7_days,
-    count(*) filter (where is_delivered and first_human_open_at is not null and sent_at > as_of - interval '30 days') as opened_30_days,
-    count(*) filter (where is_delivered and first_human_open_at is not null and sent_at > as_of - interval '90 days') as opened_90_days,
+    count(*) filter (where is_delivered and first_human_open_at is not null and sent_at > as_of - interval '168 hours') as opened_7_days,
+    count(*) filter (where is_delivered and first_human_open_at is not null and sent_at > as_of - interval '720 hours') as opened_30_days,
+    count(*) filter (where is_delivered and first_human_open_at is not null and sent_at > as_of - interval '2160 hours') as opened_90_days,
     count(*) filter (where is_delivered and first_human_click_at is not null) as clicked,
-    count(*) filter (where is_delivered and first_human_click_at is not null and sent_at > as_of - interval '7 days') as clicked_7_days,
-    count(*) filter (where is_delivered and first_human_click_at is not null and sent_at > as_of - interval '30 days') as clicked_30_days,
-    count(*) filter (where is_delivered and first_human_click_at is not null and sent_at > as_of - interval '90 days') as clicked_90_days,
+    count(*) filter (where is_delivered and first_human_click_at is not null and sent_at > as_of - interval '168 hours') as clicked_7_days,
+    count(*) filter (where is_delivered and first_human_click_at is not null and sent_at > as_of - interval '720 hours') as clicked_30_days,
+    count(*) filter (where is_delivered and first_human_click_at is not null and sent_at > as_of - interval '2160 hours') as clicked_90_days,
     min(sent_at) as first_message_at,
-    max(sent_at) as last_message_at,
-    min(first_human_open_at) as first_answer_at,
-    max(first_human_open_at) as last_open_at,
-    max(first_human_click_at) as last_click_at
+    max(sent_at) as last_message_at
   from {{marts.message_times}} as m
     cross join latest
   group by m.person
+),
+answers as (
+  select
+    person,
+    min(occurred_at) as first_answer_at,
+    max(occurred_at) as last_open_at,
+    max(occurred_at) filter (where action = 'click') as last_click_at
+  from {{marts.engagement_events}}
+  where not is_machine
+  group by person
 ),
 hard_bounced as (
   select distinct {{person(e)}} as person from {{streams.email_bounce}} as e where recipient_state = 'HardBounce'
@@ -88,9 +96,9 @@ joined as (
     p.*,
     latest.as_of,
     f.messages, f.messages_30_days, f.opened, f.opened_7_days, f.opened_30_days, f.opened_90_days, f.clicked,
-    f.clicked_7_days, f.clicked_30_days, f.clicked_90_days, f.first_message_at, f.last_message_at, f.first_answer_at,
-    f.last_open_at, f.last_click_at, o.orders, o.revenue, o.last_order_at,
-    greatest(f.last_open_at, o.last_order_at) as last_answer_at,
+    f.clicked_7_days, f.clicked_30_days, f.clicked_90_days, f.first_message_at, f.last_message_at, a.first_answer_at,
+    a.last_open_at, a.last_click_at, o.orders, o.revenue, o.last_order_at,
+    greatest(a.last_open_at, o.last_order_at) as last_answer_at,
     case
       when p.email is null then 'no address'
       when c.person is not null then 'complaint'
@@ -99,6 +107,7 @@ joined as (
   from people as p
     cross join latest
     left join facts as f on f.person = p.person
+    left join answers as a on a.person = p.person
     left join orders as o on o.person = p.person
     left join hard_bounced as b on b.person = p.person
     left join complained as c on c.person = p.person
@@ -129,9 +138,9 @@ select
   last_order_at,
   case
     when last_answer_at is null then 'never'
-    when last_answer_at > as_of - interval '30 days' then 'engaged'
-    when last_answer_at > as_of - interval '90 days' then 'lapsing'
-    when last_answer_at > as_of - interval '180 days' then 'dormant'
+    when last_answer_at > as_of - interval '720 hours' then 'engaged'
+    when last_answer_at > as_of - interval '2160 hours' then 'lapsing'
+    when last_answer_at > as_of - interval '4320 hours' then 'dormant'
     else 'cold'
   end as engagement,
   unreachable_reason is null as is_email_reachable,

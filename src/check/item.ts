@@ -40,9 +40,15 @@ export const failed = (item: string, message: string, cure: string): CheckItem =
   cure,
 })
 
-/** An item for an error; our own messages put the cure behind the first semicolon. */
+/** An item for an error. `cure` is for where the message has none. */
 export function failedWith(item: string, error: unknown, cure: string): CheckItem {
   const message = messageOf(error)
-  const [what = message, ...rest] = error instanceof UserError ? message.split('; ') : [message]
-  return failed(item, what, rest.join('; ') || cure)
+  const [what, own = cure] = error instanceof UserError ? whatAndCure(message) : [message, undefined]
+  return failed(item, what, own)
+}
+
+/** What has happened, and what to do about it: our own messages put that behind the first semicolon, where they have it. */
+export function whatAndCure(message: string): readonly [what: string, cure: string | undefined] {
+  const [what, cure] = message.split(/; (.*)/s, 2)
+  return [what ?? message, cure || undefined]
 }

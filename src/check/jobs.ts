@@ -2,7 +2,7 @@
 import { catalogue, selectStreams } from '../catalog/index.ts'
 import { connectionOf } from '../config/connections.ts'
 import type { Config, ScheduleConfig } from '../config/schema.ts'
-import { messageOf } from '../errors.ts'
+import { codeOf, type FailureCode, messageOf } from '../errors.ts'
 import type { ExportFault, Inspection } from '../export/definition/inspect.ts'
 import { suggestion } from '../nearest.ts'
 import { maintenanceJob } from '../report/maintain.ts'
@@ -12,14 +12,14 @@ import { readSchedule } from '../schedule/definition.ts'
 import { type ExportRow, readExports } from '../state/exports.ts'
 import { readSchedules, type ScheduleRow } from '../state/schedules.ts'
 import type { Warehouse } from '../warehouse/session.ts'
-import { type CheckItem, failed, ok, warning } from './item.ts'
+import { type CheckItem, failed, ok, warning, whatAndCure } from './item.ts'
 
 /** Something that keeps a job from running. */
 export interface JobFault {
   /** `sync` or `export:NAME`. */
   readonly job: string
   readonly about: 'streams' | 'exports' | 'schedules'
-  readonly code: string
+  readonly code: FailureCode
   readonly message: string
 }
 
@@ -117,13 +117,13 @@ export function jobItems({ faults, unknown, streams, exports, schedules }: JobsR
 const isExample = ({ job, code }: JobFault): boolean => job === 'export:example' && code === 'unknown_list'
 
 function messageAndCure({ job, about, message }: JobFault): [message: string, cure: string] {
-  const [what = message, ...rest] = message.split('; ')
+  const [what, own] = whatAndCure(message)
   const cures = {
     streams: 'correct "sync.streams"; "iterable-elt streams" lists all names',
     exports: `correct it, then try "iterable-elt export ${job.replace(/^export:/, '')} --dry-run"`,
     schedules: 'correct it; "iterable-elt schedule explain" shows what an expression means',
   }
-  return [what, rest.join('; ') || cures[about]]
+  return [what, own ?? cures[about]]
 }
 
 const jobFault = ({ export: name, code, message }: ExportFault): JobFault => ({
@@ -165,7 +165,7 @@ function scheduleFault(job: string, read: () => unknown, where?: string): JobFau
     return []
   } catch (error) {
     const message = where === undefined ? messageOf(error) : `${where}: ${messageOf(error)}`
-    return [{ job, about: 'schedules', code: 'schedule', message }]
+    return [{ job, about: 'schedules', code: codeOf(error), message }]
   }
 }
 
@@ -173,7 +173,7 @@ function insertedFault(row: ScheduleRow, jobs: readonly string[]): JobFault[] {
   const { name } = row
   if (jobs.includes(name)) return scheduleFault(name, () => readSchedule(row), `schedule "${name}"`)
   const message = `schedule "${name}": there is no such job${suggestion(name, jobs)}`
-  return [{ job: name, about: 'schedules', code: 'schedule', message }]
+  return [{ job: name, about: 'schedules', code: 'unknown_job', message }]
 }
 
 /** What rows define, and whether a stream was ever synced; undefined where there is no warehouse yet. */

@@ -67,7 +67,7 @@ export async function runRetry(
     elt.retryRejects({ ...request, ...(name !== undefined && { export: name }) }),
   )
   terminal.result({ runs: reports }, () => {
-    if (reports.length === 0) terminal.say('there are no rows that Iterable refused')
+    if (reports.length === 0) terminal.say('Iterable has refused no rows')
     for (const report of reports) sayExport(terminal, report)
   })
   return Math.max(exitCodes.success, ...reports.map((report) => exportExitCode(report)))

@@ -110,7 +110,7 @@ const questions = (schema: string): readonly Question[] => [
   round(cast(100 * human_click_rate as numeric), 1) as clicked_percent
 from ${schema}_marts.campaign_performance
 where sent > 0
-order by human_open_rate desc, sent desc
+order by human_open_rate desc nulls last, sent desc
 limit 5`,
   ],
   [

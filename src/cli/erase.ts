@@ -20,7 +20,7 @@ export function eraseCommand(program: Command, runtime: Runtime): void {
     )
     .addOption(new Option('--email <address>', 'the person, by e-mail address').conflicts('userId'))
     .option('--user-id <id>', 'the person, by userId')
-    .option('--yes', 'erase; without it, it is only shown what would be erased')
+    .option('--yes', 'erase; without it, the command only shows what would be erased')
   withExamples(command, 'erase --email jane@example.com', 'erase --user-id u-1 --yes')
   command.action(action(runtime, runErase))
 }

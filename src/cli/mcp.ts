@@ -37,7 +37,7 @@ async function runMcp(
   const { terminal, signal, interruption, stdin } = context
   if (!http && terminal.isJson) {
     throw new ConfigError(
-      '--json prints a document on standard output, which is for the protocol: leave one away',
+      '--json prints a document on standard output, which is for the protocol: leave out one of the two',
       {
         code: 'usage',
       },

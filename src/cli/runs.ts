@@ -2,6 +2,7 @@
 import type { Command } from 'commander'
 import { explained } from '../errors.ts'
 import type { ExportDetail, RunDetail, RunSummary } from '../index.ts'
+import { remarksOf, streamsOfRun } from '../report/run-streams.ts'
 import { action, type Context, type Runtime, withExamples } from './command.ts'
 import { sayPlanView } from './plan.ts'
 import type { Terminal } from './terminal.ts'
@@ -76,15 +77,15 @@ function sayRun(terminal: Terminal, run: RunDetail & { readonly export: ExportDe
   if (run.error_text)
     terminal.say(`${'error'.padEnd(9)} ${run.error_code}: ${explained(run.error_text, run.error_code)}`)
   if (run.export) sayExportDetail(terminal, run.run_id, run.export)
-  const streams = reportsOf(run.details)
+  const streams = streamsOfRun(run.details).filter(({ state }) => state !== null)
   if (streams.length > 0) {
     const rows = streams.map((stream) => [
-      String(stream.stream),
-      String(stream.state).replaceAll('_', ' '),
-      count(Number(stream.rows_read)),
-      count(Number(stream.rows_written)),
-      count(Number(stream.rows_rejected)),
-      oneLine([stream.error, ...[stream.notes].flat()].filter(Boolean).join('; '), 80),
+      stream.stream,
+      (stream.state ?? '').replaceAll('_', ' '),
+      count(stream.rows_read),
+      count(stream.rows_written),
+      count(stream.rows_rejected),
+      oneLine(remarksOf(stream), 80),
     ])
     terminal.say()
     terminal.sayTable(['stream', 'state', 'read', 'written', 'rejected', 'remarks'], rows, 'llrrrl', ['read'])
@@ -114,12 +115,6 @@ function sayExportDetail(terminal: Terminal, runId: string, detail: ExportDetail
   sayPlanView(terminal, plan)
   if (!approval)
     terminal.say(`\napprove it with: iterable-elt runs approve ${runId.slice(0, 8)} --note "why"`)
-}
-
-/** The reports of streams that a finished sync keeps. */
-function reportsOf(details: unknown): Readonly<Record<string, unknown>>[] {
-  const { streams } = (details ?? {}) as { streams?: unknown }
-  return Array.isArray(streams) ? streams.filter((entry) => typeof entry === 'object') : []
 }
 
 function tookText({ started_at, finished_at }: RunSummary): string {

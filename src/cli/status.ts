@@ -51,6 +51,13 @@ function sayStatus(terminal: Terminal, status: Status, now: Date): void {
       ),
     )
   }
+  const partial = views.filter(({ state }) => state === 'made')
+  if (partial.length > 0) {
+    const streams = [...new Set(partial.flatMap(({ absent_streams }) => absent_streams))].sort()
+    terminal.say(
+      `\n${counted(partial.length, 'view')} for analysts made without ${streams.join(', ')}, which are not replicated ("iterable-elt views NAME" says what each lacks)`,
+    )
+  }
   if (schedules.length > 0) {
     terminal.say(`\n${colors.bold('Schedules')}`)
     saySchedules(terminal, schedules)

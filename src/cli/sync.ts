@@ -2,6 +2,7 @@
 import type { Command } from 'commander'
 import { ConfigError, exitCodes, explained } from '../errors.ts'
 import type { SyncPlan, SyncReport, SyncRequest } from '../index.ts'
+import { newColumnsText } from '../report/run-streams.ts'
 import { action, type Context, type Runtime, withExamples } from './command.ts'
 import type { Terminal } from './terminal.ts'
 import { count, counted, seconds, time } from './text.ts'
@@ -105,8 +106,9 @@ function sayReport(terminal: Terminal, report: SyncReport): void {
   ])
   const head = ['stream', 'state', 'read', 'written', 'rejected', 'parts', 'calls', 'bookmark']
   terminal.sayTable(head, rows, 'llrrrrrl', ['calls', 'parts', 'read'])
-  for (const { stream, notes } of report.streams) {
-    for (const note of shortened(notes)) terminal.say(`${stream}: ${note}`)
+  for (const { stream, new_columns, notes } of report.streams) {
+    const columns = newColumnsText(new_columns)
+    for (const note of columns === null ? notes : [columns, ...notes]) terminal.say(`${stream}: ${note}`)
   }
   for (const { stream, state, error, error_code } of report.streams) {
     if (state === 'skipped') terminal.say(`${stream}: ${error}`)
@@ -118,23 +120,9 @@ function sayReport(terminal: Terminal, report: SyncReport): void {
   )
   const cancelled = report.streams.filter(({ state }) => state === 'cancelled').length
   if (cancelled > 0)
-    terminal.say(
-      `interrupted before ${counted(cancelled, 'stream')} came to the end; the next sync goes on there`,
-    )
+    terminal.say(`interrupted before ${counted(cancelled, 'stream')} finished; the next sync resumes there`)
   if (report.rows_rejected > 0)
     terminal.say(`"iterable-elt rejects --run ${report.run_id.slice(0, 8)}" shows the rejected rows`)
-}
-
-const newColumn = /^new column /
-
-/** A first sync finds dozens of fields: their columns share a line. */
-function shortened(notes: readonly string[]): readonly string[] {
-  const columns = notes.filter((note) => newColumn.test(note)).map((note) => note.replace(newColumn, ''))
-  if (columns.length < 2) return notes
-  const named = columns.slice(0, 3).join(', ')
-  const more = columns.length > 3 ? ` and ${columns.length - 3} more` : ''
-  const line = `${columns.length} new columns: ${named}${more}`
-  return [line, ...notes.filter((note) => !newColumn.test(note))]
 }
 
 function sayPlan(terminal: Terminal, plan: SyncPlan): void {

@@ -1,5 +1,6 @@
 /** `views`: what the views for analysts answer, and their SQL. */
 import type { Command } from 'commander'
+import { ConfigError } from '../errors.ts'
 import type { DbtProject, ViewStatus } from '../index.ts'
 import { action, type Context, type Runtime, withExamples } from './command.ts'
 import type { Terminal } from './terminal.ts'
@@ -46,7 +47,14 @@ async function runViews(
   }
   // Refuses names that are none.
   for (const name of names) await elt.viewSql(name)
-  if (materialize) for (const notice of await elt.rebuildViews(names)) terminal.warn(notice)
+  if (materialize) {
+    if (names.length === 0) {
+      throw new ConfigError('--materialize wants the names of views, of those in marts.materialize', {
+        code: 'usage',
+      })
+    }
+    for (const notice of await elt.rebuildViews(names)) terminal.warn(notice)
+  }
   const views = (await elt.views()).filter(({ view }) => names.length === 0 || names.includes(view))
   terminal.result({ views }, () => {
     if (names.length === 0) {
@@ -54,8 +62,12 @@ async function runViews(
       terminal.sayTable(['view', 'one row is', 'state'], rows)
       return
     }
-    for (const { view, about, grain, columns } of views) {
-      terminal.say(`${terminal.colors.bold(view)}\n${about}\n\nOne row: ${grain}\n`)
+    for (const { view, about, grain, columns, ...found } of views) {
+      const without =
+        found.absent_streams.length > 0 ? `, without ${found.absent_streams.join(', ')} (not replicated)` : ''
+      terminal.say(
+        `${terminal.colors.bold(view)} (${stateText(found)}${without})\n${about}\n\nOne row: ${grain}\n`,
+      )
       const entries = columns.map((column) => [column.name, column.about] as const)
       terminal.say(`${definitions(entries, terminal.width)}\n`)
     }

@@ -15,7 +15,7 @@ type Met = { readonly value: unknown; readonly sources: ReadonlyMap<string, stri
 
 const secretKeys: ReadonlySet<PropertyKey> = new Set([
   ...['api_key', 'url', 'base_url', 'smtp_url', 'secret'],
-  ...['token', 'password'],
+  ...['token', 'password', 'catalog', 'session_token', 'connection_string'],
 ])
 
 /** The faults that zod found. */

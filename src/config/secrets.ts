@@ -18,7 +18,8 @@ export function secretsOf(config: Config, env: Readonly<Record<string, string | 
     ...('catalog' in warehouse
       ? [
           ...secretsOfUrl(warehouse.catalog),
-          ...[warehouse.storage.secret, warehouse.storage.session_token, warehouse.storage.connection_string],
+          ...[warehouse.storage.secret, warehouse.storage.session_token],
+          ...secretsOfConnection(warehouse.storage.connection_string),
         ]
       : []),
     ...('pool' in warehouse ? [warehouse.pool.options?.password] : []),
@@ -54,6 +55,12 @@ function secretsOfUrl(url: string | null | undefined): (string | undefined)[] {
   if (!url || !URL.canParse(url)) return []
   const { password, searchParams } = new URL(url)
   return [password, decoded(password), searchParams.get('password') ?? undefined]
+}
+
+/** The whole of what reaches a storage of Azure, and the key in it. */
+function secretsOfConnection(connection: string | undefined): (string | undefined)[] {
+  const parts = connection?.matchAll(/(?:AccountKey|SharedAccessSignature)=([^;]+)/gi) ?? []
+  return [connection, ...[...parts].map(([, key]) => key)]
 }
 
 /** Only long paths: a short one such as /hook is not a key, and occurs in many texts. */

@@ -2,6 +2,7 @@
 import type { DuckDBInstance } from '@duckdb/node-api'
 import type { Pool } from 'pg'
 import * as z from 'zod'
+import { judgeStorage, storageSchema } from './storage.ts'
 import { byteSize, postgresUrl, timeLimit } from './values.ts'
 
 const duckdb = z.strictObject({
@@ -77,54 +78,34 @@ const postgres = z.strictObject({
   ...ofPostgres,
 })
 
-const storage = z.strictObject({
-  key_id: z.string().min(1).optional().describe('S3, R2, GCS (HMAC): the id of the key.'),
-  secret: z.string().min(1).optional().describe('S3, R2, GCS (HMAC): the key.'),
-  session_token: z.string().min(1).optional().describe('S3: the token of a key that ends.'),
-  region: z.string().min(1).optional().describe('S3: the region of the bucket.'),
-  endpoint: z
-    .string()
-    .regex(
-      /^[^/@\s]+$/,
-      'expected a host, with its port where that is not the usual one, e.g. minio.local:9000',
-    )
-    .optional()
-    .describe('S3-compatible storage: its host, with the port.'),
-  url_style: z
-    .enum(['path', 'vhost'])
-    .optional()
-    .describe('S3-compatible storage: whether the bucket stands in the path or in the name of the host.'),
-  use_ssl: z.boolean().optional().describe('False: over HTTP, for a storage beside this machine.'),
-  account_name: z.string().min(1).optional().describe('Azure: the storage account.'),
-  connection_string: z.string().min(1).optional().describe('Azure: how to reach it, key included.'),
-})
-
-const ducklake = z.strictObject({
-  type: z
-    .literal('ducklake')
-    .describe('A lake: its catalogue, and our own tables, in Postgres; its rows as Parquet files.'),
-  catalog: postgresUrl.describe('Address of the Postgres database that has the catalogue.'),
-  data_path: z
-    .string()
-    .min(1)
-    .describe(
-      'Where the Parquet files go: a folder, or s3://, gs://, r2://, az:// with a bucket. Every process that reads or writes must reach it under this name.',
-    ),
-  storage: storage
-    .prefault({})
-    .describe(
-      'How the storage is reached. Without a key: by what the machine has (role, environment, files).',
-    ),
-  extension_directory: z
-    .string()
-    .min(1)
-    .optional()
-    .describe(
-      "Folder with DuckDB's extensions. Absent: DuckDB fetches them from extensions.duckdb.org, once.",
-    ),
-  memory_limit: duckdb.shape.memory_limit,
-  threads: duckdb.shape.threads,
-})
+const ducklake = z
+  .strictObject({
+    type: z
+      .literal('ducklake')
+      .describe('A lake: its catalogue, and our own tables, in Postgres; its rows as Parquet files.'),
+    catalog: postgresUrl.describe('Address of the Postgres database that has the catalogue.'),
+    data_path: z
+      .string()
+      .min(1)
+      .describe(
+        'Where the Parquet files go: a folder, or s3://, gs://, r2://, az:// with a bucket. Every process that reads or writes must reach it under this name.',
+      ),
+    storage: storageSchema
+      .prefault({})
+      .describe(
+        'How the storage of a cloud is reached (docs/ducklake.md). S3 and Azure without a key: by what the machine has (role, environment, files).',
+      ),
+    extension_directory: z
+      .string()
+      .min(1)
+      .optional()
+      .describe(
+        "Folder with DuckDB's extensions. Absent: DuckDB fetches them from extensions.duckdb.org, once.",
+      ),
+    memory_limit: duckdb.shape.memory_limit,
+    threads: duckdb.shape.threads,
+  })
+  .superRefine(judgeStorage)
 
 /** Databases that the host application has open already; a configuration file cannot hold them. */
 const liveDuckdb = z.strictObject({

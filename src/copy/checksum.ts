@@ -34,22 +34,16 @@ export const sumOf = (a: Checksum, b: Checksum): Checksum => ({
 const digitsOf = (sum: bigint): string => BigInt.asUintN(64, sum).toString(16).padStart(16, '0')
 
 /** The sum over what a statement of the engine returns, with the columns in this order. */
-export async function checksumOf(
-  engine: Engine,
-  select: string,
-  columns: readonly Summed[],
-): Promise<Checksum> {
-  for (;;) {
+export function checksumOf(engine: Engine, select: string, columns: readonly Summed[]): Promise<Checksum> {
+  return engine.withRoom(async () => {
     const connection = await engine.connect()
     try {
       await connection.run('begin')
       return await sumRows(connection, select, columns)
-    } catch (error) {
-      if (!(await engine.growAfter(error))) throw error
     } finally {
       connection.closeSync()
     }
-  }
+  })
 }
 
 async function sumRows(

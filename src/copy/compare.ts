@@ -42,7 +42,8 @@ export async function noticesOf(
   const rules = await countOf(tables, `${quoted(names.marts)}.my_bot_rules`).catch(() => 0)
   return [
     ...unknown.map(
-      (name) => `${names.streams}.${name} is no stream of this version, and is not copied; copy it yourself`,
+      (name) =>
+        `${names.streams}.${name} is not a stream of this version, and is not copied; copy it yourself`,
     ),
     ...(rules > 0
       ? [

@@ -80,17 +80,12 @@ export async function unloadTables(
   signal: AbortSignal | undefined,
   schema = warehouse.names.streams,
 ): Promise<void> {
-  for (;;) {
-    try {
-      await warehouse.use(({ unload }) => unload(wanted.map((one) => ({ schema, ...one }))), {
-        signal,
-        isRepeatable: true,
-      })
-      return
-    } catch (error) {
-      if (!(await warehouse.engine.growAfter(error))) throw error
-    }
-  }
+  const unloading = () =>
+    warehouse.use(({ unload }) => unload(wanted.map((one) => ({ schema, ...one }))), {
+      signal,
+      isRepeatable: true,
+    })
+  await warehouse.engine.withRoom(unloading)
 }
 
 /** The whole table, only counted and summed. */

@@ -4,8 +4,9 @@
  */
 import { setTimeout as delay } from 'node:timers/promises'
 import { type DuckDBConnection, DuckDBInstance, type Json } from '@duckdb/node-api'
-import { ConfigError } from '../errors.ts'
+import { ConfigError, firstOf } from '../errors.ts'
 import { type Budget, type BudgetSettings, baseMemoryMb, budgetFor, type Room } from './budget.ts'
+import { isOutOfMemory } from './errors.ts'
 import { macros } from './macros.ts'
 import { roomHere } from './room.ts'
 import { sweepNow } from './sweep.ts'
@@ -77,13 +78,19 @@ export class Engine implements AsyncDisposable {
 
   /** Runs a statement of the parser; statements run one after another. Resolves to its rows as JSON values. */
   async rows(sql: string): Promise<Json[][]> {
-    return this.#statements.take(() => this.#rowsWithRoom(sql))
+    return this.#statements.take(() =>
+      this.withRoom(async () => (await this.#parser.runAndReadAll(sql)).getRowsJson()),
+    )
   }
 
-  async #rowsWithRoom(sql: string): Promise<Json[][]> {
+  /**
+   * Does the work, and begins it anew with more memory where the engine has run out of it.
+   * @throws UserError as `growAfter` does.
+   */
+  async withRoom<T>(work: () => Promise<T>): Promise<T> {
     for (;;) {
       try {
-        return (await this.#parser.runAndReadAll(sql)).getRowsJson()
+        return await work()
       } catch (error) {
         if (!(await this.growAfter(error))) throw error
       }
@@ -103,7 +110,7 @@ export class Engine implements AsyncDisposable {
    * @throws UserError when the user's own limit, or half of the machine, is not enough.
    */
   async growAfter(error: unknown): Promise<boolean> {
-    if (!isOutOfMemory(error)) return false
+    if (!isOutOfMemory(firstOf(error))) return false
     const { ceilingMb } = this.budget
     if (this.#memoryMb === undefined || this.#memoryMb >= ceilingMb) {
       throw new ConfigError(
@@ -215,14 +222,6 @@ async function withPatience<T>(work: () => Promise<T>): Promise<T> {
 
 const growthTries = 100
 const growthPauseMs = 50
-
-/** DuckDB says so in several ways: a statement, a commit and a checkpoint each have their own. */
-const isOutOfMemory = (error: unknown): boolean =>
-  /Out of Memory Error|(?:allocate|pin) (?:block|data) of size/.test(String(error))
-
-/** A commit that stands, but whose checkpoint found no room: the file must be attached anew. */
-export const isCheckpointFailure = (error: unknown): boolean =>
-  /Failed to commit: Checkpoint failed for database/.test(String(error))
 
 async function connect(instance: DuckDBInstance): Promise<DuckDBConnection> {
   const connection = await instance.connect()

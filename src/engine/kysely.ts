@@ -25,8 +25,10 @@ import {
   sql,
   type TableMetadata,
 } from 'kysely'
+import { isOutsideTransaction } from './errors.ts'
 import type { Interrupter } from './interrupter.ts'
 import { wholeStream } from './stream.ts'
+import { Turns } from './turns.ts'
 
 /** A Kysely dialect that runs everything on `connection`, and begins nothing once it was interrupted. */
 export function duckdbDialect(connection: DuckDBConnection, interrupter: Interrupter): Dialect {
@@ -46,7 +48,7 @@ class DuckDbAdapter extends PostgresAdapter implements DialectAdapter {
 
 class DuckDbDriver implements Driver {
   readonly #connection: DuckDbConnection
-  #free: Promise<void> = Promise.resolve()
+  readonly #turns = new Turns()
   #release: () => void = () => {}
 
   constructor(connection: DuckDBConnection, interrupter: Interrupter) {
@@ -56,13 +58,7 @@ class DuckDbDriver implements Driver {
   async init(): Promise<void> {}
 
   async acquireConnection(): Promise<DatabaseConnection> {
-    const before = this.#free
-    let release = () => {}
-    this.#free = new Promise((resolve) => {
-      release = resolve
-    })
-    await before
-    this.#release = release
+    this.#release = await this.#turns.hold()
     return this.#connection
   }
 
@@ -82,8 +78,8 @@ class DuckDbDriver implements Driver {
     try {
       await connection.executeQuery(CompiledQuery.raw('rollback'))
     } catch (error) {
-      // Some failures end the transaction by themselves; the one that led here must not be hidden by this one.
-      if (!/no transaction is active/.test(String(error))) throw error
+      // The failure that led here must not be hidden by this one.
+      if (!isOutsideTransaction(error)) throw error
     }
   }
 

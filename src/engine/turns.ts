@@ -18,4 +18,11 @@ export class Turns {
     this.#last = turn.catch(() => {})
     return turn
   }
+
+  /** Resolves when it is the caller's turn, to what ends it. */
+  hold(who?: unknown): Promise<() => void> {
+    return new Promise((resolve) => {
+      void this.take(() => new Promise<void>((leave) => resolve(leave)), who)
+    })
+  }
 }

@@ -1,6 +1,6 @@
 /** How a run ends: what is recorded of it, and what the user is told. */
 import type { Transaction } from 'kysely'
-import { codeOf, type ErrorKind, InterruptedError, kindOf, messageOf } from '../errors.ts'
+import { codeOf, type ErrorKind, type FailureCode, InterruptedError, kindOf, messageOf } from '../errors.ts'
 import { countBatches, dropPlan } from '../state/batches.ts'
 import { type ExportRun, readExportRun, updateExportRun } from '../state/exports.ts'
 import { forgetOldCourses, type LogLine, writeLog } from '../state/run-log.ts'
@@ -17,7 +17,7 @@ import { verifyList } from './send/verify.ts'
 
 export interface Ended {
   readonly state: ExportState
-  readonly error?: { readonly code: string; readonly text: string }
+  readonly error?: { readonly code: FailureCode; readonly text: string }
   readonly kind?: ErrorKind
   /** The message is completed by the first rejected rows. */
   readonly listsRejects?: boolean
@@ -62,10 +62,6 @@ export async function finish(
 /** True where the list is to be read back before the run is over. */
 export const isToBeVerified = ({ verify }: ExportInput, { state }: Ended): boolean =>
   verify === true && state === 'succeeded'
-
-/** True for a run that did what it was to do. */
-export const isGood = (state: ExportState): boolean =>
-  state === 'succeeded' || state === 'succeeded_with_rejects'
 
 /** Records the end of a run in the caller's transaction, and what there is to report of it. */
 export async function recordEnd(
@@ -173,7 +169,7 @@ async function firstRejects(trx: Transaction<StateDatabase>, runId: string): Pro
 
 function reportOf(
   { state, kind }: Ended,
-  error: { readonly code: string; readonly text: string } | undefined,
+  error: Ended['error'],
   facts: {
     readonly run: ExportRun
     readonly sums: Sums

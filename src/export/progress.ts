@@ -1,5 +1,5 @@
 /** What an export tells while it works, and how it ended. */
-import type { ErrorKind } from '../errors.ts'
+import type { ErrorKind, FailureCode } from '../errors.ts'
 import type { Braking } from './plan/brakes.ts'
 import type { FieldCount, PlanChange } from './plan/changes.ts'
 import type { FieldReport } from './rows/fields.ts'
@@ -26,7 +26,7 @@ export interface ExportReport {
   readonly skipped: number
   readonly batches: number
   readonly error: string | null
-  readonly error_code: string | null
+  readonly error_code: FailureCode | null
   /** `config`: nothing helps but a change by a person. `transient`: trying again may. */
   readonly error_kind: ErrorKind | null
   readonly brakes: readonly Braking[]

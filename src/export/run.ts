@@ -1,13 +1,14 @@
 /** Warehouse → list: one run of one export, from its query to the last acknowledgement. */
 import { LockedError } from '../errors.ts'
 import type { Clock } from '../iterable/clock.ts'
+import { hasSucceeded } from '../state/runs.ts'
 import { inSpan } from '../telemetry.ts'
 import type { Tx } from '../warehouse/session.ts'
 import { type Begun, beginPlan, beginRun, type Reopened } from './begin.ts'
 import { type ExportInput, inTransaction } from './context.ts'
 import { type Destination, inspectList, readFields } from './definition/list.ts'
 import { defaultRejectPercent, isTracked, mappingHash } from './definition/settings.ts'
-import { type Ended, endOf, type Finish, finish, isGood, isToBeVerified, recordEnd } from './finish.ts'
+import { type Ended, endOf, type Finish, finish, isToBeVerified, recordEnd } from './finish.ts'
 import { adoptMembers } from './plan/adopt.ts'
 import { type Braking, brakesThatHold } from './plan/brakes.ts'
 import { everyChange, marksOf } from './plan/changes.ts'
@@ -48,7 +49,7 @@ async function reportOf(input: ExportInput): Promise<ExportReport> {
     if ('needsBaseline' in begun) return await runAnew(input, begun)
     const report = await resume(input, begun)
     const isAsked = begun.run.run_id === input.runId || input.nominalAt === undefined
-    if (isAsked || !isGood(report.state)) return report
+    if (isAsked || !hasSucceeded(report.state)) return report
   }
 }
 

@@ -1,4 +1,5 @@
 /** A file of `sql/views`: a comment that says what the view is, then one `select`. */
+import { tellersOf } from './tellers.ts'
 
 /** A view as its file describes it. */
 export interface ViewFile {
@@ -24,6 +25,9 @@ export interface ViewFile {
   readonly select: string
 }
 
+/** Any other word before a colon is part of a text. */
+const heading = /^(Grain|Needs|Optional|Refresh|Within|Table|Columns):/
+
 /**
  * Reads a file. Its comment has paragraphs: what the view is, then `Grain:`, `Needs:`, `Optional:`, `Refresh:`, `Within:`,
  * `Table:` and `Columns:`, whose entries go on in lines that are set in deeper.
@@ -37,7 +41,7 @@ export function parseViewFile(name: string, text: string): ViewFile {
   const about = comment
     .slice(
       0,
-      comment.findIndex((line) => /^[A-Z][a-z]+:/.test(line)),
+      comment.findIndex((line) => heading.test(line)),
     )
     .join('\n')
     .trim()
@@ -70,12 +74,18 @@ export function parseViewFile(name: string, text: string): ViewFile {
 const marks = (select: string, kind: 'streams' | 'marts' | 'has'): readonly string[] =>
   [...select.matchAll(new RegExp(`\\{\\{${kind}\\.(\\w+)\\}\\}`, 'g'))].map(([, name]) => name as string)
 
+/** The streams that `{{told(medium, opens)}}` asks for. */
+const askedOf = (select: string): readonly string[] =>
+  [...select.matchAll(/\{\{told\([\w.]+, (\w+)\)\}\}/g)].flatMap(([, what]) =>
+    tellersOf(what as string).map(([, stream]) => stream),
+  )
+
 /** The text after `Title:` up to the next title, in one line. */
 function paragraph(comment: readonly string[], title: string): string | undefined {
   const start = comment.findIndex((line) => line.startsWith(`${title}:`))
   if (start === -1) return undefined
   const after = comment.slice(start + 1)
-  const length = after.findIndex((line) => /^[A-Z][a-z]+:/.test(line) || line.trim() === '')
+  const length = after.findIndex((line) => heading.test(line) || line.trim() === '')
   const more = length === -1 ? after : after.slice(0, length)
   return [(comment[start] as string).slice(title.length + 1), ...more]
     .map((line) => line.trim())
@@ -104,7 +114,7 @@ function refuseFaults({ name, about, grain, needs, optional, columns, select }: 
         ? 'has no "Grain:"'
         : columns.length === 0
           ? 'has no "Columns:"'
-          : [...marks(select, 'streams'), ...marks(select, 'has')]
+          : [...marks(select, 'streams'), ...marks(select, 'has'), ...askedOf(select)]
               .filter((stream) => !told.includes(stream))
               .map((stream) => `reads ${stream}, which neither "Needs:" nor "Optional:" names`)[0]
   if (fault) throw new Error(`sql/views/${name}.sql ${fault}`)

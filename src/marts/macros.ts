@@ -1,5 +1,6 @@
 /** Short words of `sql/views` for what would be written again and again: `{{rate(clicked, delivered)}}`. */
 import type { Analysis } from '../warehouse/analysis.ts'
+import { tellersOf } from './tellers.ts'
 
 /** What a macro is written for. */
 export interface MacroPlace {
@@ -30,6 +31,14 @@ const providers: readonly (readonly [
 const macros: ReadonlyMap<string, Macro> = new Map<string, Macro>([
   /** A fraction; NULL where the denominator is 0. */
   ['rate', (_, part, whole) => `(cast(${part} as double precision) / nullif(${whole}, 0))`],
+  /** True where a replicated stream tells of the opens (clicks, bounces …) of a medium, and where there is no medium. */
+  [
+    'told',
+    (_, medium, what) => {
+      const cases = tellersOf(what as string).map(([one, stream]) => `when '${one}' then {{has.${stream}}}`)
+      return `case ${medium} ${cases.join(' ')} else ${medium} is null end`
+    },
+  ],
   /** The day of an instant (that of UTC, in the views), whatever the time zone of who asks. */
   ['day', ({ analysis, zone }, instant) => analysis.day(instant as string, zone)],
   /** Who it is, by the best of three identifiers. */

@@ -32,7 +32,7 @@ const path = '/mcp'
 export async function serveHttp({ port, host, ...options }: HttpRequest): Promise<HttpServer> {
   if (!isLoopback(host) && options.token === undefined) {
     throw new ConfigError(
-      `--host ${host} opens the warehouse to other machines: set "mcp.token" in the configuration or ITERABLE_ELT_MCP_TOKEN in the environment, or leave --host away`,
+      `--host ${host} opens the warehouse to other machines: set "mcp.token" in the configuration or ITERABLE_ELT_MCP_TOKEN in the environment, or leave out --host`,
     )
   }
   const server = createAdaptorServer({ fetch: appOf(options).fetch })

@@ -1,4 +1,5 @@
 /** Takes personal data out of what reports tell, by the eyes of a viewer of the operations page. */
+import type { FailureCode } from '../errors.ts'
 import { type Sight, sightOf } from '../ui/sight.ts'
 
 /** A document as this configuration lets assistants see it. */
@@ -8,14 +9,22 @@ export function maskedDocument(document: unknown, seesPersons: boolean): unknown
 }
 
 /** What went wrong. Messages about the query itself quote only what was asked; others may quote a row. */
-export function maskedMessage(message: string, code: string, seesPersons: boolean): string {
+export function maskedMessage(message: string, code: FailureCode, seesPersons: boolean): string {
   const see = sightOf(seesPersons ? 'operator' : 'viewer')
   return isAboutTheQuestion(code) ? see.text(message) : see.reason(message)
 }
 
-const isAboutTheQuestion = (code: string): boolean =>
-  code.startsWith('unknown_') ||
-  ['not_maskable', 'not_a_select', 'query_invalid', 'query_failed', 'config', 'broken_export'].includes(code)
+const isAboutTheQuestion = (code: FailureCode): boolean =>
+  code.startsWith('unknown_') || aboutTheQuestion.includes(code)
+
+const aboutTheQuestion: readonly FailureCode[] = [
+  'not_maskable',
+  'not_a_select',
+  'query_invalid',
+  'query_failed',
+  'config',
+  'broken_export',
+]
 
 type MaskText = (text: string) => string
 

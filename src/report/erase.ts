@@ -74,7 +74,7 @@ async function refusePlanned({ db, names }: Tx, places: readonly PersonPlace[]):
   if (rows.length === 0) return
   const runs = rows.map(({ run_id }) => run_id).join(', ')
   throw new ConfigError(
-    `the person stands in the plan of a run that has not ended (${runs}); cancel it (runs cancel), or let it end, then erase again`,
+    `the person is in the plan of a run that has not ended (${runs}); cancel it (runs cancel), or let it end, then erase again`,
     { code: 'person_in_plan' },
   )
 }

@@ -52,20 +52,24 @@ export async function readMart(source: ReportSource, name: string, query: MartQu
     const statement = statementOf(names, view, { ...query, order: column })
     return (await sql<Row>`${statement}`.execute(tables)).rows
   })
-  const isOfTrend = (row: Row) => typeof row.trend_day === 'string'
+  const isOfTrend = (row: Row): row is TrendRow => typeof row.trend_day === 'string'
   return {
     view,
     rows: (found ?? [])
       .filter((row) => !isOfTrend(row))
       .map((row) => Object.fromEntries(view.columns.map((one) => [one.name, textOf(row[one.name])]))),
     trend: (found ?? []).filter(isOfTrend).map((row) => ({
-      day: String(row.trend_day).slice(0, 10),
-      sums: (query.trend?.sums ?? []).map((sum) => Number(row[`trend_${sum}`])),
+      day: row.trend_day.slice(0, 10),
+      sums: (query.trend?.sums ?? []).map((sum) => row[`trend_sum_${sum}`] ?? 0),
     })),
   }
 }
 
 type Row = Readonly<Record<string, unknown>>
+interface TrendRow extends Row {
+  readonly trend_day: string
+  readonly [sum: `trend_sum_${string}`]: number
+}
 
 /** With a trend both come from one statement: to work the view out is what takes its time. */
 function statementOf(
@@ -80,9 +84,11 @@ function statementOf(
   const table = sql.id(names.marts, view.view)
   if (!trend) return rowsOf(table)
   const sums = trend.sums.map(
-    (sum) => sql`cast(coalesce(sum(${sql.ref(sum)}), 0) as double precision) as ${sql.ref(`trend_${sum}`)}`,
+    (sum) =>
+      sql`cast(coalesce(sum(${sql.ref(sum)}), 0) as double precision) as ${sql.ref(`trend_sum_${sum}`)}`,
   )
-  const noTrend = ['day', ...trend.sums].map((sum) => sql`null as ${sql.ref(`trend_${sum}`)}`)
+  const trendColumns = ['trend_day', ...trend.sums.map((sum) => `trend_sum_${sum}`)]
+  const noTrend = trendColumns.map((column) => sql`null as ${sql.ref(column)}`)
   return sql`
     with figures as materialized (select * from ${table})
     select ${sql.join(noTrend)}, latest.* from (${rowsOf(sql.id('figures'))}) as latest

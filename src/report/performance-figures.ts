@@ -1,4 +1,5 @@
 /** The figures of some messages, and which of them nobody has told: a stream that is not replicated counts nothing. */
+import { type Told, tellers } from '../marts/tellers.ts'
 
 /** Counts of messages of one medium that were sent in a range. */
 export interface Counted {
@@ -51,28 +52,6 @@ export interface MissingNumbers {
 }
 
 type Replicated = (stream: string) => boolean
-type Told = 'bounces' | 'opens' | 'clicks' | 'complaints' | 'unsubscribes'
-
-/** The streams that tell of the messages of a medium; what no stream tells, such as the opens of an SMS, nobody knows. */
-const tellers: ReadonlyMap<string, Readonly<Partial<Record<Told, string>>>> = new Map([
-  [
-    'email',
-    {
-      bounces: 'email_bounce',
-      opens: 'email_open',
-      clicks: 'email_click',
-      complaints: 'email_complaint',
-      unsubscribes: 'email_unsubscribe',
-    },
-  ],
-  ['push', { bounces: 'push_bounce', opens: 'push_open' }],
-  ['in_app', { opens: 'in_app_open', clicks: 'in_app_click' }],
-  ['sms', { bounces: 'sms_bounce', clicks: 'sms_click' }],
-  ['web_push', { clicks: 'web_push_click' }],
-  ['whatsapp', { bounces: 'whatsapp_bounce', opens: 'whatsapp_seen', clicks: 'whatsapp_click' }],
-  ['embedded', { clicks: 'embedded_click' }],
-  ['rcs', {}],
-])
 
 /** Sums the counts of several media. */
 export function figuresOf(rows: readonly Counted[], earned: Earned, isReplicated: Replicated): Figures {

@@ -17,9 +17,10 @@ export interface CampaignCounts extends Counted {
 export interface DayCounts extends Earned {
   readonly day: string
   readonly sent: number
-  readonly human_opened: number
-  readonly human_clicked: number
-  readonly unsubscribed: number
+  /** Of the media of which it is told; null where of none. */
+  readonly human_opened: number | null
+  readonly human_clicked: number | null
+  readonly unsubscribed: number | null
 }
 
 export interface CampaignFacts {

@@ -1,6 +1,7 @@
 /** Everything that the warehouse knows of one person, and why somebody is, or is not, on a list. */
 import { sql } from 'kysely'
 import { isTracked } from '../export/definition/settings.ts'
+import type { Db } from '../state/tables.ts'
 import type { Session } from '../warehouse/session.ts'
 import { streamTable } from '../warehouse/sql.ts'
 import { type Identity, type PersonList, readPersonLists, spellings } from './person-lists.ts'
@@ -138,8 +139,6 @@ async function readExports({ db }: Session, { email, userId }: Identity): Promis
 }
 
 const unknown = { list_id: null, state: 'never', since: null, reason: null, last_run: null } as const
-
-type Db = Session['db']
 
 async function readLastRun(db: Db, name: string): Promise<PersonExport['last_run']> {
   const row = await db

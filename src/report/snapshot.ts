@@ -2,10 +2,11 @@
 import { existsSync, realpathSync } from 'node:fs'
 import { mkdir, readdir, rename, rm, stat } from 'node:fs/promises'
 import { basename, dirname, join, resolve } from 'node:path'
-import { ConfigError, firstOf, messageOf } from '../errors.ts'
+import { ConfigError, codeOf } from '../errors.ts'
 import { makeFolder } from '../folders.ts'
 import { ownName, removeLeftovers } from '../spool/leftovers.ts'
 import { refuseNamesake } from '../warehouse/duckdb/file-name.ts'
+import { explainedFault } from '../warehouse/faults.ts'
 import type { Copied } from '../warehouse/snapshot.ts'
 import { isMissing, type ReportSource } from './read.ts'
 
@@ -101,27 +102,24 @@ async function copy(
   isFile: boolean,
   { signal, onWait }: SnapshotRequest,
 ): Promise<readonly Copied[]> {
-  for (;;) {
+  const copying = async () => {
     await rm(beside, { recursive: true, force: true })
     if (!isFile) await mkdir(beside, { mode: 0o700 })
-    try {
-      return await warehouse.use(
-        ({ copyTo }) =>
-          copyTo(isFile ? { kind: 'file', path: beside } : { kind: 'parquet', directory: beside }),
-        { signal, onWait, isReading: true },
-      )
-    } catch (caught) {
-      const error = firstOf(caught)
-      if (await warehouse.engine.growAfter(error)) continue
-      throw /No space left|ENOSPC|disk is full/i.test(messageOf(error))
-        ? new ConfigError(
-            `there is no room for the snapshot in ${dirname(beside)}; make some, or name another place`,
-            {
-              cause: error,
-            },
-          )
-        : error
-    }
+    return warehouse.use(
+      ({ copyTo }) =>
+        copyTo(isFile ? { kind: 'file', path: beside } : { kind: 'parquet', directory: beside }),
+      { signal, onWait, isReading: true },
+    )
+  }
+  try {
+    return await warehouse.engine.withRoom(copying)
+  } catch (caught) {
+    const error = explainedFault(caught)
+    if (codeOf(error) !== 'disk_full') throw error
+    throw new ConfigError(
+      `there is no room for the snapshot in ${dirname(beside)}; make some, or name another place`,
+      { cause: error },
+    )
   }
 }
 

@@ -14,6 +14,7 @@ import {
 } from '../state/schedules-status.ts'
 import type { Session } from '../warehouse/session.ts'
 import { type ReportSource, readState } from './read.ts'
+import { streamsOfRun } from './run-streams.ts'
 import { countRejects, latestRuns, type RejectCount, type RunSummary } from './runs.ts'
 import { type Counting, describeStreams, readStreamState, type StreamStatus } from './streams.ts'
 
@@ -128,9 +129,8 @@ async function readAtWork({ db }: Session): Promise<readonly SyncAtWork[]> {
     .orderBy('started_at')
     .execute()
   return rows.map(({ run_id, started_at, details }) => {
-    const { process = null, streams = [] } = (details ?? {}) as Partial<
-      Pick<SyncAtWork, 'process' | 'streams'>
-    >
+    const { process = null } = (details ?? {}) as Partial<Pick<SyncAtWork, 'process'>>
+    const streams = streamsOfRun(details).map(({ stream }) => stream)
     return { run_id, started_at: started_at?.toISOString() ?? null, process, streams }
   })
 }

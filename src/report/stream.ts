@@ -2,9 +2,11 @@
 import { sql } from 'kysely'
 import { ConfigError } from '../errors.ts'
 import { suggestion } from '../nearest.ts'
+import type { NewColumn } from '../warehouse/shape.ts'
 import { streamTable } from '../warehouse/sql.ts'
 import { readSteps, type StepStatus } from './course.ts'
 import { type ReportSource, readAsOne, readState } from './read.ts'
+import { streamsOfRun } from './run-streams.ts'
 import { type Reject, readRejects } from './runs.ts'
 import { readStreams, type StreamStatus } from './streams.ts'
 
@@ -31,6 +33,7 @@ export interface StreamRun {
   readonly windows: number | null
   readonly api_calls: number | null
   readonly error: string | null
+  readonly new_columns: readonly NewColumn[]
   readonly notes: readonly string[]
 }
 
@@ -107,23 +110,20 @@ async function readRunsOf(source: ReportSource, name: string): Promise<readonly 
       .execute(),
   )
   return (rows ?? []).flatMap(({ run_id, started_at, state, details }) => {
-    const { streams } = (details ?? {}) as { streams?: readonly unknown[] }
-    const own = (Array.isArray(streams) ? streams : []).find(
-      (entry: unknown) => entry === name || (entry as { readonly stream?: unknown } | null)?.stream === name,
-    )
-    if (own === undefined) return []
-    const report = (typeof own === 'object' ? own : {}) as Partial<StreamRun>
+    const report = streamsOfRun(details).find(({ stream }) => stream === name)
+    if (!report) return []
     return [
       {
         run_id,
         started_at: started_at?.toISOString() ?? null,
         state: report.state ?? state,
-        rows_read: report.rows_read ?? null,
-        rows_rejected: report.rows_rejected ?? null,
-        windows: report.windows ?? null,
-        api_calls: report.api_calls ?? null,
-        error: report.error ?? null,
-        notes: report.notes ?? [],
+        rows_read: report.rows_read,
+        rows_rejected: report.rows_rejected,
+        windows: report.windows,
+        api_calls: report.api_calls,
+        error: report.error,
+        new_columns: report.new_columns,
+        notes: report.notes,
       },
     ]
   })

@@ -6,6 +6,7 @@ import { readBookmarks } from '../state/bookmarks.ts'
 import type { Session } from '../warehouse/session.ts'
 import { streamTable } from '../warehouse/sql.ts'
 import { type ExistingTables, type ReportSource, readState } from './read.ts'
+import { streamsOfRun } from './run-streams.ts'
 
 /** The last sync that a stream took part in. */
 export interface LastSync {
@@ -144,20 +145,11 @@ async function readLastSyncs({ db }: Session): Promise<ReadonlyMap<string, LastS
     .execute()
   const lastSyncs = new Map<string, LastSync>()
   for (const run of runs) {
-    for (const { stream, state } of streamsOf(run.details)) {
+    for (const { stream, state } of streamsOfRun(run.details)) {
       if (lastSyncs.has(stream) || state === 'skipped') continue
       const at = (run.finished_at ?? run.started_at)?.toISOString() ?? null
       lastSyncs.set(stream, { run_id: run.run_id, state: state ?? run.state, at })
     }
   }
   return lastSyncs
-}
-
-/** A run names its streams while it works, and holds their reports when it has ended. */
-function streamsOf(details: unknown): { stream: string; state?: string }[] {
-  const { streams } = (details ?? {}) as { streams?: unknown }
-  if (!Array.isArray(streams)) return []
-  return streams.map((entry: unknown) =>
-    typeof entry === 'string' ? { stream: entry } : (entry as { stream: string; state: string }),
-  )
 }

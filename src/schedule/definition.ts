@@ -1,15 +1,12 @@
 /** A schedule as its row says it, read and checked; and the instants that follow from it. Pure. */
 import { createHash } from 'node:crypto'
-import type { Selectable } from 'kysely'
 import { ConfigError } from '../errors.ts'
+import type { ScheduleRow } from '../state/schedules.ts'
 import { isInstant } from '../state/sound.ts'
-import type { SchedulesTable } from '../state/tables/schedules.ts'
 import type { CronExpression, DialectName } from './cron/dialect.ts'
 import { parseCron } from './cron/expression.ts'
 import { nextOccurrence, occurrencesBetween } from './cron/occurrences.ts'
 import { checkTimezone } from './cron/timezone.ts'
-
-export type ScheduleRow = Selectable<SchedulesTable>
 
 const overlaps = ['skip', 'queue_one'] as const
 const catchups = ['latest', 'all', 'none'] as const

@@ -3,10 +3,11 @@
 import { closeIncidents, openIncident } from '../state/incidents.ts'
 import { releaseLease } from '../state/leases.ts'
 import { dequeue } from '../state/queue.ts'
+import { hasSucceeded } from '../state/runs.ts'
 import { type Announce, findSchedule, type Happening, updateSchedule } from '../state/schedules.ts'
 import { storable } from '../state/sound.ts'
 import type { Db } from '../state/tables.ts'
-import { afterRun, isSuccess } from './failures.ts'
+import { afterRun } from './failures.ts'
 import type { JobResult } from './job.ts'
 import type { Taken } from './take.ts'
 
@@ -46,7 +47,7 @@ export async function endJob(
         ...happeningOf(taken, result, now),
         event: 'paused',
         text: progress.paused_reason ?? null,
-        failures: Number(progress.consecutive_failures),
+        failures: progress.consecutive_failures ?? 0,
       })
     }
     return true
@@ -84,7 +85,7 @@ async function happenings(db: Db, taken: Taken, result: JobResult, now: Date): P
     const isNew = await openIncident(db, { job, code, text: result.error?.text ?? null, runId, now })
     return isNew ? [{ ...happening, event: 'failure', failures: 1, since: now }] : []
   }
-  if (!isSuccess(result)) return []
+  if (!hasSucceeded(result.state)) return []
   const closed = await closeIncidents(db, job, { now, runId })
   const [first] = closed
   if (!first) return [{ ...happening, event: 'success' }]

@@ -2,14 +2,22 @@
  * What a run's end means for its schedule: configuration errors are counted and pause it in the end, transient ones
  * make it wait, longer each time, and never pause it. Pure.
  */
+import type { ErrorKind } from '../errors.ts'
+import { hasSucceeded } from '../state/runs.ts'
 import type { Progress, ScheduleRow } from '../state/schedules.ts'
 import type { JobResult } from './job.ts'
 
 const firstRetryMs = 60_000
 export const longestRetryMs = 3_600_000
 
-export const isSuccess = ({ state }: Pick<JobResult, 'state'>): boolean =>
-  state === 'succeeded' || state === 'succeeded_with_rejects'
+/**
+ * What several failures of one run call for together: another try where it may help one of them, else a change by a
+ * person where one needs it. Null is a failure whose kind nobody knows.
+ */
+export function kindOfAll(kinds: readonly (ErrorKind | null)[]): ErrorKind {
+  if (kinds.some((kind) => kind === 'transient' || kind === null)) return 'transient'
+  return kinds.includes('config') ? 'config' : 'run'
+}
 
 export interface EndedRun {
   readonly runId: string
@@ -24,7 +32,7 @@ export function afterRun(
   { runId, trigger, result, now }: EndedRun,
   disableAfterFailures: number,
 ): Progress | undefined {
-  if (isSuccess(result) || result.state === 'held') {
+  if (hasSucceeded(result.state) || result.state === 'held') {
     return { consecutive_failures: 0, transient_failures: 0, retry_at: null, retry_run_id: null }
   }
   if (result.state !== 'failed') return undefined

@@ -3,6 +3,7 @@ import { once } from 'node:events'
 import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { UserError } from '../errors.ts'
+import { hasSucceeded } from '../state/runs.ts'
 import type { WorkerEvent } from './worker.ts'
 
 export interface Health extends AsyncDisposable {
@@ -108,7 +109,7 @@ export async function serveHealth(
         case 'ended':
           ended.inc({ job: event.job, state: event.state })
           duration.observe({ job: event.job }, event.tookMs / 1000)
-          if (event.state.startsWith('succeeded')) succeededAt.setToCurrentTime({ job: event.job })
+          if (hasSucceeded(event.state)) succeededAt.setToCurrentTime({ job: event.job })
           return
       }
     },

@@ -1,6 +1,6 @@
 /** What schedules are about. Jobs are handed in as functions: this folder knows when, never what. */
 import type { NotifyEvent, ScheduleConfig } from '../config/schema.ts'
-import type { ErrorKind } from '../errors.ts'
+import type { ErrorKind, FailureCode } from '../errors.ts'
 import type { RunState } from '../state/tables/sync.ts'
 
 /** Whom an export tells beside those of the configuration. */
@@ -45,7 +45,7 @@ export interface RunContext {
 
 export interface JobResult {
   readonly state: RunState
-  readonly error?: { readonly code: string; readonly text: string } | undefined
+  readonly error?: { readonly code: FailureCode; readonly text: string } | undefined
   readonly kind: ErrorKind
 }
 

@@ -1,5 +1,5 @@
 /** One run at work: its job, the ways to stop it, and what its end means. */
-import { codeOf, firstOf, InterruptedError, kindOf, messageOf } from '../errors.ts'
+import { codeOf, firstOf, InterruptedError, kindOf, messageOf, TransientError } from '../errors.ts'
 import type { JobResult, Jobs } from './job.ts'
 import type { Taken } from './take.ts'
 
@@ -48,10 +48,7 @@ export class RunAtWork {
     if (!isCut) return result.error?.code === 'locked' ? { kind: 'locked' } : { kind: 'ended', result }
     if (this.#reason === 'timeout') {
       const text = `it took longer than its timeout of ${(this.taken.timeoutMs ?? 0) / 1000} s`
-      return {
-        kind: 'ended',
-        result: { state: 'failed', error: { code: 'timeout', text }, kind: 'transient' },
-      }
+      return { kind: 'ended', result: failureOf(new TransientError('timeout', text)) }
     }
     if (this.#reason === 'cancelled' || !stopping.aborted) {
       return { kind: 'ended', result: { ...result, state: 'cancelled' } }

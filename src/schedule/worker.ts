@@ -1,6 +1,7 @@
 /** The worker: looks for what is due, works on it, and leaves everything resumable when it is asked to stop. */
 import { setMaxListeners } from 'node:events'
 import { messageOf, UserError } from '../errors.ts'
+import type { RunState } from '../state/tables/sync.ts'
 import { Dispatcher, type DispatcherInput } from './dispatcher.ts'
 import type { RunAtWork, RunOutcome } from './run.ts'
 
@@ -20,7 +21,7 @@ export type WorkerEvent =
       readonly job: string
       readonly runId: string
       /** State of the run; `again` when it was put back, `lost` when another worker has it. */
-      readonly state: string
+      readonly state: RunState | Exclude<RunOutcome['kind'], 'ended'>
       readonly tookMs: number
       readonly error: string | null
     }
@@ -154,14 +155,14 @@ class Worker {
     onEvent({ type: 'begun', job, runId, attempt, lateMs: takenAt.getTime() - dueAt.getTime() })
     const outcome = await run.work(jobs, signal)
     const isOurs = await this.#conclude(run, outcome)
-    const ended = outcome.kind === 'ended' ? outcome.result : undefined
+    const { state, error } = outcome.kind === 'ended' ? outcome.result : { state: outcome.kind }
     onEvent({
       type: 'ended',
       job,
       runId,
-      state: isOurs ? (ended?.state ?? outcome.kind) : 'lost',
+      state: isOurs ? state : 'lost',
       tookMs: performance.now() - startedMs,
-      error: ended?.error?.text ?? null,
+      error: error?.text ?? null,
     })
     this.#deliver()
   }

@@ -1,8 +1,8 @@
 /** Definitions of exports, and what their runs know of themselves. */
 import type { Selectable } from 'kysely'
+import { goodStates } from './runs.ts'
 import { storable } from './sound.ts'
 import type { ExportPhase, ExportRunsTable, ExportsTable } from './tables/exports.ts'
-import type { RunState } from './tables/sync.ts'
 import type { Db } from './tables.ts'
 
 export type ExportRow = Selectable<ExportsTable>
@@ -289,5 +289,3 @@ export async function readJobTimes(
   const timeOf = (value: unknown) => (value instanceof Date ? value : null)
   return { previous: timeOf(latest?.previous), lastSuccess: timeOf(latest?.last_success) }
 }
-
-const goodStates: readonly RunState[] = ['succeeded', 'succeeded_with_rejects']

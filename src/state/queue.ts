@@ -1,6 +1,7 @@
 /** Runs that wait or are being worked on. */
 import { randomUUID } from 'node:crypto'
 import type { Selectable } from 'kysely'
+import type { FailureCode } from '../errors.ts'
 import type { QueueTable } from './tables/schedules.ts'
 import type { Db } from './tables.ts'
 
@@ -57,7 +58,7 @@ export interface SkippedTick {
   readonly job: string
   readonly nominalAt: Date
   readonly dueAt: Date
-  readonly code: string
+  readonly code: FailureCode
   readonly text: string
 }
 

@@ -1,7 +1,13 @@
 /** The history of runs: what was done, when, and how it ended. */
-import { ConfigError } from '../errors.ts'
+import { ConfigError, type FailureCode } from '../errors.ts'
 import type { RunState } from './tables/sync.ts'
 import type { Db } from './tables.ts'
+
+/** The states of a run, or of a stream, that did what it was to do. */
+export const goodStates: readonly RunState[] = ['succeeded', 'succeeded_with_rejects']
+
+/** True for the state of a run, or of a stream, that did what it was to do. */
+export const hasSucceeded = (state: string): boolean => goodStates.some((good) => good === state)
 
 /** What a run has done so far. */
 export interface RunTotals {
@@ -65,7 +71,7 @@ export interface RunEnd {
   readonly apiCalls?: number | undefined
   /** Rows that were read, and those of them that were rejected. */
   readonly rows?: { readonly read: number; readonly rejected: number } | undefined
-  readonly error?: { readonly code: string; readonly text: string } | undefined
+  readonly error?: { readonly code: FailureCode; readonly text: string } | undefined
   /** Told as JSON. */
   readonly details?: object | undefined
 }

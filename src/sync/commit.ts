@@ -13,7 +13,7 @@ import { type Step, writeSteps } from '../state/run-steps.ts'
 import { addToRun } from '../state/runs.ts'
 import { type Volume, writeVolume } from '../state/stream-volumes.ts'
 import { inSpan } from '../telemetry.ts'
-import type { Shape } from '../warehouse/shape.ts'
+import { type NewColumn, newColumns, type Shape } from '../warehouse/shape.ts'
 import { prepareTable } from '../warehouse/tables.ts'
 import { type Care, moreCare, noCare } from './care.ts'
 import type { SyncContext } from './context.ts'
@@ -36,6 +36,7 @@ export interface CommitInput {
 export interface Committed extends Loaded {
   /** What is known of the stream now, where its bookmark has moved. */
   readonly volume: Volume | undefined
+  readonly newColumns: readonly NewColumn[]
   readonly notes: readonly string[]
 }
 
@@ -67,7 +68,8 @@ async function committedPart(context: SyncContext, input: CommitInput): Promise<
       // What is left of a large load is in nobody's way any more when the next one comes.
       if (input.download.bytes > sweptBytes) sweepAll()
       const notes = notesOf(input.shape, loaded.shape, prepared)
-      return { ...loaded, notes: [...notes, ...(await noteOfTimes(context, input, loaded, prepared))] }
+      notes.push(...(await noteOfTimes(context, input, loaded, prepared)))
+      return { ...loaded, newColumns: newColumns(input.shape, loaded.shape), notes }
     } catch (error) {
       const more = moreCare(care, error, input.stream.bookmark)
       if (!more && !(await context.warehouse.engine.growAfter(error))) throw causeOf(error)
@@ -117,7 +119,7 @@ async function transact(
   context: SyncContext,
   input: CommitInput & Pick<Care, 'leavesOutStrays'>,
   prepared: Prepared,
-): Promise<Omit<Committed, 'notes'>> {
+): Promise<Omit<Committed, 'notes' | 'newColumns'>> {
   const { runId, now, warehouse, signal, emit, maxRejectPercent, course } = context
   const { stream, part, shape, download, heldUntil, keepBefore, leavesOutStrays } = input
   const scope: Scope = part.scope.kind === 'window' ? { ...part.scope, keepBefore } : part.scope
@@ -207,8 +209,7 @@ function notesOf(before: Shape, after: Shape, prepared: Prepared): string[] {
   const notes: string[] = []
   for (const { name, type } of after.columns) {
     const was = old.get(name)
-    if (was === undefined) notes.push(`new column "${name}" (${type})`)
-    else if (was !== type) notes.push(`column "${name}" widened from ${was} to ${type}`)
+    if (was !== undefined && was !== type) notes.push(`column "${name}" widened from ${was} to ${type}`)
   }
   if (prepared.replacedSurrogates > 0) {
     notes.push(

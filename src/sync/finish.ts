@@ -126,7 +126,7 @@ async function trimmings(session: Session, { connection }: SyncInput): Promise<r
     return []
   } catch (error) {
     return [
-      `the tables of ${session.names.streams} have not got all of their views and comments: ${messageOf(error)}`,
+      `the tables of ${session.names.streams} lack some of their views and comments: ${messageOf(error)}`,
     ]
   }
 }

@@ -27,7 +27,9 @@ export const mayLack = ({ groups }: Stream, report: StreamReport): boolean =>
   report.state === 'failed' &&
   report.bookmark === null &&
   report.windows === 0 &&
-  ['bad_request', 'forbidden', 'not_found'].includes(report.error_code ?? '')
+  refusals.includes(report.error_code)
+
+const refusals: readonly StreamReport['error_code'][] = ['bad_request', 'forbidden', 'not_found']
 
 interface Ended {
   readonly start: StreamStart

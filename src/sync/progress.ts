@@ -1,5 +1,6 @@
 /** What a sync tells while it works. */
-import type { ErrorKind } from '../errors.ts'
+import type { ErrorKind, FailureCode } from '../errors.ts'
+import type { NewColumn } from '../warehouse/shape.ts'
 
 /** `skipped`: another sync works on it. */
 export type StreamState = 'succeeded' | 'succeeded_with_rejects' | 'failed' | 'cancelled' | 'skipped'
@@ -18,9 +19,11 @@ export interface StreamReport {
   readonly api_calls: number
   readonly error: string | null
   /** A short stable word for the error. */
-  readonly error_code: string | null
+  readonly error_code: FailureCode | null
   /** What the error calls for: `config`, a change by a person; `transient`, another try; `run`, nothing. */
   readonly error_kind: ErrorKind | null
+  /** Columns that the table has got. */
+  readonly new_columns: readonly NewColumn[]
   /** Things worth knowing: kept rows of a shrunk window, replaced characters, widened columns. */
   readonly notes: readonly string[]
 }
@@ -33,6 +36,7 @@ export const untouchedReport = (
   stream,
   state: 'succeeded',
   bookmark: null,
+  new_columns: [],
   notes: [],
   rows_read: 0,
   rows_written: 0,

@@ -3,7 +3,7 @@ import { codeOf, InterruptedError, kindOf, messageOf } from '../errors.ts'
 import { ShrunkWindow, UnansweredError } from '../load/faults.ts'
 import { inSpan } from '../telemetry.ts'
 import { explainedFault } from '../warehouse/faults.ts'
-import type { Shape } from '../warehouse/shape.ts'
+import type { NewColumn, Shape } from '../warehouse/shape.ts'
 import { Ahead } from './ahead.ts'
 import { type Committed, commitPart } from './commit.ts'
 import type { StreamStart, SyncContext } from './context.ts'
@@ -50,6 +50,7 @@ class StreamWork {
   readonly #context: SyncContext
   readonly #start: StreamStart
   readonly #client: CountingClient
+  readonly #newColumns: NewColumn[] = []
   readonly #notes = new Set<string>()
   readonly #fit: WindowFit
   readonly #reader: PartReader
@@ -137,6 +138,7 @@ class StreamWork {
       error: error === undefined ? null : messageOf(error),
       error_code: error === undefined ? null : codeOf(error),
       error_kind: error === undefined ? null : kindOf(error),
+      new_columns: this.#newColumns,
       notes: [...this.#notes],
     }
   }
@@ -226,6 +228,7 @@ class StreamWork {
     this.#done += 1
     this.#reader.forget(part)
     if (committed.volume) this.#context.routes.learn(this.#start.stream.name, committed.volume)
+    this.#newColumns.push(...committed.newColumns)
     for (const note of committed.notes) this.#notes.add(note)
     this.#progress(part, 'done', 0)
   }

@@ -4,6 +4,7 @@
  */
 import { sql } from 'kysely'
 import type { SyncConfig } from '../config/schema.ts'
+import { hasSucceeded } from '../state/runs.ts'
 import { type EventSweep, recordSweeps } from '../state/sweeps.ts'
 import type { Session } from '../warehouse/session.ts'
 import { streamTable } from '../warehouse/sql.ts'
@@ -107,7 +108,7 @@ export async function endSweeps(session: Session, input: Input): Promise<readonl
   for (const report of input.reports) {
     const start = starts.find(({ stream }) => stream.name === report.stream)
     const sweep = sweeps.get(report.stream)
-    const isWhole = report.state === 'succeeded' || report.state === 'succeeded_with_rejects'
+    const isWhole = hasSucceeded(report.state)
     const isEvent = start?.stream.replication === 'append' && report.bookmark !== null
     if (!isWhole || !isEvent) reports.push(report)
     else if (sweep) {

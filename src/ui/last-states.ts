@@ -140,14 +140,8 @@ export class LastStates {
   }
 
   /** A view of many joins may need more memory than a small engine has. */
-  async #report<T>(report: (source: ReportSource) => Promise<T>): Promise<T> {
-    for (;;) {
-      try {
-        return await report(this.#source)
-      } catch (error) {
-        if (!(await this.#source.warehouse.engine.growAfter(error))) throw error
-      }
-    }
+  #report<T>(report: (source: ReportSource) => Promise<T>): Promise<T> {
+    return this.#source.warehouse.engine.withRoom(() => report(this.#source))
   }
 }
 
@@ -216,8 +210,8 @@ function impatient(
         {
           ...options,
           signal: AbortSignal.any([waiting.signal, closing, ...(options.signal ? [options.signal] : [])]),
-          onWait(message) {
-            holder = message.replace(/; waiting for it.*$/s, '')
+          onWait(_, held) {
+            holder = held
             timer ??= setTimeout(giveUp, patienceMs)
           },
         },

@@ -55,7 +55,7 @@ export async function serveUi(
   }
   if (!isLoopback(host) && !needsSignIn(ui)) {
     throw new ConfigError(
-      `--host ${host} opens the page to other machines, so people have to sign in: set "ui.token" or "ui.users" in the configuration, or leave --host away`,
+      `--host ${host} opens the page to other machines, so people have to sign in: set "ui.token" or "ui.users" in the configuration, or leave out --host`,
     )
   }
   const server = createAdaptorServer({ fetch: appOf(ui).fetch })

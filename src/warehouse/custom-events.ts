@@ -104,10 +104,16 @@ async function filledColumns(
 ): Promise<ReadonlyMap<string, readonly string[]>> {
   const counts = columns.map((name, at) => sql`count(${sql.id(name)}) as ${sql.id(`c${at}`)}`)
   const recent = since ? sql`and "createdAt" >= ${since}` : sql``
-  const { rows } = await sql<Record<string, unknown> & { event: string }>`
+  const { rows } = await sql<FilledRow>`
     select "eventName" as event, ${sql.join(counts)} from ${streamTable(session, stream)}
     where "eventName" is not null ${recent} group by 1 order by count(*) desc, 1`.execute(session.tables)
-  return new Map(rows.map((row) => [row.event, columns.filter((_, at) => Number(row[`c${at}`] ?? 0) > 0)]))
+  return new Map(rows.map((row) => [row.event, columns.filter((_, at) => (row[`c${at}`] ?? 0) > 0)]))
+}
+
+/** How many rows of an event fill each column, by the place of the column. */
+interface FilledRow {
+  readonly event: string
+  readonly [column: `c${number}`]: number
 }
 
 /** `custom_event_cart_updated`; names that meet are numbered. */

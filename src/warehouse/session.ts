@@ -71,7 +71,7 @@ export interface Dialect extends NameRules, KeyDialect {
   readonly sha256: (text: string) => string
   /** True where the columns of a view can have comments. */
   readonly describesColumns: boolean
-  /** A select of the tables, and the columns of tables, in a schema that have a comment. */
+  /** A select of the tables and views in a schema, and of their columns, that have a comment. */
   readonly comments: (schema: string) => RawBuilder<Commented>
   /**
    * A select of the tables in a schema, and how many rows each has by what the server knows without counting: null where
@@ -86,7 +86,7 @@ export interface Dialect extends NameRules, KeyDialect {
   readonly spaces: string
 }
 
-/** A table with a comment, or a column of it. */
+/** A table or view with a comment, or a column of it. */
 export interface Commented {
   readonly table_name: string
   readonly column_name: string | null
@@ -292,6 +292,6 @@ export interface UseOptions {
   readonly isReading?: boolean | undefined
   /** The session is for a statement that a person wrote: it can read the warehouse, and nothing else. */
   readonly isGuarded?: boolean | undefined
-  /** Hears once when the warehouse is held by another program and must be waited for. */
-  readonly onWait?: ((message: string) => void) | undefined
+  /** Hears once when the warehouse is held by another program and must be waited for; `holder` says by whom, without the wait. */
+  readonly onWait?: ((message: string, holder: string) => void) | undefined
 }

@@ -16,10 +16,22 @@ export interface TableColumn {
   readonly previousTypes: readonly ColumnType[]
 }
 
+/** A column that a table has got for a field that was new, with its type in the words of the catalogue. */
+export interface NewColumn {
+  readonly name: string
+  readonly type: string
+}
+
 /** The columns of one table, in order. Values are never changed: each change makes a new shape. */
 export interface Shape {
   readonly stream: Stream
   readonly columns: readonly TableColumn[]
+}
+
+/** What a later shape has that an earlier one had not. */
+export function newColumns(before: Shape, after: Shape): readonly NewColumn[] {
+  const old = new Set(before.columns.map(({ name }) => name))
+  return after.columns.filter(({ name }) => !old.has(name)).map(({ name, type }) => ({ name, type }))
 }
 
 /** The shape of a table that has just been made. */

@@ -1,6 +1,7 @@
 /** One transaction as a unit of work: taken back, begun anew, or known to have happened, whatever the engine says. */
 import type { Transaction } from 'kysely'
-import { type Engine, isCheckpointFailure } from '../engine/engine.ts'
+import type { Engine } from '../engine/engine.ts'
+import { isCommittedAllTheSame } from '../engine/errors.ts'
 import { InterruptedError } from '../errors.ts'
 import type { Db, StateDatabase } from '../state/tables.ts'
 import type { Session, TransactionOptions, Tx, UseOptions, Warehouse } from './session.ts'
@@ -45,7 +46,7 @@ export async function transact<T>(
       if (options.signal?.aborted) throw new InterruptedError(undefined, { cause: error })
       if (!(await engine.growAfter(error))) throw error
       // Everything stands of a commit whose checkpoint found no room.
-      if (isCheckpointFailure(error) && done && !options.isDryRun) return done.result
+      if (isCommittedAllTheSame(error) && done && !options.isDryRun) return done.result
     }
   }
 }

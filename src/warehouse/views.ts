@@ -10,10 +10,15 @@ export async function createStreamView(tx: Tx, shape: Shape): Promise<void> {
   const columns = shape.columns.map(({ name }) => name)
   await sql
     .raw(
-      `create or replace view ${viewOf(tx.names, shape.stream.name)} as ${selectOf(tx.names, shape.stream.name, columns)}`,
+      `create or replace view ${streamViewOf(tx.names, shape.stream.name)} as ${selectOf(tx.names, shape.stream.name, columns)}`,
     )
     .execute(tx.tables)
+  await forgetComments(tx, shape.stream.name)
 }
+
+/** Comments of a view may go when it is made again: the next sync sets what is missing. */
+const forgetComments = ({ db }: Pick<Tx, 'db'>, stream: string): Promise<unknown> =>
+  db.deleteFrom('table_comments').where('stream', '=', stream).execute()
 
 /** Makes the views of stream tables that somebody has dropped. */
 export async function createMissingViews(session: Session): Promise<void> {
@@ -32,7 +37,9 @@ export async function createMissingViews(session: Session): Promise<void> {
       stream,
       columns.map(({ column_name }) => column_name),
     )
-    await session.replaceView(viewOf(names, stream), select, async () => {})
+    await session.replaceView(streamViewOf(names, stream), select, async (tx) => {
+      await forgetComments(tx, stream)
+    })
   }
 }
 
@@ -41,7 +48,9 @@ function selectOf({ streams }: SchemaNames, stream: string, columns: readonly st
   return `select\n  ${named.join(',\n  ')}\nfrom ${quoted(streams)}.${quoted(stream)}`
 }
 
-const viewOf = ({ views }: SchemaNames, stream: string): string => `${quoted(views)}.${quoted(stream)}`
+/** The view of a stream's table, as SQL names it. */
+export const streamViewOf = ({ views }: Pick<SchemaNames, 'views'>, stream: string): string =>
+  `${quoted(views)}.${quoted(stream)}`
 
 /** The view's name of each column; names that meet are numbered. */
 export function viewColumns(columns: readonly string[]): ReadonlyMap<string, string> {

@@ -41,7 +41,11 @@ eachWarehouse('report ranks campaigns and says what it cannot tell', async (ware
   const { document } = await runJson(['report'], { cwd })
   const sends = await warehouse.query('select count(*) as sends from iterable.email_send')
   expect(document.totals).toMatchObject({
-    ...{ sent: sends[0]?.sends, human_opened: null, human_open_rate: null, bounced: null, revenue: null },
+    sent: sends[0]?.sends,
+    human_opened: null,
+    human_open_rate: null,
+    bounced: null,
+    revenue: null,
     human_click_rate: expect.any(Number),
   })
   expect(document.missing).toContainEqual({ numbers: 'opens of email', streams: ['email_open'] })

@@ -39,7 +39,9 @@ async function itemsFor(
   const connection = { ...elt.config.connections.iterable!, rate_limits: {}, base_url }
   const clock = { ...systemClock, now: () => now }
   const items = await checkIterable({
-    ...{ connection, clock, clientFor: clientsOf({}) },
+    connection,
+    clock,
+    clientFor: clientsOf({}),
     hosts: { us: us.url, eu: eu.url },
   })
   await elt[Symbol.asyncDispose]()
@@ -65,8 +67,13 @@ describe('a key', () => {
     [
       'mobile',
       {
-        ...{ host: 'ok', api_key: 'ok', resources: 'failed', lists: 'failed', export: 'failed' },
-        ...{ profile_fields: 'warning', metadata: 'warning' },
+        host: 'ok',
+        api_key: 'ok',
+        resources: 'failed',
+        lists: 'failed',
+        export: 'failed',
+        profile_fields: 'warning',
+        metadata: 'warning',
       },
     ],
     ['disabled', { host: 'ok', api_key: 'failed' }],

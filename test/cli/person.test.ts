@@ -74,8 +74,12 @@ everyWarehouse('is found by any of their names, in every table and in Iterable',
   const nobody = await elt.person({ email: `x'); drop table users; --@example.com` })
   expect(nobody.warehouse.tables).toEqual([])
   expect(nobody.iterable).toEqual({
-    ...{ profile: null, events: [], unread: [] },
-    ...{ sent_messages: [], in_app_messages: [], embedded_messages: [] },
+    profile: null,
+    events: [],
+    unread: [],
+    sent_messages: [],
+    in_app_messages: [],
+    embedded_messages: [],
   })
   sandbox.data.forgotten.add(email.toLowerCase())
   await elt.sync({ streams: ['forgotten_users'] })

@@ -22,13 +22,17 @@ async function prepare({ run: execute, save, elt, warehouse, sandbox }: Fixture)
   await execute("insert into iterable.people values ('c@x.org', 'Cy', 43)")
   const cwd = warehouse.tempDir
   const connection = {
-    ...{ type: 'iterable', api_key: sandbox.keys.server, base_url: sandbox.url },
-    ...{ project_type: sandbox.projectType, rate_limits: 'off' },
+    type: 'iterable',
+    api_key: sandbox.keys.server,
+    base_url: sandbox.url,
+    project_type: sandbox.projectType,
+    rate_limits: 'off',
   }
   await writeFile(
     join(cwd, 'config.json'),
     JSON.stringify({
-      ...{ warehouse: warehouse.config, connections: { iterable: connection } },
+      warehouse: warehouse.config,
+      connections: { iterable: connection },
       exports: { directory: join(cwd, 'exports') },
     }),
   )
@@ -39,8 +43,12 @@ const changes = [
   { action: 'add', identifier: 'c@x.org', field: 'firstName', before: null, after: 'Cy', mark: 'mapped' },
   { action: 'add', identifier: 'c@x.org', field: 'shoe_size', before: null, after: 43, mark: 'new' },
   {
-    ...{ action: 'update', identifier: 'b@x.org', field: 'firstName' },
-    ...{ before: 'Bob', after: 'Robert, "Bob"', mark: 'mapped' },
+    action: 'update',
+    identifier: 'b@x.org',
+    field: 'firstName',
+    before: 'Bob',
+    after: 'Robert, "Bob"',
+    mark: 'mapped',
   },
   { action: 'remove', identifier: 'a@x.org', field: null, before: null, after: null, mark: null },
 ]
@@ -105,8 +113,10 @@ exportTest('a held run shows its plan, and afterwards who approved it and why', 
   expect(JSON.parse((await cli('runs', run_id, '--json')).stdout)).toMatchObject({
     state: 'held',
     export: {
-      ...{ planned: { add: 1, update: 1, remove: 1, unchanged: 0 }, approval: null },
-      ...{ brakes: [{ brake: 'new_fields' }], plan: { changes, field_counts: fieldCounts } },
+      planned: { add: 1, update: 1, remove: 1, unchanged: 0 },
+      approval: null,
+      brakes: [{ brake: 'new_fields' }],
+      plan: { changes, field_counts: fieldCounts },
     },
   })
   const approved = await cli('runs', 'approve', run_id, '--note', 'spring cleaning', '--as', 'Zoë')
@@ -116,7 +126,10 @@ exportTest('a held run shows its plan, and afterwards who approved it and why', 
   expect((await cli('runs', run_id)).stdout).toMatch(/approved +by Zoë, 20\S+ \S+Z: spring cleaning/)
   expect(JSON.parse((await cli('runs', run_id, '--json')).stdout)).toMatchObject({
     export: {
-      ...{ sent: 2, removed: 1, brakes: [{ brake: 'new_fields' }], plan: null },
+      sent: 2,
+      removed: 1,
+      brakes: [{ brake: 'new_fields' }],
+      plan: null,
       approval: { by: 'Zoë', note: 'spring cleaning', at: expect.stringMatching(/^20.*Z$/) },
     },
   })
@@ -142,7 +155,8 @@ exportTest('without --as it is $USER who approves', async (f) => {
   const { run_id } = JSON.parse((await cli('export', 'vip', '--json')).stdout) as { run_id: string }
   await cli('runs', 'approve', run_id)
   expect(JSON.parse((await cli('runs', run_id, '--json')).stdout).export.approval).toMatchObject({
-    ...{ by: 'ann', note: null },
+    by: 'ann',
+    note: null,
   })
 })
 

@@ -61,7 +61,7 @@ test.each([80, 130])(
     const reports = left.filter((line) => /interrupted before/.test(line))
     if (errors.length === 0) {
       expect(left.filter((line) => /interrupted/.test(line))).toEqual([
-        expect.stringMatching(/^interrupted before \d streams came to the end; the next sync goes on there$/),
+        expect.stringMatching(/^interrupted before \d streams finished; the next sync resumes there$/),
       ])
     } else {
       expect(errors).toEqual([expect.stringMatching(/^error: interrupted; the next run goes on where/)])

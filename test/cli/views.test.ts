@@ -31,7 +31,11 @@ eachWarehouse('views lists the views, tells their columns and prints their SQL',
   expect(performance.columns).toContainEqual({ name: 'open_rate', about: 'opened ÷ delivered' })
 
   const one = await run(['views', 'bot_rules'], { cwd })
-  expect(one.stdout).toMatch(/bot_rules\n[\s\S]*One row: one rule[\s\S]*is_enabled +false for a rule/)
+  expect(one.stdout).toMatch(
+    /bot_rules \(made\)\n[\s\S]*One row: one rule[\s\S]*is_enabled +false for a rule/,
+  )
+  const partly = await run(['views', 'campaign_performance'], { cwd })
+  expect(partly.stdout).toMatch(/^campaign_performance \(made, without .*purchase.* \(not replicated\)\)\n/)
   const { stdout } = await run(['views', '--sql', 'campaign_performance'], { cwd })
   const rows = await warehouse.query(`select count(*) as campaigns from (${stdout}) as printed`)
   expect(rows).toEqual(
@@ -41,6 +45,8 @@ eachWarehouse('views lists the views, tells their columns and prints their SQL',
   expect(unknown.exitCode).toBe(2)
   expect(unknown.stderr).toContain('did you mean "campaign_performance"?')
 
+  const nameless = await run(['views', '--materialize'], { cwd })
+  expect(nameless).toMatchObject({ exitCode: 2, stderr: expect.stringContaining('wants the names of views') })
   const refused = await run(['views', '--materialize', 'message_facts'], { cwd })
   expect({ exitCode: refused.exitCode, stderr: refused.stderr }).toEqual({
     exitCode: 2,
@@ -63,4 +69,5 @@ eachWarehouse('views lists the views, tells their columns and prints their SQL',
   expect(status.stdout).toMatch(
     /Views for analysts that are not made[\s\S]*user_engagement +needs users, not replicated/,
   )
+  expect(status.stdout).toMatch(/\d+ views for analysts made without .*purchase.*, which are not replicated/)
 })

@@ -7,6 +7,9 @@ import type { ConfigInput } from '../../src/config/schema.ts'
 import { ConfigError, exitCodes } from '../../src/errors.ts'
 
 const warehouse = { type: 'duckdb', path: 'x.duckdb' }
+const lake = (data_path: string, storage: object = {}) => ({
+  warehouse: { type: 'ducklake', catalog: 'postgres://db/elt', data_path, storage },
+})
 const schedule = { cron: '@daily' }
 
 test.each<[part: object, fault: string]>([
@@ -41,6 +44,38 @@ test.each<[part: object, fault: string]>([
   [
     { warehouse: { type: 'postgres', lock_timeout: '25d' } },
     'warehouse.lock_timeout: expected a duration up to "24d", such as "30s" or "15m", met "25d"',
+  ],
+  [
+    lake('gs://lake/x', { secret: 's' }),
+    'warehouse.storage.key_id: expected the id of an HMAC key, the only way into gs://, but it is missing',
+  ],
+  [
+    lake('r2://lake/x', { key_id: 'k', secret: 's' }),
+    'warehouse.storage.account_id: expected the id of the account at Cloudflare, or `endpoint`, but it is missing',
+  ],
+  [
+    lake('s3://lake/x', { key_id: 'k' }),
+    'warehouse.storage.secret: expected the secret of a key, but it is missing',
+  ],
+  [
+    lake('s3://lake/x', { account_name: 'elt' }),
+    'warehouse.storage.account_name: expected no such setting, as s3:// takes key_id, secret, region, endpoint, url_style, use_ssl, session_token, met "elt"',
+  ],
+  [
+    lake('az://lake/x'),
+    'warehouse.storage.connection_string: expected how to reach the storage account, or `account_name`, but it is missing',
+  ],
+  [
+    lake('az://lake/x', { connection_string: 'AccountName=elt', account_name: 'elt' }),
+    'warehouse.storage.account_name: expected either this or `connection_string`, which names the account, met "elt"',
+  ],
+  [
+    lake('lake', { region: 'eu-central-1' }),
+    'warehouse.storage.region: expected no such setting, as `data_path` is a folder, met "eu-central-1"',
+  ],
+  [
+    lake('https://lake.example.com/x'),
+    'warehouse.data_path: expected a folder, or an address that begins with s3://, gs://, r2:// or az://, met "https://lake.example.com/x"',
   ],
   [
     { schema: 'my schema' },
@@ -200,6 +235,11 @@ describe('secrets are never shown', () => {
     ['a key in place of all connections', { connections: secret }],
     ['a wrong base_url', connection({ base_url: `ftp://u:${secret}@x` })],
     ['a wrong database address', { warehouse: { type: 'postgres', url: `mysql://u:${secret}@x` } }],
+    [
+      'a wrong catalogue',
+      { warehouse: { type: 'ducklake', catalog: `mysql://u:${secret}@x`, data_path: 'x' } },
+    ],
+    ['a key of Azure for S3', lake('s3://lake', { connection_string: `AccountKey=${secret}` })],
     ['an address in place of the warehouse', { warehouse: `postgres://u:${secret}@x` }],
     [
       'a wrong mail server',

@@ -53,8 +53,12 @@ describe('a configuration file', () => {
       },
       ui: { users: {}, allowed_hosts: [], session: 43_200_000, queries: join(directory, 'sql/queries') },
       mcp: {
-        ...{ allowed_hosts: [], personal_data: false, shown_fields: [] },
-        ...{ max_rows: 1_000, max_bytes: 100_000, timeout: 30_000 },
+        allowed_hosts: [],
+        personal_data: false,
+        shown_fields: [],
+        max_rows: 1_000,
+        max_bytes: 100_000,
+        timeout: 30_000,
       },
       marts: {
         enabled: true,
@@ -66,8 +70,14 @@ describe('a configuration file', () => {
       lake: {
         maintenance: {
           schedule: {
-            ...{ cron: '0 3 * * *', timezone: 'UTC', dialect: 'treasuredata', delay: 0, jitter: 0 },
-            ...{ overlap: 'skip', catchup: 'latest', catchup_window: 7 * 24 * 3_600_000 },
+            cron: '0 3 * * *',
+            timezone: 'UTC',
+            dialect: 'treasuredata',
+            delay: 0,
+            jitter: 0,
+            overlap: 'skip',
+            catchup: 'latest',
+            catchup_window: 7 * 24 * 3_600_000,
           },
           keep_snapshots: 7 * 24 * 3_600_000,
           keep_files: 24 * 3_600_000,
@@ -255,7 +265,9 @@ describe('the connection of the sync', () => {
 test('the example is complete: it loads without faults', async () => {
   const text = await readFile(new URL('../../config.example.json', import.meta.url), 'utf8')
   const env = {
-    ...{ ITERABLE_API_KEY: 'k', SMTP_URL: 'smtp://user:pw@localhost:587', WEBHOOK_SECRET: 's' },
+    ITERABLE_API_KEY: 'k',
+    SMTP_URL: 'smtp://user:pw@localhost:587',
+    WEBHOOK_SECRET: 's',
     UI_TOKEN: 'a token of the page',
     MCP_TOKEN: 'a token of assistants',
     UI_PASSWORD_HASH: `scrypt:16384:8:1:${'s'.repeat(22)}:${'h'.repeat(43)}`,

@@ -35,6 +35,19 @@ test('all secrets of a configuration are found, in every spelling', () => {
   )
 })
 
+test('the key in the connection string of Azure is a secret, also where it stands alone', () => {
+  const connection_string = 'AccountName=elt;AccountKey=a2V5+w==;EndpointSuffix=core.windows.net'
+  const config = parse({
+    warehouse: {
+      type: 'ducklake',
+      catalog: 'postgres://db/elt',
+      data_path: 'az://lake/x',
+      storage: { connection_string },
+    },
+  })
+  expect(secretsOf(config)).toEqual(expect.arrayContaining([connection_string, 'a2V5+w==']))
+})
+
 test('the password of a live pool is a secret too', async () => {
   const pool = new pg.Pool({ password: 'live-password' })
   expect(secretsOf(parse({ warehouse: { type: 'postgres', pool } }))).toContain('live-password')

@@ -42,6 +42,7 @@ test('the blocks that are not run are these, and their syntax is right', async (
   const notRun = blocks.filter(({ how }) => how.notRun)
   expect(notRun.map(({ page, how }) => `${page}: ${how.notRun}`)).toEqual([
     'docs/backup.md: needs pg_dump and pg_restore',
+    'docs/backup.md: needs pg_dump and a bucket',
     'docs/citus.md: needs pg_duckdb',
     'docs/citus.md: needs Citus',
     'docs/dbt-and-bi.md: dbt is installed by a step of .ci/run alone',

@@ -155,9 +155,17 @@ const sourceOf = (_: string, source: string, table: string): string =>
 
 const hash = `scrypt:16384:8:1:${'x'.repeat(16)}:${'x'.repeat(32)}`
 const exampleEnv = {
-  ...{ ITERABLE_API_KEY: 'x', DATABASE_URL: 'postgres://x/y', SMTP_URL: 'smtp://x', WEBHOOK_SECRET: 'x' },
-  ...{ LAKE_KEY_ID: 'x', LAKE_KEY: 'x' },
-  ...{ UI_TOKEN: 'x'.repeat(32), ANALYST_HASH: hash, CRM_LEAD_HASH: hash },
+  ITERABLE_API_KEY: 'x',
+  DATABASE_URL: 'postgres://x/y',
+  SMTP_URL: 'smtp://x',
+  WEBHOOK_SECRET: 'x',
+  LAKE_KEY_ID: 'x',
+  LAKE_KEY: 'x',
+  LAKE_CONNECTION: 'x',
+  LAKE_ACCOUNT: 'x',
+  UI_TOKEN: 'x'.repeat(32),
+  ANALYST_HASH: hash,
+  CRM_LEAD_HASH: hash,
 }
 
 const skeleton = {

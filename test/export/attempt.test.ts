@@ -16,7 +16,11 @@ const answered = (status: number, iterableCode?: string) =>
       path: '/api/lists/subscribe',
       host: 'api.iterable.com',
     } as const),
-    ...{ status, iterableCode, iterableMsg: '', params: undefined, retryAfterMs: undefined },
+    status,
+    iterableCode,
+    iterableMsg: '',
+    params: undefined,
+    retryAfterMs: undefined,
   })
 const lost = new TransferError('subscribe', 'the connection was reset', 0)
 const giveUp = (mayHaveHappened: boolean): Next => ({ kind: 'giveUp', mayHaveHappened })

@@ -23,14 +23,16 @@ select 1 as email`,
   )
   expect(query).toBe('select 1 as email')
   expect(settings).toMatchObject({
-    ...{
-      action: 'add',
-      list_id: 769_207,
-      skip_invalid_data: true,
-      nulls: 'omit',
-      on_duplicate: 'identical_ok',
-    },
-    ...{ identifier: 'auto', columns: 'all', send: 'all', baseline: 'send', channel_unsubscribe: false },
+    action: 'add',
+    list_id: 769_207,
+    skip_invalid_data: true,
+    nulls: 'omit',
+    on_duplicate: 'identical_ok',
+    identifier: 'auto',
+    columns: 'all',
+    send: 'all',
+    baseline: 'send',
+    channel_unsubscribe: false,
     schedule: { cron: '*/15 6 * * *', timezone: 'Europe/Berlin', delay: 600_000, dialect: 'treasuredata' },
     notify: { email: ['crm@example.com'], on: ['failure'] },
   })
@@ -63,8 +65,10 @@ test('brakes are written as a word, a number or both', () => {
   const text =
     '/*\naction: mirror\nlist_id: 1\nbrakes: { removals: 30, row_drop: off, additions: { factor: 3, verdict: fail }, empty_result: warn }\n*/ select 1'
   expect(checkDefinition('vip', parseExportFile(text, 'f')).settings.brakes).toMatchObject({
-    ...{ removals: { percent: 30, verdict: 'hold' }, row_drop: { verdict: 'off' } },
-    ...{ additions: { factor: 3, verdict: 'fail' }, empty_result: 'warn' },
+    removals: { percent: 30, verdict: 'hold' },
+    row_drop: { verdict: 'off' },
+    additions: { factor: 3, verdict: 'fail' },
+    empty_result: 'warn',
   })
 })
 

@@ -105,16 +105,19 @@ test('settings of a role or a database change nothing of what is sent', async ()
       jsonb_build_object('third', 1.0 / 3) as doc;
     create table odd.members (); create table odd.plan (); create table odd.runs ();`)
   const settings = {
-    ...{
-      extra_float_digits: '-5',
-      DateStyle: 'German, DMY',
-      IntervalStyle: 'iso_8601',
-      TimeZone: 'Asia/Kolkata',
-    },
-    ...{ bytea_output: 'escape', standard_conforming_strings: 'off', client_encoding: 'LATIN1' },
-    ...{ default_transaction_isolation: 'serializable' },
-    ...{ default_transaction_deferrable: 'on', transform_null_equals: 'on', array_nulls: 'off' },
-    ...{ search_path: 'odd, pg_catalog', quote_all_identifiers: 'on' },
+    extra_float_digits: '-5',
+    DateStyle: 'German, DMY',
+    IntervalStyle: 'iso_8601',
+    TimeZone: 'Asia/Kolkata',
+    bytea_output: 'escape',
+    standard_conforming_strings: 'off',
+    client_encoding: 'LATIN1',
+    default_transaction_isolation: 'serializable',
+    default_transaction_deferrable: 'on',
+    transform_null_equals: 'on',
+    array_nulls: 'off',
+    search_path: 'odd, pg_catalog',
+    quote_all_identifiers: 'on',
   }
   const url = 'url' in warehouse.config ? warehouse.config.url : ''
   const client = new pg.Client({ connectionString: url })
@@ -135,10 +138,16 @@ test('settings of a role or a database change nothing of what is sent', async ()
   )
   expect(await elt.export('vip')).toMatchObject({ state: 'succeeded', error: null })
   expect(writes()[0]?.body.subscribers[0]?.dataFields).toEqual({
-    ...{ ratio: 0.30000000000000004, at: '2024-03-31 23:30:00 +00:00', day: '2024-02-01', slash: 'a\\b' },
+    ratio: 0.30000000000000004,
+    at: '2024-03-31 23:30:00 +00:00',
+    day: '2024-02-01',
+    slash: 'a\\b',
     doc: { third: 1 / 3 },
     all_of_it: {
-      ...{ f1: 0.30000000000000004, f2: '\\x41', f3: '1 day', f4: '2024-03-31T23:30:00+00:00' },
+      f1: 0.30000000000000004,
+      f2: '\\x41',
+      f3: '1 day',
+      f4: '2024-03-31T23:30:00+00:00',
     },
   })
   expect(await elt.export('vip')).toMatchObject({ planned: { add: 0, update: 0, remove: 0, unchanged: 1 } })

@@ -113,7 +113,8 @@ exportTest('as in Treasure Data, columns of an ad-hoc query go under their own n
   expect(await f.elt.planExport(what)).toMatchObject({
     state: 'ready',
     fields: {
-      ...{ mapped: [], created: ['first_name', 'shoe_size'] },
+      mapped: [],
+      created: ['first_name', 'shoe_size'],
       doubtful: [{ column: 'first_name', fields: ['firstName'] }],
     },
     brakes: [

@@ -32,7 +32,12 @@ const evolution = fc.array(
 type Step = (typeof evolution extends fc.Arbitrary<infer Steps> ? Steps : never)[number]
 
 const step = (crowd: Step['crowd'], given: Partial<Step> = {}): Step => ({
-  ...{ crowd, fault: undefined, times: 9, skip: 0, refused: undefined, cancels: false },
+  crowd,
+  fault: undefined,
+  times: 9,
+  skip: 0,
+  refused: undefined,
+  cancels: false,
   ...given,
 })
 

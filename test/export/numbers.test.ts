@@ -160,6 +160,22 @@ exportTest('numbers are sent exactly, or are rejected rows, from columns and fro
   }
 })
 
+exportTest('a plan shows numbers with all of their digits', async ({ elt, save, warehouse }) => {
+  const digits = '0.1234567890123456789'
+  const value = warehouse.kind === 'postgres' ? `${digits}::numeric` : `${digits}::decimal(38,19)`
+  await save(
+    'exact',
+    { action: 'mirror', new_fields: 'create' },
+    `select 'p@example.com' as email, ${value} as score, 0.5 as half`,
+  )
+  const plan = await elt.planExport('exact')
+  expect(plan.samples).toMatchObject([{ after: { dataFields: { score: digits, half: 0.5 } } }])
+  expect(plan.changes).toMatchObject([
+    { field: 'half', after: 0.5 },
+    { field: 'score', after: digits },
+  ])
+})
+
 test('a changed row sends its numbers with the digits of a new one', () => {
   const long = '[1152921504606846976,0.33333333333333333333]'
   const payload = (n: number) =>

@@ -30,10 +30,13 @@ let server: EmbeddedPostgres
 beforeAll(async () => {
   // The server tells the plan of every statement, with what it did, as a notice.
   server = await startEmbeddedPostgres({
-    ...{ autovacuum: 'off', session_preload_libraries: 'auto_explain' },
-    ...{ 'auto_explain.log_min_duration': '0', 'auto_explain.log_analyze': 'on' },
-    ...{ 'auto_explain.log_timing': 'off', 'auto_explain.log_level': 'notice' },
-    ...{ 'auto_explain.log_format': 'json' },
+    autovacuum: 'off',
+    session_preload_libraries: 'auto_explain',
+    'auto_explain.log_min_duration': '0',
+    'auto_explain.log_analyze': 'on',
+    'auto_explain.log_timing': 'off',
+    'auto_explain.log_level': 'notice',
+    'auto_explain.log_format': 'json',
   })
 }, 60_000)
 afterAll(() => server.stop())

@@ -10,7 +10,11 @@ exportTest(
       export: 'vip',
       state: 'succeeded',
       planned: { add: 2_500, update: 0, remove: 0, unchanged: 0 },
-      ...{ sent: 2_500, rejected: 0, skipped: 0, batches: 3, error: null },
+      sent: 2_500,
+      rejected: 0,
+      skipped: 0,
+      batches: 3,
+      error: null,
     })
     expect(members()).toHaveLength(2_500)
     const [first] = writes()
@@ -38,7 +42,9 @@ exportTest(
     expect(report.notices.join()).toContain('score')
     expect(members()).toEqual(['other@example.com'])
     expect(writes()[0]?.body).toEqual({
-      ...{ listId, campaignId: 42, channelUnsubscribe: false },
+      listId,
+      campaignId: 42,
+      channelUnsubscribe: false,
       subscribers: [{ email: 'p1@example.com' }, { email: 'p2@example.com' }],
     })
   },
@@ -65,7 +71,11 @@ exportTest(
     const report = await elt.export('vip')
     expect(report).toMatchObject({
       planned: { add: 1, update: 1, remove: 1, unchanged: 1 },
-      ...{ rows: 3, sent: 2, removed: 1, rejected: 0, batches: 3 },
+      rows: 3,
+      sent: 2,
+      removed: 1,
+      rejected: 0,
+      batches: 3,
     })
     expect(members()).toEqual(['b@x.org', 'c@x.org', 'd@x.org'])
     const sent = writes().slice(1)
@@ -84,11 +94,16 @@ exportTest(
     await save('vip', { action: 'mirror' }, `select email, score, 1.5 as bonus from (${people(3)}) as p`)
     const plan = await elt.planExport('vip')
     expect(plan).toMatchObject({
-      ...{ state: 'ready', rows: 3, planned: { add: 3 }, requests: 1, list_name: 'Test' },
+      state: 'ready',
+      rows: 3,
+      planned: { add: 3 },
+      requests: 1,
+      list_name: 'Test',
       fields: { created: ['bonus'], conflicts: [{ field: 'score', declared: 'string', sent: 'long' }] },
     })
     expect(plan.samples[0]).toEqual({
-      ...{ op: 'add', before: null },
+      op: 'add',
+      before: null,
       after: { email: 'p1@example.com', dataFields: { bonus: 1.5, score: 1 } },
     })
     expect(sandbox.writes).toEqual([])

@@ -262,7 +262,9 @@ exportTest('a run that is stopped while its query is read is cancelled', async (
   const stop = new AbortController()
   const onProgress = ({ type }: { type: string }) => type === 'progress' && stop.abort()
   expect(await elt.export('vip', { signal: stop.signal, onProgress })).toMatchObject({
-    ...{ state: 'cancelled', error_code: 'interrupted', sent: 0 },
+    state: 'cancelled',
+    error_code: 'interrupted',
+    sent: 0,
   })
   expect(writes()).toEqual([])
 })
@@ -274,7 +276,8 @@ exportTest(
     const stop = new AbortController()
     const notices: string[] = []
     const report = await elt.export('vip', {
-      ...{ verify: true, signal: stop.signal },
+      verify: true,
+      signal: stop.signal,
       onProgress(event) {
         if (event.type === 'sending' && event.batchesDone === event.batches) stop.abort()
         if (event.type === 'notice') notices.push(event.message)

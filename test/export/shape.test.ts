@@ -172,7 +172,9 @@ async function staged(warehouse: Warehouse, { rows, settings, projectType }: Cas
   await using stage = await stageRows({
     warehouse,
     query: prepareQuery(`select * from (values ${values}) as given(${names.join(', ')})`, {
-      ...{ nominal_time: new Date(0), previous_nominal_time: null, last_success_time: null },
+      nominal_time: new Date(0),
+      previous_nominal_time: null,
+      last_success_time: null,
     }),
     settings: { ...checked, list_id: 1 },
     naming: { projectType, now: new Date(0) },

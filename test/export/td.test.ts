@@ -26,7 +26,10 @@ test.each([
   ],
 ])('result settings are read: %s', (_name, text) => {
   expect(settingsOf(text)).toMatchObject({
-    ...{ action: 'remove', list_id: 123, skip_invalid_data: true, channel_unsubscribe: false },
+    action: 'remove',
+    list_id: 123,
+    skip_invalid_data: true,
+    channel_unsubscribe: false,
   })
 })
 
@@ -128,7 +131,10 @@ test('a workflow becomes export files that are sound, with a word on every setti
   expect(first).toMatchObject({
     query: 'SELECT email, td_url FROM users',
     settings: {
-      ...{ action: 'add', list_id: 123, skip_invalid_data: true, connection: 'your_connections_name' },
+      action: 'add',
+      list_id: 123,
+      skip_invalid_data: true,
+      connection: 'your_connections_name',
       schedule: { cron: '0 7 * * *', timezone: 'Asia/Tokyo' },
     },
   })

@@ -16,8 +16,15 @@ exportTest('numbers are exact JSON numbers in their shortest form', async (fixtu
     cast(0.1 as double precision) as dbl, cast(1e21 as double precision) as huge, -0.5 as neg, 2.0 / 3.0 as third`
   const fields = await sent(fixture, columns)
   expect(fields).toMatchObject({
-    ...{ small: 1, big: 9007199254740991, dec: 123.45, whole: 5, round: 100, single: 0.1, dbl: 0.1 },
-    ...{ huge: 1e21, neg: -0.5 },
+    small: 1,
+    big: 9007199254740991,
+    dec: 123.45,
+    whole: 5,
+    round: 100,
+    single: 0.1,
+    dbl: 0.1,
+    huge: 1e21,
+    neg: -0.5,
   })
   expect(fields).toHaveProperty('third', expect.closeTo(0.6666666, 5))
 })
@@ -59,12 +66,13 @@ exportTest('nested values are JSON, text that holds JSON stays text unless asked
   const { yes, YES, ...rest } = (await sent(fixture, columns, settings)) as Record<string, unknown>
   expect(yes ?? YES).toBe(true)
   expect(rest).toEqual({
-    ...{
-      list: ['b', null, 'a'],
-      times: ['2024-01-01 00:00:00 +00:00'],
-      doc: { a: 'é', b: [1, { z: null }] },
-    },
-    ...{ text: '{"x": 1}', Parsed: [1, 2], uni: 'ü👍', nothing: null },
+    list: ['b', null, 'a'],
+    times: ['2024-01-01 00:00:00 +00:00'],
+    doc: { a: 'é', b: [1, { z: null }] },
+    text: '{"x": 1}',
+    Parsed: [1, 2],
+    uni: 'ü👍',
+    nothing: null,
   })
 })
 
@@ -192,7 +200,11 @@ segment: { id: 17, name: Best }`,
   expect(row).toEqual({
     email: 'a@x.org',
     dataFields: {
-      ...{ lifetimeValue: 9, city: 'Oslo', source: 'warehouse', seg: 'Best', segId: 17 },
+      lifetimeValue: 9,
+      city: 'Oslo',
+      source: 'warehouse',
+      seg: 'Best',
+      segId: 17,
       exportedAt: expect.stringMatching(/^\d{4}-\d\d-\d\d \d\d:\d\d:\d\d \+00:00$/),
     },
   })

@@ -22,8 +22,15 @@ test('an unknown key names the host that was asked and what to change', async ()
   const error = await errorOf(json(body, 401))
   expect(error).toBeInstanceOf(UserError)
   expect(error).toMatchObject({
-    ...{ code: 'unauthorized', status: 401, method: 'GET', path: '/api/lists', endpoint: 'lists' },
-    ...{ iterableCode: 'BadApiKey', iterableMsg: 'Invalid API key', params: body.params, retryable: false },
+    code: 'unauthorized',
+    status: 401,
+    method: 'GET',
+    path: '/api/lists',
+    endpoint: 'lists',
+    iterableCode: 'BadApiKey',
+    iterableMsg: 'Invalid API key',
+    params: body.params,
+    retryable: false,
   })
   expect(error.exitCode).toBe(exitCodes.failed)
   expect(error.message).toMatch(
@@ -39,7 +46,10 @@ test.each([
 ])('at %s the other region is proposed', (host, cure) => {
   const refusal = {
     ...({ endpoint: 'lists', method: 'GET', path: '/api/lists', host, status: 401 } as const),
-    ...{ iterableCode: 'Success', iterableMsg: '', params: null, retryAfterMs: undefined },
+    iterableCode: 'Success',
+    iterableMsg: '',
+    params: null,
+    retryAfterMs: undefined,
   }
   const { message } = new IterableHttpError(refusal)
   expect(message).toContain(cure)

@@ -3,8 +3,18 @@ import { expect } from 'vitest'
 import type { Row, Sandbox } from '../../src/sandbox/index.ts'
 import { allKinds } from '../support/warehouse.ts'
 import { addDetails } from './details.ts'
-import { countsOf, median, providerOf, ratesOf } from './figures.ts'
-import { dayOf, groupBy, type Message, messagesOf, personOf, purchasesOf, rate, timeOf } from './oracle.ts'
+import { countsOf, median, providerOf, ratesOf, toldCounts } from './figures.ts'
+import {
+  dayOf,
+  groupBy,
+  type Message,
+  messagesOf,
+  optOutsOf,
+  personOf,
+  purchasesOf,
+  rate,
+  timeOf,
+} from './oracle.ts'
 import { sorted, type World, worldOf } from './support.ts'
 
 const onWorld = worldOf(11, {
@@ -49,17 +59,9 @@ onWorld(
   async (world) => {
     const { messages } = truthOf(world)
     const { truth } = world.sandbox
-    const optOuts = [
-      ...truth
-        .events('emailUnSubscribe')
-        .filter(({ channelIds, messageTypeIds }) =>
-          [channelIds, messageTypeIds].some((ids) => Array.isArray(ids) && ids.length > 0),
-        ),
-      ...truth.events('hostedUnsubscribeClick').filter(({ isBot }) => isBot !== true),
-    ]
     const events = [
       ...messages.map(({ person, sentAt, medium }) => ({ person, at: sentAt, what: medium })),
-      ...optOuts.map((row) => ({ person: personOf(row), at: timeOf(row), what: 'opt-out' })),
+      ...optOutsOf(truth).map((row) => ({ person: personOf(row), at: timeOf(row), what: 'opt-out' })),
       ...truth
         .events('emailComplaint')
         .map((row) => ({ person: personOf(row), at: timeOf(row), what: 'complaint' })),
@@ -172,7 +174,7 @@ onWorld('template_performance tells the templates of a campaign apart', async (w
   const groups = groupBy(messages, ({ campaignId, templateId }) => `${campaignId} ${templateId}`)
   const expected = [...groups.values()].map((some) => {
     const { campaignId, templateId, medium } = some[0] as Message
-    const counts = countsOf(some)
+    const counts = toldCounts(medium, countsOf(some))
     const times = some.map(({ sentAt }) => sentAt)
     const template = data.templates.find((one) => one.templateId === templateId)
     const ofCampaign = messages.filter((one) => one.campaignId === campaignId)
@@ -384,7 +386,7 @@ onWorld('freshness tells how far each stream has been read, and what it holds', 
 onWorld('the lines of purchases add up to the purchases', async (world) => {
   const { touches } = truthOf(world)
   const expected = purchasesOf(world.sandbox, touches).flatMap((purchase) => {
-    const { id, at, person, total, explicit, click, open, items = [] } = purchase
+    const { id, at, person, total, explicit, click, open, touch, items = [] } = purchase
     const lines: readonly Row[] = items.length > 0 ? items : [{}]
     const amounts = lines.map(({ price, quantity }) =>
       price === undefined ? null : Number(price) * Number(quantity ?? 1),
@@ -397,7 +399,7 @@ onWorld('the lines of purchases add up to the purchases', async (world) => {
       revenue: cents(sum === 0 ? total / lines.length : (total * (amounts[index] ?? 0)) / sum),
       explicit_campaign_id: explicit,
       ...{ click_campaign_id: click?.campaignId ?? null, open_campaign_id: open?.campaignId ?? null },
-      touch_campaign_id: click?.campaignId ?? open?.campaignId ?? null,
+      touch_campaign_id: touch?.campaignId ?? null,
     }))
   })
   const rows = await world.rows('purchase_line_attribution')

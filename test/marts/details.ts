@@ -15,7 +15,7 @@ export function addDetails(sandbox: Sandbox): void {
 function addBounces({ data, truth }: Sandbox): void {
   for (const [index, row] of truth.events('emailBounce').entries()) {
     const { recipientState, status, ...message } = row
-    const text = { bounceMessage: `550 reason ${index % 3}`, unsubSource: 'EmailBounce', channelIds: [9] }
+    const text = { bounceMessage: `550 reason ${index % 3}`, unsubSource: 'HardBounce', channelIds: [9] }
     if (index % 2 === 0) data.events('emailUnSubscribe').push({ ...message, ...text })
     if (index % 5 === 0) data.events('emailBounce').push({ ...message, recipientState })
   }

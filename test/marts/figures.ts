@@ -1,5 +1,6 @@
 /** What is counted of messages, without SQL. */
-import { type Message, outcomeOf, rate } from './oracle.ts'
+import type { Row } from '../../src/sandbox/index.ts'
+import { type Message, outcomeOf, rate, toldOf } from './oracle.ts'
 
 export function countsOf(messages: readonly Message[]) {
   const all = messages.map((message) => ({ message, outcome: outcomeOf(message) }))
@@ -21,9 +22,36 @@ export function countsOf(messages: readonly Message[]) {
   }
 }
 
-/** Fractions of what `countsOf` counts. */
-export const ratesOf = (counts: ReturnType<typeof countsOf>) => ({
-  delivery_rate: rate(counts.delivered, counts.sent),
+/** The event that tells of each count. */
+const tellingEvents = {
+  ...{ bounced: 'bounces', hard_bounced: 'bounces', soft_bounced: 'bounces' },
+  ...{ opened: 'opens', human_opened: 'opens', clicked: 'clicks', human_clicked: 'clicks' },
+  ...{ complained: 'complaints', unsubscribed: 'unsubscribes' },
+}
+type ToldColumn = keyof typeof tellingEvents | 'opened_or_clicked'
+
+/** Counts, null where no event tells of them. */
+export function toldCounts<T extends Row>(
+  medium: unknown,
+  counts: T,
+): Omit<T, ToldColumn> & Record<Extract<keyof T, ToldColumn>, number | null> {
+  const told = new Map<string, unknown>(Object.entries(counts))
+  for (const [column, what] of Object.entries(tellingEvents)) {
+    if (told.has(column)) told.set(column, toldOf(medium, what, told.get(column)))
+  }
+  if (told.has('opened_or_clicked'))
+    told.set(
+      'opened_or_clicked',
+      toldOf(medium, 'opens', toldOf(medium, 'clicks', told.get('opened_or_clicked'))),
+    )
+  return Object.fromEntries(told) as ReturnType<typeof toldCounts<T>>
+}
+
+type Counts = ReturnType<typeof countsOf>
+
+/** Fractions of what `countsOf` counts; null where no event tells of a count. */
+export const ratesOf = (counts: { readonly [name in keyof Counts]: number | null }) => ({
+  delivery_rate: counts.bounced === null ? null : rate(counts.delivered, counts.sent),
   bounce_rate: rate(counts.bounced, counts.sent),
   hard_bounce_rate: rate(counts.hard_bounced, counts.sent),
   open_rate: rate(counts.opened, counts.delivered),

@@ -34,6 +34,17 @@ test('a file says what the view is, what it needs and what its columns mean', ()
   })
 })
 
+test('a line of a text may begin with a word and a colon', () => {
+  const about = 'What it is.\nBounced: at least one bounce.\nKinds: two.'
+  const file = parseViewFile(
+    'thing',
+    text.replace('What it is,\n-- in two lines.', about.replaceAll('\n', '\n-- ')),
+  )
+  expect(file.about).toBe(about)
+  const grain = parseViewFile('thing', text.replace('one thing', 'one thing of a kind;\n-- Kinds: two'))
+  expect(grain.grain).toBe('one thing of a kind; Kinds: two')
+})
+
 describe('a file is refused that', () => {
   test.each([
     [

@@ -6,6 +6,8 @@ export interface Rules {
   readonly burst: boolean
   /** Beginning of addresses that are a machine's. */
   readonly network?: string
+  /** Any open by a proxy is a machine's, however late it comes. */
+  readonly isStrict?: boolean
 }
 
 export interface Touch {
@@ -41,7 +43,9 @@ export const personOf = ({ itblUserId, userId, email }: Row): string =>
   String(itblUserId ?? userId ?? String(email).toLowerCase())
 export const first = (times: readonly number[]): number | undefined =>
   times.length > 0 ? Math.min(...times) : undefined
-export const rate = (part: number, whole: number): number | null => (whole === 0 ? null : part / whole)
+/** Null where either is not told, or the whole is nothing. */
+export const rate = (part: number | null, whole: number | null): number | null =>
+  part === null || !whole ? null : part / whole
 export const groupBy = <T, K>(values: readonly T[], keyOf: (value: T) => K): Map<K, T[]> => {
   const groups = new Map<K, T[]>()
   for (const value of values) groups.set(keyOf(value), [...(groups.get(keyOf(value)) ?? []), value])
@@ -58,17 +62,7 @@ export function messagesOf({ truth }: Sandbox, rules: Rules): { messages: Messag
   const keyOf = (row: Row) => `${row.messageId} ${personOf(row)}`
   const ofMessage = (type: string | undefined) => groupBy(type ? truth.events(type) : [], keyOf)
   const complaints = ofMessage('emailComplaint')
-  const optOuts = groupBy(
-    [
-      ...truth
-        .events('emailUnSubscribe')
-        .filter(({ channelIds, messageTypeIds }) =>
-          [channelIds, messageTypeIds].some((ids) => Array.isArray(ids) && ids.length > 0),
-        ),
-      ...truth.events('hostedUnsubscribeClick').filter(({ isBot }) => isBot !== true),
-    ],
-    keyOf,
-  )
+  const optOuts = groupBy(optOutsOf(truth), keyOf)
   const messages: Message[] = []
   const touches: Touch[] = []
   for (const { medium, send, open, click, bounce } of media) {
@@ -106,6 +100,17 @@ export function messagesOf({ truth }: Sandbox, rules: Rules): { messages: Messag
   return { messages, touches }
 }
 
+/** Unsubscribes by which a person leaves a channel or message type. */
+export const optOutsOf = (truth: Sandbox['truth']): Row[] => [
+  ...truth
+    .events('emailUnSubscribe')
+    .filter(({ channelIds, messageTypeIds }) =>
+      [channelIds, messageTypeIds].some((ids) => Array.isArray(ids) && ids.length > 0),
+    )
+    .filter(({ unsubSource }) => unsubSource !== 'HardBounce' && unsubSource !== 'Complaint'),
+  ...truth.events('hostedUnsubscribeClick').filter(({ isBot }) => isBot !== true),
+]
+
 const touch = (medium: string, action: Touch['action'], row: Row): Touch => ({
   ...{ medium, action, row, rule: null, at: timeOf(row) },
   ...{ messageId: String(row.messageId), person: personOf(row), campaignId: Number(row.campaignId) },
@@ -120,7 +125,8 @@ function ruleOf(
   const { row, action, medium, at } = one
   const seconds = sentAt === undefined ? Number.POSITIVE_INFINITY : (at - sentAt) / 1000
   if (row.isBot === true) return 'is_bot'
-  if (action === 'open' && row.proxySource !== undefined && seconds <= 60) return 'proxy_within_60_s'
+  if (action === 'open' && row.proxySource !== undefined && seconds <= (rules.isStrict ? 1e9 : 60))
+    return 'proxy_within_60_s'
   const agent = String(row.userAgent ?? '').toLowerCase()
   if (agent.includes('barracuda')) return 'agent_barracuda'
   if (agent.startsWith('python-')) return 'agent_python'
@@ -133,6 +139,17 @@ function ruleOf(
   }
   return null
 }
+
+const allTold = ['bounces', 'opens', 'clicks', 'complaints', 'unsubscribes']
+const events = new Map([
+  ['email', allTold],
+  ['push', ['bounces', 'opens']],
+  ['sms', ['bounces', 'clicks']],
+])
+
+/** The value where a medium has events for it; null otherwise. Without a medium nothing was sent, and all is known. */
+export const toldOf = <T>(medium: unknown, what: string, value: T): T | null =>
+  (events.get(String(medium ?? 'email')) ?? []).includes(what) ? value : null
 
 /** What is counted of a message. */
 export function outcomeOf(message: Message) {
@@ -168,6 +185,8 @@ export interface Purchase {
   readonly explicit: number | null
   readonly click: Touch | undefined
   readonly open: Touch | undefined
+  /** The later of both; the click where they are of one moment. */
+  readonly touch: Touch | undefined
   /** Its lines; undefined where the event names none. */
   readonly items: readonly Row[] | undefined
 }
@@ -191,14 +210,14 @@ export function purchasesOf(
         .filter((one) => one.action === action && one.rule === null && one.person === personOf(row))
         .filter((one) => one.at <= at && one.at >= at - windows[action] * 86_400_000)
         .sort((a, b) => b.at - a.at || a.campaignId - b.campaignId)[0]
+    const [click, open] = [latest('click'), latest('open')]
     return {
       id: row.id === undefined ? null : String(row.id),
       at,
       person: personOf(row),
       total: Number(row.total),
       explicit: row.campaignId === undefined ? null : Number(row.campaignId),
-      click: latest('click'),
-      open: latest('open'),
+      ...{ click, open, touch: click && open ? (open.at > click.at ? open : click) : (click ?? open) },
       items: row.shoppingCartItems as Row[] | undefined,
     }
   })

@@ -212,6 +212,10 @@ function dayOf(
   purchases: readonly Purchase[],
 ): PerformanceReport['by_day'][number] {
   const is = isWithin({ from: day, to: day })
+  const has =
+    (what: string) =>
+    ({ message }: { readonly message: Message }) =>
+      media[message.medium as keyof typeof media].includes(what)
   const all = messages.map((message) => ({ message, ...outcomeOf(message) }))
   const delivered = all.filter(({ isDelivered }) => isDelivered)
   const bought = purchases.filter(({ at }) => is(at))
@@ -221,7 +225,7 @@ function dayOf(
   return {
     day,
     sent: all.filter(({ message }) => is(message.sentAt)).length,
-    human_opened: delivered.filter(({ firstHumanOpen }) => is(firstHumanOpen)).length,
+    human_opened: delivered.filter(has('opens')).filter(({ firstHumanOpen }) => is(firstHumanOpen)).length,
     human_clicked: delivered.filter(({ firstHumanClick }) => is(firstHumanClick)).length,
     unsubscribed: delivered.filter(({ message }) => is(message.unsubscribedAt)).length,
     orders: explicit.length,

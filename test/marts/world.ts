@@ -141,10 +141,16 @@ export async function makeWorld(seed: number): Promise<Sandbox> {
         ? { recipientState: 'HardBounce', status: pick(['5.1.1', '5.7.1']) }
         : { recipientState: 'SoftBounce', status: '4.2.2' }
       push(types.bounce, after(5), { ...message, ...(medium === 'email' ? kind : {}) })
+      // Iterable takes a hard bounce, and a complaint, for an unsubscribe from the channel.
+      if (medium === 'email' && kind.recipientState === 'HardBounce')
+        push('emailUnSubscribe', after(5), { ...message, channelIds: [9], unsubSource: 'HardBounce' })
       if (chance(0.2)) push(types.bounce, after(900), { ...message, ...(medium === 'email' ? kind : {}) })
     }
     if (medium === 'email') {
-      if (chance(0.05)) push('emailComplaint', after(8000), { ...message, recipientState: 'Complaint' })
+      if (chance(0.05)) {
+        push('emailComplaint', after(8000), { ...message, recipientState: 'Complaint' })
+        push('emailUnSubscribe', after(8000), { ...message, channelIds: [9], unsubSource: 'Complaint' })
+      }
       if (chance(0.15)) {
         const scope = pick<Row>([
           { channelIds: [9] },

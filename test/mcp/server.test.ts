@@ -80,7 +80,9 @@ eachWorld('the catalogue and the plan say what they have to', async (world) => {
   })
   const table = await asked.ask('describe_table', { name: 'iterable.users' })
   expect(table.document.columns).toContainEqual({
-    ...{ name: 'email', about: 'E-mail address of the person', values: 'pseudonym' },
+    name: 'email',
+    about: 'E-mail address of the person',
+    values: 'pseudonym',
     type: expect.stringMatching(/varchar|text/i),
   })
   expect(table.document.columns).toContainEqual(
@@ -99,7 +101,8 @@ eachWorld('answers are bounded in rows, bytes and time, and say so', async (worl
   const few = await asked.ask('query', { sql: 'select * from generate_series(1, 1000)', limit: 3 })
   expect(few.document).toMatchObject({ rows: [[1], [2], [3]], cut: expect.stringContaining('first 3 rows') })
   expect(await asked.ask('query', { sql: 'select 1', limit: 51 })).toMatchObject({
-    ...{ isError: true, text: expect.stringContaining('limit') },
+    isError: true,
+    text: expect.stringContaining('limit'),
   })
   const wide = await asked.ask('query', {
     sql: `select repeat('x', 200) from generate_series(1, 40)`,
@@ -148,8 +151,14 @@ eachWorld(
 eachWorld('other machines get in only where there is a token', async ({ elt }) => {
   await expect(
     serveHttp({
-      ...{ elt, secrets: [], key: '', closing: new AbortController().signal, version: '0', port: 0 },
-      ...{ host: '0.0.0.0', token: undefined },
+      elt,
+      secrets: [],
+      key: '',
+      closing: new AbortController().signal,
+      version: '0',
+      port: 0,
+      host: '0.0.0.0',
+      token: undefined,
     }),
   ).rejects.toThrow(/mcp\.token/)
 })
@@ -160,8 +169,10 @@ eachWorld(
     const config = await configFile(world)
     const client = new Client({ name: 'test', version: '0.0.0' })
     const transport = new StdioClientTransport({
-      ...{ command: process.execPath, args: [programPath('src/cli/main.ts'), 'mcp', '--config', config] },
-      ...{ stderr: 'pipe', env: { PATH: String(process.env.PATH) } },
+      command: process.execPath,
+      args: [programPath('src/cli/main.ts'), 'mcp', '--config', config],
+      stderr: 'pipe',
+      env: { PATH: String(process.env.PATH) },
     })
     await client.connect(transport)
     const { document } = await ask(client, 'query', { sql: 'select count(*) from iterable.users' })
@@ -198,8 +209,14 @@ async function configFile({ sandbox, warehouse }: World): Promise<string> {
 
 const serve = ({ elt }: World) =>
   serveHttp({
-    ...{ elt, secrets: [], key: 'k', closing: new AbortController().signal, version: '0' },
-    ...{ port: 0, host: '127.0.0.1', token },
+    elt,
+    secrets: [],
+    key: 'k',
+    closing: new AbortController().signal,
+    version: '0',
+    port: 0,
+    host: '127.0.0.1',
+    token,
   })
 
 async function visit(url: string, method: string, headers: Readonly<Record<string, string>>) {

@@ -113,8 +113,14 @@ export async function clientOf(
   const config = { ...elt.config, mcp: { ...elt.config.mcp, ...mcp } }
   const closing = new AbortController()
   const server = await serveHttp({
-    ...{ elt: { ...elt, config }, secrets: ['not-to-be-shown'], key: 'only-for-tests-0123456789' },
-    ...{ closing: closing.signal, version: '0.0.0', port: 0, host: '127.0.0.1', token: mcp.token },
+    elt: { ...elt, config },
+    secrets: ['not-to-be-shown'],
+    key: 'only-for-tests-0123456789',
+    closing: closing.signal,
+    version: '0.0.0',
+    port: 0,
+    host: '127.0.0.1',
+    token: mcp.token,
   })
   const client = new Client({ name: 'test', version: '0.0.0' })
   const headers = mcp.token === undefined ? {} : { Authorization: `Bearer ${mcp.token}` }

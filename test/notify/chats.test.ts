@@ -124,8 +124,16 @@ afterAll(() => chats.close())
 
 const at = new Date('2026-03-01T06:00:05Z')
 const base: Happening = {
-  ...{ event: 'failure', job: 'export:vip', runId: '508a1087-0000', state: 'failed', nominalAt: at },
-  ...{ code: 'unknown_list', text: 'list 12 is unknown', at, since: at, failures: 1 },
+  event: 'failure',
+  job: 'export:vip',
+  runId: '508a1087-0000',
+  state: 'failed',
+  nominalAt: at,
+  code: 'unknown_list',
+  text: 'list 12 is unknown',
+  at,
+  since: at,
+  failures: 1,
 }
 const send = (target: Target, given: Partial<Happening>) => {
   const rows = { read: 10_000, written: 9_999, rejected: 1 }

@@ -7,7 +7,12 @@ import { type Elt, open } from '../../src/index.ts'
 import type { Sandbox } from '../../src/sandbox/index.ts'
 import { run, temporaryFolder, writeConfig } from '../cli/run.ts'
 import { configFor, openOn, startProject } from '../support/sync.ts'
-import { eachWarehouse, everyWarehouse, type TestWarehouse } from '../support/warehouse.ts'
+import {
+  createTestWarehouse,
+  eachWarehouse,
+  everyWarehouse,
+  type TestWarehouse,
+} from '../support/warehouse.ts'
 
 let sandbox: Sandbox
 beforeAll(async () => {
@@ -141,6 +146,29 @@ eachWarehouse('a snapshot is whole or not there, and replaces only what it may',
     await expect(elt.snapshot({ file: warehouse.config.path, force: true })).rejects.toThrow(
       /is the warehouse itself/,
     )
+})
+
+test('what Postgres says in any language is told for what it is', async () => {
+  await using warehouse = await createTestWarehouse('postgres')
+  await using elt = await openOn(sandbox, warehouse)
+  await elt.sync({ streams: ['lists'] })
+  const fails = async (code: string, message: string) => {
+    await warehouse.query(`create or replace function iterable_views.fail() returns int language plpgsql as
+      $$ begin raise exception using errcode = '${code}', message = '${message}'; end $$`)
+    await warehouse.query('create or replace view iterable_views.failing as select iterable_views.fail()')
+    return elt.snapshot({ parquet: join(warehouse.tempDir, 'copy') }).catch((error: unknown) => error)
+  }
+  expect(await fails('42501', 'keine Berechtigung für Tabelle secrets')).toMatchObject({
+    code: 'warehouse_permission',
+    message: expect.stringMatching(/"iterable_views"."failing" cannot be copied: .*; grant select on it/),
+  })
+  expect(await fails('P0001', 'permission denied by a rule of ours')).toMatchObject({
+    message: expect.not.stringContaining('grant select'),
+  })
+  // It is the server that has no room.
+  expect(await fails('53100', 'could not extend file: No space left on device')).toMatchObject({
+    code: 'warehouse_full',
+  })
 })
 
 test('the command says what it copied; nothing is copied of what is not there', async () => {

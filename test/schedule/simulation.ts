@@ -2,6 +2,7 @@
 
 import type { z } from 'zod'
 import { scheduleSchema } from '../../src/config/sync.ts'
+import type { FailureCode } from '../../src/errors.ts'
 import { Dispatcher } from '../../src/schedule/dispatcher.ts'
 import type { JobDefinition, JobResult, RunContext } from '../../src/schedule/job.ts'
 import type { Happening } from '../../src/state/schedules.ts'
@@ -19,7 +20,7 @@ export const scheduled = (job: string, schedule: z.input<typeof scheduleSchema>)
 })
 
 export const succeeded: JobResult = { state: 'succeeded', kind: 'run' }
-export const failed = (code: string, kind: JobResult['kind']): JobResult => ({
+export const failed = (code: FailureCode, kind: JobResult['kind']): JobResult => ({
   state: 'failed',
   error: { code, text: `it ended with ${code}` },
   kind,

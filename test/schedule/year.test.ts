@@ -1,22 +1,37 @@
 import { expect, test } from 'vitest'
-import { nextTick, previousTick, readSchedule, type ScheduleRow } from '../../src/schedule/definition.ts'
+import { nextTick, previousTick, readSchedule } from '../../src/schedule/definition.ts'
 import { planTicks } from '../../src/schedule/plan.ts'
 import { idle } from '../../src/state/queue.ts'
+import type { ScheduleRow } from '../../src/state/schedules.ts'
 import { createTestDatabase } from '../support/postgres.ts'
 import { Simulation, scheduled } from './simulation.ts'
 
 const row = (columns: Partial<ScheduleRow>): ScheduleRow => ({
-  ...{ name: 'sync', cron: '@hourly', dialect: 'treasuredata', timezone: 'UTC', delay_seconds: 0 },
-  ...{ start_at: null, end_at: null, overlap: 'skip', catchup: 'latest', catchup_window_seconds: 604_800 },
-  ...{ jitter_seconds: 0, timeout_seconds: null, defined_in: 'sql', planned_for: null, problem: null },
-  ...{
-    last_nominal_at: null,
-    next_nominal_at: null,
-    next_due_at: null,
-    paused_at: null,
-    paused_reason: null,
-  },
-  ...{ consecutive_failures: 0, transient_failures: 0, retry_at: null, retry_run_id: null, revision: 0 },
+  name: 'sync',
+  cron: '@hourly',
+  dialect: 'treasuredata',
+  timezone: 'UTC',
+  delay_seconds: 0,
+  start_at: null,
+  end_at: null,
+  overlap: 'skip',
+  catchup: 'latest',
+  catchup_window_seconds: 604_800,
+  jitter_seconds: 0,
+  timeout_seconds: null,
+  defined_in: 'sql',
+  planned_for: null,
+  problem: null,
+  last_nominal_at: null,
+  next_nominal_at: null,
+  next_due_at: null,
+  paused_at: null,
+  paused_reason: null,
+  consecutive_failures: 0,
+  transient_failures: 0,
+  retry_at: null,
+  retry_run_id: null,
+  revision: 0,
   ...columns,
 })
 

@@ -38,7 +38,9 @@ export async function writeProfile(folder: string, { config }: TestWarehouse): P
   const output =
     config.type === 'duckdb'
       ? {
-          ...{ type: 'duckdb', path: join(folder, 'dbt.duckdb'), schema },
+          type: 'duckdb',
+          path: join(folder, 'dbt.duckdb'),
+          schema,
           attach: [{ path: config.path, alias: 'copy', read_only: true }],
         }
       : postgresOutput((config as { readonly url: string }).url, schema)
@@ -51,7 +53,11 @@ export async function writeProfile(folder: string, { config }: TestWarehouse): P
 function postgresOutput(text: string, schema: string): unknown {
   const { hostname, port, username, password, pathname } = new URL(text)
   return {
-    ...{ type: 'postgres', host: hostname, port: Number(port || 5432), schema, threads: 2 },
+    type: 'postgres',
+    host: hostname,
+    port: Number(port || 5432),
+    schema,
+    threads: 2,
     user: decodeURIComponent(username),
     password: decodeURIComponent(password),
     dbname: pathname.slice(1),

@@ -1,4 +1,5 @@
 /** A lake for tests: catalogue in a fresh database, files in a folder, extensions as `.ci/duckdb-extensions.mjs` lays them out. */
+import { readdirSync } from 'node:fs'
 import { DuckDBInstance } from '@duckdb/node-api'
 import { inject } from 'vitest'
 
@@ -12,6 +13,13 @@ export interface LakeConfig {
 
 /** Where the extensions are; empty where they cannot be had, which the beginning of the run tells. */
 export const lakeExtensions = inject('lakeExtensions')
+
+/** Those that only some clouds need may be missing. */
+export const hasExtension = (name: string): boolean =>
+  lakeExtensions !== '' &&
+  readdirSync(lakeExtensions, { recursive: true }).some((path) =>
+    String(path).endsWith(`${name}.duckdb_extension`),
+  )
 
 export const lakeConfig = (catalog: string, dataPath: string): LakeConfig => ({
   type: 'ducklake',

@@ -164,7 +164,9 @@ eachWarehouse(
 
 describe('windows around those of jobs', () => {
   const job = (from: number, to: number, askedAt: number) => ({
-    ...{ from: ago(days(from)), to: ago(days(to)), askedAt: ago(days(askedAt)) },
+    from: ago(days(from)),
+    to: ago(days(to)),
+    askedAt: ago(days(askedAt)),
   })
   const around = (...jobs: ReturnType<typeof job>[]) =>
     windowsAround({ from: ago(days(40)), to: ago(0) }, jobs, { days: 30, lookbackMs: days(1) }).map(

@@ -24,7 +24,10 @@ eachWarehouse(
     await using sandbox = await startProject({ empty: true })
     const events = sandbox.data.events('customEvent')
     const event = (eventName: string, fields: object, hoursAgo = 5) => ({
-      ...{ eventName, email: 'a@example.com', createdAt: ago(hours(hoursAgo)).toISOString(), ...fields },
+      eventName,
+      email: 'a@example.com',
+      createdAt: ago(hours(hoursAgo)).toISOString(),
+      ...fields,
     })
     events.push(
       event('Cart Updated', { total: 12.5, items: ['x'] }),

@@ -24,7 +24,9 @@ const sorry = '{"msg":"An error occurred. Please try again later.","code":"Gener
 const html = { 'content-type': 'text/html; charset=utf-8' }
 const json = { 'content-type': 'application/json' }
 const answer = (body: unknown, headers: Record<string, string> = json, status = 200): FaultKind => ({
-  ...{ status, body, headers },
+  status,
+  body,
+  headers,
 })
 
 /** What no endpoint of JSON documents answers. */
@@ -70,11 +72,15 @@ interface Endpoint {
 }
 
 const documents = (stream: string, path: string, property: string): Endpoint => ({
-  ...{ stream, path, named: new RegExp(path.split('/').at(-1) ?? '', 'i') },
+  stream,
+  path,
+  named: new RegExp(path.split('/').at(-1) ?? '', 'i'),
   forms: { ...wrongForms, ...wrongArrays(property), ...wrongElements(property) },
 })
 const snake = (path: string, named: RegExp): Endpoint => ({
-  ...{ stream: 'metadata', path, named },
+  stream: 'metadata',
+  path,
+  named,
   forms: { ...wrongForms, ...wrongArrays('results'), ...wrongElements('results') },
 })
 

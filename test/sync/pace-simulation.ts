@@ -69,7 +69,13 @@ export async function simulate(input: SimulatedSync): Promise<SimulatedEnd> {
     roomBytes: () => assumed.roomBytes,
   })
   const world: World = {
-    ...{ input, clock, pacer, routes, known, calls: 0, bytes: 0 },
+    input,
+    clock,
+    pacer,
+    routes,
+    known,
+    calls: 0,
+    bytes: 0,
     lanes: { direct: pLimit(directLanes), jobs: pLimit(jobPlaces) },
     slots: pLimit(jobSlots),
   }
@@ -114,13 +120,14 @@ async function syncStream(world: World, stream: Stream): Promise<void> {
   const fit = new WindowFit(stream, routes.volumeOf(stream.name))
   const startTurn = pLimit(1)
   const queue = partsOf(stream, input.bookmark, {
-    ...{ startDate: input.startDate, lookbackMs: 86_400_000, settleMs: 300_000, now: input.now },
-    ...{
-      windowInDays: input.windowInDays,
-      reach: { kind: 'incremental' },
-      completeDimensions: true,
-      openJobs: [],
-    },
+    startDate: input.startDate,
+    lookbackMs: 86_400_000,
+    settleMs: 300_000,
+    now: input.now,
+    windowInDays: input.windowInDays,
+    reach: { kind: 'incremental' },
+    completeDimensions: true,
+    openJobs: [],
   })
   const ahead = new Ahead(
     { stream, fit, routes, read: (part) => read(world, { stream, part, fit, startTurn }) },
@@ -136,7 +143,10 @@ async function syncStream(world: World, stream: Stream): Promise<void> {
     const download = { chunks: [{ lines: Math.ceil(bytes / 700) }], bytes, job } as unknown as Download
     fit.learn(part, download, seconds ?? 0)
     const volume = learned(known.get(stream.name), {
-      ...{ window: part.window, rows: Math.ceil(bytes / 700), bytes, waitSeconds },
+      window: part.window,
+      rows: Math.ceil(bytes / 700),
+      bytes,
+      waitSeconds,
     })
     known.set(stream.name, volume)
     routes.learn(stream.name, volume)

@@ -4,8 +4,14 @@ import { type RouteCase, routeOf } from '../../src/sync/route.ts'
 import { type Place, Routes, type RoutesOptions, type Taker } from '../../src/sync/routes.ts'
 
 const usual: RouteCase = {
-  ...{ setting: 'auto', days: 30, volume: { bytesPerDay: 1000 }, hasJob: false, missed: undefined },
-  ...{ refusesJobs: false, directSeconds: 0, jobSeconds: 60 },
+  setting: 'auto',
+  days: 30,
+  volume: { bytesPerDay: 1000 },
+  hasJob: false,
+  missed: undefined,
+  refusesJobs: false,
+  directSeconds: 0,
+  jobSeconds: 60,
 }
 const large = { bytesPerDay: 50e6 }
 

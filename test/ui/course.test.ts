@@ -33,7 +33,10 @@ everyWarehouse(
         numbers.find((row) => row.stream === stream),
         stream,
       ).toMatchObject({
-        ...{ steps: windows, written: rows_written, calls: api_calls, wrong: 0 },
+        steps: windows,
+        written: rows_written,
+        calls: api_calls,
+        wrong: 0,
         without_window: stream.startsWith('email_') ? 0 : windows,
       })
     }

@@ -3,7 +3,7 @@ import { writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { sql } from 'kysely'
 import { expect, test } from 'vitest'
-import { isCheckpointFailure } from '../../src/engine/engine.ts'
+import { isCommittedAllTheSame } from '../../src/engine/errors.ts'
 import { openDuckdb } from '../../src/warehouse/duckdb/warehouse.ts'
 import type { Session } from '../../src/warehouse/session.ts'
 import { createTestWarehouse } from '../support/warehouse.ts'
@@ -46,7 +46,7 @@ test('a checkpoint without room costs nothing that was committed, and the next s
     })
   } catch (error) {
     expect(String(error)).toMatch(/block of size/)
-    if (!isCheckpointFailure(error)) committed -= 700
+    if (!isCommittedAllTheSame(error)) committed -= 700
     expect(await warehouse.engine.growAfter(error)).toBe(true)
   }
   reader.closeSync()
@@ -61,7 +61,7 @@ test('a checkpoint without room costs nothing that was committed, and the next s
       await warehouse.use((session) => insert(session, 10))
       isDone = true
     } catch (error) {
-      isDone = isCheckpointFailure(error)
+      isDone = isCommittedAllTheSame(error)
       expect(await warehouse.engine.growAfter(error)).toBe(true)
     }
   }

@@ -244,7 +244,7 @@ onLake('check says what a lake lacks, before the first sync and after it', async
   const [, written] = await itemsOf({})
   expect(written).toMatch(/^ok: .*the first sync makes the schemas .*iterable_sync/)
   expect(await itemsOf({ extension_directory: warehouse.tempDir })).toEqual([
-    expect.stringMatching(/^failed: DuckDB's extension postgres_scanner cannot be had/),
+    expect.stringMatching(/^failed: DuckDB's extension postgres_scanner is not available/),
   ])
   await syncOnce(sandbox, warehouse, { sync: { streams: ['lists'] } })
   expect(await itemsOf({})).toEqual([

@@ -90,8 +90,13 @@ export async function loadLines(
       return await warehouse.transaction(async (tx) => {
         const stamps = { runId: 'run', loadedAt: now }
         const input = {
-          ...{ stream, before: shape, prepared, scope, stamps },
-          ...{ maxRejectPercent: 5, leavesOutStrays: careful },
+          stream,
+          before: shape,
+          prepared,
+          scope,
+          stamps,
+          maxRejectPercent: 5,
+          leavesOutStrays: careful,
         }
         const loaded = await load(tx, input)
         await beforeCommit?.(tx)

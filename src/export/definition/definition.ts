@@ -33,6 +33,18 @@ export interface RawDefinition {
   readonly placeOf: (path: readonly PropertyKey[]) => string
 }
 
+/** Settings that cannot be, or that contradict each other: all that is wrong with them. */
+export class FaultyDefinition extends ConfigError {
+  readonly faults: readonly string[]
+
+  constructor(name: string, faults: readonly string[]) {
+    super(
+      `export "${name}" has ${faults.length === 1 ? 'a fault' : `${faults.length} faults`}:\n${faults.join('\n')}`,
+    )
+    this.faults = faults
+  }
+}
+
 /** Names appear in files, in jobs and in locks. */
 export function checkName(name: string): string {
   if (/^[A-Za-z0-9_][\w.-]{0,79}$/.test(name)) return name
@@ -103,7 +115,7 @@ const nobody: NotificationsConfig = { webhooks: {} }
 
 /**
  * Checks settings.
- * @throws ConfigError that lists every fault, each with its place.
+ * @throws FaultyDefinition with every fault, each with its place.
  */
 export function checkDefinition(
   name: string,
@@ -118,9 +130,7 @@ export function checkDefinition(
   }
   if (raw.query === '') faults.push(`${raw.placeOf([])}: there is no query below the settings`)
   if (!parsed.success || faults.length > 0) {
-    throw new ConfigError(
-      `export "${name}" has ${faults.length === 1 ? 'a fault' : `${faults.length} faults`}:\n${faults.join('\n')}`,
-    )
+    throw new FaultyDefinition(name, faults)
   }
   const { skip_on_invalid_records, ...settings } = parsed.data
   const skips = settings.skip_invalid_data || skip_on_invalid_records === true

@@ -1,7 +1,7 @@
 /** What keeps saved exports from running: each query is compiled, each list looked up. Nothing is run, sent or written. */
 import { connectionOf } from '../../config/connections.ts'
 import type { Config, ConnectionConfig } from '../../config/schema.ts'
-import { ConfigError, codeOf, messageOf } from '../../errors.ts'
+import { ConfigError, codeOf, type FailureCode, messageOf } from '../../errors.ts'
 import type { IterableClient } from '../../iterable/client.ts'
 import { listsForm } from '../../iterable/forms.ts'
 import type { ExportRow } from '../../state/exports.ts'
@@ -17,7 +17,7 @@ import { definitionOf, readSaved, refuseRivals, type SavedExport } from './saved
 /** Something that is wrong with one export. */
 export interface ExportFault {
   readonly export: string
-  readonly code: string
+  readonly code: FailureCode
   readonly message: string
 }
 

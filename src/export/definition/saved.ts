@@ -11,6 +11,7 @@ import {
   saveExport,
   setExportError,
 } from '../../state/exports.ts'
+import type { Db } from '../../state/tables.ts'
 import type { UseOptions, Warehouse } from '../../warehouse/session.ts'
 import {
   checkDefinition,
@@ -132,8 +133,6 @@ export function refuseRivals(
     { code: 'two_mirrors' },
   )
 }
-
-type Db = Parameters<typeof readExports>[0]
 
 /** A file of the exports directory, read and not yet checked. */
 export interface ExportFile {

@@ -4,7 +4,7 @@ import { planRanges, planRows } from '../../state/batches.ts'
 import type { ExportOp, PlanTable } from '../../state/tables/exports.ts'
 import type { Db } from '../../state/tables.ts'
 import type { FieldReport } from '../rows/fields.ts'
-import { canonical, exactJson } from '../rows/values.ts'
+import { canonical, exactJson, withDigits } from '../rows/values.ts'
 
 /** What happens to one field of one person. */
 export interface PlanChange {
@@ -38,8 +38,8 @@ type PlannedPerson = Pick<PlanTable, 'op' | 'payload' | 'before'>
 export function changesOfRow(row: PlannedPerson, marks: Marks): readonly PlanChange[] {
   return exactChanges(row, marks).map((change) => ({
     ...change,
-    before: plain(change.before),
-    after: plain(change.after),
+    before: withDigits(change.before ?? null),
+    after: withDigits(change.after ?? null),
   }))
 }
 
@@ -167,8 +167,6 @@ function exactChanges({ op, payload, before }: PlannedPerson, marks: Marks): rea
 }
 
 const fieldsOf = (payload: string) => (exactJson(payload) as Subscriber).dataFields ?? {}
-
-const plain = (value: unknown): unknown => (value === undefined ? null : JSON.parse(canonical(value)))
 
 const asText = (change: PlanChange): ChangeText => ({
   ...change,

@@ -4,6 +4,7 @@ import type { ExportInput } from '../context.ts'
 import type { Destination } from '../definition/list.ts'
 import type { ExportPlan, PlanView } from '../progress.ts'
 import type { FieldReport } from '../rows/fields.ts'
+import { exactJson, withDigits } from '../rows/values.ts'
 import { endpointOf } from '../send/body.ts'
 import { changesOfRow, countFields, marksOf } from './changes.ts'
 import { type Planned, verdictOn } from './verdict.ts'
@@ -88,8 +89,8 @@ export async function viewPlan(
   return {
     samples: rows.map(({ op, payload, before }) => ({
       op,
-      before: op === 'remove' ? JSON.parse(payload) : before === null ? null : JSON.parse(before),
-      after: op === 'remove' ? null : JSON.parse(payload),
+      before: op === 'remove' ? documentOf(payload) : documentOf(before),
+      after: op === 'remove' ? null : documentOf(payload),
     })),
     changes: rows.flatMap((row) => changesOfRow(row, marks)),
     field_counts: countsFields ? await countFields(db, runId, marks) : [],
@@ -97,3 +98,6 @@ export async function viewPlan(
     fields,
   }
 }
+
+const documentOf = (payload: string | null): unknown =>
+  payload === null ? null : withDigits(exactJson(payload))

@@ -120,6 +120,14 @@ const mapValues = (object: object, converterFor: (name: string) => Converter): R
     Object.entries(object).map(([name, value]) => [name, value === null ? null : converterFor(name)(value)]),
   )
 
+/** A value of `exactJson` for people: a number with more digits than a double keeps is their text. */
+export function withDigits(value: unknown): unknown {
+  if (value instanceof ExactNumber) return value.text
+  if (Array.isArray(value)) return value.map(withDigits)
+  if (value === null || typeof value !== 'object') return value
+  return Object.fromEntries(Object.entries(value).map(([name, item]) => [name, withDigits(item)]))
+}
+
 /** JSON with sorted keys: the same value has the same text. */
 export function canonical(value: unknown): string {
   if (typeof value === 'string') return JSON.stringify(value.toWellFormed())

@@ -53,7 +53,11 @@ export async function record(
   for (const { batch, ...answer } of answered.filter((one) => !clean.includes(one))) {
     const { rejected, left, retries, waitedMs } = answer
     await markAcked(trx, [batch], {
-      ...{ refused: rejected.length, left_out: left.length, retries, waitedMs, now },
+      refused: rejected.length,
+      left_out: left.length,
+      retries,
+      waitedMs,
+      now,
     })
   }
   await recordRefusals(trx, owner, ranges, rejected, now)
@@ -108,7 +112,9 @@ function judged(
   return {
     batch,
     rows: rows.count,
-    ...{ isRepeated, retries, waitedMs },
+    isRepeated,
+    retries,
+    waitedMs,
     rejected: verdicts.filter(({ kind }) => kind === 'rejected'),
     left: verdicts.filter(({ kind }) => kind === 'skipped'),
   }

@@ -1,7 +1,7 @@
 /** Treasure Data's settings and workflows, turned into export files, with a word on every setting. */
 import { parse as parseYaml, stringify } from 'yaml'
 import { ConfigError, messageOf } from '../../errors.ts'
-import { checkDefinition, parseExportFile } from '../definition/definition.ts'
+import { checkDefinition, FaultyDefinition, parseExportFile } from '../definition/definition.ts'
 import { sortResult } from './result.ts'
 import { scheduleOf } from './schedule.ts'
 
@@ -68,9 +68,8 @@ class Report {
       checkDefinition(one.name, parseExportFile(one.text, `${one.name}.sql`))
     } catch (error) {
       if (!(error instanceof ConfigError)) throw error
-      const [first = '', ...others] = error.message.split('\n')
-      for (const fault of others.length > 0 ? others : [first])
-        this.refuse(task, `${one.name}.sql`, '', fault)
+      const faults = error instanceof FaultyDefinition ? error.faults : [error.message]
+      for (const fault of faults) this.refuse(task, `${one.name}.sql`, '', fault)
     }
     return one
   }

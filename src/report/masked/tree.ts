@@ -33,7 +33,7 @@ export async function refuseWrongTree(
   // A table that is not there is looked for among the files.
   const path = unqualified.find((name) => /[^\p{L}\p{N}_ -]/u.test(name))
   if (sources.qualified !== undefined || path !== undefined) {
-    throw notMaskable(`${sources.qualified ?? path} is none of the tables and views that can be masked`)
+    throw notMaskable(`${sources.qualified ?? path} is not one of the tables and views that can be masked`)
   }
   const { rows } = await sql<{ name: string }>`
     select table_name as name from information_schema.tables
@@ -46,7 +46,7 @@ export async function refuseWrongTree(
     select function_name from duckdb_functions()
     where not internal and lower(function_name) in (${sql.join(['', ...sources.functions])})`.execute(tables)
   const [reachable] = rows
-  if (reachable) throw notMaskable(`${reachable.name} is none of the tables and views that can be masked`)
+  if (reachable) throw notMaskable(`${reachable.name} is not one of the tables and views that can be masked`)
 }
 
 /** Table functions that make rows of their arguments alone. */

@@ -37,7 +37,7 @@ export function wordsOf(text: string): readonly Word[] {
     const last = isApart ? undefined : words.at(-1)
     // e'…', u&"…" and the like have rules of their own for what stands between the quotes.
     if ((string ?? quoted) !== undefined && last && (last.kind !== 'mark' || last.text === '&'))
-      throw refusedText('a quote directly after a word; put a blank between them')
+      throw refusedText('a quote directly after a word; put a space between them')
     if (mark === '$' || mark === ';' || mark === "'" || mark === '"') {
       if (mark === ';' && /^[\s;]*$/.test(text.slice(cuts.lastIndex))) break
       throw refusedText(mark === ';' ? 'more than one statement' : `the character ${mark}`)
@@ -45,7 +45,7 @@ export function wordsOf(text: string): readonly Word[] {
     const written = (string ?? quoted ?? name ?? number ?? mark) as string
     const called = quoted === undefined ? (name ?? '') : quoted.slice(1, -1).replaceAll('""', '"')
     if (Buffer.byteLength(called) > longestName) throw refusedText(`a name of more than ${longestName} bytes`)
-    if (/[\p{Z}\p{C}]/u.test(name ?? '')) throw refusedText('a blank that is none of ASCII')
+    if (/[\p{Z}\p{C}]/u.test(name ?? '')) throw refusedText('a space that is not ASCII')
     const kind = string ? 'string' : number ? 'number' : mark ? 'mark' : 'name'
     words.push({ kind, text: written, name: called.toLowerCase(), isApart })
     isApart = false

@@ -1,5 +1,6 @@
 /** Our own tables of what is read: runs, bookmarks, columns, rejected rows, and what is known of streams and lists. */
 import type { ColumnType as Column, Generated, JSONColumnType } from 'kysely'
+import type { FailureCode } from '../../errors.ts'
 import type { Instant, OptionalInstant } from './instant.ts'
 
 /** States of a run. */
@@ -29,7 +30,8 @@ export interface RunsTable {
   rows_rejected: Generated<number>
   bytes_read: Generated<number>
   api_calls: Generated<number>
-  error_code: string | null
+  /** An earlier version may have written a code that this one does not know. */
+  error_code: Column<string | null, FailureCode | null | undefined, FailureCode | null>
   error_text: string | null
   details: JSONColumnType<Record<string, unknown>> | null
   /** The nominal time of a scheduled run, null for others: no two runs of a job have the same. */

@@ -1,6 +1,7 @@
 /** A run beside the one before of its job: in all, and stream by stream. */
 import type { CourseSums } from '../../report/course.ts'
 import type { CompleteRun } from '../../report/run-detail.ts'
+import { type RunStream, remarksOf, streamsOfRun } from '../../report/run-streams.ts'
 import { count, seconds, size } from '../../words.ts'
 import { type Html, html } from '../html.ts'
 import type { Page } from '../page.ts'
@@ -80,11 +81,11 @@ export function streamsPart(page: Page, { run, before }: ComparisonInput): Html 
       'Streams of this run',
       ['stream', 'state', 'windows', 'calls', 'read', 'written', 'rejected', 'bookmark', 'remarks'],
       reports.map((report) => [
-        streamLink(String(report.stream)),
-        badge(String(report.state)),
+        streamLink(report.stream),
+        badge(report.state ?? ''),
         ...counts.map((name) => compared(report[name], earlier.get(report.stream)?.[name])),
-        instant(typeof report.bookmark === 'string' ? report.bookmark : null),
-        brief([report.error, ...[report.notes].flat()].filter(Boolean).join('; '), page, 300),
+        instant(report.bookmark),
+        brief(remarksOf(report), page, 300),
       ]),
       'llrrrrrll',
     )}`
@@ -92,16 +93,12 @@ export function streamsPart(page: Page, { run, before }: ComparisonInput): Html 
 
 const counts = ['windows', 'api_calls', 'rows_read', 'rows_written', 'rows_rejected'] as const
 
-/** What a run keeps of its streams: our own report, or whatever somebody wrote into the table. */
-const reportsOf = ({ details }: CompleteRun): Readonly<Record<string, unknown>>[] => {
-  const { streams } = (details ?? {}) as { readonly streams?: unknown }
-  return (Array.isArray(streams) ? streams : []).filter(
-    (entry): entry is Readonly<Record<string, unknown>> => typeof entry === 'object' && entry !== null,
-  )
-}
+/** Those that have ended. */
+const reportsOf = ({ details }: CompleteRun): readonly RunStream[] =>
+  streamsOfRun(details).filter(({ state }) => state !== null)
 
-function compared(now: unknown, before: unknown): Html | string | null {
-  if (typeof now !== 'number') return null
-  if (typeof before !== 'number' || before === now) return count(now)
+function compared(now: number | null, before: number | null = null): Html | string | null {
+  if (now === null) return null
+  if (before === null || before === now) return count(now)
   return html`${count(now)} <span class="soft">(${count(before)})</span>`
 }

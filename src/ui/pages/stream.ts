@@ -1,4 +1,5 @@
 /** One stream: its volume, columns, windows and runs, rejected rows, and some of its rows. */
+import { remarksOf } from '../../report/run-streams.ts'
 import type { StreamDetail } from '../../report/stream.ts'
 import { daysBefore, type Volumes } from '../../report/volume.ts'
 import { count } from '../../words.ts'
@@ -35,7 +36,7 @@ export function streamView(page: Page, detail: StreamDetail, volumes: Beside<Vol
         runs.map((run) => [
           ...[runLink(run.run_id), badge(run.state), when(run.started_at, page)],
           ...[count(run.windows), count(run.api_calls), count(run.rows_read), count(run.rows_rejected)],
-          brief([run.error, ...run.notes].filter(Boolean).join('; '), page, 200),
+          brief(remarksOf(run), page, 200),
         ]),
         'lllrrrrl',
       )}

@@ -30,8 +30,10 @@ export async function attachFile(
       return
     } catch (error) {
       if (!isLocked(error)) throw attachError(path, error)
-      if (waitedMs === 0)
-        onWait?.(`${path} is in use by ${holderOf(error)}; waiting for it, ${patienceMs / 1000} s at most`)
+      if (waitedMs === 0) {
+        const held = `${path} is in use by ${holderOf(error)}`
+        onWait?.(`${held}; waiting for it, ${patienceMs / 1000} s at most`, held)
+      }
       if (waitedMs >= patienceMs) {
         throw new TransientError(
           'warehouse_locked',

@@ -3,6 +3,7 @@ import { existsSync, statSync } from 'node:fs'
 import { setTimeout as delay } from 'node:timers/promises'
 import type { DuckDBConnection, DuckDBInstance } from '@duckdb/node-api'
 import type { Engine } from '../../engine/engine.ts'
+import { isCheckpointFailure } from '../../engine/errors.ts'
 import { sweepAll } from '../../engine/sweep.ts'
 import { isDiskFull } from '../faults.ts'
 import type { UseOptions } from '../session.ts'
@@ -176,8 +177,9 @@ async function letGoAgain(path: string, engine: Engine, cause: unknown): Promise
   let error = cause
   for (let tries = 1; ; tries += 1) {
     // All that was committed is safe in the log. Whoever commits next hears of the disk, unless it has room by then.
-    if (isBrokenCheckpoint(error) && isDiskFull(error)) return
-    const mayHelp = (await engine.growAfter(error)) || (isBrokenCheckpoint(error) && tries <= checkpointTries)
+    if (isCheckpointFailure(error) && isDiskFull(error)) return
+    const mayHelp =
+      (await engine.growAfter(error)) || (isCheckpointFailure(error) && tries <= checkpointTries)
     if (!mayHelp) throw error
     const connection = await engine.connect()
     try {
@@ -192,6 +194,3 @@ async function letGoAgain(path: string, engine: Engine, cause: unknown): Promise
     }
   }
 }
-
-const isBrokenCheckpoint = (error: unknown): boolean =>
-  /Checkpoint failed|checkpointing failed/.test(String(error))

@@ -11,6 +11,7 @@ import {
   type DuckDBValue,
   StatementType,
 } from '@duckdb/node-api'
+import { isOutsideTransaction } from '../../engine/errors.ts'
 import type { Interrupter } from '../../engine/interrupter.ts'
 import { wholeStream } from '../../engine/stream.ts'
 import { ConfigError, messageOf } from '../../errors.ts'
@@ -147,7 +148,6 @@ async function rollBack(connection: DuckDBConnection): Promise<void> {
   try {
     await connection.run('rollback')
   } catch (error) {
-    // Some failures end the transaction by themselves.
-    if (!/no transaction is active/.test(messageOf(error))) throw error
+    if (!isOutsideTransaction(error)) throw error
   }
 }

@@ -148,6 +148,9 @@ export const duckdbTables: Dialect = {
     sql`select table_name, null as column_name from duckdb_tables()
      where database_name = current_database() and schema_name = ${schema} and comment is not null
      union all
+     select view_name, null from duckdb_views()
+     where database_name = current_database() and schema_name = ${schema} and comment is not null
+     union all
      select table_name, column_name from duckdb_columns()
      where database_name = current_database() and schema_name = ${schema} and comment is not null`,
   maxCustomColumns: 1000,

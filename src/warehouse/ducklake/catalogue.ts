@@ -47,7 +47,7 @@ function parsed(url: string, environment: Environment): URL {
   try {
     return completedAddress(new URL(url), environment)
   } catch (error) {
-    throw new ConfigError(`"warehouse.catalog" is no address of Postgres: ${messageOf(error)}`, {
+    throw new ConfigError(`"warehouse.catalog" is not a Postgres address: ${messageOf(error)}`, {
       cause: error,
     })
   }

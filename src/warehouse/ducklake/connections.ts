@@ -6,6 +6,7 @@ import { Turns } from '../../engine/turns.ts'
 import type { Session, UseOptions } from '../session.ts'
 import { quoted } from '../sql.ts'
 import type { Lake } from './lake.ts'
+import { probeStorage } from './probe.ts'
 
 /** A connection for the time of a session. */
 export interface HeldLake extends AsyncDisposable {
@@ -17,13 +18,16 @@ export interface HeldLake extends AsyncDisposable {
 export class LakeConnections {
   readonly #engine: Engine
   readonly #lake: Lake
+  readonly #directory: string
   readonly #idle: DuckDBConnection[] = []
   readonly #turns = new Turns()
   #isAttached = false
 
-  constructor(engine: Engine, lake: Lake) {
+  /** `directory`: where a DuckDB may spill. */
+  constructor(engine: Engine, lake: Lake, directory: string) {
     this.#engine = engine
     this.#lake = lake
+    this.#directory = directory
   }
 
   /** `own` is the session of Postgres that goes with it. */
@@ -35,7 +39,7 @@ export class LakeConnections {
     const isUsed = isThere && !isGuarded
     const connection = (isUsed && this.#idle.pop()) || (await this.#connect(isUsed))
     // Whether all that it takes is there, a check wants to know before the first sync.
-    if (!isThere && isAsFound) await this.#lake.ready(connection)
+    if (!isThere && isAsFound) await (this.#lake.isInCloud ? this.#probe() : this.#lake.ready(connection))
     return {
       connection,
       isEmpty: !isThere,
@@ -66,13 +70,20 @@ export class LakeConnections {
     return rows[0]?.found !== null
   }
 
+  #probe(): Promise<void> {
+    return probeStorage(this.#lake, this.#engine, this.#directory)
+  }
+
   /** True when the lake is attached. */
   async #attach(own: Session, mayMakeIt: boolean): Promise<boolean> {
     if (this.#isAttached) return true
-    if (!mayMakeIt && !(await this.#isThere(own))) return false
+    const isThere = await this.#isThere(own)
+    if (!mayMakeIt && !isThere) return false
     const { db } = own
     const connection = await this.#engine.connect()
     try {
+      // Once it is made its catalogue says for good where the files are: a bucket that was misspelt, too.
+      if (!isThere && this.#lake.isInCloud) await this.#probe()
       // Two processes that begin at once would both make it.
       await db.transaction().execute(async (trx) => {
         await sql`select pg_advisory_xact_lock(hashtext('iterable-elt lake'))`.execute(trx)

@@ -31,9 +31,10 @@ const disturbances = [
 /** The error for the user, or the error itself where there is nothing to add. */
 export function explainedLake(
   error: unknown,
-  { dataPath, catalogueSchema }: Pick<Lake, 'dataPath' | 'catalogueSchema'>,
+  lake: Pick<Lake, 'dataPath' | 'catalogueSchema' | 'storageCure'>,
 ): unknown {
   if (error instanceof UserError) return error
+  const { dataPath, catalogueSchema } = lake
   const message = messageOf(error)
   const firstLine = message.split('\n')[0]?.trim()
   if (brokenConnection.test(message) && !refusedConnection.test(message)) {
@@ -61,30 +62,58 @@ export function explainedLake(
       { code: 'lake_damaged', cause: error },
     )
   }
-  if (
-    /HTTP (code )?40[13]\b|\((HTTP )?40[13] |Authentication Failure|InvalidAccessKeyId|SignatureDoesNotMatch/.test(
-      message,
-    )
-  ) {
+  return ofStorage(error, lake) ?? error
+}
+
+/** What the storage of a cloud says, or the way to it. */
+function ofStorage(
+  error: unknown,
+  { dataPath, storageCure }: Pick<Lake, 'dataPath' | 'storageCure'>,
+): UserError | undefined {
+  const message = messageOf(error)
+  const [first = '', ...rest] = message.split('\n')
+  // S3 has its reason in a line of its own, Azure at the end of the first.
+  const line = /^(?!Authentication Failure)[A-Z][A-Za-z]+: .+$/m.exec(rest.join('\n'))?.[0] ?? first
+  const reason = line
+    .replace(/^.* failed with (?:code )?'?(\w+)'?,? Reason Phrase: '?(.*?)\.?(?:', Message:.*)?$/, '$1: $2')
+    .trim()
+  const cure = storageCure ?? 'check "warehouse.storage"'
+  if (/Secret Validation Failure|Failed to get token from/.test(message)) {
+    return new ConfigError(`there is no key for the storage of ${dataPath}; ${cure}`, {
+      code: 'storage_refused',
+      cause: error,
+    })
+  }
+  if (missingFile.test(message) || (message.includes(dataPath) && /Cannot open file/.test(message))) {
     return new ConfigError(
-      `the storage of ${dataPath} refuses us (${firstLine}); check "warehouse.storage" and the rights of its key`,
+      `a file of the lake is not in ${dataPath} any more (${reason}); where upkeep has just removed it run again, else bring it back from a backup (docs/backup.md), or sync into another "schema"`,
+      { code: 'lake_file_missing', cause: error },
+    )
+  }
+  if (missingBucket.test(message)) {
+    return new ConfigError(
+      `there is no such place as ${dataPath} (${reason}); make the bucket or container, or correct "warehouse.data_path"`,
       { code: 'storage_refused', cause: error },
     )
   }
-  if (/NoSuchBucket|HTTP (code )?404\b/.test(message)) {
-    return new ConfigError(
-      `there is no such place as ${dataPath} (${firstLine}); make the bucket, or correct "warehouse.data_path"`,
-      { code: 'storage_refused', cause: error },
-    )
+  if (refusedKey.test(message)) {
+    return new ConfigError(`the storage of ${dataPath} refuses us (${reason}); ${cure}`, {
+      code: 'storage_refused',
+      cause: error,
+    })
   }
-  if (/^HTTP Error/.test(message)) {
+  if (unreachable.test(message)) {
     return new TransientError(
       'storage_unreachable',
-      `the storage of ${dataPath} does not answer (${firstLine})`,
-      {
-        cause: error,
-      },
+      `the storage of ${dataPath} does not answer (${reason}); check "warehouse.storage" and the network`,
+      { cause: error },
     )
   }
-  return error
+  return undefined
 }
+
+const missingFile = /NoSuchKey|BlobNotFound/
+const missingBucket = /NoSuchBucket|ContainerNotFound|HTTP (code )?404\b/
+const refusedKey =
+  /HTTP (code )?40[13]\b|\((HTTP )?40[13] |Authentication Failure|InvalidAccessKeyId|SignatureDoesNotMatch|AuthorizationFailure|AuthenticationFailed|AuthorizationPermissionMismatch/
+const unreachable = /^HTTP Error|error for HTTP [A-Z]+ to|Fail to get a new connection for/

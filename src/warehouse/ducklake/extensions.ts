@@ -76,7 +76,7 @@ export class Extensions {
         await connection.run(`load ${name}`)
       } catch (error) {
         throw new ConfigError(
-          `DuckDB's extension ${name} cannot be had (${messageOf(error).split('\n')[0]}); let this machine reach extensions.duckdb.org, or name a folder that has it as "warehouse.extension_directory"`,
+          `DuckDB's extension ${name} is not available (${messageOf(error).split('\n')[0]}); let this machine reach extensions.duckdb.org, or name a folder that has it as "warehouse.extension_directory"`,
           { code: 'extension_missing', cause: error },
         )
       }

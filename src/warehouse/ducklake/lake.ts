@@ -44,6 +44,15 @@ export class Lake {
     return this.#options.dataPath.replace(/\/*$/, '/')
   }
 
+  get isInCloud(): boolean {
+    return this.#storage.secret !== undefined
+  }
+
+  /** What to do where its storage refuses us, in words; undefined for a folder. */
+  get storageCure(): string | undefined {
+    return this.#storage.cure
+  }
+
   /** Attaches the lake as `warehouse`, for all connections of an instance; one that is not there yet is made. */
   async attach(connection: DuckDBConnection, { isReadOnly = false } = {}): Promise<void> {
     await this.ready(connection)

@@ -55,16 +55,11 @@ type Step = <T>(work: (session: Session) => Promise<T>) => Promise<T>
 /** A step is begun anew where another writer was quicker, and where the engine needs more memory. */
 const stepper =
   ({ use, engine }: Place, signal: AbortSignal | undefined): Step =>
-  async (work) => {
-    for (;;) {
+  (work) =>
+    engine.withRoom(async () => {
       if (signal?.aborted) throw new InterruptedError()
-      try {
-        return await use(work, { signal, isRepeatable: true })
-      } catch (error) {
-        if (!(await engine.growAfter(error))) throw error
-      }
-    }
-  }
+      return use(work, { signal, isRepeatable: true })
+    })
 
 const ago = (milliseconds: number): string => `now() - interval '${Math.round(milliseconds)} milliseconds'`
 
@@ -78,7 +73,7 @@ interface TableFiles extends Stored {
 /** The tables of ours, as their newest state is stored. */
 async function filesOf({ db, names }: Session, lake: Lake): Promise<readonly TableFiles[]> {
   const of = (table: string) => sql.table(`${lake.catalogueSchema}.${table}`)
-  const { rows } = await sql<Record<'schema' | 'name' | 'files' | 'bytes' | 'fewest', unknown>>`
+  const { rows } = await sql<TableFiles>`
     select s.schema_name as schema, t.table_name as name, count(*) as files,
       sum(f.file_size_bytes + coalesce(d.file_size_bytes, 0)) as bytes,
       count(*) filter (where f.file_size_bytes >= ${fullBytes})
@@ -93,13 +88,7 @@ async function filesOf({ db, names }: Session, lake: Lake): Promise<readonly Tab
       ) as p on p.data_file_id = f.data_file_id
     where f.end_snapshot is null and s.schema_name in (${sql.join([names.streams, names.views, names.marts])})
     group by 1, 2 order by 1, 2`.execute(db)
-  return rows.map(({ schema, name, files, bytes, fewest }) => ({
-    schema: String(schema),
-    name: String(name),
-    files: Number(files),
-    bytes: Number(bytes),
-    fewest: Number(fewest),
-  }))
+  return rows
 }
 
 const expected = ({ schema, name, files, bytes, fewest }: TableFiles): MaintainedTable => ({
@@ -119,8 +108,8 @@ async function mergeTable(step: Step, lake: Lake, found: TableFiles): Promise<Ma
   await step((one) => rowsOf(one.tables, calls[0] as string))
   if (files > 1) {
     for (;;) {
-      const merged = await step((one) => rowsOf(one.tables, calls[1] as string))
-      if (!merged.some((row) => Number(row.files_processed) > Number(row.files_created))) break
+      const merged = await step((one) => rowsOf<Merged>(one.tables, calls[1] as string))
+      if (!merged.some((row) => row.files_processed > row.files_created)) break
     }
   }
   const all = await step((session) => filesOf(session, lake))
@@ -135,9 +124,12 @@ async function mergeTable(step: Step, lake: Lake, found: TableFiles): Promise<Ma
 const countOf = async ({ tables }: Session, call: string): Promise<number> =>
   (await rowsOf(tables, call)).length
 
-async function rowsOf(
-  tables: QueryExecutorProvider,
-  call: string,
-): Promise<readonly Readonly<Record<string, unknown>>[]> {
-  return (await sql.raw<Record<string, unknown>>(call).execute(tables)).rows
+/** What a step of merging made of how many files. */
+interface Merged {
+  readonly files_processed: number
+  readonly files_created: number
+}
+
+async function rowsOf<Row = unknown>(tables: QueryExecutorProvider, call: string): Promise<readonly Row[]> {
+  return (await sql.raw<Row>(call).execute(tables)).rows
 }

@@ -47,7 +47,7 @@ export class SchemaEngine {
 
   /** Resolves when the transaction before it has ended. It must be committed or taken back. */
   async begin(): Promise<SchemaTransaction> {
-    const leave = await this.#enter()
+    const leave = await this.#turns.hold()
     try {
       this.#opened ??= await this.#open()
       const { connection } = this.#opened
@@ -78,12 +78,6 @@ export class SchemaEngine {
     this.#opened?.connection.closeSync()
     this.#opened?.instance.closeSync()
     this.#opened = undefined
-  }
-
-  #enter(): Promise<() => void> {
-    return new Promise((resolve) => {
-      void this.#turns.take(() => new Promise<void>((leave) => resolve(leave)))
-    })
   }
 
   async #open(): Promise<Opened> {

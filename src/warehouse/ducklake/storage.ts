@@ -1,4 +1,5 @@
 /** Where the files of a lake are: a folder, or the storage of a cloud, and with what rights. */
+import { storageKindOf } from '../../storages.ts'
 import { literal } from '../sql.ts'
 
 /** `warehouse.storage` of a configuration. */
@@ -7,6 +8,7 @@ export interface Storage {
   readonly secret?: string | undefined
   readonly session_token?: string | undefined
   readonly region?: string | undefined
+  readonly account_id?: string | undefined
   readonly endpoint?: string | undefined
   readonly url_style?: 'path' | 'vhost' | undefined
   readonly use_ssl?: boolean | undefined
@@ -20,28 +22,22 @@ export interface StorageAccess {
   readonly extensions: readonly string[]
   /** Makes the secret, in memory; undefined for a folder. */
   readonly secret: string | undefined
+  /** What to do where the key is refused, in words; undefined for a folder. */
+  readonly cure: string | undefined
 }
-
-/** The kinds of storage by how an address begins. */
-const kinds: readonly { readonly begins: RegExp; readonly type: 's3' | 'gcs' | 'r2' | 'azure' }[] = [
-  { begins: /^s3[an]?:\/\//, type: 's3' },
-  { begins: /^(gs|gcs):\/\//, type: 'gcs' },
-  { begins: /^r2:\/\//, type: 'r2' },
-  { begins: /^(az|azure|abfss):\/\//, type: 'azure' },
-]
 
 /** With no key of its own, what the machine has is used: its role, its environment, its files. */
 export function storageAccess(path: string, storage: Storage = {}): StorageAccess {
-  const kind = kinds.find(({ begins }) => begins.test(path))
-  if (!kind) return { extensions: [], secret: undefined }
-  const { type } = kind
+  const kind = storageKindOf(path)
+  if (!kind) return { extensions: [], secret: undefined, cure: undefined }
   const hasKey = storage.key_id !== undefined || storage.connection_string !== undefined
-  const isChain = !hasKey && (type === 's3' || type === 'azure')
+  const isChain = !hasKey && (kind === 's3' || kind === 'azure')
   const settings = Object.entries({
     key_id: storage.key_id,
     secret: storage.secret,
     session_token: storage.session_token,
     region: storage.region,
+    account_id: storage.account_id,
     endpoint: storage.endpoint,
     url_style: storage.url_style,
     use_ssl: storage.use_ssl,
@@ -51,10 +47,16 @@ export function storageAccess(path: string, storage: Storage = {}): StorageAcces
     if (value === undefined) return []
     return [`, ${name} ${typeof value === 'string' ? literal(value) : value}`]
   })
-  const provider = isChain ? ', provider credential_chain' : ''
-  const http = type === 'azure' ? 'azure' : 'httpfs'
+  const key = kind === 'azure' ? 'connection_string' : 'key_id and secret'
+  const http = kind === 'azure' ? 'azure' : 'httpfs'
+  const isRole = kind === 's3' && isChain
+  // The key of a role ends after some hours: a storage that refuses it is asked again with the next one.
+  const provider = isChain ? `, provider credential_chain${isRole ? ', refresh auto' : ''}` : ''
   return {
-    extensions: type === 's3' && isChain ? [http, 'aws'] : [http],
-    secret: `create or replace temporary secret storage (type ${type}${provider}${settings.join('')}, scope ${literal(path)})`,
+    extensions: isRole ? [http, 'aws'] : [http],
+    secret: `create or replace temporary secret storage (type ${kind}${provider}${settings.join('')}, scope ${literal(path)})`,
+    cure: isChain
+      ? `give this machine a key with the right to read, write, list and delete (environment, files, role), or set "warehouse.storage" (${key})`
+      : `check "warehouse.storage" (${key}), and that the key may read, write, list and delete`,
   }
 }

@@ -68,7 +68,7 @@ export async function openDucklake(options: DucklakeOptions): Promise<Warehouse>
     trustsExtensions: await lake.extensions.areChecked(),
   })
   const { engine } = state
-  const connections = new LakeConnections(engine, lake)
+  const connections = new LakeConnections(engine, lake, join(state.spoolDirectory, 'probe'))
   const schemas = new SchemaEngine(engine, lake, join(state.spoolDirectory, 'schemas'))
   const upkeep = new Upkeep()
 
@@ -136,7 +136,11 @@ export async function openDucklake(options: DucklakeOptions): Promise<Warehouse>
     transaction: (work, useOptions) => transact({ use: useForOne, engine }, work, useOptions),
     async scrub(tables) {
       const ours = tables.filter((table) => !table.startsWith(`${quoted(names.sync)}.`))
-      const stays = await useOnce((one) => scrubLake(one, lake, ours))
+      const stays = await repeating(
+        (one) => scrubLake(one, lake, ours),
+        {},
+        () => false,
+      )
       return [...stays, ...(await state.scrub(tables.filter((table) => !ours.includes(table))))]
     },
     async lock(job) {

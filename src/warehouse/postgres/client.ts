@@ -3,6 +3,7 @@ import { setTimeout as delay } from 'node:timers/promises'
 import { Kysely, PostgresAdapter, PostgresDialect, sql } from 'kysely'
 import pg from 'pg'
 import Cursor from 'pg-cursor'
+import { Turns } from '../../engine/turns.ts'
 import { InterruptedError } from '../../errors.ts'
 import type { Db, StateDatabase } from '../../state/tables.ts'
 import type { PostgresServer } from './server.ts'
@@ -134,15 +135,10 @@ function poolOf({
   readonly signal: AbortSignal | undefined
   readonly busy: { isRollingBack: boolean }
 }) {
-  let free: Promise<void> = Promise.resolve()
+  const turns = new Turns()
   return {
     async connect() {
-      const before = free
-      let release = () => {}
-      free = new Promise((resolve) => {
-        release = resolve
-      })
-      await before
+      const release = await turns.hold()
       return {
         query: ((query: unknown, values?: unknown[]) => {
           if (typeof query !== 'string') return client.query(query as pg.Submittable)
@@ -159,7 +155,7 @@ function poolOf({
           return transactions.run({ text: query, values: values ?? [], types })
           // biome-ignore lint/suspicious/noExplicitAny: one function for the two overloads of Kysely's PostgresPoolClient.
         }) as any,
-        release: () => release(),
+        release,
       }
     },
     async end() {},

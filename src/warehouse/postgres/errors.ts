@@ -51,6 +51,9 @@ export const isRefusedValue = (error: unknown): boolean => /^(22...|54000|54001|
 /** True where a lock was not to be had in time. */
 export const isLockTimeout = (error: unknown): boolean => codeOf(error) === '55P03'
 
+/** True where the role lacks a privilege. */
+export const isForbidden = (error: unknown): boolean => codeOf(error) === '42501'
+
 /** True where something else (a view, a function) cannot do without what was to be dropped. */
 export const isNeededByOthers = (error: unknown): boolean => codeOf(error) === '2BP01'
 

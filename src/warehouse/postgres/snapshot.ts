@@ -23,6 +23,7 @@ import {
 import { literal, quoted } from '../sql.ts'
 import type { HeldClient } from './client.ts'
 import { csvOptions, readCsv } from './csv.ts'
+import { isForbidden } from './errors.ts'
 
 export interface SnapshotContext {
   readonly held: HeldClient
@@ -118,10 +119,10 @@ async function copyRelation(
     const typed = columns.map((column) => [column.name, typeOf(column)] as const)
     await withLongerLines((bytes) => take(readCsv(path, typed, bytes)))
   } catch (error) {
-    if (!/permission denied/.test(messageOf(error))) throw error
+    if (!isForbidden(error)) throw error
     throw new ConfigError(
       `"${schema}"."${name}" cannot be copied: ${messageOf(error)}; grant select on it to the role of "warehouse.url"`,
-      { cause: error },
+      { code: 'warehouse_permission', cause: error },
     )
   } finally {
     await rm(path, { force: true })
