@@ -1,7 +1,8 @@
 -- Who subscribed to what and who unsubscribed from it, when and by what: the subscribe and unsubscribe events with their
 -- arrays taken apart, so that an event that names two lists and a channel makes three changes. A change of a list is no
--- opt-out: people who leave a list may be sent what goes to others. An event may repeat what held before. Clicks on the
--- hosted page for unsubscribing are no changes: the unsubscribe that follows is.
+-- opt-out: people who leave a list may be sent what goes to others. An event may repeat what held before; two
+-- that say the same of the same instant are one change. Clicks on the hosted page for unsubscribing are no changes: the
+-- unsubscribe that follows is.
 --
 -- Grain: one person and change of a channel, message type or list
 -- Optional: email_subscribe, email_unsubscribe, channels, message_types, lists, campaigns, journeys
@@ -31,7 +32,7 @@ with events as (
     message_id, campaign_id, workflow_id, email_list_id, email_list_ids, channel_ids, message_type_ids, channel_id
   from {{streams.email_unsubscribe}} as e
 ),
--- What an event names twice, as a single id and in its array, is one change.
+-- What is told twice, by a single id and in an array or by two events that are alike in all of this, is one change.
 changes as (
   select direction, created_at, person, email, source, message_id, campaign_id, workflow_id, 'list' as scope, value as id
   from events as e, lateral {{elements(e.email_list_ids)}} as element

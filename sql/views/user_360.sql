@@ -29,8 +29,8 @@
 --   opened: delivered messages that they opened or clicked, ever
 --   clicked: delivered messages that they clicked, ever
 --   last_message_at: last message
---   last_open_at: last first open or click of a message
---   last_click_at: last first click of a message
+--   last_open_at: last open or click, be it of a message that they had opened before
+--   last_click_at: last click
 --   engagement: engaged, lapsing, dormant, cold or never
 --   orders: purchases; NULL where the stream purchase is not replicated
 --   revenue: their total, in the currency of the purchases

@@ -226,7 +226,8 @@ onWorld('subscription_changes takes the events of subscribing apart', async (wor
     expect(new Set(some.map(({ scope }) => scope)).size, direction).toBe(4)
     expect(new Set(some.map(({ workflow_id }) => workflow_id)).size, direction).toBe(3)
   }
-  expect(sorted(await world.rows('subscription_changes'))).toEqual(sorted(expected))
+  // What two events tell alike is one change.
+  expect(sorted(await world.rows('subscription_changes'))).toEqual([...new Set(sorted(expected))])
 })
 
 onWorld('campaign_revenue credits each purchase once in each model and window', async (world) => {

@@ -229,7 +229,8 @@ onWorld('user_360 puts all that is known of a person side by side', async (world
     const own = messages.filter((one) => one.person === person)
     const outcomes = own.map(outcomeOf)
     const delivered = outcomes.filter(({ isDelivered }) => isDelivered)
-    const opens = outcomes.flatMap(({ firstHumanOpen }) => firstHumanOpen ?? [])
+    const answers = touches.filter((one) => one.person === person && one.rule === null)
+    const opens = answers.map(({ at }) => at)
     const orders = purchases.filter((one) => one.person === person)
     const answer = last([...opens, ...orders.map(({ at }) => at)])
     const age = answer === null ? null : (asOf - answer) / dayMs
@@ -262,7 +263,7 @@ onWorld('user_360 puts all that is known of a person side by side', async (world
       clicked: delivered.filter(({ firstHumanClick }) => firstHumanClick !== undefined).length,
       last_message_at: last(own.map(({ sentAt }) => sentAt)),
       last_open_at: last(opens),
-      last_click_at: last(outcomes.flatMap(({ firstHumanClick }) => firstHumanClick ?? [])),
+      last_click_at: last(answers.filter(({ action }) => action === 'click').map(({ at }) => at)),
       engagement: age === null ? 'never' : age < 30 ? 'engaged' : age < 90 ? 'lapsing' : 'dormant',
       ...{ orders: orders.length, revenue, average_order_value: rate(revenue, orders.length) },
       first_order_at: first(orders.map(({ at }) => at)) ?? null,
