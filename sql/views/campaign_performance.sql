@@ -8,10 +8,9 @@
 -- not replicated; so are orders and revenue without the stream purchase. Delivered is then what is not known to have bounced.
 --
 -- Grain: one campaign that is listed, has sent or has skipped
--- Optional: campaigns, email_send_skip, push_send_skip, in_app_send_skip, sms_send_skip, web_push_send_skip,
---   whatsapp_send_skip, embedded_send_skip, rcs_send_skip, purchase, email_bounce, push_bounce, sms_bounce, whatsapp_bounce,
---   email_open, push_open, in_app_open, whatsapp_seen, email_click, in_app_click, sms_click, web_push_click, whatsapp_click,
---   embedded_click, email_complaint, email_unsubscribe
+-- Optional: campaigns, purchase, email_bounce, push_bounce, sms_bounce, whatsapp_bounce, email_open, push_open,
+--   in_app_open, whatsapp_seen, email_click, in_app_click, sms_click, web_push_click, whatsapp_click, embedded_click,
+--   email_complaint, email_unsubscribe
 -- Columns:
 --   campaign_id: Iterable's id of the campaign
 --   campaign_name: its name
@@ -75,29 +74,12 @@ with messages as (
   where campaign_id is not null
   group by campaign_id
 ),
-skips as (
-  select campaign_id, reason from {{streams.email_send_skip}} as e
-  union all
-  select campaign_id, reason from {{streams.push_send_skip}} as e
-  union all
-  select campaign_id, reason from {{streams.in_app_send_skip}} as e
-  union all
-  select campaign_id, reason from {{streams.sms_send_skip}} as e
-  union all
-  select campaign_id, reason from {{streams.web_push_send_skip}} as e
-  union all
-  select campaign_id, reason from {{streams.whatsapp_send_skip}} as e
-  union all
-  select campaign_id, reason from {{streams.embedded_send_skip}} as e
-  union all
-  select campaign_id, reason from {{streams.rcs_send_skip}} as e
-),
 skipped as (
   select
     campaign_id,
-    count(*) filter (where coalesce(reason, '') <> 'ExperimentHoldOut') as skipped,
-    count(*) filter (where reason = 'ExperimentHoldOut') as held_out
-  from skips
+    count(*) filter (where not is_held_out) as skipped,
+    count(*) filter (where is_held_out) as held_out
+  from {{marts.skip_events}}
   where campaign_id is not null
   group by campaign_id
 ),
