@@ -25,7 +25,7 @@ eachWarehouse('views lists the views, tells their columns and prints their SQL',
   expect(performance).toMatchObject({
     state: 'made',
     missing_streams: [],
-    absent_streams: expect.arrayContaining(['purchase', 'email_send_skip']),
+    absent_streams: expect.arrayContaining(['purchase', 'email_bounce']),
     grain: 'one campaign that is listed, has sent or has skipped',
   })
   expect(performance.columns).toContainEqual({ name: 'open_rate', about: 'opened ÷ delivered' })
