@@ -55,7 +55,7 @@ function sayStatus(terminal: Terminal, status: Status, now: Date): void {
   if (partial.length > 0) {
     const streams = [...new Set(partial.flatMap(({ absent_streams }) => absent_streams))].sort()
     terminal.say(
-      `\n${counted(partial.length, 'view')} for analysts made without ${streams.join(', ')}, which are not replicated ("iterable-elt views NAME" says what each lacks)`,
+      `\n${counted(partial.length, 'view')} for analysts made without ${shortList(streams)}, which are not replicated ("iterable-elt views NAME" says what each lacks)`,
     )
   }
   if (schedules.length > 0) {
