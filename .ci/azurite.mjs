@@ -7,7 +7,8 @@
  * Prints the program that serves blobs. Exit code 1, and the reason, where it cannot be had.
  */
 import { execFile } from 'node:child_process'
-import { mkdir, rename, rm, stat, writeFile } from 'node:fs/promises'
+import { existsSync } from 'node:fs'
+import { mkdir, rename, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
@@ -19,7 +20,7 @@ const version = '3.35.0'
 export async function fetchAzurite(directory = defaultDirectory) {
   const home = join(directory, version)
   const program = join(home, 'node_modules/azurite/dist/src/blob/main.js')
-  if (await exists(program)) return program
+  if (existsSync(program)) return program
   // Whoever fetches at the same time finds all of it, or nothing.
   const fresh = `${home}.${process.pid}`
   try {
@@ -30,7 +31,7 @@ export async function fetchAzurite(directory = defaultDirectory) {
     options.push('--fetch-retries=1', '--fetch-retry-mintimeout=1000')
     await promisify(execFile)('npm', ['install', ...options, `azurite@${version}`], { cwd: fresh })
     await rename(fresh, home).catch(async (error) => {
-      if (!(await exists(program))) throw error
+      if (!existsSync(program)) throw error
     })
   } finally {
     await rm(fresh, { recursive: true, force: true })
@@ -41,12 +42,6 @@ export async function fetchAzurite(directory = defaultDirectory) {
 const defaultDirectory = fileURLToPath(
   new URL('../node_modules/.cache/iterable-elt/azurite', import.meta.url),
 )
-
-const exists = (path) =>
-  stat(path).then(
-    () => true,
-    () => false,
-  )
 
 if (process.argv[1] === fileURLToPath(import.meta.url)) {
   try {

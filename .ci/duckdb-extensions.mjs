@@ -7,7 +7,8 @@
  * Prints the directory. Exit code 1, and the reason, where those that every lake needs cannot be had.
  */
 import { execFile } from 'node:child_process'
-import { copyFile, mkdir, mkdtemp, readdir, rename, rm, stat } from 'node:fs/promises'
+import { existsSync } from 'node:fs'
+import { copyFile, mkdir, mkdtemp, readdir, rename, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
@@ -37,7 +38,7 @@ export async function fetchExtensions(directory = defaultDirectory, onMissing = 
 async function fetchInto(home, names, version) {
   const missing = []
   for (const name of names) {
-    if (!(await exists(join(home, fileOf(name))))) missing.push(name)
+    if (!existsSync(join(home, fileOf(name)))) missing.push(name)
   }
   if (missing.length === 0) return
   const scratch = await mkdtemp(join(tmpdir(), 'elt-wheels-'))
@@ -81,12 +82,6 @@ const defaultDirectory = fileURLToPath(
 )
 
 const fileOf = (name) => `${name}.duckdb_extension`
-
-const exists = (path) =>
-  stat(path).then(
-    () => true,
-    () => false,
-  )
 
 async function engine() {
   const instance = await DuckDBInstance.create()

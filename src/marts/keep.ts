@@ -145,7 +145,12 @@ async function planOf(
     return 'fill'
   }
   return {
-    ...{ file, known, hash, inputs, select, table: tableNameOf(file.name, hash) },
+    file,
+    known,
+    hash,
+    inputs,
+    select,
+    table: tableNameOf(file.name, hash),
     step: isAsWanted && !(await hasLoaded(session, known.loaded_through)) ? 'leave' : step(),
   }
 }
@@ -191,7 +196,9 @@ async function keepTogether(
 
 async function record(tx: Tx, { file, known, table, hash, inputs }: Plan, input: KeepInput): Promise<void> {
   const facts = {
-    ...{ table_name: table, hash, inputs },
+    table_name: table,
+    hash,
+    inputs,
     loaded_through: input.loadedThrough ?? known?.loaded_through ?? new Date(0),
     refreshed_at: input.now,
   }
