@@ -138,12 +138,7 @@ async function planOf(
   if (known?.hash !== hash) await input.prepare()
   const inputs = sha256(await ownRows(session, select, input.files))
   const isAsWanted = known?.hash === hash && known.inputs === inputs && !input.rebuilt?.includes(file.name)
-  // Which messages are new is noted among our own tables: where these live apart, all are taken over.
-  const isApart = session.tables !== session.db
-  const step = () => {
-    if (isAsWanted && !isApart && file.refresh !== undefined) return 'refresh'
-    return 'fill'
-  }
+  const step = () => (isAsWanted && file.refresh !== undefined ? 'refresh' : 'fill')
   return {
     file,
     known,
@@ -253,8 +248,6 @@ async function refreshMessages(
   since: Date,
   input: KeepInput,
 ): Promise<void> {
-  const messages = `${quoted(tx.names.sync)}.mart_messages`
-  await sql.raw(`delete from ${messages}`).execute(tx.db)
   const named = [...input.tables.keys()].flatMap((stream) => {
     const column = messageOfEvent(tx, stream, input.tables)
     return column === undefined
@@ -264,15 +257,33 @@ async function refreshMessages(
         ]
   })
   if (named.length === 0) return
-  await sql
-    .raw(
-      `insert into ${messages} select distinct message_id from (${named.join(' union all ')}) as named where message_id is not null`,
-    )
-    .execute(tx.db)
-  await tx.analyze(messages)
+  const messages = await noteMessages(
+    tx,
+    `select distinct message_id from (${named.join(' union all ')}) as named where message_id is not null`,
+  )
   // What belongs to no message is taken over anew in any case.
   const isNamed = (message: string) =>
     `(${message} is null or ${message} in (select message_id from ${messages}))`
-  await sql.raw(`delete from ${table} where ${isNamed(String(file.refresh))}`).execute(tx.db)
-  await sql.raw(`insert into ${table}\n${renderInline(file, tx, { ...input, only: isNamed })}`).execute(tx.db)
+  await sql.raw(`delete from ${table} where ${isNamed(String(file.refresh))}`).execute(tx.tables)
+  await sql
+    .raw(`insert into ${table}\n${renderInline(file, tx, { ...input, only: isNamed })}`)
+    .execute(tx.tables)
+}
+
+/**
+ * Notes the messages that a refresh is about among our own tables; where these live apart, beside the tables that are read,
+ * for as long as the session lasts.
+ * @returns The table in which they stand.
+ */
+async function noteMessages(tx: Tx, select: string): Promise<string> {
+  if (tx.tables !== tx.db) {
+    const noted = 'temp.mart_messages'
+    await sql.raw(`create or replace temp table mart_messages as ${select}`).execute(tx.tables)
+    return noted
+  }
+  const noted = `${quoted(tx.names.sync)}.mart_messages`
+  await sql.raw(`delete from ${noted}`).execute(tx.tables)
+  await sql.raw(`insert into ${noted} ${select}`).execute(tx.tables)
+  await tx.analyze(noted)
+  return noted
 }

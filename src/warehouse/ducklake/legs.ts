@@ -15,7 +15,9 @@ export const twoLegged = (rows: Dialect, schemas: SchemaEngine): Dialect => ({
   createQueryCompiler: () => rows.createQueryCompiler(),
 })
 
-const changesSchemas = (statement: string): boolean => /^\s*(create|drop|alter|comment)\b/i.test(statement)
+/** Temporary tables are those of the engine that works with the rows. */
+const changesSchemas = (statement: string): boolean =>
+  /^\s*(create(?!( or replace)? temp )|drop|alter|comment)\b/i.test(statement)
 
 class LegsDriver implements Driver {
   readonly #rows: Driver
