@@ -1,3 +1,4 @@
+import { availableParallelism } from 'node:os'
 import { defineConfig } from 'vitest/config'
 
 export default defineConfig({
@@ -10,7 +11,7 @@ export default defineConfig({
     pool: 'forks',
     // Files of one worker share what they have loaded.
     isolate: false,
-    // Many tests wait for processes and timers: more of them than a small machine has cores.
-    maxWorkers: 3,
+    // Many tests wait for processes and timers: more of them than a small machine has cores. They share one Postgres.
+    maxWorkers: Math.min(Math.max(availableParallelism(), 3), 8),
   },
 })

@@ -72,6 +72,8 @@ async function portionsOf({ dialect, names, tables }: Tx, found: FoundTables): P
   const sends = [...found.keys()].filter((stream) => stream.endsWith('_send'))
   const counts = sends.map((stream) => `(select count(*) from ${quoted(names.streams)}.${quoted(stream)})`)
   if (counts.length === 0) return 1
-  const { rows } = await sql.raw<{ rows: number }>(`select ${counts.join(' + ')} as rows`).execute(tables)
-  return Math.max(1, Math.ceil((rows[0]?.rows ?? 0) / dialect.portionRows))
+  const { rows } = await sql
+    .raw<{ portions: number }>(`select ceil((${counts.join(' + ')}) / ${dialect.portionRows}) as portions`)
+    .execute(tables)
+  return Math.max(1, rows[0]?.portions ?? 1)
 }

@@ -61,10 +61,10 @@ export interface Dialect extends NameRules, KeyDialect {
   /** An expression that turns a column into a wider type. */
   readonly widen: (column: string, from: ColumnType, to: ColumnType) => string
   /**
-   * So many rows of messages are worked on at once, in this process, whose tables number their rows (`rowid`); undefined
-   * where it is the server that works.
+   * An expression for how many rows of messages are worked on at once, in this process, whose tables number their rows
+   * (`rowid`); undefined where it is the server that works.
    */
-  readonly portionRows?: number
+  readonly portionRows?: string
   /** An expression that gives a whole number of 64 bits for a text, the same for the same text. */
   readonly hash: (text: string) => string
   /** The SHA-256 of a text in lower-case hexadecimal digits, where our own tables are. */

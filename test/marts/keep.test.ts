@@ -79,7 +79,7 @@ everyWarehouse(
       await using elt = await openOn(sandbox, warehouse, { sync, marts: { materialize: [...materialize] } })
       // Who fills tables in portions does so here, too, where a warehouse as small as this would do without.
       const { dialect } = elt.warehouse
-      if (dialect.portionRows !== undefined) Object.assign(dialect, { portionRows: 40 })
+      if (dialect.portionRows !== undefined) Object.assign(dialect, { portionRows: '40' })
       const notices: string[] = []
       const { state } = await elt.sync({
         onProgress: (event) => {

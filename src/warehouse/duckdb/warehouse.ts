@@ -124,6 +124,10 @@ export async function openDuckdb(options: DuckdbOptions): Promise<Warehouse> {
   }
 }
 
+/** Rows of messages, so that the smallest engine gets by; and for each megabyte of a larger one, which takes no more then. */
+const leastPortion = 250_000
+const portionPerMb = 2_000
+
 /** What DuckDB says differently, also where its tables are those of a lake. */
 export const duckdbTables: Dialect = {
   typeName: {
@@ -143,7 +147,7 @@ export const duckdbTables: Dialect = {
   sha256: duckdbAnalysis.sha256,
   among: (select) => sql`in (${select})`,
   describesColumns: true,
-  portionRows: 250_000,
+  portionRows: `greatest(${leastPortion}, ${portionPerMb} * parse_formatted_bytes(current_setting('memory_limit')) // 1000000)`,
   comments: (schema) =>
     sql`select table_name, null as column_name from duckdb_tables()
      where database_name = current_database() and schema_name = ${schema} and comment is not null
