@@ -23,8 +23,8 @@ export const stageColumns: readonly TableColumn[] = [
 /** A row of the query, and which one it is. */
 export type NumberedRow = readonly [seq: number, row: readonly unknown[]]
 
-/** After so many rows what they left behind is worth a sweep. */
-const rowsOfSweep = 40_000
+/** After so many characters what they left behind is worth a sweep: some 40,000 rows of a few fields. */
+const charactersOfSweep = 8_000_000
 
 export interface LinesInput {
   readonly mapping: Mapping
@@ -45,7 +45,7 @@ export async function writeRows(
   await using out = await open(file, 'w', 0o600)
   const writer = new LineWriter(out)
   let count = 0
-  let sweepAt = rowsOfSweep
+  let sweepAt = charactersOfSweep
   for await (const rows of portions) {
     signal.throwIfAborted()
     for (const [seq, row] of rows) {
@@ -55,18 +55,18 @@ export async function writeRows(
           ? `${seq}\t${built.key}\t${built.payload}\t${built.hash}\t\t\t\t${Buffer.byteLength(built.payload)}`
           : `${seq}\t${built.key ?? ''}\t\t\t${built.code}\t${oneLine(built.reason)}\t${shortened(rowText(mapping, row))}\t0`,
       )
+      if (writer.isLarge) await writer.flush()
     }
-    await writer.flushIfLarge()
     count += rows.length
-    if (count >= sweepAt) {
+    if (writer.written >= sweepAt) {
       sweepAll()
-      sweepAt += rowsOfSweep
+      sweepAt = writer.written + charactersOfSweep
     }
     onRows(rows.at(-1)?.[0] ?? 0)
   }
   await writer.flush()
   // The plan needs the room.
-  if (count >= rowsOfSweep) sweepAll()
+  if (writer.written >= charactersOfSweep) sweepAll()
   return count
 }
 
@@ -95,9 +95,15 @@ class LineWriter {
   readonly #file: FileHandle
   #lines: string[] = []
   #characters = 0
+  #flushed = 0
 
   constructor(file: FileHandle) {
     this.#file = file
+  }
+
+  /** Characters, of all lines so far. */
+  get written(): number {
+    return this.#flushed + this.#characters
   }
 
   line(text: string): void {
@@ -105,14 +111,15 @@ class LineWriter {
     this.#characters += text.length
   }
 
-  async flushIfLarge(): Promise<void> {
-    if (this.#characters >= blockCharacters) await this.flush()
+  get isLarge(): boolean {
+    return this.#characters >= blockCharacters
   }
 
   async flush(): Promise<void> {
     if (this.#lines.length === 0) return
     await this.#file.writeFile(`${this.#lines.join('\n')}\n`)
     this.#lines = []
+    this.#flushed += this.#characters
     this.#characters = 0
   }
 }

@@ -1,8 +1,10 @@
 /** Runs the query of an export once, and keeps what it returned as it will be sent: in the engine, or in a file. */
 import { rm } from 'node:fs/promises'
 import { join } from 'node:path'
+import { isOutOfMemory } from '../../engine/errors.ts'
 import { Scratch } from '../../engine/scratch.ts'
 import { sweepYoung } from '../../engine/sweep.ts'
+import { firstOf } from '../../errors.ts'
 import { makeFolder } from '../../folders.ts'
 import { readGuarded } from '../../warehouse/guarded.ts'
 import type { EngineRows, Selection } from '../../warehouse/select.ts'
@@ -41,11 +43,17 @@ export async function stageRows(input: StageInput): Promise<Staged> {
   const { warehouse, query, signal, onWait } = input
   const directory = stageDirectory(warehouse, input.runId)
   await makeFolder(directory)
+  let isWide = false
   try {
     return await readGuarded(
       warehouse,
       (session) => session.select(query),
-      (selection) => stageSelection(selection, directory, input),
+      (selection) =>
+        stageSelection(selection, directory, input, isWide).catch((error: unknown) => {
+          // The engine makes 2,048 rows at once, each a dozen times over: JavaScript makes wide ones in a fraction of the room.
+          if (isOutOfMemory(firstOf(error))) isWide = true
+          throw error
+        }),
       { signal, onWait },
     )
   } catch (error) {
@@ -61,12 +69,17 @@ export const removeStage = (warehouse: Warehouse, runId: string): Promise<void> 
 const stageDirectory = ({ spoolDirectory }: Warehouse, runId: string): string =>
   `${spoolDirectory}-export-${runId}`
 
-/** The engine makes what rows it can, JavaScript the others. */
-async function stageSelection(selection: Selection, directory: string, input: StageInput): Promise<Staged> {
+/** The engine makes what rows it can, JavaScript the others, and all of them where they are wide. */
+async function stageSelection(
+  selection: Selection,
+  directory: string,
+  input: StageInput,
+  isWide: boolean,
+): Promise<Staged> {
   const { warehouse, settings, naming, runId } = input
   const mapping = mapColumns(selection.columns, settings, naming)
   const { engine } = selection
-  const shape = engine && shapeOf(mapping, engine.types, settings)
+  const shape = isWide ? undefined : engine && shapeOf(mapping, engine.types, settings)
   const file = join(directory, 'rows.tsv')
   const fields = new FieldKinds(mapping, settings)
   const write = (rows: AsyncIterable<readonly NumberedRow[]>, onRows: StageInput['onRows']) =>

@@ -5,7 +5,7 @@
  */
 import { existsSync } from 'node:fs'
 import { type DuckDBConnection, type DuckDBValue, listValue } from '@duckdb/node-api'
-import { type Engine, makeInstance } from '../../engine/engine.ts'
+import { connectionSettings, type Engine, makeInstance } from '../../engine/engine.ts'
 import { messageOf } from '../../errors.ts'
 import { makeFolder } from '../../folders.ts'
 import type { UseOptions } from '../session.ts'
@@ -54,7 +54,7 @@ export async function openCutOff(
     const folders =
       readableFolder === undefined ? '' : `set allowed_directories = [${literal(readableFolder)}];`
     const closed = allowsExternalAccess ? '' : `${folders} set enable_external_access = false;`
-    await connection.run(`set TimeZone = 'UTC'; ${closed} set lock_configuration = true`)
+    await connection.run(`${connectionSettings}; ${closed} set lock_configuration = true`)
   } catch (error) {
     close()
     throw error
