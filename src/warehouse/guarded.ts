@@ -6,6 +6,8 @@ import type { Session, UseOptions, Warehouse } from './session.ts'
 export interface QueryOptions extends Pick<UseOptions, 'signal' | 'onWait'> {
   /** False once something was done that must not be done twice: till then the query begins anew with more memory. */
   readonly mayRepeat?: () => boolean
+  /** Hears that it ran out of memory and begins anew. */
+  readonly onRepeat?: () => void
 }
 
 /**
@@ -16,7 +18,7 @@ export async function readGuarded<Result extends AsyncDisposable, T>(
   warehouse: Warehouse,
   begin: (session: Session) => Promise<Result>,
   read: (result: Result) => Promise<T>,
-  { signal, onWait, mayRepeat = () => true }: QueryOptions,
+  { signal, onWait, mayRepeat = () => true, onRepeat }: QueryOptions,
 ): Promise<T> {
   const work = async (session: Session) => {
     await using result = await begin(session)
@@ -26,7 +28,10 @@ export async function readGuarded<Result extends AsyncDisposable, T>(
     try {
       return await warehouse.use(work, { signal, onWait, isGuarded: true })
     } catch (caught) {
-      if (mayRepeat() && (await warehouse.engine.growAfter(caught))) continue
+      if (mayRepeat() && (await warehouse.engine.growAfter(caught))) {
+        onRepeat?.()
+        continue
+      }
       const error = explainedFault(caught)
       if (error instanceof UserError) throw error
       // What is wrong with the text has its own codes: this may pass.

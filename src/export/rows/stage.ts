@@ -1,10 +1,8 @@
 /** Runs the query of an export once, and keeps what it returned as it will be sent: in the engine, or in a file. */
 import { rm } from 'node:fs/promises'
 import { join } from 'node:path'
-import { isOutOfMemory } from '../../engine/errors.ts'
 import { Scratch } from '../../engine/scratch.ts'
 import { sweepYoung } from '../../engine/sweep.ts'
-import { firstOf } from '../../errors.ts'
 import { makeFolder } from '../../folders.ts'
 import { readGuarded } from '../../warehouse/guarded.ts'
 import type { EngineRows, Selection } from '../../warehouse/select.ts'
@@ -44,17 +42,16 @@ export async function stageRows(input: StageInput): Promise<Staged> {
   const directory = stageDirectory(warehouse, input.runId)
   await makeFolder(directory)
   let isWide = false
+  // The engine makes 2,048 rows at once, each a dozen times over: JavaScript makes wide ones in a fraction of the room.
+  const onRepeat = () => {
+    isWide = true
+  }
   try {
     return await readGuarded(
       warehouse,
       (session) => session.select(query),
-      (selection) =>
-        stageSelection(selection, directory, input, isWide).catch((error: unknown) => {
-          // The engine makes 2,048 rows at once, each a dozen times over: JavaScript makes wide ones in a fraction of the room.
-          if (isOutOfMemory(firstOf(error))) isWide = true
-          throw error
-        }),
-      { signal, onWait },
+      (selection) => stageSelection(selection, directory, input, isWide),
+      { signal, onWait, onRepeat },
     )
   } catch (error) {
     await removeStage(warehouse, input.runId)
