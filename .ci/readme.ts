@@ -141,10 +141,10 @@ async function fivetranReference(): Promise<string> {
     '- `additional_properties` has the name of a custom event and nothing else. Its fields are in `iterable_views.custom_event_NAME`.',
     '- A snapshot leaves these views out.',
     '',
-    ...files.flatMap(({ name, about, grain, needs, optional, columns }) => [
+    ...files.flatMap(({ name, about, grain, key, needs, optional, columns }) => [
       `## ${name}`,
       '',
-      `${about.replaceAll('\n', ' ')} One row: ${grain}.${needs.length > 0 ? ` Needs ${listOf(needs)}.` : ''}${optional.length > 0 ? ` Reads, where replicated: ${listOf(optional)}.` : ''}`,
+      `${about.replaceAll('\n', ' ')} One row: ${grain}.${key.length > 0 ? ` Key: ${listOf(key)}.` : ''}${needs.length > 0 ? ` Needs ${listOf(needs)}.` : ''}${optional.length > 0 ? ` Reads, where replicated: ${listOf(optional)}.` : ''}`,
       '',
       '| column | what it has |',
       '|---|---|',
@@ -181,13 +181,13 @@ async function viewReference(): Promise<string> {
     '|---|---|',
     ...files.map(({ name, grain }) => `| [${name}](#${name}) | ${grain} |`),
     '',
-    ...files.flatMap(({ name, about, grain, needs, optional, columns }) => [
+    ...files.flatMap(({ name, about, grain, key, needs, optional, columns }) => [
       `<a id="${name}"></a>`,
       `## ${name}`,
       '',
       about,
       '',
-      `One row: ${grain}. Needs ${list(needs)}; reads, where replicated: ${list(optional)}.`,
+      `One row: ${grain}. Key: ${key.length > 0 ? listOf(key) : 'none, rows may be equal'}. Needs ${list(needs)}; reads, where replicated: ${list(optional)}.`,
       '',
       '| column | meaning |',
       '|---|---|',

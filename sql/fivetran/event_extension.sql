@@ -1,6 +1,7 @@
 -- What only some types of events have. The same rows as in event.
 --
 -- Grain: one event
+-- Key: _fivetran_id
 -- Optional: campaigns, journeys
 -- Columns:
 --   _fivetran_id: the event, by all that the columns of event and event_extension say of it; equal events are numbered

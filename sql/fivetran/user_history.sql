@@ -1,6 +1,7 @@
 -- Profiles as they are now: there are no earlier versions.
 --
 -- Grain: one person
+-- Key: _fivetran_id
 -- Needs: users
 -- Columns:
 --   _fivetran_id: the person: SHA-256 of itblUserId, else userId, else the lower-case e-mail address
