@@ -137,7 +137,7 @@ async function fivetranReference(): Promise<string> {
     '- **`_fivetran_user_id`**, and `_fivetran_id` of people, is the SHA-256 of itblUserId, else userId, else the lower-case e-mail address: not',
     "  the value that Fivetran's own tables have.",
     '- **`_fivetran_synced`** is when the sync began that loaded the row (`_loaded_at`); `_fivetran_deleted` is false.',
-    '- Values of lists and objects are JSON texts; `email_list_ids` and `labels` are in an order of their own, whatever that of the profile.',
+    '- Values of lists and objects are JSON texts; `email_list_ids` and `labels` are sorted.',
     '- **No view** has `campaign_metrics_weekly`, `experiment_metrics`, `user_device` (see `user_device_history`), `list_user_history` (see',
     '  `iterable_marts.list_membership_history`), and the addresses for copies and parameters of links of templates.',
     '- `additional_properties` has the name of a custom event and nothing else. Its fields are in `iterable_views.custom_event_NAME`.',
