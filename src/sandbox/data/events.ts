@@ -206,7 +206,9 @@ function unsubscribe(scene: Scene, block: number, random: Random): Made {
     row: {
       ...common(sent, spelled(at, random)),
       ...(random.chance(0.5) ? bounce : { unsubSource: 'EmailLink' }),
-      ...{ channelIds: [channelOf(sent.messageTypeId)], emailListIds: [], messageTypeIds: [] },
+      channelIds: [channelOf(sent.messageTypeId)],
+      emailListIds: [],
+      messageTypeIds: [],
       eventName: 'emailUnSubscribe',
     },
   }
