@@ -1,6 +1,7 @@
 -- Campaigns as they are now: there are no earlier versions.
 --
 -- Grain: one campaign
+-- Key: id
 -- Needs: campaigns
 -- Columns:
 --   _fivetran_synced: when the sync began that loaded the row

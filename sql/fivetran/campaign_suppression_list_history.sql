@@ -1,6 +1,7 @@
 -- Entries of suppressionListIds of campaigns as they are now.
 --
 -- Grain: one campaign and entry
+-- Key: campaign_id, suppressed_list_id
 -- Needs: campaigns
 -- Columns:
 --   _fivetran_synced: when the sync began that loaded the row

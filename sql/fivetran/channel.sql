@@ -1,6 +1,7 @@
 -- Channels of the project.
 --
 -- Grain: one channel
+-- Key: id
 -- Needs: channels
 -- Columns:
 --   _fivetran_deleted: false: what Iterable has is here

@@ -1,6 +1,7 @@
 -- Events of all types that are replicated. Each is a row, also where equal ones happened: nothing collapses.
 --
 -- Grain: one event
+-- Key: _fivetran_id
 -- Columns:
 --   _fivetran_id: the event, by all that the columns of event and event_extension say of it; equal events are numbered
 --   _fivetran_user_id: the person: _fivetran_id of user_history

@@ -1,6 +1,7 @@
 -- What only some types of events have. The same rows as in event.
 --
 -- Grain: one event
+-- Key: _fivetran_id
 -- Optional: campaigns, journeys
 -- Columns:
 --   _fivetran_id: the event, by all that the columns of event and event_extension say of it; equal events are numbered
@@ -38,12 +39,22 @@
 --   from_phone_number: fromPhoneNumber of the event
 --   in_app_body: inAppBody of the event
 --   is_sms_estimation: isSmsEstimation of the event
---   labels: labels of the campaign, as a JSON list
+--   labels: labels of the campaign, as a JSON list, in the order of the alphabet
 --   message_status: messageStatus of the event
 --   mms_send_count: mmsSendCount of the event
 --   reason: reason of the event
 --   sms_send_count: smsSendCount of the event
 --   _fivetran_user_id: the person: _fivetran_id of user_history
+with campaigns as materialized (
+  select id, workflow_id,
+    case
+      when labels is not null
+        then '[' || coalesce((
+          select string_agg(cast(to_json(value) as varchar), ',' order by value) from {{elements(c.labels)}} as element
+        ), '') || ']'
+    end as labels
+  from {{streams.campaigns}} as c
+)
 select
   case when e.occurrence = 1 then e.event_hash else e.event_hash || '-' || cast(e.occurrence as varchar) end as _fivetran_id,
   e._loaded_at as _fivetran_synced,
@@ -80,12 +91,12 @@ select
   e.from_phone_number,
   e.in_app_body,
   e.is_sms_estimation,
-  cast(c.labels as varchar) as labels,
+  c.labels,
   e.message_status,
   e.mms_send_count,
   e.reason,
   e.sms_send_count,
   {{sha256(coalesce(e.itbl_user_id, e.user_id, lower(e.email)))}} as _fivetran_user_id
 from {{all_events}} as e
-  left join {{streams.campaigns}} as c on c.id = e.campaign_id
+  left join campaigns as c on c.id = e.campaign_id
   left join {{streams.journeys}} as j on j.id = coalesce(e.workflow_id, c.workflow_id)

@@ -1,6 +1,7 @@
 -- Lists of the project.
 --
 -- Grain: one list
+-- Key: id
 -- Needs: lists
 -- Columns:
 --   _fivetran_deleted: false: what Iterable has is here

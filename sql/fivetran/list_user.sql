@@ -1,6 +1,7 @@
 -- The static lists of each profile.
 --
 -- Grain: one person and list
+-- Key: _fivetran_id, list_id
 -- Needs: users
 -- Columns:
 --   _fivetran_id: the person, as in user_history

@@ -1,6 +1,7 @@
 -- Message types of the project.
 --
 -- Grain: one message type
+-- Key: id
 -- Needs: message_types
 -- Columns:
 --   _fivetran_deleted: false: what Iterable has is here

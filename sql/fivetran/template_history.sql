@@ -1,6 +1,7 @@
 -- Templates as they are now: there are no earlier versions.
 --
 -- Grain: one template
+-- Key: id
 -- Needs: templates
 -- Columns:
 --   _fivetran_synced: when the sync began that loaded the row

@@ -1,6 +1,7 @@
 -- Devices of profiles as they are now.
 --
 -- Grain: one device of a person
+-- Key: none
 -- Needs: users
 -- Columns:
 --   _fivetran_synced: when the sync began that loaded the profile

@@ -1,6 +1,7 @@
 -- Opt-outs of profiles as they are now.
 --
 -- Grain: one person and opt-out
+-- Key: _fivetran_id, channel_id
 -- Needs: users
 -- Columns:
 --   _fivetran_synced: when the sync began that loaded the profile

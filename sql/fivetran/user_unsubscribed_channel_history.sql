@@ -1,6 +1,7 @@
 -- Opt-outs of profiles as they are now. The form of connections from before August 2023.
 --
 -- Grain: one person and opt-out
+-- Key: none
 -- Needs: users
 -- Columns:
 --   _fivetran_synced: when the sync began that loaded the profile

@@ -2,6 +2,7 @@
 -- caught it; the rules are in bot_rules.
 --
 -- Grain: one open or click that a rule of bot_rules takes for a machine's
+-- Key: none
 -- Columns:
 --   rule: the rule of bot_rules that caught it
 --   medium: email, sms or whatsapp; the events of other media say nothing of machines

@@ -8,6 +8,7 @@
 -- whose send is not in the warehouse stay a person's.
 --
 -- Grain: one rule
+-- Key: rule
 -- Table: my_bot_rules (rule text, kind text, pattern text, seconds double precision, is_enabled boolean)
 -- Columns:
 --   rule: name of the rule, as bot_events shows it

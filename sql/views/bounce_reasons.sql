@@ -2,6 +2,7 @@
 -- with one status counts once there. The text of a reason is that of the unsubscribes which Iterable makes of bounces.
 --
 -- Grain: one UTC day, mailbox provider, status and kind of bounce
+-- Key: day, mailbox_provider, status, bounce_kind
 -- Needs: email_bounce
 -- Optional: email_unsubscribe
 -- Columns:

@@ -8,6 +8,7 @@
 -- not replicated; so are orders and revenue without the stream purchase. Delivered is then what is not known to have bounced.
 --
 -- Grain: one campaign that is listed, has sent or has skipped
+-- Key: campaign_id
 -- Optional: campaigns, purchase, email_bounce, push_bounce, sms_bounce, whatsapp_bounce, email_open, push_open,
 --   in_app_open, whatsapp_seen, email_click, in_app_click, sms_click, web_push_click, whatsapp_click, embedded_click,
 --   email_complaint, email_unsubscribe

@@ -4,6 +4,7 @@
 -- on other days. Revenue is that of the day of the purchase. NULL is what nobody tells, as in campaign_performance.
 --
 -- Grain: one campaign and UTC day on which something happened
+-- Key: campaign_id, day
 -- Optional: purchase, email_bounce, push_bounce, sms_bounce, whatsapp_bounce, email_open, push_open, in_app_open,
 --   whatsapp_seen, email_click, in_app_click, sms_click, web_push_click, whatsapp_click, embedded_click, email_complaint,
 --   email_unsubscribe

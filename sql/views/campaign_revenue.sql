@@ -6,6 +6,7 @@
 -- id of the campaign counts. Campaigns without a purchase in a window have no row there.
 --
 -- Grain: one campaign, model and window with a purchase
+-- Key: campaign_id, model, window_hours
 -- Needs: purchase
 -- Optional: campaigns
 -- Columns:

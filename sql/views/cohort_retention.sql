@@ -2,6 +2,7 @@
 -- after. Opens and clicks of machines (bot_rules) do not count. Months are UTC months. Rates are fractions of people.
 --
 -- Grain: one month of signing up and month since, up to the newest answer or purchase in the warehouse
+-- Key: cohort, month
 -- Needs: users
 -- Optional: purchase
 -- Columns:

@@ -3,6 +3,7 @@
 -- those of opt_outs. contact_pressure_histogram sums it up.
 --
 -- Grain: one person and week in which they got a message, opted out or complained
+-- Key: person, week
 -- Optional: email_complaint
 -- Columns:
 --   person: itblUserId, else userId, else the lower-case e-mail address

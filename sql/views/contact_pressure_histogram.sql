@@ -2,6 +2,7 @@
 -- many of these weeks brought an opt-out or a complaint. Rates are fractions; rows of few weeks swing.
 --
 -- Grain: one number of messages in a week
+-- Key: messages
 -- Columns:
 --   messages: messages that a person got in a week; 0 for weeks that only have an opt-out or complaint
 --   weeks: weeks of people with so many

@@ -3,6 +3,7 @@
 -- day of all streams, so that one that falls silent is flagged; the newest day may still run, and is not.
 --
 -- Grain: one event stream and UTC day, from its first day with an event to the newest day of all streams
+-- Key: stream, day
 -- Optional: custom_event, email_bounce, email_click, email_complaint, email_open, email_send, email_send_skip,
 --   email_subscribe, email_unsubscribe, embedded_click, embedded_impression, embedded_received, embedded_send,
 --   embedded_send_skip, embedded_session, hosted_unsubscribe_click, in_app_click, in_app_close, in_app_delete,

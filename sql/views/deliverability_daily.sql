@@ -5,6 +5,7 @@
 -- their rates). Few messages make rates that jump: look at the counts beside an alert.
 --
 -- Grain: one UTC day of sending and mailbox provider
+-- Key: day, mailbox_provider
 -- Optional: email_bounce, email_complaint, email_open
 -- Columns:
 --   day: UTC day of the send

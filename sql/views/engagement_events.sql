@@ -2,6 +2,7 @@
 -- person implies that a person opened the message. What counts as opened: e-mail, push and in-app opens, WhatsApp seen.
 --
 -- Grain: one open or click
+-- Key: none
 -- Refresh: message_id
 -- Columns:
 --   medium: email, push, in_app, sms, web_push, whatsapp or embedded

@@ -6,6 +6,7 @@
 -- Iterable's own figures need the stream experiment_metrics: they are NULL where that is not replicated.
 --
 -- Grain: one campaign and template, where the campaign has sent more than one template
+-- Key: campaign_id, template_id
 -- Optional: templates, experiment_metrics, email_send_skip, push_send_skip, in_app_send_skip, sms_send_skip, web_push_send_skip,
 --   whatsapp_send_skip, embedded_send_skip, rcs_send_skip
 -- Columns:

@@ -4,6 +4,7 @@
 -- the database of its catalogue: attach these first, as docs/ducklake.md says.
 --
 -- Grain: one stream that has a table
+-- Key: stream
 -- Columns:
 --   stream: the stream, by its table's name
 --   bookmark: everything before it is in the table; NULL for a stream that is read whole, or not to an end yet

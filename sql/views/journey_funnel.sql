@@ -5,6 +5,7 @@
 -- journeyExit; where yours carry further fields, they are columns of journey_exit.
 --
 -- Grain: one journey and step (campaign that has sent)
+-- Key: workflow_id, campaign_id
 -- Needs: campaigns
 -- Optional: journeys, journey_exit
 -- Columns:

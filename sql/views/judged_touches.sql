@@ -2,6 +2,7 @@
 -- was sent. It is what engagement_events and message_outcomes build upon; look into engagement_events instead.
 --
 -- Grain: one open or click
+-- Key: none
 -- Refresh: message_id
 -- Columns:
 --   medium: email, push, in_app, sms, web_push, whatsapp or embedded

@@ -3,6 +3,7 @@
 -- that name no link, as in media whose clicks do not tell it, are in no row.
 --
 -- Grain: one campaign and link
+-- Key: campaign_id, link
 -- Optional: campaigns
 -- Columns:
 --   campaign_id: campaign whose message was clicked

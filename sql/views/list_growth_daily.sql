@@ -4,8 +4,9 @@
 -- and went by imports, API calls, journeys and the rules of dynamic lists, or by deletion of the profile.
 --
 -- Grain: one list and UTC day, from the first read of the list to the last
+-- Key: list_id, day
 -- Needs: list_users
--- Optional: lists, email_subscribe, email_unsubscribe
+-- Optional: lists
 -- Columns:
 --   list_id: the list
 --   list_name: its name; NULL where the list is gone, or lists are not replicated
@@ -31,21 +32,6 @@ days as (
 members as (
   select list_id, count(*) as members from {{streams.list_users}} as m group by list_id
 ),
-events as (
-  select 'joined' as change, value as list_id, coalesce(lower(email), user_id) as member, created_at
-  from {{streams.email_subscribe}} as s, lateral {{elements(s.email_list_ids)}} as element
-  union all
-  select 'joined', cast(email_list_id as varchar), coalesce(lower(email), user_id), created_at
-  from {{streams.email_subscribe}} as s
-  where email_list_id is not null
-  union all
-  select 'left', value, coalesce(lower(email), user_id), created_at
-  from {{streams.email_unsubscribe}} as u, lateral {{elements(u.email_list_ids)}} as element
-  union all
-  select 'left', cast(email_list_id as varchar), coalesce(lower(email), user_id), created_at
-  from {{streams.email_unsubscribe}} as u
-  where email_list_id is not null
-),
 found as (
   select list_id, email, user_id, change, since, found_at, coalesce(lower(email), user_id) as member
   from {{sync.list_changes}}
@@ -54,8 +40,8 @@ found as (
 by_event as (
   select distinct f.list_id, f.email, f.user_id, f.change, f.found_at
   from found as f
-    join events as e on e.change = f.change and e.list_id = cast(f.list_id as varchar) and e.member = f.member
-      and e.created_at > f.since and e.created_at <= f.found_at + interval '1 day'
+    join {{marts.list_events}} as e on e.change = f.change and e.list_id = cast(f.list_id as varchar) and e.member = f.member
+      and e.occurred_at > f.since and e.occurred_at <= f.found_at + interval '1 day'
 ),
 changes as (
   select

@@ -1,6 +1,7 @@
 -- The messages that bounced, in all media in one shape, each once, however often it bounced.
 --
 -- Grain: one message (message id) to one person that bounced
+-- Key: medium, message_id, person
 -- Optional: email_bounce, push_bounce, sms_bounce, whatsapp_bounce
 -- Refresh: message_id
 -- Columns:

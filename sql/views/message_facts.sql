@@ -6,6 +6,7 @@
 -- no row.
 --
 -- Grain: one message (message id) to one person
+-- Key: medium, message_id, person
 -- Optional: email_complaint
 -- Refresh: message_id
 -- Columns:

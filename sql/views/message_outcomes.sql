@@ -3,6 +3,7 @@
 -- hashes of 64 bits within this view; two of ten million messages meet in both with a probability of about 1 in 10^11.
 --
 -- Grain: one message (message id) to one person
+-- Key: medium, message_id, person
 -- Optional: email_complaint
 -- Refresh: message_id
 -- Within: message_facts

@@ -3,6 +3,7 @@
 -- in message_outcomes.
 --
 -- Grain: one message (message id) to one person
+-- Key: medium, message_id, person
 -- Optional: email_complaint
 -- Refresh: message_id
 -- Within: message_facts

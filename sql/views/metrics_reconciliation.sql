@@ -4,6 +4,7 @@
 -- Iterable filters opens and clicks since 24 April 2025, and counts what happened before the warehouse begins.
 --
 -- Grain: one campaign and metric that Iterable has counted and we can count
+-- Key: campaign_id, metric
 -- Needs: campaign_metrics
 -- Optional: campaigns, email_send, email_bounce, email_open, email_click, email_complaint, email_unsubscribe,
 --   email_send_skip, push_send, push_bounce, push_open, sms_send, sms_bounce, sms_click, in_app_send, in_app_open,

@@ -3,6 +3,7 @@
 -- and those that it makes of complaints are counted as complaints: neither is an opt-out.
 --
 -- Grain: one opt-out
+-- Key: none
 -- Optional: email_unsubscribe, hosted_unsubscribe_click
 -- Refresh: message_id
 -- Columns:

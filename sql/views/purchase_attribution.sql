@@ -5,6 +5,7 @@
 -- not count. Each purchase is credited once in a model.
 --
 -- Grain: one purchase (its last version; those without an id each by itself)
+-- Key: purchase_id
 -- Optional: purchase
 -- Columns:
 --   purchase_id: id of the purchase; NULL where the sender set none

@@ -4,6 +4,7 @@
 -- row, without a product.
 --
 -- Grain: one line of a purchase (of its last version)
+-- Key: none
 -- Columns:
 --   purchase_id: id of the purchase; NULL where the sender set none
 --   purchased_at: when

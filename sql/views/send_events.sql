@@ -2,6 +2,7 @@
 -- Count messages by sent_messages or message_outcomes, which build upon it.
 --
 -- Grain: one send
+-- Key: none
 -- Optional: email_send, push_send, in_app_send, sms_send, web_push_send, whatsapp_send, embedded_send, rcs_send
 -- Refresh: message_id
 -- Columns:

@@ -3,6 +3,7 @@
 -- send: their share is of attempted and held-out sends together. Skips that name no campaign are in skip_events alone.
 --
 -- Grain: one campaign, reason and UTC day with a skip
+-- Key: campaign_id, reason, day
 -- Optional: campaigns
 -- Columns:
 --   campaign_id: Iterable's id of the campaign

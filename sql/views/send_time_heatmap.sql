@@ -3,6 +3,7 @@
 -- is large. Rates are fractions, NULL where delivered is 0. What nobody tells is NULL, as in campaign_performance.
 --
 -- Grain: one medium, weekday and hour of sending
+-- Key: medium, weekday, hour
 -- Optional: email_open, push_open, in_app_open, whatsapp_seen, email_click, in_app_click, sms_click, web_push_click,
 --   whatsapp_click, embedded_click
 -- Columns:

@@ -3,6 +3,7 @@
 -- Person is itblUserId, else userId, else the lower-case e-mail address.
 --
 -- Grain: one message (message id) to one person
+-- Key: medium, message_id, person
 -- Refresh: message_id
 -- Columns:
 --   medium: email, push, in_app, sms, web_push, whatsapp, embedded or rcs

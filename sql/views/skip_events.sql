@@ -1,6 +1,7 @@
 -- Every send that was skipped, in all media in one shape, as Iterable tells it: what the figures of skips build upon.
 --
 -- Grain: one skipped send
+-- Key: none
 -- Optional: email_send_skip, push_send_skip, in_app_send_skip, sms_send_skip, web_push_send_skip, whatsapp_send_skip,
 --   embedded_send_skip, rcs_send_skip
 -- Columns:

@@ -3,6 +3,7 @@
 -- person's opt-in; everything else is subscribed. The state is that of the profile as it was last read.
 --
 -- Grain: one person of the users and message type
+-- Key: person, message_type_id
 -- Needs: users, message_types
 -- Optional: channels
 -- Columns:

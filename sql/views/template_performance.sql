@@ -4,6 +4,7 @@
 -- What nobody tells is NULL, as in campaign_performance.
 --
 -- Grain: one campaign and template that has sent
+-- Key: campaign_id, template_id
 -- Optional: campaigns, templates, email_templates, email_bounce, push_bounce, sms_bounce, whatsapp_bounce, email_open,
 --   push_open, in_app_open, whatsapp_seen, email_click, in_app_click, sms_click, web_push_click, whatsapp_click,
 --   embedded_click, email_complaint, email_unsubscribe

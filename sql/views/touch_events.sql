@@ -2,6 +2,7 @@
 -- opens, WhatsApp seen. Look into engagement_events, which tells machines from people.
 --
 -- Grain: one open or click
+-- Key: none
 -- Optional: email_open, push_open, in_app_open, whatsapp_seen, email_click, in_app_click, sms_click, web_push_click,
 --   whatsapp_click, embedded_click
 -- Refresh: message_id

@@ -4,6 +4,7 @@
 -- your profiles are columns of the table users: join it by the itblUserId, userId or address.
 --
 -- Grain: one person of the users
+-- Key: person
 -- Needs: users
 -- Optional: purchase, forgotten_users
 -- Columns:

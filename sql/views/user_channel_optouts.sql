@@ -1,6 +1,7 @@
 -- Which channels each person has opted out of.
 --
 -- Grain: one person and channel
+-- Key: person, channel_id
 -- Needs: users
 -- Optional: channels
 -- Columns:

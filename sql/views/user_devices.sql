@@ -1,6 +1,7 @@
 -- The devices of each person to which push messages may go. A profile whose devices are not an array of objects has no rows.
 --
 -- Grain: one device of a person, as the profile has it
+-- Key: none
 -- Needs: users
 -- Columns:
 --   person: itblUserId, else userId, else the lower-case e-mail address

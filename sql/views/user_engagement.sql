@@ -7,6 +7,7 @@
 -- Revenue needs the stream purchase: its columns are NULL where that is not replicated.
 --
 -- Grain: one person of the users
+-- Key: person
 -- Needs: users
 -- Optional: email_bounce, email_complaint, purchase
 -- Columns:

@@ -2,6 +2,7 @@
 -- Dynamic lists, and people that have no profile, are in list_users alone.
 --
 -- Grain: one person and list
+-- Key: person, list_id
 -- Needs: users
 -- Optional: lists
 -- Columns:

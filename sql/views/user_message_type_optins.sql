@@ -1,6 +1,7 @@
 -- Which message types each person has opted into; it counts for those whose policy is OptIn.
 --
 -- Grain: one person and message type
+-- Key: person, message_type_id
 -- Needs: users
 -- Optional: message_types
 -- Columns:

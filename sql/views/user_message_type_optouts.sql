@@ -2,6 +2,7 @@
 -- user_message_type_optins is out as well.
 --
 -- Grain: one person and message type
+-- Key: person, message_type_id
 -- Needs: users
 -- Optional: message_types
 -- Columns:

@@ -62,11 +62,11 @@ async function runViews(
       terminal.sayTable(['view', 'one row is', 'state'], rows)
       return
     }
-    for (const { view, about, grain, columns, ...found } of views) {
+    for (const { view, about, grain, key, columns, ...found } of views) {
       const without =
         found.absent_streams.length > 0 ? `, without ${found.absent_streams.join(', ')} (not replicated)` : ''
       terminal.say(
-        `${terminal.colors.bold(view)} (${stateText(found)}${without})\n${about}\n\nOne row: ${grain}\n`,
+        `${terminal.colors.bold(view)} (${stateText(found)}${without})\n${about}\n\nOne row: ${grain}\nKey: ${key.join(', ') || 'none'}\n`,
       )
       const entries = columns.map((column) => [column.name, column.about] as const)
       terminal.say(`${definitions(entries, terminal.width)}\n`)

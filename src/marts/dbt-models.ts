@@ -1,4 +1,4 @@
-/** The views as models of dbt: their selects with `ref` and `source` in place of names. */
+/** The views as models of dbt: their selects with `ref` and `source` in place of names, and what always holds of them. */
 import type { MartsConfig } from '../config/schema.ts'
 import type { Session } from '../warehouse/session.ts'
 import type { ViewFile } from './file.ts'
@@ -34,9 +34,36 @@ export function dbtModel(
 /** What `models/marts/schema.yml` says of the models. */
 export const dbtDescriptions = (files: readonly ViewFile[]): unknown => ({
   version: 2,
-  models: files.map(({ name, about, grain, columns }) => ({
+  models: files.map(({ name, about, grain, key, columns }) => ({
     name,
     description: `${about.replaceAll('\n', ' ')} One row: ${grain}.`,
-    columns: columns.map((column) => ({ name: column.name, description: column.about })),
+    ...(key.length > 1 && { data_tests: [{ unique_together: { arguments: { expressions: key } } }] }),
+    columns: columns.map((column) => {
+      const tests = [
+        ...(key.length === 1 && key.includes(column.name) ? ['unique'] : []),
+        ...(key.includes(column.name) && !column.about.includes('NULL') ? ['not_null'] : []),
+        ...(isFraction(column.name) ? ['fraction'] : []),
+      ]
+      return {
+        name: column.name,
+        description: column.about,
+        ...(tests.length > 0 && { data_tests: tests }),
+      }
+    }),
   })),
 })
+
+/** The test that a value lies between 0 and 1, or is NULL. */
+export const fraction = `{% test fraction(model, column_name) %}
+select {{ column_name }}
+from {{ model }}
+where {{ column_name }} < 0 or {{ column_name }} > 1
+{% endtest %}
+`
+
+/** Parts of a whole, by their names. */
+export const isFraction = (column: string): boolean =>
+  /(^|_)(rate|share|p_value)(_|$)/.test(column) && !beyondOne.includes(column)
+
+/** Those that join a list and leave it on one day, a difference in either direction, and purchases that were paid back. */
+const beyondOne: readonly string[] = ['churn_rate', 'difference_rate', 'share_of_revenue']

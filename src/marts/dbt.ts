@@ -3,7 +3,7 @@ import { stringify } from 'yaml'
 import type { Stream } from '../catalog/index.ts'
 import type { MartsConfig } from '../config/schema.ts'
 import type { Session } from '../warehouse/session.ts'
-import { type DbtFile, dbtDescriptions, dbtModel } from './dbt-models.ts'
+import { type DbtFile, dbtDescriptions, dbtModel, fraction } from './dbt-models.ts'
 import { dbtSources, uniqueTogether } from './dbt-sources.ts'
 import type { ViewFile } from './file.ts'
 import { readViewFiles } from './files.ts'
@@ -42,6 +42,7 @@ export async function dbtProject(
       ...models.map((file) => dbtModel(file, session, found, settings)),
       { path: 'models/marts/schema.yml', text: yaml(dbtDescriptions(models)) },
       { path: 'tests/generic/unique_together.sql', text: uniqueTogether },
+      { path: 'tests/generic/fraction.sql', text: fraction },
     ],
     left_out: [...reasons].map(([view, reason]) => ({ view, reason })),
   }

@@ -16,6 +16,8 @@ export interface ViewStatus {
   readonly about: string
   /** What one row is. */
   readonly grain: string
+  /** Columns that tell each row from every other; none where rows may be equal. */
+  readonly key: readonly string[]
   readonly columns: readonly { readonly name: string; readonly about: string }[]
   /**
    * `made`; `missing_streams`, where a stream that it needs is not replicated; `failed`, where the warehouse refused its
@@ -42,13 +44,24 @@ export async function describeViews(
   const missing = missingStreams(files, (stream) => tables.has(stream))
   const made = session ? await readMade(session) : new Map<string, Made>()
   return files
-    .map(({ name, about, grain, columns, optional }): ViewStatus => {
+    .map(({ name, about, grain, key, columns, optional }): ViewStatus => {
       const missing_streams = missing.get(name) ?? []
       const { problem = null, is_table = false } = made.get(name) ?? {}
       const absent_streams = optional.filter((stream) => !tables.has(stream))
       const isMade = made.has(name)
       const state = stateOf({ isEnabled: enabled, isMade, isMissing: missing_streams.length > 0, problem })
-      return { view: name, about, grain, columns, state, missing_streams, absent_streams, problem, is_table }
+      return {
+        view: name,
+        about,
+        grain,
+        key,
+        columns,
+        state,
+        missing_streams,
+        absent_streams,
+        problem,
+        is_table,
+      }
     })
     .sort((a, b) => (a.view < b.view ? -1 : 1))
 }

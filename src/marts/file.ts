@@ -8,6 +8,8 @@ export interface ViewFile {
   readonly about: string
   /** What one row is. */
   readonly grain: string
+  /** Columns that tell each row from every other; none where equal rows may be, such as two equal events. */
+  readonly key: readonly string[]
   /** Streams without which the view makes no sense: it is not made where one is not replicated. */
   readonly needs: readonly string[]
   /** Streams that it reads where they are replicated; without them their columns are NULL and their counts 0. */
@@ -25,12 +27,16 @@ export interface ViewFile {
   readonly select: string
 }
 
+/** Stands after `Key:` where rows may be equal. */
+const noKey = 'none'
+
 /** Any other word before a colon is part of a text. */
-const heading = /^(Grain|Needs|Optional|Refresh|Within|Table|Columns):/
+const heading = /^(Grain|Key|Needs|Optional|Refresh|Within|Table|Columns):/
 
 /**
- * Reads a file. Its comment has paragraphs: what the view is, then `Grain:`, `Needs:`, `Optional:`, `Refresh:`, `Within:`,
- * `Table:` and `Columns:`, whose entries go on in lines that are set in deeper.
+ * Reads a file. Its comment has paragraphs: what the view is, then `Grain:`, `Key:` (`none`, where rows may be
+ * equal), `Needs:`, `Optional:`, `Refresh:`, `Within:`, `Table:` and `Columns:`, whose entries go on in lines that are set
+ * in deeper. A column is NULL in some row where its entry says NULL.
  * @throws Error for a file that is not of this form, or reads what its comment does not tell: a fault of the product.
  */
 export function parseViewFile(name: string, text: string): ViewFile {
@@ -50,10 +56,12 @@ export function parseViewFile(name: string, text: string): ViewFile {
     part(title)
       ?.split(/[\s,]+/)
       .filter((word) => word !== '') ?? []
+  const key = names('Key')
   const file: ViewFile = {
     name,
     about,
     grain: part('Grain') ?? '',
+    key: key.filter((column) => column !== noKey),
     needs: names('Needs'),
     optional: names('Optional'),
     views: [...new Set(marks(select, 'marts'))],
@@ -66,7 +74,7 @@ export function parseViewFile(name: string, text: string): ViewFile {
     columns: columnsOf(comment),
     select,
   }
-  refuseFaults(file)
+  refuseFaults(file, key)
   return file
 }
 
@@ -105,17 +113,27 @@ function columnsOf(comment: readonly string[]): ViewFile['columns'] {
   return columns
 }
 
-function refuseFaults({ name, about, grain, needs, optional, columns, select }: ViewFile): void {
+function refuseFaults(
+  { name, about, grain, needs, optional, columns, select }: ViewFile,
+  key: readonly string[],
+): void {
   const told = [...needs, ...optional]
   const fault =
     about === ''
       ? 'does not say what it is'
       : grain === ''
         ? 'has no "Grain:"'
-        : columns.length === 0
-          ? 'has no "Columns:"'
-          : [...marks(select, 'streams'), ...marks(select, 'has'), ...askedOf(select)]
-              .filter((stream) => !told.includes(stream))
-              .map((stream) => `reads ${stream}, which neither "Needs:" nor "Optional:" names`)[0]
+        : key.length === 0
+          ? 'has no "Key:"'
+          : columns.length === 0
+            ? 'has no "Columns:"'
+            : [
+                ...key
+                  .filter((column) => column !== noKey && !columns.some((one) => one.name === column))
+                  .map((column) => `has ${column} in its key, which is not one of its columns`),
+                ...[...marks(select, 'streams'), ...marks(select, 'has'), ...askedOf(select)]
+                  .filter((stream) => !told.includes(stream))
+                  .map((stream) => `reads ${stream}, which neither "Needs:" nor "Optional:" names`),
+              ][0]
   if (fault) throw new Error(`sql/views/${name}.sql ${fault}`)
 }

@@ -86,7 +86,8 @@ function aboutOf({ names }: Session, views: readonly ViewStatus[]): AboutOf {
     const mart = schema === names.marts ? marts.get(name) : undefined
     if (mart) {
       const columns = new Map(mart.columns.map((column) => [column.name, column.about]))
-      const text = `${mart.about.replaceAll('\n', ' ')} One row: ${mart.grain}.`
+      const key = mart.key.length > 0 ? ` Key: ${mart.key.join(', ')}.` : ''
+      const text = `${mart.about.replaceAll('\n', ' ')} One row: ${mart.grain}.${key}`
       return { text, column: (column) => columns.get(column) }
     }
     if (schema === names.fivetran) {

@@ -118,14 +118,13 @@ export function makeProject(options: SandboxOptions): Project {
       const medium = String(campaign.messageMedium)
       byMedium.set(medium, [...(byMedium.get(medium) ?? []), campaign])
     }
-    const sendsIn = rates.get('emailSend')!
     const scene: Scene = {
       seed,
       projectType,
       people,
       listIds,
       start,
-      sendsIn,
+      sendsIn: (dataType, block) => rates.get(dataType)!(block),
       campaigns: (medium) => byMedium.get(medium) ?? [],
     }
     const sources = new Map<string, Source>()

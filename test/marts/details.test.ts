@@ -15,7 +15,7 @@ import {
   rate,
   timeOf,
 } from './oracle.ts'
-import { sorted, type World, worldOf } from './support.ts'
+import { checkKeys, sorted, type World, worldOf } from './support.ts'
 
 const onWorld = worldOf(11, {
   kinds: allKinds,
@@ -464,3 +464,9 @@ const classes = new Map([
   ['2', 'mailbox'],
   ['7', 'policy'],
 ])
+
+onWorld('keys are keys, and rates fractions, where there is more of everything', async (world) => {
+  const { wrong, seen } = await checkKeys(world)
+  expect(wrong).toEqual([])
+  expect(seen).toEqual(expect.arrayContaining(['experiment_results', 'send_skips', 'subscription_changes']))
+})

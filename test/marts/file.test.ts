@@ -6,6 +6,7 @@ const text = `-- What it is,
 -- in two lines.
 --
 -- Grain: one thing
+-- Key: a
 -- Needs: users
 -- Optional: email_open, email_click,
 --   purchase
@@ -22,6 +23,7 @@ test('a file says what the view is, what it needs and what its columns mean', ()
     name: 'thing',
     about: 'What it is,\nin two lines.',
     grain: 'one thing',
+    key: ['a'],
     needs: ['users'],
     optional: ['email_open', 'email_click', 'purchase'],
     views: ['other'],
@@ -32,6 +34,10 @@ test('a file says what the view is, what it needs and what its columns mean', ()
     ],
     select: 'select a, b from {{streams.users}} as u, {{marts.other}} as o where {{has.purchase}}',
   })
+})
+
+test('rows that may be equal have no key', () => {
+  expect(parseViewFile('thing', text.replace('Key: a', 'Key: none')).key).toEqual([])
 })
 
 test('a line of a text may begin with a word and a colon', () => {
@@ -54,6 +60,8 @@ describe('a file is refused that', () => {
     ],
     ['asks for one', text.replace('has.purchase', 'has.lists'), 'reads lists, which neither'],
     ['has no grain', text.replace('-- Grain: one thing\n', ''), 'has no "Grain:"'],
+    ['has no key', text.replace('-- Key: a\n', ''), 'has no "Key:"'],
+    ['has a strange key', text.replace('Key: a', 'Key: a, c'), 'has c in its key, which is not'],
     ['has no columns', text.replace(/-- Columns:[\s\S]*second\n/, ''), 'has no "Columns:"'],
     ['says nothing', text.replace(/-- What it is,\n-- in two lines.\n/, ''), 'does not say what it is'],
   ])('%s', (_name, changed, message) => {

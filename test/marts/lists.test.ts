@@ -114,6 +114,12 @@ everyWarehouse(
       for (const { id } of data.lists) notebook.read(Number(id), at, data.members(Number(id)).all())
     }
 
+    // Two came before the first read: of one it is known when they came last.
+    const before = [3, 2].map((ago) => present.getTime() - days(ago))
+    for (const at of before)
+      data
+        .events('emailSubscribe')
+        .push({ email: person(7), emailListId: 1, createdAt: new Date(at).toISOString() })
     readAll(await syncAfter(elt, sandbox, 0))
     expect(await changes(warehouse)).toBe(0)
     readAll(await syncAfter(elt, sandbox, days(1)))
@@ -161,11 +167,32 @@ everyWarehouse(
     readAll(await syncAfter(elt, sandbox, 3_600_000))
 
     const history = await viewRows(warehouse, 'select * from iterable_marts.list_membership_history')
-    const expected = notebook.stays.map(({ list, member, joined, left }) => ({
-      ...{ list_id: list, list_name: list === 1 ? null : list === 4 ? 'New' : `List ${list}` },
-      ...{ email: member, user_id: null, joined_after: joined?.[0] ?? null, joined_at: joined?.[1] ?? null },
-      ...{ left_after: left?.[0] ?? null, left_at: left?.[1] ?? null, is_member: left === null },
-    }))
+    const at = Date.parse(eventAt)
+    const subscribed = new Map<string, number>([
+      [`1 ${person(60)}`, at],
+      [`1 ${person(61)}`, at],
+    ])
+    const expected = notebook.stays.map(({ list, member, joined, left }) => {
+      const isFirst = joined === null && list === 1 && member === person(7)
+      const subscribedAt = isFirst ? before[1] : joined ? subscribed.get(`${list} ${member}`) : undefined
+      const hasLeft = left !== null && list === 1 && member === person(0) && left[0] < at && at <= left[1]
+      return {
+        ...{ list_id: list, list_name: list === 1 ? null : list === 4 ? 'New' : `List ${list}` },
+        ...{
+          email: member,
+          user_id: null,
+          joined_after: joined?.[0] ?? null,
+          joined_at: joined?.[1] ?? null,
+        },
+        ...{ left_after: left?.[0] ?? null, left_at: left?.[1] ?? null, is_member: left === null },
+        ...{ subscribed_at: subscribedAt ?? null, unsubscribed_at: hasLeft ? at : null },
+        joined_known_by: subscribedAt ? 'subscribe event' : joined ? 'read' : 'first read',
+        left_known_by:
+          left && (hasLeft ? 'unsubscribe event' : left[1] === gone && list === 1 ? 'list gone' : 'read'),
+      }
+    })
+    expect(new Set(expected.map((stay) => stay.joined_known_by)).size).toBe(3)
+    expect(new Set(expected.map((stay) => stay.left_known_by)).size).toBe(4)
     expect(expected.filter(({ joined_at, left_at }) => joined_at && left_at).length).toBeGreaterThan(0)
     expect(sorted(history)).toEqual(sorted(expected))
 
@@ -189,16 +216,22 @@ eachWarehouse(
     await syncAfter(elt, sandbox, 0)
     sandbox.data.members(1).delete('user-1')
     sandbox.data.members(1).add('user-2')
+    // The event names the person by the address and the userId, the list by the userId alone.
+    const at = new Date(present.getTime() + days(0.5))
+    sandbox.data.events('emailSubscribe').push({
+      ...{ email: 'c@example.com', userId: 'user-2', itblUserId: 'itbl-2' },
+      ...{ emailListIds: [1], createdAt: at.toISOString() },
+    })
     await syncAfter(elt, sandbox, days(1))
     const rows = await warehouse.query(
-      'select email, user_id, joined_at, left_at from iterable_marts.list_membership_history order by 1, 2',
+      'select email, user_id, joined_at, subscribed_at, left_at from iterable_marts.list_membership_history order by 1, 2',
     )
     const day = new Date(present.getTime() + days(1))
     expect(sorted(rows)).toEqual(
       sorted([
-        { email: 'b@example.com', user_id: null, joined_at: null, left_at: null },
-        { email: null, user_id: 'user-1', joined_at: null, left_at: day },
-        { email: null, user_id: 'user-2', joined_at: day, left_at: null },
+        { email: 'b@example.com', user_id: null, joined_at: null, subscribed_at: null, left_at: null },
+        { email: null, user_id: 'user-1', joined_at: null, subscribed_at: null, left_at: day },
+        { email: null, user_id: 'user-2', joined_at: day, subscribed_at: at, left_at: null },
       ]),
     )
   },

@@ -52,14 +52,34 @@ export const groupBy = <T, K>(values: readonly T[], keyOf: (value: T) => K): Map
   return groups
 }
 
-const media = [
+interface Medium {
+  readonly medium: string
+  readonly send: string
+  readonly open?: string
+  readonly click?: string
+  readonly bounce?: string
+}
+
+/** Every medium with the events that tell of its messages. */
+export const media: readonly Medium[] = [
   { medium: 'email', send: 'emailSend', open: 'emailOpen', click: 'emailClick', bounce: 'emailBounce' },
-  { medium: 'push', send: 'pushSend', open: 'pushOpen', click: undefined, bounce: 'pushBounce' },
-  { medium: 'sms', send: 'smsSend', open: undefined, click: 'smsClick', bounce: 'smsBounce' },
+  { medium: 'push', send: 'pushSend', open: 'pushOpen', bounce: 'pushBounce' },
+  { medium: 'in_app', send: 'inAppSend', open: 'inAppOpen', click: 'inAppClick' },
+  { medium: 'sms', send: 'smsSend', click: 'smsClick', bounce: 'smsBounce' },
+  { medium: 'web_push', send: 'webPushSend', click: 'webPushClick' },
+  {
+    ...{ medium: 'whatsapp', send: 'whatsAppSend', open: 'whatsAppSeen' },
+    ...{ click: 'whatsAppClick', bounce: 'whatsAppBounce' },
+  },
+  { medium: 'embedded', send: 'embeddedSend', click: 'embeddedClick' },
+  { medium: 'rcs', send: 'rcsSend' },
 ]
 
+/** The message that an event is about. */
+export const messageIdOf = ({ seenMessageId, messageId }: Row): string => String(seenMessageId ?? messageId)
+
 export function messagesOf({ truth }: Sandbox, rules: Rules): { messages: Message[]; touches: Touch[] } {
-  const keyOf = (row: Row) => `${row.messageId} ${personOf(row)}`
+  const keyOf = (row: Row) => `${messageIdOf(row)} ${personOf(row)}`
   const ofMessage = (type: string | undefined) => groupBy(type ? truth.events(type) : [], keyOf)
   const complaints = ofMessage('emailComplaint')
   const optOuts = groupBy(optOutsOf(truth), keyOf)
@@ -113,7 +133,7 @@ export const optOutsOf = (truth: Sandbox['truth']): Row[] => [
 
 const touch = (medium: string, action: Touch['action'], row: Row): Touch => ({
   ...{ medium, action, row, rule: null, at: timeOf(row) },
-  ...{ messageId: String(row.messageId), person: personOf(row), campaignId: Number(row.campaignId) },
+  ...{ messageId: messageIdOf(row), person: personOf(row), campaignId: Number(row.campaignId) },
 })
 
 function ruleOf(
@@ -134,11 +154,13 @@ function ruleOf(
   if (medium === 'email' && action === 'open' && seconds <= 1) return 'open_within_1_s'
   if (rules.burst && action === 'click') {
     const near = others.filter((other) => other.action === 'click' && Math.abs(other.at - at) <= 10_000)
-    if (new Set(near.map((other) => other.row.url ?? other.row.clickedUrl)).size >= 3)
-      return 'three_links_within_10_s'
+    if (new Set(near.map((other) => urlOf(other.row))).size >= 3) return 'three_links_within_10_s'
   }
   return null
 }
+
+/** What was clicked. */
+export const urlOf = ({ url, clickedUrl, targetUrl }: Row): unknown => url ?? clickedUrl ?? targetUrl
 
 const allTold = ['bounces', 'opens', 'clicks', 'complaints', 'unsubscribes']
 const events = new Map([

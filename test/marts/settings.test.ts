@@ -7,7 +7,7 @@ import type { Row, Sandbox } from '../../src/sandbox/index.ts'
 import { present } from '../support/sync.ts'
 import { allKinds } from '../support/warehouse.ts'
 import { first, groupBy, messagesOf, outcomeOf, personOf, purchasesOf, rate, timeOf } from './oracle.ts'
-import { sorted, worldOf } from './support.ts'
+import { checkKeys, sorted, worldOf } from './support.ts'
 import { worldStart } from './world.ts'
 
 const onWorld = worldOf(23, {
@@ -300,6 +300,7 @@ function suppressionsOf({ data, truth }: Sandbox) {
     email: string | null
     reason: string
     detail: unknown
+    detail_id: string | null
     since: number | null
     campaign_id: unknown
   }[] = []
@@ -315,6 +316,7 @@ function suppressionsOf({ data, truth }: Sandbox) {
         email: lower(row.email),
         reason,
         detail,
+        detail_id: null,
         since: timeOf(row),
         campaign_id: row.campaignId,
       })
@@ -332,6 +334,7 @@ function suppressionsOf({ data, truth }: Sandbox) {
         ...{ person: personOf(user), email: lower(user.email), reason: 'channel opt-out' },
         ...{
           detail: data.channels.find((channel) => channel.id === id)?.name,
+          detail_id: String(id),
           since: null,
           campaign_id: null,
         },
@@ -342,7 +345,10 @@ function suppressionsOf({ data, truth }: Sandbox) {
   for (const name of data.members(2).all()) {
     const person = personOf(named(name.toLowerCase()))
     const email = name.includes('@') ? name.toLowerCase() : null
-    reasons.push({ ...{ person, email, reason: 'suppression list', detail: 'Never' }, ...nameless })
+    reasons.push({
+      ...{ person, email, reason: 'suppression list', detail: 'Never', detail_id: '2' },
+      ...nameless,
+    })
   }
   const hashes = new Set([...data.forgotten].map((name) => createHash('sha256').update(name).digest('hex')))
   expect(hashes.size).toBe(4)
@@ -353,7 +359,10 @@ function suppressionsOf({ data, truth }: Sandbox) {
     if (!known.has(name)) continue
     const user = named(name)
     const email = name.includes('@') ? name : lower(user.email)
-    reasons.push({ ...{ person: personOf(user), email, reason: 'forgotten', detail: null }, ...nameless })
+    reasons.push({
+      ...{ person: personOf(user), email, reason: 'forgotten', detail: null, detail_id: null },
+      ...nameless,
+    })
   }
   return reasons.map((one) => {
     const [earliest] = reasons
@@ -366,6 +375,15 @@ function suppressionsOf({ data, truth }: Sandbox) {
     return { ...one, is_first: earliest === one }
   })
 }
+
+onWorld(
+  'the key that a view states tells each row from every other, and rates are fractions',
+  async (world) => {
+    const { wrong, seen } = await checkKeys(world)
+    expect(wrong).toEqual([])
+    expect(seen).toEqual((await readViewFiles()).map(({ name }) => name).sort())
+  },
+)
 
 onWorld('metrics_reconciliation sets our counts beside those of Iterable', async (world) => {
   const { data, truth } = world.sandbox

@@ -1,8 +1,11 @@
 /** The world of the views, synced once into each warehouse and shared by the tests of a file. */
+import { sql } from 'kysely'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import type { Elt } from '../../src/index.ts'
+import { isFraction } from '../../src/marts/dbt-models.ts'
 import { readViewFiles } from '../../src/marts/files.ts'
 import type { Sandbox } from '../../src/sandbox/index.ts'
+import { namesIn } from '../../src/warehouse/schemas.ts'
 import { type Changes, openOn } from '../support/sync.ts'
 import {
   createTestWarehouse,
@@ -92,6 +95,40 @@ async function rowsOf(warehouse: TestWarehouse, view: string): Promise<Row[]> {
       Object.entries(row).map(([name, value]) => [name, value instanceof Date ? value.getTime() : value]),
     ),
   )
+}
+
+/**
+ * What is wrong with the keys and rates of the views, as the comments of their files state them, and the views that have
+ * rows to tell by.
+ */
+export async function checkKeys(world: World): Promise<{ wrong: string[]; seen: string[] }> {
+  const wrong: string[] = []
+  const seen: string[] = []
+  for (const { name, key, columns } of await readViewFiles()) {
+    const [only] = key
+    const known = columns.filter((column) => key.includes(column.name) && !column.about.includes('NULL'))
+    const fractions = columns.filter((column) => isFraction(column.name)).map((column) => column.name)
+    // One column that may be NULL is a key of the rows where it is not.
+    const groups = key.length === 1 && known.length === 0 ? `where ${only} is not null` : ''
+    const copies = `select 1 from iterable_marts.${name} ${groups} group by ${key.join(', ')} having count(*) > 1`
+    const tests = [
+      ...(key.length > 0 ? [['copies', `(select count(*) from (${copies}) as copies)`]] : []),
+      ...known.map((column) => [column.name, `count(*) filter (where ${column.name} is null)`]),
+      ...fractions.map((rate) => [rate, `count(*) filter (where not ${rate} between 0 and 1)`]),
+    ]
+    const counts = tests.map(([what, count]) => `${count} as "${what} wrong"`)
+    const [row] = await world.use(async ({ names, tables }) => {
+      const made = await namesIn(tables, names.marts)
+      if (!made.has(name)) return []
+      const text = `select ${['count(*) as rows', ...counts].join(', ')} from iterable_marts.${name}`
+      return (await sql.raw<Row>(text).execute(tables)).rows
+    })
+    if (!row) continue
+    if (Number(row.rows) > 0) seen.push(name)
+    for (const [what, count] of Object.entries(row))
+      if (what !== 'rows' && Number(count) > 0) wrong.push(`${name}: ${count} ${what}`)
+  }
+  return { wrong, seen: seen.sort() }
 }
 
 /** In one order, whatever the order they came in. */

@@ -1,6 +1,7 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import { dataTypes, startSandbox } from '../../src/sandbox/index.ts'
+import { dataTypes, type Row, startSandbox } from '../../src/sandbox/index.ts'
+import { readTime } from '../../src/sandbox/times.ts'
 import { ask, exportPath, january, rowsOf, withSandbox } from './ask.ts'
 
 describe('the export', () => {
@@ -178,6 +179,41 @@ describe('the data', () => {
       ).toBe(true)
       const sent = new Set(sandbox.truth.events('emailSend').map(({ messageId }) => messageId))
       expect(sandbox.truth.events('emailClick').every(({ messageId }) => sent.has(messageId))).toBe(true)
+    }))
+
+  it('answers messages that were sent, to whom they were sent, in every medium', () =>
+    withSandbox({ days: 10 }, async ({ truth }) => {
+      const whoOf = ({ email, userId, itblUserId }: Row) => [email, userId, itblUserId]
+      for (const [send, ...answers] of [
+        ['emailSend', 'emailOpen', 'emailClick', 'emailBounce', 'emailComplaint', 'hostedUnsubscribeClick'],
+        ['pushSend', 'pushOpen', 'pushBounce'],
+        ['smsSend', 'smsClick', 'smsBounce'],
+        ['inAppSend', 'inAppDelivery', 'inAppOpen', 'inAppClick', 'inAppClose', 'inAppDelete'],
+        ['webPushSend', 'webPushClick'],
+        ['whatsAppSend', 'whatsAppSeen', 'whatsAppClick', 'whatsAppBounce'],
+        ['embeddedSend', 'embeddedReceived', 'embeddedClick', 'embeddedImpression'],
+      ] as const) {
+        const sent = new Map(truth.events(send).map((row) => [row.messageId, row]))
+        for (const type of answers) {
+          const rows = truth.events(type)
+          expect(rows.length, type).toBeGreaterThan(0)
+          for (const { seenMessageId, messageId, createdAt, ...row } of rows) {
+            const message = sent.get(seenMessageId ?? messageId)
+            expect(whoOf(row), type).toEqual(whoOf(message ?? {}))
+            expect(readTime(createdAt), type).toBeGreaterThanOrEqual(Number(readTime(message?.createdAt)))
+            if (type !== 'whatsAppSeen') expect(row.campaignId, type).toBe(message?.campaignId)
+          }
+        }
+      }
+      // Some unsubscribe by a link in an e-mail, or because it bounced; others leave a list.
+      const sent = new Set(truth.events('emailSend').map(({ messageId }) => messageId))
+      const sources = truth.events('emailUnSubscribe').map(({ unsubSource, messageId }) => ({
+        unsubSource,
+        isOfMessage: sent.has(messageId),
+      }))
+      expect(sources).toContainEqual({ unsubSource: 'EmailLink', isOfMessage: true })
+      expect(sources).toContainEqual({ unsubSource: 'HardBounce', isOfMessage: true })
+      expect(sources).toContainEqual({ unsubSource: 'API', isOfMessage: false })
     }))
 
   it('knows people by the means of their project', async () => {

@@ -15,8 +15,8 @@ export interface Scene {
   readonly listIds: readonly number[]
   /** Start of the first block; a block lasts 24 hours. */
   readonly start: number
-  /** Rows of emailSend in a block, which opens and clicks refer to. */
-  readonly sendsIn: (block: number) => number
+  /** Rows of a type of sends in a block, which opens, clicks and bounces refer to. */
+  readonly sendsIn: (dataType: string, block: number) => number
 }
 
 export interface Made {
@@ -35,13 +35,10 @@ export function eventAt(scene: Scene, dataType: string, block: number, index: nu
     return subscription(scene, dataType, block, random)
   }
   const more = details[dataType]!
-  const sends = scene.sendsIn(block)
   if (dataType.startsWith('email') || dataType === 'hostedUnsubscribeClick') {
+    const sends = scene.sendsIn('emailSend', block)
     const sent = sends > 0 ? sendFacts(scene, block, random.below(sends)) : sendFacts(scene, block, index)
-    const at = Math.min(
-      sent.at + 1000 * (20 + random.below(40_000)),
-      scene.start + (block + 1) * blockMs - 1000,
-    )
+    const at = after(sent.at, scene, block, random)
     return {
       at,
       row: {
@@ -52,6 +49,46 @@ export function eventAt(scene: Scene, dataType: string, block: number, index: nu
       },
     }
   }
+  const sendType = answered.get(dataType)
+  const sends = sendType === undefined ? 0 : scene.sendsIn(sendType, block)
+  if (sendType !== undefined && sends > 0) {
+    const sent = begin(scene, sendType, block, random.below(sends))
+    return answer(dataType, sent, after(sent.at, scene, block, random), random)
+  }
+  const { at, person, row, random: rest } = begin(scene, dataType, block, index)
+  return {
+    at,
+    row: { ...row, eventName: dataType, ...more(rest, person), itblInternal: stamps(at) },
+  }
+}
+
+/** An event of the message that was sent. Who has seen one in WhatsApp names it otherwise, and no campaign. */
+function answer(dataType: string, { person, row }: Begun, at: number, random: Random): Made {
+  const isSeen = dataType === 'whatsAppSeen'
+  return {
+    at,
+    row: {
+      ...(isSeen ? identity(person) : row),
+      createdAt: spelled(at, random),
+      eventName: dataType,
+      ...details[dataType]!(random, person),
+      ...(isSeen ? { seenMessageId: row.messageId } : {}),
+      itblInternal: stamps(at),
+    },
+  }
+}
+
+interface Begun {
+  readonly at: number
+  readonly person: Person
+  readonly row: Row
+  readonly random: Random
+}
+
+/** What an event says first: when, who, and of which message. */
+function begin(scene: Scene, dataType: string, block: number, index: number): Begun {
+  const random = randomFor(scene.seed, dataType, block, index)
+  if (index > 0 && random.below(150) === 0) return begin(scene, dataType, block, index - 1)
   const at = timeIn(scene, block, random)
   const person = random.pick(scene.people)
   const campaign = scene.campaigns(mediumOf(dataType))
@@ -60,10 +97,7 @@ export function eventAt(scene: Scene, dataType: string, block: number, index: nu
     const { id, templateId } = random.pick(campaign)
     Object.assign(row, { campaignId: id, templateId, messageId: messageIdOf(dataType, random) })
   }
-  return {
-    at,
-    row: { ...row, eventName: dataType, ...more(random, person), itblInternal: stamps(at) },
-  }
+  return { at, person, row, random }
 }
 
 /** Types whose rows answer no message of ours, or name it otherwise. */
@@ -71,6 +105,24 @@ const withoutMessage: ReadonlySet<string> = new Set([
   ...['customEvent', 'smsReceived', 'whatsAppSeen', 'whatsAppReceived'],
   ...['inboxSession', 'embeddedSession', 'unknownSession', 'journeyExit'],
 ])
+
+/** Types whose rows answer a message, and that of its send; those of e-mail are apart. */
+const answered: ReadonlyMap<string, string> = new Map([
+  ...['pushOpen', 'pushBounce'].map((type) => [type, 'pushSend'] as const),
+  ...['smsClick', 'smsBounce'].map((type) => [type, 'smsSend'] as const),
+  ...['inAppDelivery', 'inAppOpen', 'inAppClick', 'inAppClose', 'inAppDelete'].map(
+    (type) => [type, 'inAppSend'] as const,
+  ),
+  ['webPushClick', 'webPushSend'],
+  ...['whatsAppSeen', 'whatsAppClick', 'whatsAppBounce'].map((type) => [type, 'whatsAppSend'] as const),
+  ...['embeddedReceived', 'embeddedClick', 'embeddedImpression'].map(
+    (type) => [type, 'embeddedSend'] as const,
+  ),
+])
+
+/** A while later, on the same day. */
+const after = (at: number, { start }: Scene, block: number, random: Random): number =>
+  Math.min(at + 1000 * (20 + random.below(40_000)), start + (block + 1) * blockMs - 1000)
 
 const base62 = '0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz'
 
@@ -118,7 +170,7 @@ function sendAt(scene: Scene, block: number, index: number): Made {
   const order = { id: `o-${block}-${index}`, total: random.below(20_000) / 100, city: person.home.city }
   const row = common(sent, spelled(at, random))
   row.messageTypeId = messageTypeId
-  row.channelId = messageTypeId === 51_004 ? 12_012 : 12_011
+  row.channelId = channelOf(messageTypeId)
   row.contentId = sent.contentId
   row.messageBusId = sent.messageId
   row.espName = random.chance(0.8) ? 'mailgun' : 'sparkpost'
@@ -137,29 +189,45 @@ function sendAt(scene: Scene, block: number, index: number): Made {
   return { at, row }
 }
 
+const channelOf = (messageTypeId: number): number => (messageTypeId === 51_004 ? 12_012 : 12_011)
+
+/** By a link in an e-mail, or by Iterable, for one that bounced hard. */
+function unsubscribe(scene: Scene, block: number, random: Random): Made {
+  const sent = sendFacts(scene, block, random.below(scene.sendsIn('emailSend', block)))
+  const at = after(sent.at, scene, block, random)
+  const bounce = {
+    unsubSource: 'HardBounce',
+    bounceMessage: '550 no such user',
+    recipientState: 'HardBounce',
+    status: '5.1.1',
+  }
+  return {
+    at,
+    row: {
+      ...common(sent, spelled(at, random)),
+      ...(random.chance(0.5) ? bounce : { unsubSource: 'EmailLink' }),
+      channelIds: [channelOf(sent.messageTypeId)],
+      emailListIds: [],
+      messageTypeIds: [],
+      eventName: 'emailUnSubscribe',
+    },
+  }
+}
+
 function subscription(scene: Scene, dataType: string, block: number, random: Random): Made {
+  const isOfMessage = dataType === 'emailUnSubscribe' && random.chance(0.6)
+  if (isOfMessage && scene.sendsIn('emailSend', block) > 0) return unsubscribe(scene, block, random)
   const at = timeIn(scene, block, random)
   const person = random.pick(scene.people)
   const lists = scene.listIds.length > 0 ? [random.pick(scene.listIds)] : []
   const base = { createdAt: spelled(at, random), ...identity(person) }
   if (dataType === 'emailUnSubscribe') {
-    const bounced = random.chance(0.3)
-    const reason = bounced
-      ? {
-          unsubSource: 'HardBounce',
-          bounceMessage: '550 no such user',
-          recipientState: 'HardBounce',
-          status: '5.1.1',
-          channelIds: [12_011],
-          emailListIds: [],
-          messageId: random.hex(32),
-        }
-      : {
-          unsubSource: random.pick(['ListAPI', 'API', 'WebApp']),
-          ...(lists[0] === undefined ? {} : { emailListId: lists[0] }),
-          emailListIds: lists,
-          channelIds: [],
-        }
+    const reason = {
+      unsubSource: random.pick(['ListAPI', 'API', 'WebApp']),
+      ...(lists[0] === undefined ? {} : { emailListId: lists[0] }),
+      emailListIds: lists,
+      channelIds: [],
+    }
     return { at, row: { ...base, ...reason, messageTypeIds: [], eventName: dataType } }
   }
   // A subscription carries a copy of the profile as it was.

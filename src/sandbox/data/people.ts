@@ -67,6 +67,10 @@ const domains = [
   'example.net',
   'mail.example.com',
   'correo.example.es',
+  // Reserved domains that begin like those of mailbox providers.
+  'outlook.example',
+  'yahoo.example',
+  'gmx.example',
 ] as const
 
 /** The person with this number; the same for every call with the same seed. */
