@@ -7,6 +7,7 @@ export function addDetails(sandbox: Sandbox): void {
   addBounces(sandbox)
   addSkips(sandbox)
   addTemplates(sandbox)
+  addPurchases(sandbox)
   addSubscriptions(sandbox)
   addExperiment(sandbox)
 }
@@ -60,6 +61,17 @@ function addTemplates({ data }: Sandbox): void {
       },
       ...{ createdAt: worldStart.getTime() + 1000, updatedAt: worldStart.getTime() + 1000, ...more },
     })
+  }
+}
+
+/** Some purchases name the template, be it another than that of the message before it. */
+function addPurchases({ data, truth }: Sandbox): void {
+  const templates = [undefined, 1003, 2000]
+  const purchases = truth.events('purchase')
+  data.events('purchase').clear()
+  for (const [index, row] of purchases.entries()) {
+    const templateId = row.campaignId === 103 ? templates[index % 3] : undefined
+    data.events('purchase').push(templateId === undefined ? row : { ...row, templateId })
   }
 }
 

@@ -183,6 +183,7 @@ export interface Purchase {
   readonly person: string
   readonly total: number
   readonly explicit: number | null
+  readonly explicitTemplate: number | null
   readonly click: Touch | undefined
   readonly open: Touch | undefined
   /** The later of both; the click where they are of one moment. */
@@ -217,6 +218,7 @@ export function purchasesOf(
       person: personOf(row),
       total: Number(row.total),
       explicit: row.campaignId === undefined ? null : Number(row.campaignId),
+      explicitTemplate: row.templateId === undefined ? null : Number(row.templateId),
       ...{ click, open, touch: click && open ? (open.at > click.at ? open : click) : (click ?? open) },
       items: row.shoppingCartItems as Row[] | undefined,
     }
