@@ -52,14 +52,25 @@ export const groupBy = <T, K>(values: readonly T[], keyOf: (value: T) => K): Map
   return groups
 }
 
+/** WhatsApp's seen event names the message in a field of its own. */
+const messageIdOf = (row: Row): string => String(row.seenMessageId ?? row.messageId)
+
 const media = [
   { medium: 'email', send: 'emailSend', open: 'emailOpen', click: 'emailClick', bounce: 'emailBounce' },
   { medium: 'push', send: 'pushSend', open: 'pushOpen', click: undefined, bounce: 'pushBounce' },
   { medium: 'sms', send: 'smsSend', open: undefined, click: 'smsClick', bounce: 'smsBounce' },
+  { medium: 'in_app', send: 'inAppSend', open: 'inAppOpen', click: 'inAppClick', bounce: undefined },
+  {
+    medium: 'whatsapp',
+    send: 'whatsAppSend',
+    open: 'whatsAppSeen',
+    click: 'whatsAppClick',
+    bounce: undefined,
+  },
 ]
 
 export function messagesOf({ truth }: Sandbox, rules: Rules): { messages: Message[]; touches: Touch[] } {
-  const keyOf = (row: Row) => `${row.messageId} ${personOf(row)}`
+  const keyOf = (row: Row) => `${messageIdOf(row)} ${personOf(row)}`
   const ofMessage = (type: string | undefined) => groupBy(type ? truth.events(type) : [], keyOf)
   const complaints = ofMessage('emailComplaint')
   const optOuts = groupBy(optOutsOf(truth), keyOf)
@@ -113,7 +124,7 @@ export const optOutsOf = (truth: Sandbox['truth']): Row[] => [
 
 const touch = (medium: string, action: Touch['action'], row: Row): Touch => ({
   ...{ medium, action, row, rule: null, at: timeOf(row) },
-  ...{ messageId: String(row.messageId), person: personOf(row), campaignId: Number(row.campaignId) },
+  ...{ messageId: messageIdOf(row), person: personOf(row), campaignId: Number(row.campaignId) },
 })
 
 function ruleOf(
@@ -145,6 +156,8 @@ const events = new Map([
   ['email', allTold],
   ['push', ['bounces', 'opens']],
   ['sms', ['bounces', 'clicks']],
+  ['in_app', ['opens', 'clicks']],
+  ['whatsapp', ['bounces', 'opens', 'clicks']],
 ])
 
 /** The value where a medium has events for it; null otherwise. Without a medium nothing was sent, and all is known. */
