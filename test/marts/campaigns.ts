@@ -31,6 +31,12 @@ export function addCampaigns({ data, truth }: Sandbox): void {
       data.events('emailSend').push(row)
       if (index === 0)
         data.events('emailComplaint').push({ ...row, createdAt: new Date(at + 60_000).toISOString() })
+      // Answers on either side of 1, 24 and 72 hours.
+      const hours = [1, 24, 72][Math.floor(index / 4)]
+      if (hours === undefined || campaignId !== 108) continue
+      const later = { ...row, createdAt: new Date(at + hours * 3_600_000 + (index % 2) * 1000).toISOString() }
+      if (index % 4 < 2) data.events('emailOpen').push(later)
+      else data.events('emailClick').push({ ...later, url: 'https://example.com/hours' })
     }
   }
 }

@@ -73,6 +73,13 @@ function addPurchases({ data, truth }: Sandbox): void {
     const templateId = row.campaignId === 103 ? templates[index % 3] : undefined
     data.events('purchase').push(templateId === undefined ? row : { ...row, templateId })
   }
+  // Two templates of a campaign to one buyer: the later one counts.
+  const buyer = { itblUserId: 'buyer', email: 'buyer@example.org', campaignId: 103 }
+  for (const [hour, templateId] of [2000, 1003].entries()) {
+    const message = { ...buyer, templateId, messageId: `both-${hour}`, messageTypeId: 5, channelId: 9 }
+    data.events('emailSend').push({ ...message, createdAt: `2026-01-06 0${hour}:00:00 +00:00` })
+  }
+  data.events('purchase').push({ ...buyer, total: 7, createdAt: '2026-01-06 09:00:00 +00:00' })
 }
 
 /** Changes of everything that one can subscribe to, some of it named twice, or gone, or by a journey. */
