@@ -2,24 +2,27 @@
 -- opened or clicked; what is counted as opened, clicked, complained and unsubscribed are delivered messages, so that
 -- each rate has its denominator beside it and lies between 0 and 1. Rates are fractions, NULL where the denominator is 0.
 -- Unsubscribes are opt-outs of a channel or message type, without those that Iterable makes of bounces and complaints.
--- Skips for ExperimentHoldOut are the held-out group.
+-- Skips for ExperimentHoldOut are the held-out group. To sum campaigns by label, join campaign_labels.
 -- NULL is what nobody tells: counts and rates of opens, clicks, bounces, complaints and unsubscribes are NULL for a medium
 -- that has no event for them (clicks of push messages, opens of SMS, complaints of all but e-mail), and where its stream is
 -- not replicated; so are orders and revenue without the stream purchase. Delivered is then what is not known to have bounced.
 --
 -- Grain: one campaign that is listed, has sent or has skipped
 -- Key: campaign_id
--- Optional: campaigns, purchase, email_bounce, push_bounce, sms_bounce, whatsapp_bounce, email_open, push_open,
---   in_app_open, whatsapp_seen, email_click, in_app_click, sms_click, web_push_click, whatsapp_click, embedded_click,
---   email_complaint, email_unsubscribe
+-- Optional: campaigns, journeys, purchase, email_bounce, push_bounce, sms_bounce, whatsapp_bounce, email_open,
+--   push_open, in_app_open, whatsapp_seen, email_click, in_app_click, sms_click, web_push_click, whatsapp_click,
+--   embedded_click, email_complaint, email_unsubscribe
 -- Columns:
 --   campaign_id: Iterable's id of the campaign
 --   campaign_name: its name
 --   campaign_type: Blast or Triggered
 --   campaign_state: state, such as Finished or Running
+--   labels: its labels, in the order of the alphabet; NULL where it has none
 --   medium: of its messages: email, push, in_app, sms, web_push, whatsapp, embedded or rcs; NULL where it has sent none
 --   workflow_id: journey that it belongs to
+--   journey: name of the journey; NULL where the stream journeys is not replicated
 --   recurring_campaign_id: recurring campaign that made it
+--   recurring_campaign_name: name of that one
 --   first_sent_at: its first message
 --   last_sent_at: its last message
 --   sent: messages
@@ -39,16 +42,20 @@
 --   delivery_rate: delivered ÷ sent; NULL where bounces are not told
 --   bounce_rate: bounced ÷ sent
 --   hard_bounce_rate: hard_bounced ÷ sent
+--   soft_bounce_rate: soft_bounced ÷ sent
 --   open_rate: opened ÷ delivered
 --   human_open_rate: human_opened ÷ delivered
 --   click_rate: clicked ÷ delivered
 --   human_click_rate: human_clicked ÷ delivered
 --   click_to_open_rate: clicked ÷ opened_or_clicked, as Iterable defines it
 --   human_click_to_open_rate: human_clicked ÷ human_opened
---   complaint_rate: complained ÷ delivered; from 0.001 on mailbox providers object, from 0.003 on they block
+--   complaint_rate: complained ÷ delivered
+--   complaint_alert: warning where complaint_rate is above 0.001, to which mailbox providers object; critical from 0.003 on,
+--     where they block; NULL below. Of few messages one complaint is much: look at delivered
 --   unsubscribe_rate: unsubscribed ÷ delivered
 --   orders: purchases that name the campaign themselves
 --   revenue: their total, in the currency of the purchases
+--   revenue_per_thousand: revenue for each 1,000 delivered messages
 --   click_orders: purchases within the window after a human click (5 days by default), that of this campaign being the last
 --   click_revenue: their total
 --   click_revenue_per_thousand: click_revenue for each 1,000 delivered messages
@@ -84,6 +91,11 @@ skipped as (
   where campaign_id is not null
   group by campaign_id
 ),
+labelled as (
+  select campaign_id, string_agg(label, ', ' order by label) as labels
+  from {{marts.campaign_labels}}
+  group by campaign_id
+),
 purchases as (
   select explicit_campaign_id, click_campaign_id, total from {{marts.purchase_attribution}}
 ),
@@ -105,9 +117,12 @@ counted as (
     c.name as campaign_name,
     c.type as campaign_type,
     c.campaign_state,
+    l.labels,
     m.medium,
     c.workflow_id,
+    j.name as journey,
     c.recurring_campaign_id,
+    parent.name as recurring_campaign_name,
     m.first_sent_at,
     m.last_sent_at,
     coalesce(m.sent, 0) as sent,
@@ -134,15 +149,21 @@ counted as (
     full join skipped as s on s.campaign_id = coalesce(c.id, m.campaign_id)
     left join explicit as x on x.campaign_id = coalesce(c.id, m.campaign_id, s.campaign_id)
     left join by_click as k on k.campaign_id = coalesce(c.id, m.campaign_id, s.campaign_id)
+    left join labelled as l on l.campaign_id = c.id
+    left join {{streams.journeys}} as j on j.id = c.workflow_id
+    left join {{streams.campaigns}} as parent on parent.id = c.recurring_campaign_id
 )
 select
   campaign_id,
   campaign_name,
   campaign_type,
   campaign_state,
+  labels,
   medium,
   workflow_id,
+  journey,
   recurring_campaign_id,
+  recurring_campaign_name,
   first_sent_at,
   last_sent_at,
   sent,
@@ -162,6 +183,7 @@ select
   {{rate(sent - bounced, sent)}} as delivery_rate,
   {{rate(bounced, sent)}} as bounce_rate,
   {{rate(hard_bounced, sent)}} as hard_bounce_rate,
+  {{rate(soft_bounced, sent)}} as soft_bounce_rate,
   {{rate(opened, delivered)}} as open_rate,
   {{rate(human_opened, delivered)}} as human_open_rate,
   {{rate(clicked, delivered)}} as click_rate,
@@ -169,9 +191,14 @@ select
   {{rate(clicked, opened_or_clicked)}} as click_to_open_rate,
   {{rate(human_clicked, human_opened)}} as human_click_to_open_rate,
   {{rate(complained, delivered)}} as complaint_rate,
+  case
+    when {{rate(complained, delivered)}} >= 0.003 then 'critical'
+    when {{rate(complained, delivered)}} > 0.001 then 'warning'
+  end as complaint_alert,
   {{rate(unsubscribed, delivered)}} as unsubscribe_rate,
   orders,
   revenue,
+  1000 * {{rate(revenue, delivered)}} as revenue_per_thousand,
   click_orders,
   click_revenue,
   1000 * {{rate(click_revenue, delivered)}} as click_revenue_per_thousand

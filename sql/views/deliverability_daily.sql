@@ -24,7 +24,7 @@
 --   soft_bounce_rate: soft_bounced ÷ sent
 --   complaint_rate: complained ÷ delivered
 --   human_open_rate: human_opened ÷ delivered
---   complaint_alert: warning from a complaint rate of 0.001 on, critical from 0.003 on; NULL below
+--   complaint_alert: warning where complaint_rate is above 0.001, critical from 0.003 on; NULL below
 --   delivery_rate_7_days: delivery_rate of 7 days
 --   bounce_rate_7_days: bounce_rate of 7 days
 --   hard_bounce_rate_7_days: hard_bounce_rate of 7 days
@@ -87,7 +87,7 @@ select
   {{rate(human_opened, delivered)}} as human_open_rate,
   case
     when {{rate(complained, delivered)}} >= 0.003 then 'critical'
-    when {{rate(complained, delivered)}} >= 0.001 then 'warning'
+    when {{rate(complained, delivered)}} > 0.001 then 'warning'
   end as complaint_alert,
   {{rate(sent_7_days - hard_bounced_7_days - soft_bounced_7_days, sent_7_days)}} as delivery_rate_7_days,
   {{rate(hard_bounced_7_days + soft_bounced_7_days, sent_7_days)}} as bounce_rate_7_days,

@@ -15,6 +15,7 @@
 --   sent_at: when it was sent
 --   is_delivered: sent and not bounced
 --   bounced_at: first bounce
+--   bounce_kind: hard or soft; NULL where it did not bounce
 --   first_open_at: first open
 --   first_human_open_at: first open or click of a person
 --   first_click_at: first click
@@ -36,7 +37,8 @@ events as (
   union all
   select medium, message_id, person, null, action, occurred_at, is_human from touches
   union all
-  select medium, message_id, person, null, 'bounce', bounced_at, false from {{marts.message_bounces}}
+  select medium, message_id, person, null, case when is_hard then 'hard bounce' else 'soft bounce' end, bounced_at, false
+  from {{marts.message_bounces}}
   union all
   select 'email', message_id, {{person(e)}}, null, 'complaint', created_at, false from {{streams.email_complaint}} as e
   union all
@@ -49,7 +51,8 @@ messages as (
     min(person) as person,
     min(campaign_id) as campaign_id,
     min(case when what = 'send' then occurred_at end) as sent_at,
-    min(case when what = 'bounce' then occurred_at end) as bounced_at,
+    min(case when what in ('hard bounce', 'soft bounce') then occurred_at end) as bounced_at,
+    min(case what when 'hard bounce' then 'hard' when 'soft bounce' then 'soft' end) as bounce_kind,
     min(case when what = 'open' then occurred_at end) as first_open_at,
     min(case when is_human then occurred_at end) as first_human_open_at,
     min(case when what = 'click' then occurred_at end) as first_click_at,
@@ -68,6 +71,7 @@ select
   sent_at,
   bounced_at is null as is_delivered,
   bounced_at,
+  bounce_kind,
   first_open_at,
   first_human_open_at,
   first_click_at,

@@ -38,7 +38,7 @@
 --   average_order_value: revenue ÷ orders
 --   first_order_at: first purchase
 --   last_order_at: last purchase
---   is_email_reachable: has an address that neither bounced hard nor complained
+--   is_email_reachable: has an address that neither bounced hard nor complained, and is in a channel of e-mail
 --   suppression_reason: the first reason not to mail them: hard bounce, complaint, channel opt-out, suppression list or
 --     forgotten; NULL where there is none
 --   is_forgotten: asked to be forgotten; NULL where the stream forgotten_users is not replicated

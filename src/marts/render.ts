@@ -145,6 +145,7 @@ function streamColumns(name: string): readonly StreamColumn[] {
 const usualFields: readonly StreamColumn[] = [
   { source: 'firstName', name: 'first_name', type: 'text' },
   { source: 'lastName', name: 'last_name', type: 'text' },
+  { source: 'browserTokens', name: 'browser_tokens', type: 'text' },
 ]
 
 interface AnalysisPlace {

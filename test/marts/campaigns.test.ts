@@ -2,7 +2,8 @@
 import { expect } from 'vitest'
 import type { Row } from '../../src/sandbox/index.ts'
 import { allKinds } from '../support/warehouse.ts'
-import { countsOf, median, providerOf, ratesOf, toldCounts } from './figures.ts'
+import { addCampaigns, labelsOf, ofSent } from './campaigns.ts'
+import { alertOf, countsOf, median, providerOf, ratesOf, toldCounts } from './figures.ts'
 import {
   dayOf,
   groupBy,
@@ -12,11 +13,12 @@ import {
   type Purchase,
   purchasesOf,
   rate,
+  timeOf,
   toldOf,
 } from './oracle.ts'
 import { sorted, type World, worldOf } from './support.ts'
 
-const onWorld = worldOf(7, { kinds: allKinds })
+const onWorld = worldOf(7, { kinds: allKinds, streams: ['journeys'], prepare: addCampaigns })
 const usual = { burst: false }
 
 const expectedOf = ({ sandbox }: World) => {
@@ -92,9 +94,12 @@ onWorld('purchase_attribution credits the last version of each purchase', async 
   expect(purchases.filter(({ click }) => click).length).toBeGreaterThan(5)
   expect(purchases.filter(({ open }) => open).length).toBeGreaterThan(5)
   expect(purchases.filter(({ click, touch }) => click && touch !== click).length).toBeGreaterThan(0)
-  const expected = purchases.map(({ id, at, person, total, explicit, click, open, touch, items }) => ({
-    ...{ purchase_id: id, purchased_at: at, person, total, explicit_campaign_id: explicit },
+  expect(new Set(purchases.map(({ explicitTemplate }) => explicitTemplate === null)).size).toBe(2)
+  const expected = purchases.map(({ id, at, person, total, click, open, touch, items, ...purchase }) => ({
+    ...{ purchase_id: id, purchased_at: at, person, total, explicit_campaign_id: purchase.explicit },
+    explicit_template_id: purchase.explicitTemplate,
     ...{ click_campaign_id: click?.campaignId ?? null, clicked_at: click?.at ?? null },
+    click_template_id: click ? Number(click.row.templateId) : null,
     ...{ open_campaign_id: open?.campaignId ?? null, opened_at: open?.at ?? null },
     touch_campaign_id: touch?.campaignId ?? null,
     items: items ?? null,
@@ -120,7 +125,10 @@ onWorld('campaign_performance counts and rates each campaign', async (world) => 
     return {
       ...{ campaign_id: id, campaign_name: listed?.name ?? null, campaign_type: listed?.type ?? null },
       ...{ campaign_state: listed?.campaignState ?? null, medium },
-      ...{ workflow_id: listed?.workflowId ?? null, recurring_campaign_id: null },
+      labels: labelsOf(listed).join(', ') || null,
+      ...{ workflow_id: listed?.workflowId ?? null, journey: listed?.workflowId === 7 ? 'Welcome' : null },
+      recurring_campaign_id: listed?.recurringCampaignId ?? null,
+      recurring_campaign_name: listed?.recurringCampaignId === 100 ? 'Campaign 100' : null,
       first_sent_at: times.length > 0 ? Math.min(...times) : null,
       last_sent_at: times.length > 0 ? Math.max(...times) : null,
       ...counts,
@@ -128,10 +136,13 @@ onWorld('campaign_performance counts and rates each campaign', async (world) => 
       held_out: reasons.filter((reason) => reason === 'ExperimentHoldOut').length,
       ...ratesOf(counts),
       ...{ orders: explicit.orders, revenue: explicit.revenue },
+      revenue_per_thousand: perThousand(explicit.revenue, counts.delivered),
       ...{ click_orders: clicked.orders, click_revenue: clicked.revenue },
-      click_revenue_per_thousand: counts.delivered === 0 ? null : 1000 * (clicked.revenue / counts.delivered),
+      click_revenue_per_thousand: perThousand(clicked.revenue, counts.delivered),
     }
   })
+  expect(new Set(expected.map(({ complaint_alert }) => complaint_alert)).size).toBe(3)
+  expect(expected.filter(({ complaint_rate }) => complaint_rate === 0.001)).toHaveLength(1)
   const rows = await world.rows('campaign_performance')
   expect(sorted(rows)).toEqual(sorted(expected))
   // No event tells who has clicked a push message, or opened an SMS.
@@ -152,6 +163,30 @@ onWorld('campaign_performance counts and rates each campaign', async (world) => 
   expect(unsent).toMatchObject({ sent: 0, open_rate: null, click_to_open_rate: null, delivery_rate: null })
 })
 
+onWorld('labels and lists of campaigns have a row each', async (world) => {
+  const { data } = world.sandbox
+  const name = (id: unknown) => data.lists.find((list) => list.id === id)?.name ?? null
+  const idsOf = (campaign: Row, field: string) => [...new Set((campaign[field] ?? []) as number[])]
+  const lists = data.campaigns.flatMap((campaign) =>
+    [
+      ['send', 'listIds'],
+      ['suppress', 'suppressionListIds'],
+    ].flatMap(([list_use, field]) =>
+      idsOf(campaign, String(field)).map((id) => ({
+        ...{ campaign_id: campaign.id, campaign_name: campaign.name, list_id: String(id) },
+        ...{ list_name: name(id), list_use },
+      })),
+    ),
+  )
+  expect(sorted(await world.rows('campaign_lists'))).toEqual(sorted(lists))
+  expect(new Set(lists.map(({ list_name }) => list_name)).size).toBe(2)
+  const labels = data.campaigns.flatMap((campaign) =>
+    labelsOf(campaign).map((label) => ({ campaign_id: campaign.id, campaign_name: campaign.name, label })),
+  )
+  expect(labels).toHaveLength(3)
+  expect(sorted(await world.rows('campaign_labels'))).toEqual(sorted(labels))
+})
+
 onWorld('the days of campaign_performance_daily add up to campaign_performance', async (world) => {
   const { messages, purchases } = expectedOf(world)
   const expected = new Map<string, Row>()
@@ -168,6 +203,7 @@ onWorld('the days of campaign_performance_daily add up to campaign_performance',
     const outcome = outcomeOf(message)
     count(message.campaignId, message.sentAt, 'sent')
     count(message.campaignId, outcome.bouncedAt, 'bounced')
+    count(message.campaignId, outcome.bouncedAt, `${outcome.kind}_bounced`)
     if (!outcome.isDelivered) continue
     count(message.campaignId, message.sentAt, 'delivered')
     count(message.campaignId, outcome.firstOpen, 'opened')
@@ -176,6 +212,9 @@ onWorld('the days of campaign_performance_daily add up to campaign_performance',
     count(message.campaignId, outcome.firstHumanClick, 'human_clicked')
     count(message.campaignId, message.complainedAt, 'complained')
     count(message.campaignId, message.unsubscribedAt, 'unsubscribed')
+  }
+  for (const row of world.sandbox.truth.events('emailSendSkip')) {
+    count(Number(row.campaignId), timeOf(row), row.reason === 'ExperimentHoldOut' ? 'held_out' : 'skipped')
   }
   for (const { explicit, click, at, total } of purchases) {
     for (const [id, prefix] of [
@@ -188,7 +227,16 @@ onWorld('the days of campaign_performance_daily add up to campaign_performance',
     }
   }
   const mediumOf = (id: unknown) => messages.find(({ campaignId }) => campaignId === id)?.medium ?? null
-  const told = [...expected.values()].map((row) => toldCounts(mediumOf(row.campaign_id), row))
+  const told = [...expected.values()].map((row) => {
+    const medium = mediumOf(row.campaign_id)
+    const ofDay = messages.filter(
+      ({ campaignId, sentAt }) => campaignId === row.campaign_id && dayOf(sentAt) === row.day,
+    )
+    return { ...toldCounts(medium, row), ...ofSent(medium, ofDay) }
+  })
+  const isYoung = ({ human_open_rate, human_open_rate_1_hour }: Row) =>
+    Number(human_open_rate) > Number(human_open_rate_1_hour)
+  expect(told.some(isYoung)).toBe(true)
   const rows = await world.rows('campaign_performance_daily')
   expect(sorted(rows)).toEqual(sorted(told))
   for (const whole of await world.rows('campaign_performance')) {
@@ -209,7 +257,8 @@ onWorld('deliverability_daily tells the providers apart, day by day and in weeks
   const mails = expectedOf(world).messages.filter(({ medium }) => medium === 'email')
   const keyOf = (message: Message) =>
     `${dayOf(message.sentAt)} ${providerOf(message.email?.split('@')[1] ?? null) ?? 'unknown'}`
-  const expected = [...groupBy(mails, keyOf)].map(([key, some]) => {
+  const groups = groupBy(mails, keyOf)
+  const expected = [...groups].map(([key, some]) => {
     const [day, provider] = [key.slice(0, 10), key.slice(11)]
     const counts = countsOf(some)
     const firstStatus = some.map(({ bounces }) => String(bounces[0]?.status ?? ''))
@@ -217,13 +266,12 @@ onWorld('deliverability_daily tells the providers apart, day by day and in weeks
     /** Of the provider's messages from so many days before the day on. */
     const since = (days: number, until: number) =>
       countsOf(
-        mails.filter((message) => {
-          const age = (Date.parse(day) - Date.parse(dayOf(message.sentAt))) / 86_400_000
-          return keyOf(message).slice(11) === provider && age <= days && age >= until
+        [...groups].flatMap(([other, own]) => {
+          const age = (Date.parse(day) - Date.parse(other.slice(0, 10))) / 86_400_000
+          return other.slice(11) === provider && age <= days && age >= until ? own : []
         }),
       )
     const before = deliveryOf(since(28, 1)).human_open_rate
-    const complaints = rates.complaint_rate
     return {
       ...{ day, mailbox_provider: provider, sent: counts.sent, delivered: counts.delivered },
       ...{ hard_bounced: counts.hard_bounced, soft_bounced: counts.soft_bounced },
@@ -231,7 +279,7 @@ onWorld('deliverability_daily tells the providers apart, day by day and in weeks
       full_bounced: firstStatus.filter((status) => /^[45]\.2\.2$/.test(status)).length,
       ...{ complained: counts.complained, human_opened: counts.human_opened },
       ...rates,
-      complaint_alert: complaints !== null && complaints > 0 ? 'critical' : null,
+      complaint_alert: alertOf(rates.complaint_rate),
       ...Object.fromEntries(
         Object.entries(deliveryOf(since(6, 0))).map(([name, value]) => [`${name}_7_days`, value]),
       ),
@@ -283,8 +331,12 @@ onWorld('send_time_heatmap counts by weekday and hour', async (world) => {
 
 const zeros = {
   ...{ sent: 0, delivered: 0, bounced: 0, opened: 0, human_opened: 0, clicked: 0, human_clicked: 0 },
+  ...{ hard_bounced: 0, soft_bounced: 0, skipped: 0, held_out: 0 },
   ...{ complained: 0, unsubscribed: 0, orders: 0, revenue: 0, click_orders: 0, click_revenue: 0 },
 }
+
+const perThousand = (revenue: number, delivered: number): number | null =>
+  delivered === 0 ? null : 1000 * (revenue / delivered)
 
 const revenueOf = (purchases: readonly Purchase[], test: (purchase: Purchase) => boolean) => {
   const credited = purchases.filter(test)

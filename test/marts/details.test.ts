@@ -169,15 +169,35 @@ onWorld('send_skips tells why a campaign did not send, and what share that was',
 })
 
 onWorld('template_performance tells the templates of a campaign apart', async (world) => {
-  const { messages } = truthOf(world)
+  const { messages, touches } = truthOf(world)
   const { data } = world.sandbox
+  const purchases = purchasesOf(world.sandbox, touches)
   const groups = groupBy(messages, ({ campaignId, templateId }) => `${campaignId} ${templateId}`)
+  /** The template that a purchase names, else that of the last message of its campaign to the buyer. */
+  const templateOf = ({ explicit, explicitTemplate, person, at }: (typeof purchases)[number]) =>
+    explicitTemplate ??
+    messages
+      .filter((one) => one.campaignId === explicit && one.person === person && one.sentAt <= at)
+      .sort((a, b) => b.sentAt - a.sentAt)[0]?.templateId
   const expected = [...groups.values()].map((some) => {
     const { campaignId, templateId, medium } = some[0] as Message
     const counts = toldCounts(medium, countsOf(some))
     const times = some.map(({ sentAt }) => sentAt)
     const template = data.templates.find((one) => one.templateId === templateId)
     const ofCampaign = messages.filter((one) => one.campaignId === campaignId)
+    const earnings = (
+      prefix: string,
+      delivered: number,
+      test: (one: (typeof purchases)[number]) => boolean,
+    ) => {
+      const some = purchases.filter(test)
+      const revenue = some.reduce((sum, { total }) => sum + total, 0)
+      return Object.fromEntries<unknown>([
+        [`${prefix}orders`, some.length],
+        [`${prefix}revenue`, revenue],
+        [`${prefix}revenue_per_thousand`, delivered === 0 ? null : 1000 * (revenue / delivered)],
+      ])
+    }
     return {
       ...{ campaign_id: campaignId, template_id: templateId, medium, template_name: template?.name ?? null },
       campaign_name: data.campaigns.find(({ id }) => id === campaignId)?.name ?? null,
@@ -186,8 +206,20 @@ onWorld('template_performance tells the templates of a campaign apart', async (w
       ...{ first_sent_at: Math.min(...times), last_sent_at: Math.max(...times), ...counts },
       share_of_campaign: rate(counts.sent, ofCampaign.length),
       ...ratesOf(counts),
+      ...earnings(
+        '',
+        counts.delivered,
+        (one) => one.explicit === campaignId && templateOf(one) === templateId,
+      ),
+      ...earnings(
+        'click_',
+        counts.delivered,
+        ({ click }) => click?.campaignId === campaignId && click.row.templateId === templateId,
+      ),
     }
   })
+  const named = purchases.filter(({ explicit }) => explicit !== null)
+  expect(new Set(named.map(({ explicitTemplate }) => explicitTemplate)).size).toBe(3)
   expect(expected.filter(({ campaign_id }) => campaign_id === 103)).toHaveLength(2)
   expect(sorted(await world.rows('template_performance'))).toEqual(sorted(expected))
 })

@@ -7,6 +7,7 @@ export function addDetails(sandbox: Sandbox): void {
   addBounces(sandbox)
   addSkips(sandbox)
   addTemplates(sandbox)
+  addPurchases(sandbox)
   addSubscriptions(sandbox)
   addExperiment(sandbox)
 }
@@ -61,6 +62,24 @@ function addTemplates({ data }: Sandbox): void {
       ...{ createdAt: worldStart.getTime() + 1000, updatedAt: worldStart.getTime() + 1000, ...more },
     })
   }
+}
+
+/** Some purchases name the template, be it another than that of the message before it. */
+function addPurchases({ data, truth }: Sandbox): void {
+  const templates = [undefined, 1003, 2000]
+  const purchases = truth.events('purchase')
+  data.events('purchase').clear()
+  for (const [index, row] of purchases.entries()) {
+    const templateId = row.campaignId === 103 ? templates[index % 3] : undefined
+    data.events('purchase').push(templateId === undefined ? row : { ...row, templateId })
+  }
+  // Two templates of a campaign to one buyer: the later one counts.
+  const buyer = { itblUserId: 'buyer', email: 'buyer@example.org', campaignId: 103 }
+  for (const [hour, templateId] of [2000, 1003].entries()) {
+    const message = { ...buyer, templateId, messageId: `both-${hour}`, messageTypeId: 5, channelId: 9 }
+    data.events('emailSend').push({ ...message, createdAt: `2026-01-06 0${hour}:00:00 +00:00` })
+  }
+  data.events('purchase').push({ ...buyer, total: 7, createdAt: '2026-01-06 09:00:00 +00:00' })
 }
 
 /** Changes of everything that one can subscribe to, some of it named twice, or gone, or by a journey. */

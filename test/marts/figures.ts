@@ -49,11 +49,12 @@ export function toldCounts<T extends Row>(
 
 type Counts = ReturnType<typeof countsOf>
 
-/** Fractions of what `countsOf` counts; null where no event tells of a count. */
+/** Fractions of what `countsOf` counts, and what a mailbox provider makes of them; null where no event tells of a count. */
 export const ratesOf = (counts: { readonly [name in keyof Counts]: number | null }) => ({
   delivery_rate: counts.bounced === null ? null : rate(counts.delivered, counts.sent),
   bounce_rate: rate(counts.bounced, counts.sent),
   hard_bounce_rate: rate(counts.hard_bounced, counts.sent),
+  soft_bounce_rate: rate(counts.soft_bounced, counts.sent),
   open_rate: rate(counts.opened, counts.delivered),
   human_open_rate: rate(counts.human_opened, counts.delivered),
   click_rate: rate(counts.clicked, counts.delivered),
@@ -61,8 +62,15 @@ export const ratesOf = (counts: { readonly [name in keyof Counts]: number | null
   click_to_open_rate: rate(counts.clicked, counts.opened_or_clicked),
   human_click_to_open_rate: rate(counts.human_clicked, counts.human_opened),
   complaint_rate: rate(counts.complained, counts.delivered),
+  complaint_alert: alertOf(rate(counts.complained, counts.delivered)),
   unsubscribe_rate: rate(counts.unsubscribed, counts.delivered),
 })
+
+/** Mailbox providers object to more than one complaint of a thousand messages, and block from three on. */
+export function alertOf(complaintRate: number | null): 'warning' | 'critical' | null {
+  if (complaintRate === null || complaintRate <= 0.001) return null
+  return complaintRate < 0.003 ? 'warning' : 'critical'
+}
 
 export function median(values: readonly number[]): number | null {
   const ordered = values.toSorted((a, b) => a - b)

@@ -180,7 +180,7 @@ eachWarehouse(
       ['subscription_state', 'missing_streams', ['users', 'message_types']],
       ...[
         ...['user_360', 'user_channel_optouts', 'user_devices', 'user_engagement', 'user_lists'],
-        ...['user_message_type_optins', 'user_message_type_optouts'],
+        ...['user_message_type_optins', 'user_message_type_optouts', 'user_reachability'],
       ].map((view) => [view, 'missing_streams', ['users']]),
     ])
     const made = await viewsOf(warehouse)

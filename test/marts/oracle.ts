@@ -68,8 +68,11 @@ export const media: readonly Medium[] = [
   { medium: 'sms', send: 'smsSend', click: 'smsClick', bounce: 'smsBounce' },
   { medium: 'web_push', send: 'webPushSend', click: 'webPushClick' },
   {
-    ...{ medium: 'whatsapp', send: 'whatsAppSend', open: 'whatsAppSeen' },
-    ...{ click: 'whatsAppClick', bounce: 'whatsAppBounce' },
+    medium: 'whatsapp',
+    send: 'whatsAppSend',
+    open: 'whatsAppSeen',
+    click: 'whatsAppClick',
+    bounce: 'whatsAppBounce',
   },
   { medium: 'embedded', send: 'embeddedSend', click: 'embeddedClick' },
   { medium: 'rcs', send: 'rcsSend' },
@@ -167,6 +170,8 @@ const events = new Map([
   ['email', allTold],
   ['push', ['bounces', 'opens']],
   ['sms', ['bounces', 'clicks']],
+  ['in_app', ['opens', 'clicks']],
+  ['whatsapp', ['bounces', 'opens', 'clicks']],
 ])
 
 /** The value where a medium has events for it; null otherwise. Without a medium nothing was sent, and all is known. */
@@ -205,6 +210,7 @@ export interface Purchase {
   readonly person: string
   readonly total: number
   readonly explicit: number | null
+  readonly explicitTemplate: number | null
   readonly click: Touch | undefined
   readonly open: Touch | undefined
   /** The later of both; the click where they are of one moment. */
@@ -239,6 +245,7 @@ export function purchasesOf(
       person: personOf(row),
       total: Number(row.total),
       explicit: row.campaignId === undefined ? null : Number(row.campaignId),
+      explicitTemplate: row.templateId === undefined ? null : Number(row.templateId),
       ...{ click, open, touch: click && open ? (open.at > click.at ? open : click) : (click ?? open) },
       items: row.shoppingCartItems as Row[] | undefined,
     }

@@ -3,22 +3,24 @@ import { sql } from 'kysely'
 import { expect } from 'vitest'
 import type { Row } from '../../src/sandbox/index.ts'
 import { allKinds } from '../support/warehouse.ts'
+import { dayOf, groupBy, messagesOf, outcomeOf, personOf, purchasesOf, rate, timeOf } from './oracle.ts'
 import {
-  dayOf,
-  first,
-  groupBy,
-  messagesOf,
-  outcomeOf,
-  personOf,
-  purchasesOf,
-  rate,
-  timeOf,
-} from './oracle.ts'
+  addPeople,
+  engagementByMedium,
+  engagementOf,
+  peopleSince,
+  reachabilityOf,
+  streamsOfPeople,
+} from './people.ts'
 import { sorted, type World, worldOf } from './support.ts'
 
-const onWorld = worldOf(11, { kinds: allKinds })
+const onWorld = worldOf(11, {
+  kinds: allKinds,
+  streams: streamsOfPeople,
+  since: peopleSince,
+  prepare: addPeople,
+})
 const dayMs = 86_400_000
-const last = (times: readonly number[]): number | null => (times.length > 0 ? Math.max(...times) : null)
 
 const expectedOf = ({ sandbox }: World) => {
   const { messages, touches } = messagesOf(sandbox, { burst: false })
@@ -26,76 +28,41 @@ const expectedOf = ({ sandbox }: World) => {
 }
 
 onWorld('user_engagement tells how each person takes our messages', async (world) => {
-  const { messages, touches, purchases, users } = expectedOf(world)
-  const { truth } = world.sandbox
-  const asOf = Math.max(
-    ...messages.map(({ sentAt }) => sentAt),
-    ...touches.map(({ at }) => at),
-    ...purchases.map(({ at }) => at),
-  )
-  const bounced = new Set(
-    truth
-      .events('emailBounce')
-      .filter(({ recipientState }) => recipientState === 'HardBounce')
-      .map(personOf),
-  )
-  const complained = new Set(truth.events('emailComplaint').map(personOf))
-  const expected = users.map((user) => {
-    const person = personOf(user)
-    const own = messages.filter((message) => message.person === person)
-    const outcomes = own.map((message) => ({ sentAt: message.sentAt, ...outcomeOf(message) }))
-    const opened = outcomes.filter(
-      ({ isDelivered, firstHumanOpen }) => isDelivered && firstHumanOpen !== undefined,
-    )
-    const clicked = outcomes.filter(({ isDelivered, humanClicks }) => isDelivered && humanClicks.length > 0)
-    const within = (some: readonly { readonly sentAt: number }[], days: number) =>
-      some.filter(({ sentAt }) => sentAt > asOf - days * dayMs).length
-    // Every one of them, not the first of each message; a click implies an open.
-    const answers = touches.filter((one) => one.person === person && one.rule === null)
-    const opens = answers.map(({ at }) => at)
-    const clicks = answers.filter(({ action }) => action === 'click').map(({ at }) => at)
-    const orders = purchases.filter((purchase) => purchase.person === person)
-    const lastAnswer = last([...opens, ...orders.map(({ at }) => at)])
-    const reason =
-      user.email === undefined
-        ? 'no address'
-        : complained.has(person)
-          ? 'complaint'
-          : bounced.has(person)
-            ? 'hard bounce'
-            : null
-    return {
-      person,
-      email: user.email === undefined ? null : String(user.email).toLowerCase(),
-      user_id: user.userId ?? null,
-      signup_at: signupOf(user),
-      as_of: asOf,
-      messages: own.length,
-      messages_30_days: within(own, 30),
-      opened: opened.length,
-      opened_7_days: within(opened, 7),
-      opened_30_days: within(opened, 30),
-      opened_90_days: within(opened, 90),
-      clicked: clicked.length,
-      clicked_7_days: within(clicked, 7),
-      clicked_30_days: within(clicked, 30),
-      clicked_90_days: within(clicked, 90),
-      first_message_at: first(own.map(({ sentAt }) => sentAt)) ?? null,
-      last_message_at: last(own.map(({ sentAt }) => sentAt)),
-      first_answer_at: first(opens) ?? null,
-      last_open_at: last(opens),
-      last_click_at: last(clicks),
-      orders: orders.length,
-      revenue: orders.reduce((sum, { total }) => sum + total, 0),
-      last_order_at: last(orders.map(({ at }) => at)),
-      engagement: lastAnswer === null ? 'never' : lastAnswer > asOf - 30 * dayMs ? 'engaged' : 'lapsing',
-      is_email_reachable: reason === null,
-      unreachable_reason: reason,
-    }
-  })
-  expect(new Set(expected.map(({ unreachable_reason }) => unreachable_reason)).size).toBe(4)
-  expect(new Set(expected.map(({ engagement }) => engagement)).size).toBe(3)
+  const expected = engagementOf(world.sandbox)
+  for (const [column, values] of [
+    ['unreachable_reason', 5],
+    ['engagement', 5],
+    ['recency_score', 6],
+    ['monetary_score', 6],
+  ] as const) {
+    expect(new Set(expected.map((row) => row[column])).size, column).toBe(values)
+  }
+  expect(expected.some(({ unopened_streak }) => Number(unopened_streak) > 3)).toBe(true)
   expect(sorted(await world.rows('user_engagement'))).toEqual(sorted(expected))
+})
+
+onWorld('user_engagement_by_medium tells it medium by medium', async (world) => {
+  const expected = engagementByMedium(world.sandbox)
+  expect(new Set(expected.map(({ medium }) => medium)).size).toBe(5)
+  const rows = await world.rows('user_engagement_by_medium')
+  expect(sorted(rows)).toEqual(sorted(expected))
+  for (const whole of await world.rows('user_engagement')) {
+    const own = rows.filter(({ person }) => person === whole.person)
+    for (const column of ['messages', 'messages_30_days', 'clicked', 'clicked_365_days'])
+      expect(
+        own.reduce((sum, row) => sum + Number(row[column]), 0),
+        `${whole.person} ${column}`,
+      ).toBe(whole[column])
+  }
+})
+
+onWorld('user_reachability tells by which media people can be reached, and why not', async (world) => {
+  const expected = reachabilityOf(world.sandbox)
+  const seen = (column: string) => new Set(expected.map((row) => row[column])).size
+  for (const medium of ['in_app', 'whatsapp', 'embedded'])
+    expect(seen(`is_${medium}_reachable`), medium).toBe(3)
+  expect(['push', 'sms', 'web_push'].map((medium) => seen(`${medium}_unreachable_reason`))).toEqual([4, 3, 3])
+  expect(sorted(await world.rows('user_reachability'))).toEqual(sorted(expected))
 })
 
 onWorld('subscription_state resolves channel, message type and policy', async (world) => {

@@ -34,6 +34,8 @@ export interface WorldOptions {
   readonly marts?: Changes['marts']
   /** DuckDB and Postgres unless told otherwise. */
   readonly kinds?: readonly WarehouseKind[]
+  /** Events are read from here on; from the first one of the world unless told otherwise. */
+  readonly since?: Date
   /** Adds to the project before it is read. */
   readonly prepare?: (sandbox: Sandbox) => void
 }
@@ -41,7 +43,13 @@ export interface WorldOptions {
 /** Syncs a world before the tests of the file. */
 export function worldOf(
   seed: number,
-  { streams = [], marts = {}, kinds = ['duckdb', 'postgres'], prepare }: WorldOptions = {},
+  {
+    streams = [],
+    marts = {},
+    kinds = ['duckdb', 'postgres'],
+    since = worldStart,
+    prepare,
+  }: WorldOptions = {},
 ): WorldTest {
   const worlds = new Map<WarehouseKind, World>()
   const left: AsyncDisposable[] = []
@@ -53,7 +61,7 @@ export function worldOf(
       const sync = {
         ...{
           streams: [...worldStreams, ...streams],
-          start_date: worldStart.toISOString(),
+          start_date: since.toISOString(),
           window_in_days: 366,
         },
       }

@@ -31,7 +31,9 @@ const shownTexts = words(`
   stream subscribed_message_type_ids subscription_policy suppression_list_ids template_name template_type tier
   time_zone trigger_event_names type unsub_source unsubscribed_channel_ids unsubscribed_message_type_ids user_agent
   user_agent_device user_list_ids variant verdict workflow_name zone _run_id _fivetran_id event_id recurring_campaign_name
-  channel_id message_type_id list_id unreachable_reason bounce_kind product product_id sku
+  channel_id message_type_id list_id unreachable_reason email_unreachable_reason push_unreachable_reason
+  in_app_unreachable_reason sms_unreachable_reason web_push_unreachable_reason whatsapp_unreachable_reason
+  embedded_unreachable_reason bounce_kind product product_id sku journey label list_use
   flag_rule pattern_rule burst_rule proxy_rule fast_rule`)
 
 const harmlessType =

@@ -44,7 +44,20 @@ export const marts: readonly Mart[] = [
   {
     view: 'campaign_performance_daily',
     title: 'Campaign performance by day',
-    columns: [],
+    columns: [
+      ...[
+        'campaign_id',
+        'day',
+        'sent',
+        'delivered',
+        'bounced',
+        'human_opened',
+        'human_clicked',
+        'unsubscribed',
+      ],
+      ...['complained', 'click_revenue', 'human_open_rate', 'human_click_rate', 'bounce_rate'],
+      ...['unsubscribe_rate', 'complaint_rate'],
+    ],
     order: 'day',
     limit: 201,
     chart: { by: 'day', sums: ['sent', 'human_opened', 'human_clicked'] },
