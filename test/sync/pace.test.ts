@@ -94,11 +94,18 @@ const bounds = {
 } as const
 
 const documented = readFileSync(new URL('../../docs/export-routes.md', import.meta.url), 'utf8')
+const readme = readFileSync(new URL('../../README.md', import.meta.url), 'utf8').replaceAll(/\s+/g, ' ')
+/** What the README says of first syncs of `core`. */
+const told: Readonly<Record<string, (figures: Figures) => string>> = {
+  'middle, core': ({ minutes }) => `100 million events take ${Math.round(minutes)} minutes`,
+  'large, core': ({ minutes }) => `2 billion ${(minutes / 60).toFixed(1)} hours`,
+}
 
 test.each(Object.entries(bounds))('the pace of a project: %s', async (name, bound) => {
   const [size, streams] = name.split(', ') as [keyof typeof projects, string]
   const bytesPerDay = projects[size]
   const { figures: first, volumes } = await measure({ bytesPerDay, streams: [streams] })
+  expect(readme).toContain(told[name]?.(first) ?? '')
   const bookmark = new Date(now.getTime() - days(1 / 24))
   const { figures: hourly } = await measure({ bytesPerDay, streams: [streams], bookmark, volumes })
   for (const [kind, figures] of Object.entries({ first, hourly })) {
