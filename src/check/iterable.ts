@@ -1,4 +1,5 @@
 /** What the API key of a connection can do: asked of Iterable, one small request per capability. */
+import type { Stream } from '../catalog/index.ts'
 import type { ConnectionConfig } from '../config/schema.ts'
 import { messageOf } from '../errors.ts'
 import type { EndpointName, IterableClient, RequestOptions } from '../iterable/client.ts'
@@ -7,10 +8,13 @@ import type { Clock } from '../iterable/clock.ts'
 import { IterableHttpError, isJwtKey, jwtKey, UnreachableError } from '../iterable/errors.ts'
 import { listsForm } from '../iterable/forms.ts'
 import { baseUrlOf, regionHosts } from '../iterable/url.ts'
+import { channelsItems } from './channels.ts'
 import { type CheckItem, failed, failedWith, ok, warning } from './item.ts'
 
 export interface IterableCheck {
   readonly connection: ConnectionConfig & { readonly name?: string }
+  /** Streams that are replicated from the project; undefined where none are, or nobody knows which. */
+  readonly replicated?: readonly Stream[] | undefined
   /** Makes clients that keep the pace of all others: what is asked here counts for the sync that follows. */
   readonly clientFor: (options: NamedClientOptions) => IterableClient
   /** Hears when a request must wait for its turn. */
@@ -35,6 +39,7 @@ export async function checkIterable(check: IterableCheck): Promise<readonly Chec
     ...items,
     ok('api_key', `the key is known in the ${connection.region} data centre (${hostOf(check)})`),
     readItem(first),
+    ...('text' in first && check.replicated ? channelsItems(first.text, check.replicated) : []),
     ...(await capabilities(client, check)),
   ]
 }
@@ -43,7 +48,7 @@ export async function checkIterable(check: IterableCheck): Promise<readonly Chec
 const toldFromMs = 2_000
 
 /** What came of one request. */
-type Asked = { readonly date: string | undefined } | { readonly error: unknown }
+type Asked = { readonly date: string | undefined; readonly text: string } | { readonly error: unknown }
 
 async function ask(
   client: IterableClient,
@@ -58,13 +63,21 @@ async function ask(
   }
   try {
     const response = await client.request(endpoint, { ...options, signal, retry: false, onWait: tell })
-    await response.dump()
+    // Only of channels more is asked than whether the key may ask; they are few.
+    const text = endpoint === 'channels' ? await textOf(response.body) : ''
+    if (endpoint !== 'channels') await response.dump()
     const { date } = response.headers
-    return { date: Array.isArray(date) ? date[0] : date }
+    return { date: Array.isArray(date) ? date[0] : date, text }
   } catch (error) {
     if (signal?.aborted) throw error
     return { error }
   }
+}
+
+async function textOf(body: AsyncIterable<Buffer>): Promise<string> {
+  const blocks: Buffer[] = []
+  for await (const block of body) blocks.push(block)
+  return Buffer.concat(blocks).toString()
 }
 
 const statusOf = (outcome: Asked): number | undefined =>

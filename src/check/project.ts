@@ -23,7 +23,8 @@ export type FoundProject =
     }
   | { readonly problem: string }
 
-const channelsForm = z.looseObject({
+/** Answer of `channels`, as far as it is looked at. */
+export const channelsForm = z.looseObject({
   channels: z.array(z.looseObject({ messageMedium: z.string().nullish() })),
 })
 
@@ -34,7 +35,7 @@ export async function findProject({ clientFor, regions, signal }: ProjectSearch)
     await using client = clientFor(region)
     try {
       const { channels } = await client.json('channels', { form: channelsForm, signal, retry: false })
-      return { region, media: new Set(channels.flatMap(({ messageMedium }) => messageMedium ?? [])) }
+      return { region, media: mediaOf(channels) }
     } catch (error) {
       if (signal?.aborted) throw error
       const status = error instanceof IterableHttpError ? error.status : undefined
@@ -45,6 +46,10 @@ export async function findProject({ clientFor, regions, signal }: ProjectSearch)
   }
   return { problem: problem || 'no data centre knows this key: it is wrong or disabled' }
 }
+
+/** The media of the channels of a project. */
+export const mediaOf = (channels: z.infer<typeof channelsForm>['channels']): ReadonlySet<string> =>
+  new Set(channels.flatMap(({ messageMedium }) => messageMedium ?? []))
 
 /** Both data centres, in the order in which they are asked. */
 export const bothRegions: readonly Region[] = regions

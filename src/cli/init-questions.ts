@@ -1,6 +1,7 @@
 /** What `init` asks on a terminal: each answer is looked at before the next question, and a refusal says why. */
 import { checkbox, input, select } from '@inquirer/prompts'
 import { catalogue } from '../catalog/index.ts'
+import { media } from '../catalog/media.ts'
 import { instant, postgresUrl } from '../config/values.ts'
 import { namesake } from '../warehouse/duckdb/file-name.ts'
 import type { Context } from './command.ts'
@@ -131,19 +132,19 @@ const askForStart = (on: Asking, preset: string) =>
     on,
   )
 
-const askForChannels = async (on: Asking, { media }: KnownKey): Promise<readonly string[]> => {
+const askForChannels = async (on: Asking, { media: used }: KnownKey): Promise<readonly string[]> => {
   const known = catalogue('email')
   const tables = (group: string) =>
     known.filter(({ groups }) => groups.some((one) => one === group)).map(({ name }) => name)
   const chosen = await checkbox(
     {
-      message: media
+      message: used
         ? 'Which channels beside e-mail? Those of the project are chosen (space changes, enter goes on)'
         : 'Which channels beside e-mail does the project use? (space chooses, enter goes on)',
-      choices: channels.map(({ group, name, medium }) => ({
+      choices: media.map(({ group, name, medium }) => ({
         value: group,
         name,
-        checked: media?.has(medium) ?? false,
+        checked: used?.has(medium) ?? false,
         description: `Adds ${tables(group).join(', ')}.`,
       })),
     },
@@ -151,17 +152,6 @@ const askForChannels = async (on: Asking, { media }: KnownKey): Promise<readonly
   )
   return ['core', ...chosen]
 }
-
-/** Groups of streams, and how Iterable spells the medium. */
-const channels = [
-  { group: 'push', name: 'Mobile push', medium: 'Push' },
-  { group: 'sms', name: 'SMS', medium: 'SMS' },
-  { group: 'in_app', name: 'In-app messages', medium: 'InApp' },
-  { group: 'web_push', name: 'Web push', medium: 'WebPush' },
-  { group: 'embedded', name: 'Embedded messages', medium: 'Embedded' },
-  { group: 'whatsapp', name: 'WhatsApp', medium: 'WhatsApp' },
-  { group: 'rcs', name: 'RCS', medium: 'RCS' },
-] as const
 
 /** True, or why a value is not taken. */
 function refusal(schema: typeof instant | typeof postgresUrl, text: string): true | string {

@@ -19,7 +19,10 @@ export function syncCommand(program: Command, runtime: Runtime): void {
   const command = program
     .command('sync')
     .description('Replicate the configured (or named) streams into the warehouse.')
-    .argument('[stream...]', 'names or globs of streams; !name excludes one')
+    .argument(
+      '[stream...]',
+      'names or globs of streams; !name excludes one, and alone it does so from those configured',
+    )
     .option('--full-refresh', 'reload from start_date')
     .option('--from <day>', 'reload a slice of event streams from here on (MM/DD/YYYY or ISO 8601, UTC)')
     .option('--to <day>', 'the end of the slice; this instant is not part of it')

@@ -11,6 +11,9 @@ import type { Window } from './windows.ts'
 /** What years of a stream should bring that brings much everywhere, until it is known. */
 const bulkyBytes = 5e9
 
+/** So much more of a window is read with it: as one of its own it would wait once more. */
+const littleShare = 1 / 4
+
 export class WindowFit {
   readonly #stream: Stream
   /** Of windows that have come, committed or not: the next one is cut before the last one is committed. */
@@ -41,13 +44,15 @@ export class WindowFit {
   /** What is read of a part now, bringing so many bytes at most, and what is left for later. */
   cut(part: Part, mostBytes: number): readonly [Part, Part?] {
     if (!this.mayCut(part)) return [part]
+    const left = daysOf(part.window as Window)
     const days = windowDays({
-      days: daysOf(part.window as Window),
+      days: left,
       volume: this.#volume,
       mostBytes,
       before: this.#before,
       isBulky: this.#stream.isBulky ?? false,
     })
+    if (left <= days * (1 + littleShare)) return [part]
     return cutOf(this.#stream as ExportStream, part, days) ?? [part]
   }
 

@@ -41,11 +41,14 @@ export function selectedStreams({
   reach,
 }: Pick<SyncInput, 'streams' | 'config' | 'connection' | 'reach'>): readonly Stream[] {
   const named = streams && streams.length > 0 ? streams : undefined
-  const selected = selectStreams(catalogue(connection.project_type), named ?? config.streams)
+  // Exclusions alone leave out of what is configured.
+  const isLess = named?.every((pattern) => pattern.startsWith('!')) ?? true
+  const patterns = isLess ? [...config.streams, ...(named ?? [])] : (named ?? [])
+  const selected = selectStreams(catalogue(connection.project_type), patterns)
   if (reach.kind !== 'slice') return selected
   const events = selected.filter(({ replication }) => replication === 'append')
   const others = selected.filter(({ replication }) => replication !== 'append')
-  if (named && others.length > 0) {
+  if (!isLess && others.length > 0) {
     throw new ConfigError(
       `--from and --to are for event streams; ${others.map(({ name }) => name).join(', ')} cannot be read in slices, leave it out or use --full-refresh`,
     )

@@ -11,6 +11,7 @@ import { JobError, QueuedJob, TruncatedJob } from './job-errors.ts'
 import { JobFiles } from './job-files.ts'
 import { refuseForeignWindow } from './job-proof.ts'
 import { type StartedJob, startJob } from './job-start.ts'
+import type { Place } from './routes.ts'
 import type { CountingClient } from './source.ts'
 import { waitOfJob } from './volume.ts'
 import type { Window } from './windows.ts'
@@ -24,8 +25,8 @@ export interface WindowJobInput {
   readonly window: Window
   /** It was asked for only because it is sooner there: it may wait for a place for this long. */
   readonly patienceMs: number | undefined
-  /** How long it waits tells how long jobs wait: none of ours is before it. */
-  readonly isTimed: boolean
+  /** Is told when the job is asked for. How long that waits tells how long jobs wait, where none of ours is before it. */
+  readonly place: Pick<Place, 'begin' | 'isBehindOurs'>
   /** One of the places for jobs. */
   readonly turn: <T>(work: () => Promise<T>) => Promise<T>
   /** One start at a time. */
@@ -87,6 +88,7 @@ export class WindowJob {
    * @throws JobError when this job is of no use; TransferError when it may be read again.
    */
   async read(sink: LineSink): Promise<void> {
+    const { place } = this.#input
     this.#isOurs ||= this.#asked === undefined
     // A place is held until the job is through; the rest of its files may come while the next one works.
     const { job, files, bytesExported } = await this.#input.turn(async () => this.#work(sink))
@@ -101,7 +103,7 @@ export class WindowJob {
       files: files.count,
       bytes: files.bytes,
       seconds: this.#isOurs ? seconds : undefined,
-      waitSeconds: this.#isOurs && this.#input.isTimed ? this.#waitOf(job, seconds, files.bytes) : undefined,
+      waitSeconds: this.#isOurs && !place.isBehindOurs ? this.#waitOf(job, seconds, files.bytes) : undefined,
     }
   }
 
@@ -146,6 +148,7 @@ export class WindowJob {
     try {
       return await this.#input.startTurn(() => {
         if (this.#input.stopping.aborted) throw new InterruptedError()
+        this.#input.place.begin()
         return startJob(this.#context, { ...this.#input, asked: this.#asked })
       })
     } catch (error) {

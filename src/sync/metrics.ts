@@ -45,11 +45,17 @@ export const readCampaignMetrics: WalkReader = async ({ client, sink, now, since
   }
 }
 
-/** The figures of each of the last fifteen days, for the campaigns that were under way. */
-export const readCampaignDays: WalkReader = async ({ client, sink, now }) => {
-  const campaigns = (await campaignsOf(client)).filter((campaign) => isMoving(campaign, now))
+/**
+ * The figures of each of the last fifteen days, for the campaigns that were under way; of as many days as were missed,
+ * where nobody has asked for longer.
+ */
+export const readCampaignDays: WalkReader = async ({ client, sink, now, since }) => {
   const today = new Date(`${utcDay(now)}T00:00:00Z`)
-  for (let ago = settlingMs / dayMs; ago > 0; ago -= 1) {
+  const missed = since ? Math.ceil((today.getTime() - since.getTime()) / dayMs) : 0
+  const daysBack = Math.max(settlingMs / dayMs, missed)
+  const movedAt = since && daysBack === missed ? since : now
+  const campaigns = (await campaignsOf(client)).filter((campaign) => isMoving(campaign, movedAt))
+  for (let ago = daysBack; ago > 0; ago -= 1) {
     const from = new Date(today.getTime() - ago * dayMs)
     const to = new Date(from.getTime() + dayMs)
     const begun = campaigns.map(subjectOf).filter((campaign) => campaign.from < to)

@@ -123,14 +123,13 @@ export class PartReader {
     const { context, stream } = { context: this.#context, stream: this.#stream }
     const { window, type } = part
     using place = window ? await this.#placeOf(part, window) : undefined
-    const route = place?.route ?? 'direct'
     const job =
-      route === 'jobs' && window && type
+      place?.route === 'jobs' && window && type
         ? this.#jobOf(part, {
             window,
             type,
-            patienceMs: place?.isFree ? patienceMs : undefined,
-            isTimed: place?.isBehindOurs === false,
+            patienceMs: place.isFree ? patienceMs : undefined,
+            place,
           })
         : undefined
     // What is asked for again is asked of another job.
@@ -158,10 +157,11 @@ export class PartReader {
   #budgetOf({ isFlexible, window }: Part, route: Route): number | undefined {
     if (!isFlexible || !window) return undefined
     const { isKnown } = this.#fit
-    return budgetBytes(route, { days: daysOf(window), isKnown, roomBytes: this.#context.routes.roomBytes })
+    const { roomBytes, answerBytes } = this.#context.routes
+    return budgetBytes(route, { days: daysOf(window), isKnown, roomBytes, answerBytes })
   }
 
-  #jobOf(part: Part, of: Pick<WindowJobInput, 'window' | 'type' | 'patienceMs' | 'isTimed'>): WindowJob {
+  #jobOf(part: Part, of: Pick<WindowJobInput, 'window' | 'type' | 'patienceMs' | 'place'>): WindowJob {
     const known = this.#jobs.get(part)
     if (known) return known
     const stream = this.#stream

@@ -3,7 +3,7 @@ import type { SyncEvent } from './progress.ts'
 
 /** How a sync is asked for. */
 export interface SyncRequest {
-  /** Names or globs of streams, `!name` excludes; those of the configuration by default. */
+  /** Names or globs of streams, `!name` excludes; those of the configuration by default, and where only exclusions are given. */
   readonly streams?: readonly string[]
   /** Reload incremental streams from `start_date`. */
   readonly fullRefresh?: boolean

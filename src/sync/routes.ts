@@ -27,6 +27,8 @@ const usualJobSeconds = 60
 const directBytes = 2e9
 /** The same where it goes directly beside jobs: so much comes in the time that the rate limit makes of two requests. */
 const besideBytes = 500e6
+/** Jobs bring four fifths of what both routes bring at their best, in four slots. */
+const jobShare = 1 / 5
 /** The wait of a job costs as much as this does: less is not worth one, while there is more. */
 const leastJobBytes = 600e6
 
@@ -35,9 +37,9 @@ export interface Place extends Disposable {
   readonly route: Route
   /** The other route would do as well. */
   readonly isFree: boolean
-  /** Jobs of ours have all slots: how long this one takes tells nothing about those of others. */
+  /** Jobs of ours had all slots when this one was asked for: how long it takes tells nothing about those of others. */
   readonly isBehindOurs: boolean
-  /** Its request goes to the client now, which keeps the pace. */
+  /** Its request goes to the client now, which keeps the pace; or its job is asked for. */
   begin(): void
 }
 
@@ -67,6 +69,8 @@ export class Routes {
   readonly #busy = { direct: 0, jobs: 0 }
   /** Of those who have a place in the direct route: who have not begun. */
   #unsent = 0
+  /** Jobs that were asked for. Those of one stream are asked for one after the other, so another may come before them. */
+  #begunJobs = 0
   #refusesJobs = false
   /** Who waits for a place, in the order in which they came. */
   readonly #line: Ticket[] = []
@@ -108,6 +112,8 @@ export class Routes {
       for (;;) {
         const { route, isFree } = this.choose(stream, one, this.#line.indexOf(ticket))
         if (!isFree) return this.join(route, { isFree })
+        // What is known to be large goes first: the wait of many small ones would leave it to the end.
+        if (route === 'jobs') this.#offerJobs()
         if (route === 'jobs' && this.#busy.jobs < jobPlaces) return this.join(route, { isFree })
         if (this.#busy.direct < directPlaces) return this.join('direct', { isFree })
         await new Promise<void>((resolve) => {
@@ -122,21 +128,27 @@ export class Routes {
   /** Joins the queue of a route; disposing leaves it. */
   join(route: Route, { isFree = false } = {}): Place {
     this.#busy[route] += 1
-    const isBehindOurs = route === 'jobs' && this.#busy.jobs > jobSlots
-    let unsent = route === 'direct' ? 1 : 0
-    this.#unsent += unsent
+    if (route === 'direct') this.#unsent += 1
+    let isBegun = false
+    let isBehindOurs = false
     const begin = () => {
-      this.#unsent -= unsent
-      unsent = 0
+      if (isBegun) return
+      isBegun = true
+      if (route === 'direct') this.#unsent -= 1
+      else this.#begunJobs += 1
+      isBehindOurs = route === 'jobs' && this.#begunJobs > jobSlots
     }
     return {
       route,
       isFree,
-      isBehindOurs,
+      get isBehindOurs() {
+        return isBehindOurs
+      },
       begin,
       [Symbol.dispose]: () => {
         begin()
         this.#busy[route] -= 1
+        if (route === 'jobs') this.#begunJobs -= 1
         for (const { wake } of this.#line) wake()
         // Who waits goes before windows that may be of any length.
         queueMicrotask(() => this.offer())
@@ -152,12 +164,25 @@ export class Routes {
 
   /** Gives places that are free to those who have much to read: the most by jobs, the least directly. */
   offer(): void {
-    const takers = [...this.#takers].sort((a, b) => b.bytesLeft - a.bytesLeft)
+    const takers = this.#largestFirst()
     for (;;) {
-      const hasJob = this.hasJobs && this.#busy.jobs < jobPlaces && takers.some((one) => one.take('jobs'))
+      const hasJob = this.#takesJob(takers)
       const hasDirect = this.#isDirectFree && takers.findLast((one) => one.take('direct')) !== undefined
       if (!hasJob && !hasDirect) return
     }
+  }
+
+  #offerJobs(): void {
+    const takers = this.#largestFirst()
+    for (let hasTaken = true; hasTaken; ) hasTaken = this.#takesJob(takers)
+  }
+
+  #takesJob(takers: readonly Taker[]): boolean {
+    return this.hasJobs && this.#busy.jobs < jobPlaces && takers.some((one) => one.take('jobs'))
+  }
+
+  #largestFirst(): readonly Taker[] {
+    return [...this.#takers].sort((a, b) => b.bytesLeft - a.bytesLeft)
   }
 
   /** Windows may go by jobs. */
@@ -175,9 +200,14 @@ export class Routes {
    * so that the last ones end together.
    */
   windowBytes(route: Route | undefined): number {
-    if (route === undefined) return this.hasJobs ? this.roomBytes : directBytes
-    if (route === 'direct') return Math.min(this.roomBytes, besideBytes)
-    return Math.min(this.roomBytes, Math.max(leastJobBytes, this.#bytesLeft / jobPlaces))
+    if (route === undefined) return this.hasJobs ? this.roomBytes : this.answerBytes
+    if (route === 'direct') return this.answerBytes
+    return Math.min(this.roomBytes, Math.max(leastJobBytes, this.#bytesLeft * jobShare))
+  }
+
+  /** What a direct answer should bring at most. */
+  get answerBytes(): number {
+    return Math.min(this.roomBytes, this.hasJobs ? besideBytes : directBytes)
   }
 
   /** Windows of one stream that may be read at once; those that come directly may wait behind a job for as much as one brings. */

@@ -97,7 +97,9 @@ async function syncStreams(given: SyncInput): Promise<SyncReport> {
         return work()
       }),
   }
-  const sweeps = await beginSweeps(context, input, begun.starts)
+  // A stream that is not asked for is not swept either: its sweep stays due.
+  const asked = begun.starts.filter((start) => !isLeftOut(context, input, start))
+  const sweeps = await beginSweeps(context, input, asked)
   for (const [stream, holder] of locks.heldBy) emit({ type: 'finished', report: heldReport(stream, holder) })
   const reports = await syncAll(context, input, begun, sweeps)
   if (locks.isWhole) await removeSpool(warehouse.spoolDirectory)
@@ -148,15 +150,18 @@ async function syncAll(
   sweeps: ReadonlyMap<string, Sweep>,
 ): Promise<readonly StreamReport[]> {
   const one = async (start: StreamStart) => {
-    const { name } = start.stream
-    const isLeftOut = leftOut(start, input, context.routes.volumeOf(name), context.now) !== undefined
-    const report = isLeftOut ? unaskedReport(start) : await syncOne(context, input, start, sweeps.get(name))
+    const report = isLeftOut(context, input, start)
+      ? unaskedReport(start)
+      : await syncOne(context, input, start, sweeps.get(start.stream.name))
     if (!mayLack(start.stream, report)) context.emit({ type: 'finished', report })
     return { start, report }
   }
   const ordered = [...starts].sort((a, b) => byBulk(a.stream, b.stream))
   return judgeLacking(context, await Promise.all(ordered.map(one)), hasExported)
 }
+
+const isLeftOut = ({ routes, now }: SyncContext, input: SyncInput, start: StreamStart): boolean =>
+  leftOut(start, input, routes.volumeOf(start.stream.name), now) !== undefined
 
 async function syncOne(
   context: SyncContext,

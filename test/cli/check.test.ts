@@ -137,6 +137,24 @@ describe('a key', () => {
   })
 })
 
+test('channels of the project that are not replicated are named, those of one of its syncs are', async () => {
+  await using folder = await temporaryFolder()
+  const config = configFor(us, { type: 'duckdb', path: join(folder.path, 'w.duckdb') })
+  const channels = async (streams: string[], jobs = {}) => {
+    await using elt = await open({ ...config, sync: { streams, jobs } })
+    return (await elt.check()).items.find(({ item }) => item === 'channels')
+  }
+  expect(
+    await channels(['core'], { texts: { streams: ['sms_send'], schedule: { cron: '0 5 * * *' } } }),
+  ).toMatchObject({
+    state: 'ok',
+    message: 'the project also uses push, in_app: to replicate these, add them to sync.streams',
+  })
+  expect(await channels(['all', '!rcs'])).toMatchObject({
+    message: 'every channel of the project is replicated',
+  })
+})
+
 test('a clock that is wrong is a warning', async () => {
   const { clock } = await itemsFor(us.keys.server, { now: new Date(Date.now() + 7_200_000) })
   expect(clock).toMatchObject({

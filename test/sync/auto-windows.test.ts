@@ -67,7 +67,8 @@ describe('the length of a window', () => {
     ['nothing is known', { days: 1826, volume: undefined }, 1826],
     ['the stream is quiet', { days: 1826, volume: perDay(0) }, 1826],
     ['all of it is small', { days: 1826, volume: perDay(100_000) }, 1826],
-    ['a year of it fits', { days: 1826, volume: perDay(2e6) }, 366],
+    ['a year of it fits', { days: 1826, volume: perDay(2e6), mostBytes: 3e9 }, 1250],
+    ['a year of it is much', { days: 1826, volume: perDay(7e6), mostBytes: 10e9 }, 366],
     ['it brings much everywhere', { days: 1826, volume: undefined, isBulky: true }, 1],
     ['little is left of that', { days: 30, volume: undefined, isBulky: true }, 30],
     ['it brings a lot', { days: 1826, volume: perDay(1e8) }, 20],
@@ -84,12 +85,13 @@ describe('the length of a window', () => {
 
   test.each([
     ['little directly while nothing is known', 'direct', { days: 30, isKnown: false }, 250e6],
-    ['little by a job while nothing is known', 'jobs', { days: 30, isKnown: false }, 250e6],
+    ['more by a job, which has waited', 'jobs', { days: 30, isKnown: false }, 2e9],
     ['more in the day that tells', 'direct', { days: 1, isKnown: false }, 1e9],
     ['more where the volume is known', 'direct', { days: 30, isKnown: true }, 1e9],
+    ['twice what it should', 'direct', { days: 30, isKnown: true, answerBytes: 2e9 }, 4e9],
     ['twice what a job should', 'jobs', { days: 30, isKnown: true }, 16e9],
   ] as const)('is given up once it has brought %s', (_, route, of, expected) => {
-    expect(budgetBytes(route, { ...of, roomBytes: 8e9 })).toBe(expected)
+    expect(budgetBytes(route, { answerBytes: 500e6, ...of, roomBytes: 8e9 })).toBe(expected)
   })
 
   test('goes down to a day where nothing was known, else to an eighth', () => {

@@ -29,8 +29,9 @@ export class JumpingClock implements Clock {
     for (;;) {
       await new Promise((resolve) => setImmediate(resolve))
       if (isOver) return end
-      const next = this.#sleepers.toSorted((a, b) => a.atMs - b.atMs)[0]
-      if (!next) throw new Error('everybody waits for somebody else')
+      const [first, ...others] = this.#sleepers
+      if (!first) throw new Error('everybody waits for somebody else')
+      const next = others.reduce((earliest, one) => (one.atMs < earliest.atMs ? one : earliest), first)
       this.#sleepers.splice(this.#sleepers.indexOf(next), 1)
       this.#nowMs = Math.max(this.#nowMs, next.atMs)
       next.wake()

@@ -102,6 +102,24 @@ eachWarehouse('have a row for each day where the daily ones are named, once a da
   expect(later).toEqual({ last: '2026-02-01' })
 })
 
+eachWarehouse('of days that were missed are read, however long nobody has asked', async (warehouse) => {
+  await using sandbox = await startProject()
+  const daily = { sync: { ...sync, streams: ['campaign_metrics_daily'] } }
+  await syncOnce(sandbox, warehouse, daily)
+  sandbox.advance(days(20))
+  const ended = sandbox.data.campaigns.find(({ campaignState }) => campaignState === 'Running')
+  Object.assign(ended ?? {}, { campaignState: 'Finished', endedAt: sandbox.now.getTime() - days(18) })
+  await syncOnce(sandbox, warehouse, daily)
+  const read = await warehouse.query(
+    `select count(distinct day) as days, min(day) as first from iterable.campaign_metrics_daily where day > '2026-01-31'`,
+  )
+  expect({ ...read[0], days: Number(read[0]?.days) }).toEqual({ days: 20, first: '2026-02-01' })
+  const [own] = await warehouse.query(
+    `select max(day) as last from iterable.campaign_metrics_daily where id = ${ended?.id}`,
+  )
+  expect(own?.last).toBe('2026-02-20')
+})
+
 eachWarehouse(
   'of experiments are those of each variant; what is no number is left out',
   async (warehouse) => {

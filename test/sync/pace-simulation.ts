@@ -17,13 +17,13 @@ import type { Part } from '../../src/sync/parts.ts'
 import { byBulk, partsOf } from '../../src/sync/plan.ts'
 import { isQuiet } from '../../src/sync/quiet.ts'
 import type { Route, RouteSetting } from '../../src/sync/route.ts'
-import { directLanes, jobPlaces, jobSlots, Routes } from '../../src/sync/routes.ts'
+import { directLanes, jobPlaces, jobSlots, type Place, Routes } from '../../src/sync/routes.ts'
 import { daysOf, learned } from '../../src/sync/volume.ts'
 import { budgetBytes, probeDays, shorterDays } from '../../src/sync/window-length.ts'
 import { JumpingClock } from './jumping-clock.ts'
 
 /** What is assumed of Iterable beside its limits: nothing is published about it. */
-const assumed = {
+export const assumed = {
   /** From a request to its first byte. */
   answerSeconds: 5,
   directBytesPerSecond: 10e6,
@@ -78,6 +78,7 @@ export async function simulate(input: SimulatedSync): Promise<SimulatedEnd> {
     bytes: 0,
     lanes: { direct: pLimit(directLanes), jobs: pLimit(jobPlaces) },
     slots: pLimit(jobSlots),
+    look: undefined,
   }
   const selected = selectStreams(catalogue('email'), input.streams).filter(
     (stream) =>
@@ -99,6 +100,8 @@ interface World {
   readonly lanes: Readonly<Record<Route, ReturnType<typeof pLimit>>>
   /** Iterable's, for jobs that work. */
   readonly slots: ReturnType<typeof pLimit>
+  /** At all jobs, while it is under way. */
+  look: Promise<void> | undefined
   calls: number
   /** Of windows that were taken. */
   bytes: number
@@ -178,11 +181,11 @@ async function read(world: World, reading: Reading): Promise<Brought> {
     isUrgent: part.isFlexible === true && !fit.isKnown && days <= probeDays,
   })
   const { route } = place
-  const of = { days, isKnown: fit.isKnown, roomBytes: routes.roomBytes }
+  const of = { days, isKnown: fit.isKnown, roomBytes: routes.roomBytes, answerBytes: routes.answerBytes }
   const budget = part.isFlexible ? budgetBytes(route, of) : Number.POSITIVE_INFINITY
   try {
     if (route === 'jobs') {
-      const { waitSeconds, ...brought } = await readByJob(world, reading, { bytes, budget })
+      const { waitSeconds, ...brought } = await readByJob(world, reading, { bytes, budget, place })
       return place.isBehindOurs ? brought : { ...brought, waitSeconds }
     }
     return await world.lanes.direct(() => {
@@ -215,7 +218,7 @@ async function readDirectly(world: World, part: Part, { bytes, budget }: Load): 
 async function readByJob(
   world: World,
   { part, startTurn }: Reading,
-  { bytes, budget }: Load,
+  { bytes, budget, place }: Load & { readonly place: Place },
 ): Promise<Brought> {
   const { clock } = world
   const files = Math.ceil(Math.min(bytes, budget) / assumed.fileBytes)
@@ -230,7 +233,10 @@ async function readByJob(
     listed = exported
   }
   const askedMs = await world.lanes.jobs(async () => {
-    await startTurn(() => call(world, 'export_start'))
+    await startTurn(() => {
+      place.begin()
+      return call(world, 'export_start')
+    })
     const startedMs = clock.now().getTime()
     let workMs = Number.POSITIVE_INFINITY
     let isThrough = false
@@ -240,13 +246,12 @@ async function readByJob(
       await clock.sleep(seconds * 1000)
       isThrough = true
     })
-    // Looks of several jobs are one call: this counts too many.
     let listAt = firstListSeconds
     for (let waited = 0; ; ) {
       const wait = pollMs(waited * 1000) / 1000
       waited += wait
       await clock.sleep(wait * 1000)
-      await call(world, 'export_jobs')
+      await lookAtJobs(world)
       if (isThrough) return startedMs
       if (clock.now().getTime() - workMs >= assumed.jobSeconds * 1000) firstMs ||= clock.now().getTime()
       const exporting = (clock.now().getTime() - workMs) / 1000 - assumed.jobSeconds
@@ -264,22 +269,15 @@ async function readByJob(
 /** The first pages are asked for after this. */
 const firstListSeconds = 4
 
+/** Who looks at the jobs while somebody else does shares the look. */
+function lookAtJobs(world: World): Promise<void> {
+  world.look ??= call(world, 'export_jobs').finally(() => {
+    world.look = undefined
+  })
+  return world.look
+}
+
 async function call(world: World, endpoint: EndpointName): Promise<void> {
   await world.pacer.reserve(endpoint)
   world.calls += 1
-}
-
-/**
- * The least seconds that limits and assumptions allow for so many streams and bytes, each at its best alone. Nothing
- * comes before the first byte of an answer, or of a job: that binds everybody.
- */
-export function floorSeconds(streams: number, bytes: number): number {
-  const { answerSeconds, directBytesPerSecond, jobSeconds, jobBytesPerSecond } = assumed
-  for (let seconds = Math.min(answerSeconds, jobSeconds); ; seconds += 1) {
-    const answering = Math.max(0, seconds - answerSeconds)
-    const exporting = Math.max(0, seconds - jobSeconds)
-    const asked = 4 * (Math.floor(answering / 60) + 1) + jobSlots * Math.floor(seconds / jobSeconds)
-    const brought = directLanes * directBytesPerSecond * answering + jobSlots * jobBytesPerSecond * exporting
-    if (asked >= streams && brought >= bytes) return seconds
-  }
 }

@@ -71,7 +71,10 @@ describe('while a sync goes on', () => {
     const routes = routesOf({ volumes: new Map([['known', { ...volume, jobSeconds: 60 }]]) })
     const taken: Place[] = []
     for (let count = 0; count < 20; count += 1) {
-      void routes.place('other', window).then((place) => taken.push(place))
+      void routes.place('other', window).then((place) => {
+        if (place.route === 'jobs') place.begin()
+        taken.push(place)
+      })
     }
     await settled()
     const letters = () => taken.map(({ route }) => (route === 'jobs' ? 'J' : 'd')).join('')
@@ -141,12 +144,37 @@ describe('while a sync goes on', () => {
 
   test.each([
     ['what the disk has room for', 900e9, 8e9],
-    ['less when little is left, so that all end together', 12e9, 2e9],
+    ['less when little is left, so that all end together', 12e9, 2.4e9],
     ['what is worth a job', 1e9, 600e6],
   ])('the window of a job brings %s', (_, bytesLeft, expected) => {
     const routes = routesOf()
     routes.admit(taker(routes, bytesLeft, []))
     expect(routes.windowBytes('jobs')).toBe(expected)
+  })
+
+  test('what is known to be large has the places of jobs before many small windows', async () => {
+    const routes = routesOf({
+      volumes: new Map([['known', { ...volume, jobSeconds: 60 }]]),
+      directSecondsFor: () => 600,
+    })
+    const taken: string[] = []
+    routes.admit(taker(routes, 1e9, taken))
+    const routesTaken: string[] = []
+    for (let count = 0; count < 5; count += 1) {
+      void routes.place('other', window).then(({ route }) => routesTaken.push(route))
+    }
+    await settled()
+    expect(taken).toEqual(Array(6).fill('1 GB jobs'))
+    expect(routesTaken).toEqual(Array(4).fill('direct'))
+  })
+
+  test('by the direct route alone an answer brings more, and never more than the disk has room for', () => {
+    const bytesOf = (options: Partial<RoutesOptions>) => {
+      const routes = routesOf({ setting: 'direct', ...options })
+      return [routes.answerBytes, routes.windowBytes(undefined)]
+    }
+    expect(bytesOf({})).toEqual([2e9, 2e9])
+    expect(bytesOf({ roomBytes: () => 300e6 })).toEqual([300e6, 300e6])
   })
 
   test.each([

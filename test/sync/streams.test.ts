@@ -20,6 +20,17 @@ import {
 } from '../support/sync.ts'
 import { eachWarehouse } from '../support/warehouse.ts'
 
+eachWarehouse('exclusions alone leave out of what is configured', async (warehouse) => {
+  await using sandbox = await startProject()
+  const changes = { sync: { streams: ['resources', 'lists', '!cata*', '!list_sizes'] } }
+  const report = await syncOnce(sandbox, warehouse, { ...changes, request: { streams: ['!experiment*'] } })
+  expect(report.streams.map(({ stream }) => stream)).toEqual(
+    expect.arrayContaining(['journeys', 'lists', 'snippets']),
+  )
+  const left = report.streams.filter(({ stream }) => /^experiment|^cata|^email|sizes/.test(stream))
+  expect(left).toEqual([])
+})
+
 eachWarehouse(
   'progress ends with the rows and parts that the report tells, also after halves',
   async (warehouse) => {

@@ -53,6 +53,30 @@ eachWarehouse('is due a week after the first sync, and takes one call a stream',
   expect(sandbox.requests.at(-1)?.query.startDateTime).toMatch(/^2026-02-07/)
 })
 
+eachWarehouse('of a quiet stream stays due until that is asked for', async (warehouse) => {
+  await using sandbox = await startProject()
+  const quiet = { sync: { ...sync, streams: ['email_c*'], window_in_days: 'auto' as const } }
+  const shelf = sandbox.data.events('emailClick')
+  shelf.clear()
+  await syncOnce(sandbox, warehouse, quiet)
+  const begun = sandbox.now
+  sandbox.advance(days(7) - hours(4))
+  await syncOnce(sandbox, warehouse, quiet)
+  shelf.push(open(ago(days(10))))
+  const sweeps = () =>
+    warehouse.query(
+      `select swept_at, coalesce(rows_late, 0) as late from iterable_sync.sweeps where stream = 'email_click'`,
+    )
+
+  sandbox.advance(hours(5))
+  expect(of(await syncOnce(sandbox, warehouse, quiet), 'email_click')).toMatchObject({ api_calls: 0 })
+  expect(await sweeps()).toEqual([{ swept_at: begun, late: 0 }])
+
+  sandbox.advance(hours(20))
+  expect(of(await syncOnce(sandbox, warehouse, quiet), 'email_click').rows_written).toBe(1)
+  expect(await sweeps()).toEqual([{ swept_at: sandbox.now, late: 1 }])
+})
+
 eachWarehouse('happens at no time where it is off', async (warehouse) => {
   await using sandbox = await startProject()
   const without = { sync: { ...sync, sweep: 'off' as const } }
