@@ -60,6 +60,7 @@ export async function beginRun(input: ExportInput): Promise<Reopened | Begun> {
         action: settings.action,
         listId: settings.list_id,
         trigger: input.trigger,
+        isQueued: input.isQueued,
         now,
         definitionHash: definitionHash(query, settings),
         mappingHash: mappingHash(settings),
