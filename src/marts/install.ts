@@ -63,13 +63,16 @@ async function isMadeAtOnce(session: Session, changed: readonly ChangedView[], n
     ...comments,
   ])
   try {
-    await session.alter(async ({ db, tables }) => {
-      await sql.raw(statements.join(';\n')).execute(tables)
-      await record(
-        db,
-        changed.map((view) => recordOf(view, now)),
-      )
-    })
+    await session.transaction(
+      async ({ db, tables }) => {
+        await sql.raw(statements.join(';\n')).execute(tables)
+        await record(
+          db,
+          changed.map((view) => recordOf(view, now)),
+        )
+      },
+      { isAltering: true },
+    )
     return true
   } catch {
     // Whichever it is, and what it says, shows one by one.

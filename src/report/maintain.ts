@@ -40,8 +40,8 @@ export async function maintain(
   { warehouse, config, now }: ReportSource & { readonly now: () => Date },
   { isDryRun = false, runId, trigger, signal, onTable }: MaintainRequest,
 ): Promise<Upkeep> {
-  const upkeep = warehouse.maintain
-  if (!upkeep)
+  const work = warehouse.upkeep.maintain
+  if (!work)
     throw new ConfigError('only a lake (a "warehouse" of type "ducklake") has files to maintain', {
       code: 'usage',
     })
@@ -56,11 +56,11 @@ export async function maintain(
   if (isDryRun) {
     // To look makes no lake.
     const isThere = await readState({ warehouse, config }, async () => true)
-    return { run_id: null, ...told(isThere ? await upkeep(request) : nothing) }
+    return { run_id: null, ...told(isThere ? await work(request) : nothing) }
   }
   await using _lock = await warehouse.lock('sync')
   const run = { warehouse, job: maintenanceJob, runId, trigger, signal, now }
-  return runJob(run, async () => told(await upkeep(request)))
+  return runJob(run, async () => told(await work(request)))
 }
 
 const nothing: Maintenance = { tables: [], snapshots: 0, removed: 0, orphans: 0, foreign: 0 }

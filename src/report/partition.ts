@@ -31,7 +31,7 @@ export async function partitionEvents(
   { streams: patterns = [], isDryRun = false, ...hearing }: PartitionRequest,
 ): Promise<Partitioning> {
   const { warehouse, config, now } = source
-  const partition = warehouse.partition
+  const { partition } = warehouse.upkeep
   if (!partition) {
     const { type } = config.warehouse
     const instead =

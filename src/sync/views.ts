@@ -32,7 +32,7 @@ export async function rebuildViews(
       growAfter,
       rebuilt: names,
     })
-    await session.admitReaders()
+    await warehouse.upkeep.admitReaders?.(session)
     return notices
   })
 }

@@ -5,16 +5,15 @@ import type { Engine } from '../engine/engine.ts'
 import type { KeyDialect } from '../state/members.ts'
 import type { Db, StateDatabase } from '../state/tables.ts'
 import type { Analysis } from './analysis.ts'
-import type { Maintenance, MaintenanceRequest } from './maintenance.ts'
 import type { NameRules } from './names.ts'
-import type { PartitionedTable, PartitionRequest } from './partitioning.ts'
 import type { Printed } from './printed.ts'
 import type { Selection } from './select.ts'
-import type { Parsed, TableColumn } from './shape.ts'
+import type { Parsed, TableColumn, TypedColumn } from './shape.ts'
 import type { Copied, SnapshotTarget, Unload } from './snapshot.ts'
 import type { Sql } from './sql.ts'
 import type { Statement } from './statement.ts'
 import type { StreamLocks } from './stream-locks.ts'
+import type { Upkeep } from './upkeep.ts'
 
 /** The schemas of a warehouse, all named after the configured one. */
 export interface SchemaNames {
@@ -115,14 +114,10 @@ export interface Tx extends Place {
   append(table: string, rows: Parsed, onRows?: (rows: number) => void): Promise<number>
   /** Inserts the result of a statement of the engine into one of our own tables. Returns how many rows. */
   appendQuery(table: string, columns: readonly string[], select: string): Promise<number>
-  /** Inserts what a query on stream tables returns, whose columns are in this order, into one of our own tables. */
-  insertFrom(table: string, columns: readonly string[], select: Sql): Promise<void>
   /** Inserts the parsed rows so that the last one of each key is the only one of its key in the table. */
   upsert(table: string, upsert: Upsert): Promise<Upserted>
   /** Makes the table of a stream that nobody knows yet, with its key, its order and its parts, where the warehouse keeps them. */
   createTable(table: string, columns: readonly TableColumn[], stream: Stream): Promise<void>
-  /** Removes the rows from before an instant, by a column; parts of the table that hold no others go as a whole. Returns how many. */
-  dropBefore(table: string, column: string, before: Date): Promise<number>
   /** Changes a table in place. Views upon it are left as they were. */
   alterTable(table: string, change: TableChange): Promise<void>
   /** Keeps other loads of a table out until the transaction ends; reading it stays possible. */
@@ -132,12 +127,12 @@ export interface Tx extends Place {
    * becomes one of large joins, whatever the warehouse's statistics say of the tables: they are as old as their last
    * count, and some servers never count. Returns the table.
    */
-  stage(columns: readonly TableColumn[], select: string): Promise<Sql>
+  stage(columns: readonly TypedColumn[], select: string): Promise<Sql>
   /**
-   * A name by which a statement on our own tables reads these columns of a stream table: the table, or a copy that is gone
-   * with the transaction where the two live apart.
+   * What a query on stream tables returns, as a relation that a statement on our own tables reads: the query itself, or a
+   * copy that is gone with the transaction where the two live apart. Its columns, in their order, have these types.
    */
-  copied(table: string, columns: readonly string[]): Promise<Sql>
+  copied(columns: readonly TypedColumn[], select: Sql): Promise<Sql>
   /** Counts what was just filled, where the warehouse plans by statistics. */
   analyze(table: string): Promise<void>
 }
@@ -149,21 +144,12 @@ export interface Tx extends Place {
 export interface Session extends Place {
   /** Does `work` in a transaction. With `isDryRun` it is taken back in the end, and only its result remains. */
   transaction<T>(work: (tx: Tx) => Promise<T>, options?: TransactionOptions): Promise<T>
-  /** The same for work that alters tables; it is begun anew while readers of the tables must be waited for. */
-  alter<T>(work: (tx: Tx) => Promise<T>): Promise<T>
   /**
    * Makes a view, or changes it, in a transaction of its own that ends with `andThen`. Views of others upon it stay as
    * they are, rights included.
    * @throws UserError `view_in_the_way` when one of them reads what the new text no longer has.
    */
   replaceView(view: string, select: string, andThen: (tx: Tx) => Promise<void>): Promise<void>
-  /** Brings stream tables that an older version made to what this one would make. Returns what people should know. */
-  modernize(): Promise<readonly string[]>
-  /**
-   * Lets the roles of `warehouse.readers` read all that is ours, where the warehouse has roles.
-   * @throws ConfigError for a role that does not exist.
-   */
-  admitReaders(): Promise<void>
   /**
    * Runs a query that a person wrote (in a guarded session), once, in a transaction that can only read; rows stream
    * while it is not disposed, and nothing else goes through the session meanwhile.
@@ -172,7 +158,13 @@ export interface Session extends Place {
   select(statement: Statement): Promise<Selection>
   /** The same with its values as text, to be shown. */
   print(statement: Statement): Promise<Printed>
-  /** Copies everything that is ours, as of one moment. Returns what was copied. */
+  /** For snapshots, and for copies into other warehouses. */
+  readonly files: Files
+}
+
+/** What is ours goes to files. */
+export interface Files {
+  /** Copies all of it, as of one moment. Returns what was copied. */
   copyTo(target: SnapshotTarget): Promise<readonly Copied[]>
   /** Writes rows of tables to Parquet files, as of one moment. What the engine has no type for is text in them. */
   unload(tables: readonly Unload[]): Promise<void>
@@ -181,6 +173,8 @@ export interface Session extends Place {
 export interface TransactionOptions {
   /** Nothing of it stays. */
   readonly isDryRun?: boolean | undefined
+  /** It alters tables, and is begun anew while readers of them must be waited for. */
+  readonly isAltering?: boolean | undefined
 }
 
 export interface Upsert {
@@ -224,14 +218,6 @@ export interface Warehouse extends AsyncDisposable {
    */
   transaction<T>(work: (tx: Tx) => Promise<T>, options?: UseOptions & TransactionOptions): Promise<T>
   /**
-   * After rows were deleted: what is left of them in files of these tables goes, too, as far as the database lets it.
-   * Returns what stays, in words for the user.
-   */
-  scrub(
-    tables: readonly string[],
-    options?: { readonly signal?: AbortSignal | undefined },
-  ): Promise<readonly string[]>
-  /**
    * Excludes other processes from a job of this warehouse (e.g. `sync`) until disposed, or until this process dies.
    * @throws UserError with code `locked` that names the holder.
    */
@@ -241,19 +227,12 @@ export interface Warehouse extends AsyncDisposable {
   /** The pace that all processes of the warehouse keep together. Only where several may work on it at once. */
   readonly paceBook?: PaceBook
   /**
-   * Looks after tables of events when a sync has ended: builds what `warehouse.indexes` asks for, and counts anew what has
-   * grown and the server does not count by itself. Returns what could not be done, and why.
-   */
-  readonly tendTables?: (tables: readonly string[], signal: AbortSignal) => Promise<readonly string[]>
-  /** Upkeep of its files, while no sync runs. Only where they pile up. */
-  readonly maintain?: (request: MaintenanceRequest) => Promise<Maintenance>
-  /** Makes tables of events tables of parts, one for each month, each in a transaction. Only where tables have parts. */
-  readonly partition?: (request: PartitionRequest) => Promise<readonly PartitionedTable[]>
-  /**
    * Calls back after rows were inserted into these tables of our own, until disposed. A warehouse that cannot tell
    * never calls: a watcher also looks by itself.
    */
   watch(tables: readonly string[], onChange: () => void): Promise<AsyncDisposable>
+  /** What keeps it in order. */
+  readonly upkeep: Upkeep
 }
 
 /** When requests of a lane may go. */

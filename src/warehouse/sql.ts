@@ -28,10 +28,6 @@ export async function change(place: QueryExecutorProvider, statement: Sql): Prom
 export const deleteBefore = (table: string, column: string, before: Date): Sql =>
   sql`delete from ${sql.raw(table)} where ${sql.id(column)} < ${before}`
 
-/** Inserts what a query returns, whose columns are in this order. */
-export const insertInto = (table: string, columns: readonly string[], select: Sql): Sql =>
-  sql`insert into ${sql.raw(table)} (${sql.join(columns.map((name) => sql.id(name)))}) ${select}`
-
 /** A query of ours, to be read as one that a person wrote. */
 export function statementOf(query: Sql, { db }: { readonly db: QueryExecutorProvider }): Statement {
   const { sql: text, parameters } = query.compile(db)

@@ -44,7 +44,7 @@ test('a new file has small blocks and the form of DuckDB 1.2, and keeps them', a
   await using elt = await open({ warehouse: warehouse.config })
   await elt.warehouse.use(async () => {})
   expect(await form()).toEqual({ block_size: 65_536, version: 'v1.2.0+' })
-  await elt.warehouse.scrub([])
+  await elt.warehouse.upkeep.scrub([])
   expect(await form(), 'written anew').toEqual({ block_size: 65_536, version: 'v1.2.0+' })
 })
 

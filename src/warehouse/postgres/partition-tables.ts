@@ -23,7 +23,7 @@ const swapWaitMs = 1_000
 const swapPauseMs = 1_500
 const swapPatienceMs = 900_000
 
-/** `Warehouse.partition`. */
+/** `Upkeep.partition`. */
 export async function partitionTables(
   { use, names }: Pick<Warehouse, 'use' | 'names'>,
   request: PartitionRequest,
