@@ -18,7 +18,6 @@ export interface InstallInput {
   readonly settings: MartsConfig
   readonly loadedThrough: KeepInput['loadedThrough']
   readonly now: Date
-  readonly growAfter: KeepInput['growAfter']
   /** Views that are filled anew. */
   readonly rebuilt?: readonly string[]
 }

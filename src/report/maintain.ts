@@ -17,7 +17,7 @@ export interface MaintainRequest {
 }
 
 /** What was done, or would be; what `maintain --json` prints. */
-export interface Upkeep {
+export interface MaintenanceReport {
   /** Null where nothing was done. */
   readonly run_id: string | null
   readonly files_before: number
@@ -39,7 +39,7 @@ export interface Upkeep {
 export async function maintain(
   { warehouse, config, now }: ReportSource & { readonly now: () => Date },
   { isDryRun = false, runId, trigger, signal, onTable }: MaintainRequest,
-): Promise<Upkeep> {
+): Promise<MaintenanceReport> {
   const work = warehouse.upkeep.maintain
   if (!work)
     throw new ConfigError('only a lake (a "warehouse" of type "ducklake") has files to maintain', {
@@ -65,7 +65,7 @@ export async function maintain(
 
 const nothing: Maintenance = { tables: [], snapshots: 0, removed: 0, orphans: 0, foreign: 0 }
 
-function told(done: Maintenance): Omit<Upkeep, 'run_id'> {
+function told(done: Maintenance): Omit<MaintenanceReport, 'run_id'> {
   const sum = (of: (table: MaintainedTable) => number) =>
     done.tables.reduce((total, table) => total + of(table), 0)
   return {

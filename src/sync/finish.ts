@@ -49,7 +49,6 @@ export async function finish(
           // Who began before this sync and still works may bring rows of an earlier time.
           loadedThrough: (await locks.hasCompany()) ? undefined : ended.now,
           now: clock.now(),
-          growAfter: (error: unknown) => warehouse.engine.growAfter(error),
         }
         const notices: string[] = []
         if (!input.signal.aborted && input.marts.enabled)

@@ -4,10 +4,9 @@ import type { Stream } from '../catalog/index.ts'
 import type { SyncConfig } from '../config/schema.ts'
 import { ConfigError } from '../errors.ts'
 import { type Dropped, readKeptSince, recordDropped } from '../state/retention.ts'
-import type { Session } from '../warehouse/session.ts'
+import type { Session, Upkeep } from '../warehouse/session.ts'
 import { change, deleteBefore } from '../warehouse/sql.ts'
 import { tableOf } from '../warehouse/tables.ts'
-import type { Upkeep } from '../warehouse/upkeep.ts'
 import type { Reach } from './plan.ts'
 
 type Retention = Pick<SyncConfig, 'retention'>

@@ -23,13 +23,11 @@ export async function rebuildViews(
   }
   await using _lock = await warehouse.lock('sync')
   const now = clock.now()
-  const growAfter = (error: unknown) => warehouse.engine.growAfter(error)
   return warehouse.use(async (session) => {
     const notices = await installViews(session, {
       settings: marts,
       loadedThrough: now,
       now,
-      growAfter,
       rebuilt: names,
     })
     await warehouse.upkeep.admitReaders?.(session)

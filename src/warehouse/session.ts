@@ -5,37 +5,18 @@ import type { Engine } from '../engine/engine.ts'
 import type { KeyDialect } from '../state/members.ts'
 import type { Db, StateDatabase } from '../state/tables.ts'
 import type { Analysis } from './analysis.ts'
+import type { Maintenance, MaintenanceRequest } from './maintenance.ts'
 import type { NameRules } from './names.ts'
+import type { PaceBook } from './pace-book.ts'
+import type { PartitionedTable, PartitioningRequest } from './partitioning.ts'
 import type { Printed } from './printed.ts'
+import type { SchemaNames } from './schema-names.ts'
 import type { Selection } from './select.ts'
 import type { Parsed, TableColumn, TypedColumn } from './shape.ts'
 import type { Copied, SnapshotTarget, Unload } from './snapshot.ts'
 import type { Sql } from './sql.ts'
 import type { Statement } from './statement.ts'
 import type { StreamLocks } from './stream-locks.ts'
-import type { Upkeep } from './upkeep.ts'
-
-/** The schemas of a warehouse, all named after the configured one. */
-export interface SchemaNames {
-  /** Stream tables. */
-  readonly streams: string
-  /** Our own tables. */
-  readonly sync: string
-  /** Views of the stream tables with snake_case names. */
-  readonly views: string
-  /** Views that answer questions: the files of `sql/views`. */
-  readonly marts: string
-  /** Views with the names and columns of Fivetran's schema: the files of `sql/fivetran`, where they are wanted. */
-  readonly fivetran: string
-}
-
-export const schemaNames = (schema: string): SchemaNames => ({
-  streams: schema,
-  sync: `${schema}_sync`,
-  views: `${schema}_views`,
-  marts: `${schema}_marts`,
-  fivetran: `${schema}_fivetran`,
-})
 
 /** Where the two databases differ, in words of SQL. */
 export interface Dialect extends NameRules, KeyDialect {
@@ -142,7 +123,10 @@ export interface Tx extends Place {
  * lifetime of its session; a Postgres session is one connection.
  */
 export interface Session extends Place {
-  /** Does `work` in a transaction. With `isDryRun` it is taken back in the end, and only its result remains. */
+  /**
+   * Does `work` in a transaction. It is begun anew, with more memory, where the engine ran out of it; so what it does beside
+   * the transaction must bear to be done twice. With `isDryRun` it is taken back in the end, and only its result remains.
+   */
   transaction<T>(work: (tx: Tx) => Promise<T>, options?: TransactionOptions): Promise<T>
   /**
    * Makes a view, or changes it, in a transaction of its own that ends with `andThen`. Views of others upon it stay as
@@ -212,10 +196,7 @@ export interface Warehouse extends AsyncDisposable {
   readonly spoolDirectory: string
   /** Works with the warehouse, which is brought up to date first. Sessions of a DuckDB file take turns. */
   use<T>(work: (session: Session) => Promise<T>, options?: UseOptions): Promise<T>
-  /**
-   * Does `work` in one transaction, in a session of its own. It is begun anew where the engine ran out of memory, with
-   * more of it; so what it does beside the transaction must bear to be done twice.
-   */
+  /** Does `work` in one transaction, in a session of its own, which is begun anew with it. */
   transaction<T>(work: (tx: Tx) => Promise<T>, options?: UseOptions & TransactionOptions): Promise<T>
   /**
    * Excludes other processes from a job of this warehouse (e.g. `sync`) until disposed, or until this process dies.
@@ -235,30 +216,34 @@ export interface Warehouse extends AsyncDisposable {
   readonly upkeep: Upkeep
 }
 
-/** When requests of a lane may go. */
-export interface PaceBook {
-  /** Takes the next free slot of a lane; resolves to the milliseconds until it. */
-  takeSlot(lane: string, rate: Rate): Promise<number>
-  /** Closes a lane for this long, for everybody. */
-  hold(lane: string, waitMs: number): Promise<void>
-  /** Milliseconds for which a lane stays closed. */
-  heldMs(lane: string): Promise<number>
-  /** What is known of all lanes, by their names. */
-  lanes(): Promise<readonly Lane[]>
-}
-
-/** The latest requests of a lane, at least those of one period of its rate. */
-export interface Lane {
-  readonly lane: string
-  /** When they went, or will go, in this order. */
-  readonly slots: readonly Date[]
-  readonly closedUntil: Date | undefined
-}
-
-/** So many requests in so many milliseconds. */
-export interface Rate {
-  readonly requests: number
-  readonly perMs: number
+/**
+ * What keeps a warehouse in order, beside the work that is done in it: asked for at the ends of syncs, and by the commands
+ * that erase, maintain and migrate. What one kind of warehouse alone needs is a member that the others leave out.
+ */
+export interface Upkeep {
+  /**
+   * After rows were deleted: what is left of them in files of these tables goes, too, as far as the database lets it.
+   * Returns what stays, in words for the user.
+   */
+  scrub(tables: readonly string[]): Promise<readonly string[]>
+  /** Brings stream tables that an older version made to what this one would make. Returns what people should know. */
+  readonly modernize?: (session: Session) => Promise<readonly string[]>
+  /**
+   * Lets the roles of `warehouse.readers` read all that is ours. Only where there are roles.
+   * @throws ConfigError for a role that does not exist.
+   */
+  readonly admitReaders?: (session: Session) => Promise<void>
+  /**
+   * Looks after tables of events when a sync has ended: builds what `warehouse.indexes` asks for, and counts anew what has
+   * grown and the server does not count by itself. Returns what could not be done, and why.
+   */
+  readonly tendTables?: (tables: readonly string[], signal: AbortSignal) => Promise<readonly string[]>
+  /** Drops the parts of a table that hold nothing but rows from before an instant. Returns how many rows went. Only where tables have parts. */
+  readonly dropParts?: (tx: Tx, table: string, before: Date) => Promise<number>
+  /** Makes tables of events tables of parts, one for each month, each in a transaction. Only where tables have parts. */
+  readonly partition?: (request: PartitioningRequest) => Promise<readonly PartitionedTable[]>
+  /** Merges files and removes what nothing needs, while no sync runs. Only where files pile up. */
+  readonly maintain?: (request: MaintenanceRequest) => Promise<Maintenance>
 }
 
 export interface UseOptions {

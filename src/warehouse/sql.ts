@@ -4,7 +4,7 @@
  */
 import { type QueryExecutorProvider, type RawBuilder, sql } from 'kysely'
 import type { StateDatabase } from '../state/tables.ts'
-import type { SchemaNames } from './session.ts'
+import type { SchemaNames } from './schema-names.ts'
 import type { Statement } from './statement.ts'
 
 /** A part of a statement, with its values. */

@@ -12,15 +12,8 @@ import type { StateDatabase } from '../../state/tables.ts'
 import { duckdbAnalysis } from '../analysis.ts'
 import { explainedFault } from '../faults.ts'
 import { Migrations } from '../migrations.ts'
-import {
-  type Dialect,
-  type SchemaNames,
-  type Session,
-  schemaNames,
-  type Tx,
-  type UseOptions,
-  type Warehouse,
-} from '../session.ts'
+import { type SchemaNames, schemaNames } from '../schema-names.ts'
+import type { Dialect, Session, Tx, UseOptions, Warehouse } from '../session.ts'
 import { quoted } from '../sql.ts'
 import { alterations, definitions } from '../tables.ts'
 import { transact, transactionIn } from '../transaction.ts'
@@ -90,7 +83,15 @@ export async function openDuckdb(options: DuckdbOptions): Promise<Warehouse> {
           const admit = (query: string) => refuseWrongFunctions(held.connection, query, guard)
           held.progress.isAtWork = true
           const { connection, progress } = held
-          const one = session({ connection, progress, names, interrupter, admit, isLive: guard.isLive })
+          const one = session({
+            connection,
+            engine,
+            progress,
+            names,
+            interrupter,
+            admit,
+            isLive: guard.isLive,
+          })
           await migrations.apply(one, useOptions)
           const result = await work(one)
           held.progress.isAtWork = false
@@ -171,6 +172,7 @@ export const duckdbTables: Dialect = {
 
 interface SessionParts {
   readonly connection: DuckDBConnection
+  readonly engine: Engine
   readonly names: SchemaNames
   readonly interrupter: Interrupter
   /** Refuses a statement of a person whose functions do more than read the warehouse. */
@@ -179,11 +181,11 @@ interface SessionParts {
   readonly progress: HeldProgress
 }
 
-function session({ connection, names, interrupter, admit, isLive, progress }: SessionParts): Session {
+function session({ connection, engine, names, interrupter, admit, isLive, progress }: SessionParts): Session {
   const db = new Kysely<StateDatabase>({ dialect: duckdbDialect(connection, interrupter) }).withSchema(
     names.sync,
   )
-  const transaction = transactionIn(db, (trx) => transactionOf(trx, names, progress))
+  const transaction = transactionIn(db, (trx) => transactionOf(trx, names, progress), engine)
   const query = { connection, interrupter, admit }
   return {
     db,
@@ -197,9 +199,9 @@ function session({ connection, names, interrupter, admit, isLive, progress }: Se
         await andThen(tx)
       }),
     async select(statement) {
-      const { engine, ...selection } = await queryDuckdb(query, statement, selected)
+      const { engine: rows, ...selection } = await queryDuckdb(query, statement, selected)
       // A host's instance reads no file of ours.
-      return isLive ? selection : { ...selection, engine }
+      return isLive ? selection : { ...selection, engine: rows }
     },
     print: (statement) => queryDuckdb(query, statement, printed),
     files: {

@@ -8,11 +8,12 @@ import { firstOf, InterruptedError } from '../../errors.ts'
 import { makeFolder } from '../../folders.ts'
 import { removeSpool } from '../../spool/spool.ts'
 import { Migrations } from '../migrations.ts'
-import { type Session, schemaNames, type UseOptions, type Warehouse } from '../session.ts'
+import { schemaNames } from '../schema-names.ts'
+import type { Session, UseOptions, Warehouse } from '../session.ts'
 import type { StreamLocks } from '../stream-locks.ts'
 import { transact, transactionIn } from '../transaction.ts'
 import type { Environment, PostgresConfig } from './address.ts'
-import { holdClient, type Settings } from './client.ts'
+import { holdClient } from './client.ts'
 import { CsvWriter } from './csv.ts'
 import { postgresTables } from './dialect.ts'
 import { explained, isConnectionLost, isLockTimeout } from './errors.ts'
@@ -32,6 +33,7 @@ import { copyPostgres, unloadPostgres } from './snapshot.ts'
 import { makeWorkDirectory } from './spool.ts'
 import { takeStreamLocks } from './stream-locks.ts'
 import { takeStreamRows } from './stream-rows.ts'
+import type { Settings } from './transactions.ts'
 import { type TransactionContext, transactionOf } from './tx.ts'
 import { vacuum } from './vacuum.ts'
 import { replaceView } from './views.ts'
@@ -233,7 +235,7 @@ function session(context: SessionContext): Session {
   const { queryRole } = options
   const names = schemaNames(server.target.schema)
   const db = held.db.withSchema(names.sync)
-  const once = transactionIn(db, (trx) => transactionOf(trx, context))
+  const once = transactionIn(db, (trx) => transactionOf(trx, context), engine)
   const transaction: Session['transaction'] = async (work, transactionOptions = {}) => {
     if (!transactionOptions.isAltering) return once(work, transactionOptions)
     for (let waitedMs = 0; ; waitedMs += alterWaitMs + alterPauseMs) {
