@@ -17,6 +17,7 @@ import { holdClient } from './client.ts'
 import { CsvWriter } from './csv.ts'
 import { postgresTables } from './dialect.ts'
 import { explained, isConnectionLost, isLockTimeout } from './errors.ts'
+import { factsOf } from './facts.ts'
 import { buildIndexes } from './indexes.ts'
 import { convertJson } from './jsonb.ts'
 import { type JobLock, takeSessionLock } from './lock.ts'
@@ -91,6 +92,7 @@ export async function openPostgres(options: PostgresOptions): Promise<PostgresWa
   })
   const writer = new CsvWriter(engine, workDirectory)
   const settings = sessionSettings(options.source)
+  const timeoutMs = 'connect' in options.source ? undefined : options.source.statement_timeout
   const names = schemaNames(options.schema)
   const locks = new Set<JobLock>()
   const migrations = new Migrations()
@@ -114,6 +116,7 @@ export async function openPostgres(options: PostgresOptions): Promise<PostgresWa
 
   async function use<T>(work: (session: Session) => Promise<T>, useOptions: UseOptions = {}): Promise<T> {
     const { signal, isRepeatable } = useOptions
+    const sinceMs = performance.now()
     for (let attempt = 1; ; attempt += 1) {
       try {
         return await useOnce(work, useOptions)
@@ -121,7 +124,14 @@ export async function openPostgres(options: PostgresOptions): Promise<PostgresWa
         const error = firstOf(caught)
         if (signal?.aborted) throw new InterruptedError(undefined, { cause: error })
         const again = isRepeatable && attempt < attempts && isConnectionLost(error)
-        if (!again) throw explained(error, server.target)
+        if (again) continue
+        const lastedMs = performance.now() - sinceMs
+        const facts = await factsOf(error, server, {
+          schemas: [names.streams, names.sync, names.views],
+          timeoutMs,
+          lastedMs,
+        })
+        throw explained(error, server.target, facts)
       }
     }
   }
