@@ -5,7 +5,7 @@ import { promisify } from 'node:util'
 import { type DuckDBConnection, DuckDBInstance } from '@duckdb/node-api'
 import pg from 'pg'
 import { Lake } from '../src/warehouse/ducklake/lake.ts'
-import { schemaNames } from '../src/warehouse/session.ts'
+import { schemaNames } from '../src/warehouse/schema-names.ts'
 
 export interface LakePlace {
   /** Address of the catalogue's database. */

@@ -5,6 +5,7 @@
 import pg from 'pg'
 import { catalogue, type Stream } from '../src/catalog/index.ts'
 import { openPostgres } from '../src/warehouse/postgres/warehouse.ts'
+import { change, deleteBefore } from '../src/warehouse/sql.ts'
 import { ensureTable } from '../src/warehouse/tables.ts'
 
 export interface PartitionsBench {
@@ -22,7 +23,7 @@ export async function benchPartitions({ url, rows, rounds }: PartitionsBench): P
   await using parted = await makeTable(url, 'parted', rows)
   console.log(`\n${rows.toLocaleString('en')} opens of ${months} months, Postgres`)
   const converting = await seconds(async () => {
-    await parted.warehouse.partition?.({ streams: [parted.stream], isDryRun: false })
+    await parted.warehouse.upkeep.partition?.({ streams: [parted.stream], isDryRun: false })
   })
   console.log(`  migrate --partition took ${shown(converting)}`)
   for (const { run } of [plain, parted]) await run(`vacuum analyze ${table}`)
@@ -92,7 +93,13 @@ const ran = (statement: string): Work => ({ work: ({ run }) => seconds(() => run
 const dropped: Work = {
   isOnce: true,
   work: ({ warehouse }) =>
-    seconds(() => warehouse.transaction((tx) => tx.dropBefore(table, 'createdAt', new Date('2024-01-01')))),
+    seconds(() =>
+      warehouse.transaction(async (tx) => {
+        const before = new Date('2024-01-01')
+        await warehouse.upkeep.dropParts?.(tx, table, before)
+        await change(tx.tables, deleteBefore(table, 'createdAt', before))
+      }),
+    ),
 }
 
 const counted = `select "campaignId", count(*) from ${table}`

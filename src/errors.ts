@@ -16,12 +16,19 @@ export class UserError extends Error {
   readonly code: ErrorCode
   readonly kind: ErrorKind
   readonly exitCode: number
+  /** What the message speaks of, where it begins with that: `export "vip"`. */
+  readonly about: string | undefined
 
-  constructor(code: ErrorCode, message: string, options?: ErrorOptions & { exitCode?: number }) {
+  constructor(
+    code: ErrorCode,
+    message: string,
+    options?: ErrorOptions & { exitCode?: number; about?: string | undefined },
+  ) {
     super(message, options)
     this.code = code
     this.kind = errorCodes[code].kind
     this.exitCode = options?.exitCode ?? exitCodes.failed
+    this.about = options?.about
   }
 }
 
@@ -29,7 +36,7 @@ export class UserError extends Error {
 export class ConfigError extends UserError {
   override readonly name = 'ConfigError'
 
-  constructor(message: string, options?: ErrorOptions & { code?: CodeOf<'config'> }) {
+  constructor(message: string, options?: ErrorOptions & { code?: CodeOf<'config'>; about?: string }) {
     super(options?.code ?? 'config', message, { ...options, exitCode: exitCodes.usage })
   }
 }

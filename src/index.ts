@@ -27,7 +27,7 @@ import { version } from './package-files.ts'
 import { type DbtProject, readDbtProject } from './report/dbt.ts'
 import { type EraseQuery, type Erasure, erasePerson } from './report/erase.ts'
 import { describeLists, type ListStatus } from './report/lists.ts'
-import { type MaintainRequest, maintain, type Upkeep } from './report/maintain.ts'
+import { type MaintainRequest, type MaintenanceReport, maintain } from './report/maintain.ts'
 import { type Partitioning, type PartitionRequest, partitionEvents } from './report/partition.ts'
 import { type PerformanceQuery, type PerformanceReport, readPerformance } from './report/performance.ts'
 import { type PersonQuery, type PersonReport, readPersonRows } from './report/person-rows.ts'
@@ -65,7 +65,7 @@ export type { ChannelAnswer } from './notify/probe.ts'
 export type { DbtProject } from './report/dbt.ts'
 export type { EraseQuery, Erasure } from './report/erase.ts'
 export type { ListStatus } from './report/lists.ts'
-export type { MaintainRequest, Upkeep } from './report/maintain.ts'
+export type { MaintainRequest, MaintenanceReport } from './report/maintain.ts'
 export type { Partitioning, PartitionRequest } from './report/partition.ts'
 export type { PerformanceQuery, PerformanceReport } from './report/performance.ts'
 export type { PrintedRows, ResultRow } from './report/query.ts'
@@ -143,7 +143,7 @@ export interface Elt extends AsyncDisposable, Exporter, Scheduler {
    * Merges the files of a lake, ends older states, and removes what nothing needs, as `lake.maintenance` says.
    * @throws ConfigError where the warehouse is no lake; UserError `locked` while a sync runs.
    */
-  maintain(request?: MaintainRequest): Promise<Upkeep>
+  maintain(request?: MaintainRequest): Promise<MaintenanceReport>
   /**
    * Gives the tables of events of a Postgres warehouse parts, one for each month, table by table.
    * @throws ConfigError where the warehouse is not Postgres; UserError `locked` while a sync runs.

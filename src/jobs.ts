@@ -74,7 +74,7 @@ export function schedulerOf(work: Work, { config, warehouse, notify, clock }: Sc
         const job = furtherJob(name)
         definitions.set(job, { job, schedule, definedIn: 'config' })
       }
-      if (warehouse.maintain) {
+      if (warehouse.upkeep.maintain) {
         const { schedule } = config.lake.maintenance
         definitions.set(maintenanceJob, { job: maintenanceJob, schedule, definedIn: 'config' })
       }

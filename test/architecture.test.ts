@@ -18,7 +18,7 @@ const mayImport: Record<string, readonly string[]> = {
     'engine/sweep',
     'engine/version',
     'warehouse/printed',
-    'warehouse/session',
+    'warehouse/schema-names',
     'warehouse/sql',
     'warehouse/duckdb/file-name',
     'export/treasure-data/import',
@@ -259,6 +259,10 @@ describe('the product', () => {
     expect(missing).toEqual([])
   })
 
+  test('has no circle of files, not of types either', () => {
+    expect(filesInCircles(product)).toEqual([])
+  })
+
   test('keeps what is asked by names from outside in maps: an object has a constructor, whatever stands in it', () => {
     expect(plainTables(product)).toEqual([])
   })
@@ -392,6 +396,16 @@ describe('the guard', () => {
     expect(plainTables({ 'src/sync/a.ts': text })).toEqual([])
   })
 
+  test('finds a circle of types, and nobody who only looks at it', () => {
+    const files = {
+      'src/sync/a.ts': "import type { B } from './b.ts'",
+      'src/sync/b.ts': "import { type C } from './c.ts'",
+      'src/sync/c.ts': "export type { A } from './a.ts'",
+      'src/sync/d.ts': "import { a } from './a.ts'",
+    }
+    expect(filesInCircles(files)).toEqual(['src/sync/a.ts', 'src/sync/b.ts', 'src/sync/c.ts'])
+  })
+
   test('does not mind times that are given, nor comments', () => {
     const text =
       "/** Not `new Date()`. */\nconst at = new Date(0) // Date.now()\nconst url = 'http://a/b'\nfetch(url)"
@@ -409,6 +423,26 @@ function wrongImports(files: Files): string[] {
         return !mayImport[from]?.some((allowed) => isMeant(allowed, { to, target, typeOnly }))
       })
       .map(({ target, typeOnly }) => `${path} imports ${typeOnly ? 'types of ' : ''}${target}`)
+  })
+}
+
+/** Files that come to themselves by what they import. */
+function filesInCircles(files: Files): string[] {
+  const next = new Map(
+    Object.entries(files).map(([path, text]) => [
+      path,
+      relativeImports(path, text).map(({ target }) => target),
+    ]),
+  )
+  return [...next.keys()].filter((start) => {
+    const seen = new Set<string>()
+    const open = [...(next.get(start) ?? [])]
+    for (let path = open.pop(); path !== undefined; path = open.pop()) {
+      if (seen.has(path)) continue
+      seen.add(path)
+      open.push(...(next.get(path) ?? []))
+    }
+    return seen.has(start)
   })
 }
 

@@ -62,7 +62,7 @@ export async function inspectJobs(check: JobsCheck): Promise<JobsReport> {
     ...Object.entries(config.sync.jobs).map(
       ([name, { schedule }]) => [`sync:${name}`, `sync.jobs.${name}.schedule`, schedule] as const,
     ),
-    ...(check.warehouse.maintain
+    ...(check.warehouse.upkeep.maintain
       ? [[maintenanceJob, 'lake.maintenance.schedule', config.lake.maintenance.schedule] as const]
       : []),
     ...inspection.exports.flatMap(({ name, definition }) => {
@@ -74,7 +74,7 @@ export async function inspectJobs(check: JobsCheck): Promise<JobsReport> {
   const jobs = [
     'sync',
     ...Object.keys(config.sync.jobs).map((name) => `sync:${name}`),
-    ...(check.warehouse.maintain ? [maintenanceJob] : []),
+    ...(check.warehouse.upkeep.maintain ? [maintenanceJob] : []),
     ...inspection.exports.map(({ name }) => `export:${name}`),
   ]
   return {

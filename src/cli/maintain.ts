@@ -1,6 +1,6 @@
 /** `maintain`: the files of a lake are merged, older states ended, and what nothing needs is removed. */
 import type { Command } from 'commander'
-import type { Upkeep } from '../index.ts'
+import type { MaintenanceReport } from '../index.ts'
 import { action, type Context, type Runtime, withExamples } from './command.ts'
 import type { Terminal } from './terminal.ts'
 import { count, size, table } from './text.ts'
@@ -30,7 +30,7 @@ async function runMaintain(
   terminal.outcome(upkeep, { isFine: !dryRun }, () => sayUpkeep(terminal, upkeep, dryRun))
 }
 
-function sayUpkeep(terminal: Terminal, upkeep: Upkeep, isDryRun: boolean): void {
+function sayUpkeep(terminal: Terminal, upkeep: MaintenanceReport, isDryRun: boolean): void {
   const { tables, snapshots_expired, files_removed, orphans_removed, files_unknown } = upkeep
   terminal.say(
     table(

@@ -17,11 +17,14 @@ export function connectionOf(
   const chosen = name ?? (names.length === 1 ? names[0] : undefined)
   if (chosen === undefined) {
     const cure = names.length === 0 ? 'add one under "connections"' : `name one of: ${names.join(', ')}`
-    throw new ConfigError(`${who} needs a connection, and the configuration has ${names.length}; ${cure}`)
+    throw new ConfigError(`${who} needs a connection, and the configuration has ${names.length}; ${cure}`, {
+      about: who,
+    })
   }
   const connection = Object.hasOwn(config.connections, chosen) ? config.connections[chosen] : undefined
   if (connection) return { ...connection, name: chosen }
   throw new ConfigError(
     `${who}: there is no connection ${JSON.stringify(chosen)}${suggestion(chosen, names)}`,
+    { about: who },
   )
 }

@@ -5,9 +5,7 @@
 import type * as z from 'zod'
 import { nearest, suggestion } from '../nearest.ts'
 import { knownKeys, memberOf } from './json-schema.ts'
-
-export type Path = readonly PropertyKey[]
-export type Fault = { readonly path: Path; readonly message: string }
+import { type Fault, type Path, pathText } from './path.ts'
 
 type Issue = z.core.$ZodIssue
 /** The configuration after interpolation, and where interpolated values came from. */
@@ -21,18 +19,6 @@ const secretKeys: ReadonlySet<PropertyKey> = new Set([
 /** The faults that zod found. */
 export function faultsOf(issues: readonly Issue[], met: Met): Fault[] {
   return issues.flatMap((issue) => faultsOfIssue(issue, issue.path, met))
-}
-
-/** `connections.iterable.rate_limits`, `to[0]`, `connections["my project"]`. */
-export function pathText(path: Path): string {
-  return path
-    .map((key) => {
-      if (typeof key === 'number') return `[${key}]`
-      const name = String(key)
-      return /^[\w$-]+$/.test(name) ? `.${name}` : `[${JSON.stringify(name)}]`
-    })
-    .join('')
-    .replace(/^\./, '')
 }
 
 /** One line per fault. */

@@ -6,7 +6,7 @@
 import { readFileSync } from 'node:fs'
 import { resolve } from 'node:path'
 import { messageOf } from '../errors.ts'
-import { type Fault, type Path, pathText } from './faults.ts'
+import { type Fault, type Path, pathText } from './path.ts'
 
 export type Environment = Readonly<Record<string, string | undefined>>
 

@@ -1,7 +1,7 @@
 import { getNodeValue, type Node, type ParseError, parseTree, printParseErrorCode } from 'jsonc-parser'
 import { ConfigError } from '../errors.ts'
 import { isTooDeep, mostLevels } from '../json/depth.ts'
-import type { Fault, Path } from './faults.ts'
+import type { Fault, Path } from './path.ts'
 
 /**
  * JSON with comments and trailing commas, as `init` writes it. A key that stands twice in one object is a

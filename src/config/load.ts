@@ -8,10 +8,11 @@ import { parseEnv } from 'node:util'
 import { ConfigError, messageOf } from '../errors.ts'
 import { suggestion } from '../nearest.ts'
 import { type CommandAnswers, runCommands } from './commands.ts'
-import { type Fault, faultLines, faultsOf, pathText } from './faults.ts'
+import { faultLines, faultsOf } from './faults.ts'
 import { type Environment, interpolate, isPlainObject, type Sources } from './interpolate.ts'
 import { knownKeys, memberOf } from './json-schema.ts'
 import { parseJsonc } from './jsonc.ts'
+import { type Fault, pathText } from './path.ts'
 import {
   type Config,
   type ConfigInput,

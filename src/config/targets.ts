@@ -3,8 +3,8 @@
  * Only the target that is chosen is looked at: nobody needs the secrets of production to develop.
  */
 import { suggestion } from '../nearest.ts'
-import type { Fault, Path } from './faults.ts'
 import { isPlainObject } from './interpolate.ts'
+import type { Fault, Path } from './path.ts'
 
 /** What is said of targets beside the settings themselves. */
 export const targetKeys = ['target', 'targets'] as const

@@ -81,7 +81,7 @@ export async function unloadTables(
   schema = warehouse.names.streams,
 ): Promise<void> {
   const unloading = () =>
-    warehouse.use(({ unload }) => unload(wanted.map((one) => ({ schema, ...one }))), {
+    warehouse.use(({ files }) => files.unload(wanted.map((one) => ({ schema, ...one }))), {
       signal,
       isRepeatable: true,
     })

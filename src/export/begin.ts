@@ -38,7 +38,7 @@ export interface Begun {
 }
 
 /** @throws ConfigError where the export may not run. */
-export async function beginRun(input: ExportInput): Promise<Reopened | Begun> {
+export async function openRun(input: ExportInput): Promise<Reopened | Begun> {
   const { runId, definition, clock, emit, warehouse } = input
   const now = clock.now()
   const { refusal, left, begun } = await inTransaction(
@@ -60,6 +60,7 @@ export async function beginRun(input: ExportInput): Promise<Reopened | Begun> {
         action: settings.action,
         listId: settings.list_id,
         trigger: input.trigger,
+        isQueued: input.isQueued,
         now,
         definitionHash: definitionHash(query, settings),
         mappingHash: mappingHash(settings),

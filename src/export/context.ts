@@ -22,6 +22,8 @@ export interface ExportInput {
   /** All saved exports, once `admit` was asked. */
   readonly others?: (() => readonly SavedExport[]) | undefined
   readonly runId: string
+  /** A scheduler has made the row of the run. */
+  readonly isQueued: boolean
   readonly trigger: string
   /** When a schedule wanted the run; without it an interrupted run is finished instead of a new one begun. */
   readonly nominalAt?: Date | undefined

@@ -137,6 +137,7 @@ export function createExporter(context: ExporterContext): Exporter {
       clock,
       random,
       runId: request.runId ?? randomUUID(),
+      isQueued: request.runId !== undefined,
       trigger: request.trigger ?? 'manual',
       nominalAt: request.nominalAt,
       previousNominalAt: request.previousNominalAt,

@@ -34,7 +34,7 @@ export async function retryRejects(
 }
 
 async function retry(input: ExportInput): Promise<ExportReport> {
-  const { definition, runId, trigger, clock, emit } = input
+  const { definition, runId, isQueued, trigger, clock, emit } = input
   const { name, query, settings } = definition
   await using _lock = await lockList(input)
   const now = clock.now()
@@ -46,6 +46,7 @@ async function retry(input: ExportInput): Promise<ExportReport> {
       action: settings.action,
       listId: settings.list_id,
       trigger,
+      isQueued,
       envelope,
       now,
       definitionHash: definitionHash(query, settings),

@@ -4,7 +4,7 @@ import type { Clock } from '../iterable/clock.ts'
 import { hasSucceeded } from '../state/runs.ts'
 import { inSpan } from '../telemetry.ts'
 import type { Tx } from '../warehouse/session.ts'
-import { type Begun, beginPlan, beginRun, type Reopened } from './begin.ts'
+import { type Begun, beginPlan, openRun, type Reopened } from './begin.ts'
 import { type ExportInput, inTransaction } from './context.ts'
 import { type Destination, inspectList, readFields } from './definition/list.ts'
 import { defaultRejectPercent, isTracked, mappingHash } from './definition/settings.ts'
@@ -44,7 +44,7 @@ export function runExport(input: ExportInput): Promise<ExportReport> {
 async function reportOf(input: ExportInput): Promise<ExportReport> {
   await using _lock = await lockList(input)
   for (;;) {
-    const begun = await beginRun(input)
+    const begun = await openRun(input)
     // The lock lasts until the run has ended.
     if ('needsBaseline' in begun) return await runAnew(input, begun)
     const report = await resume(input, begun)

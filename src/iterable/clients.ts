@@ -1,7 +1,7 @@
 /** Clients of one project keep one pace, however many there are: a sync and exports, on this machine and on others. */
 import { type ClientContext, type ClientOptions, createClient, type IterableClient } from './client.ts'
 import { systemClock } from './clock.ts'
-import { createPacer, type PaceBook, type Pacer } from './pace.ts'
+import { createPacer, type Pacer, type SharedLanes } from './pace.ts'
 
 /** Options of a client, and the name of its connection, under which other processes know its pace. */
 export type NamedClientOptions = ClientOptions & { readonly name?: string }
@@ -12,7 +12,7 @@ export type NamedClientOptions = ClientOptions & { readonly name?: string }
  */
 export function clientsOf(
   context: ClientContext,
-  book?: PaceBook,
+  book?: SharedLanes,
 ): (options: NamedClientOptions) => IterableClient {
   const pacers = new Map<string, Pacer>()
   return (options) => {
@@ -26,7 +26,7 @@ export function clientsOf(
 }
 
 /** The lanes of one connection in the book. */
-const pagesOf = (book: PaceBook, connection: string): PaceBook => ({
+const pagesOf = (book: SharedLanes, connection: string): SharedLanes => ({
   takeSlot: (endpoint, rate) => book.takeSlot(`${connection}/${endpoint}`, rate),
   hold: (endpoint, waitMs) => book.hold(`${connection}/${endpoint}`, waitMs),
   heldMs: (endpoint) => book.heldMs(`${connection}/${endpoint}`),

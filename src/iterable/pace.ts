@@ -31,7 +31,7 @@ export type RateLimits = Readonly<Partial<Record<string, RateLimit | string>>> |
 const safety = 1.02
 
 /** A book that other processes keep too. Everything in it rejects when the book cannot be had. */
-export interface PaceBook {
+export interface SharedLanes {
   /** Takes the next free slot; resolves to the milliseconds until it. */
   takeSlot(lane: string, rate: RateLimit): Promise<number>
   /** Closes a lane for this long, for everybody. */
@@ -62,7 +62,7 @@ const longestHoldMs = 3_600_000
  * more. Turns are first come, first served. With a `book` a turn waits for a slot of it too; where that cannot be had,
  * this process keeps the pace alone.
  */
-export function createPacer(rateLimits: RateLimits, clock: Clock, book?: PaceBook): Pacer {
+export function createPacer(rateLimits: RateLimits, clock: Clock, book?: SharedLanes): Pacer {
   const lanes = new Map<EndpointName, Lane>()
   const laneOf = (endpoint: EndpointName): Lane => {
     const known = lanes.get(endpoint)
@@ -133,7 +133,7 @@ function secondsUntil(
 interface Turn extends ReserveOptions {
   readonly endpoint: EndpointName
   readonly clock: Clock
-  readonly book: PaceBook | undefined
+  readonly book: SharedLanes | undefined
 }
 
 async function takeTurn(lane: Lane, turn: Turn): Promise<void> {

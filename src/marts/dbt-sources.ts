@@ -1,7 +1,8 @@
 /** What dbt is told of the tables: columns, how fresh they ought to be, and what always holds. */
 import { describeField, describeStream, type Stream } from '../catalog/index.ts'
 import { ownColumns } from '../warehouse/names.ts'
-import type { SchemaNames, Session } from '../warehouse/session.ts'
+import type { SchemaNames } from '../warehouse/schema-names.ts'
+import type { Session } from '../warehouse/session.ts'
 import { literal, quoted } from '../warehouse/sql.ts'
 import type { ViewFile } from './file.ts'
 import type { FoundTables } from './render.ts'

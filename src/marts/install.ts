@@ -18,7 +18,6 @@ export interface InstallInput {
   readonly settings: MartsConfig
   readonly loadedThrough: KeepInput['loadedThrough']
   readonly now: Date
-  readonly growAfter: KeepInput['growAfter']
   /** Views that are filled anew. */
   readonly rebuilt?: readonly string[]
 }
@@ -63,13 +62,16 @@ async function isMadeAtOnce(session: Session, changed: readonly ChangedView[], n
     ...comments,
   ])
   try {
-    await session.alter(async ({ db, tables }) => {
-      await sql.raw(statements.join(';\n')).execute(tables)
-      await record(
-        db,
-        changed.map((view) => recordOf(view, now)),
-      )
-    })
+    await session.transaction(
+      async ({ db, tables }) => {
+        await sql.raw(statements.join(';\n')).execute(tables)
+        await record(
+          db,
+          changed.map((view) => recordOf(view, now)),
+        )
+      },
+      { isAltering: true },
+    )
     return true
   } catch {
     // Whichever it is, and what it says, shows one by one.

@@ -29,8 +29,6 @@ export interface KeepInput {
   readonly now: Date
   /** Makes what the selects call and read besides the streams. */
   readonly prepare: () => Promise<void>
-  /** Gives the engine more memory after it ran out of it; false where that was not the matter. */
-  readonly growAfter: (error: unknown) => Promise<boolean>
 }
 
 export interface KeptViews {
@@ -62,9 +60,8 @@ export async function keepTables(session: Session, input: KeepInput): Promise<Ke
       await keepTogether(session, group, current, input)
       for (const { file, table } of group) current.set(file.name, table)
     } catch (error) {
-      if (await input.growAfter(error)) groups.unshift(group)
       // Whichever it is: the others are kept without it.
-      else if (group.length > 1) groups.unshift(...group.map((plan) => [plan]))
+      if (group.length > 1) groups.unshift(...group.map((plan) => [plan]))
       else for (const { file, known } of group) leave(file, known, error)
     }
   }

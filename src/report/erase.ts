@@ -56,7 +56,7 @@ export async function erasePerson(
   }
   const { run_id, ...erased } = await runJob({ warehouse, job: 'erase', signal, now }, async () => {
     const tables = await warehouse.transaction(work, { signal })
-    const notices = await warehouse.scrub(tables.map(({ quotedName }) => quotedName))
+    const notices = await warehouse.upkeep.scrub(tables.map(({ quotedName }) => quotedName))
     return { tables: told(tables), notices }
   })
   return { run_id, identifiers, ...erased }

@@ -17,7 +17,7 @@ export interface MaintainRequest {
 }
 
 /** What was done, or would be; what `maintain --json` prints. */
-export interface Upkeep {
+export interface MaintenanceReport {
   /** Null where nothing was done. */
   readonly run_id: string | null
   readonly files_before: number
@@ -39,9 +39,9 @@ export interface Upkeep {
 export async function maintain(
   { warehouse, config, now }: ReportSource & { readonly now: () => Date },
   { isDryRun = false, runId, trigger, signal, onTable }: MaintainRequest,
-): Promise<Upkeep> {
-  const upkeep = warehouse.maintain
-  if (!upkeep)
+): Promise<MaintenanceReport> {
+  const work = warehouse.upkeep.maintain
+  if (!work)
     throw new ConfigError('only a lake (a "warehouse" of type "ducklake") has files to maintain', {
       code: 'usage',
     })
@@ -56,16 +56,16 @@ export async function maintain(
   if (isDryRun) {
     // To look makes no lake.
     const isThere = await readState({ warehouse, config }, async () => true)
-    return { run_id: null, ...told(isThere ? await upkeep(request) : nothing) }
+    return { run_id: null, ...told(isThere ? await work(request) : nothing) }
   }
   await using _lock = await warehouse.lock('sync')
   const run = { warehouse, job: maintenanceJob, runId, trigger, signal, now }
-  return runJob(run, async () => told(await upkeep(request)))
+  return runJob(run, async () => told(await work(request)))
 }
 
 const nothing: Maintenance = { tables: [], snapshots: 0, removed: 0, orphans: 0, foreign: 0 }
 
-function told(done: Maintenance): Omit<Upkeep, 'run_id'> {
+function told(done: Maintenance): Omit<MaintenanceReport, 'run_id'> {
   const sum = (of: (table: MaintainedTable) => number) =>
     done.tables.reduce((total, table) => total + of(table), 0)
   return {

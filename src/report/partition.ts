@@ -1,11 +1,11 @@
 /** Tables of events become tables of parts, as a run: no sync works meanwhile, and what was done stands in its row. */
 import { catalogue, selectStreams } from '../catalog/index.ts'
 import { ConfigError } from '../errors.ts'
-import type { PartitionedTable, PartitionRequest as TablesRequest } from '../warehouse/partitioning.ts'
+import type { PartitionedTable, PartitioningRequest } from '../warehouse/partitioning.ts'
 import { runJob } from './job-run.ts'
 import { type ReportSource, readState } from './read.ts'
 
-export interface PartitionRequest extends Pick<TablesRequest, 'signal' | 'onMonth' | 'onTable'> {
+export interface PartitionRequest extends Pick<PartitioningRequest, 'signal' | 'onMonth' | 'onTable'> {
   /** Names or globs of streams of events; all of them where it is left out. */
   readonly streams?: readonly string[] | undefined
   /** Looks, and changes nothing. */
@@ -31,7 +31,7 @@ export async function partitionEvents(
   { streams: patterns = [], isDryRun = false, ...hearing }: PartitionRequest,
 ): Promise<Partitioning> {
   const { warehouse, config, now } = source
-  const partition = warehouse.partition
+  const { partition } = warehouse.upkeep
   if (!partition) {
     const { type } = config.warehouse
     const instead =

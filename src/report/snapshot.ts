@@ -106,8 +106,8 @@ async function copy(
     await rm(beside, { recursive: true, force: true })
     if (!isFile) await mkdir(beside, { mode: 0o700 })
     return warehouse.use(
-      ({ copyTo }) =>
-        copyTo(isFile ? { kind: 'file', path: beside } : { kind: 'parquet', directory: beside }),
+      ({ files }) =>
+        files.copyTo(isFile ? { kind: 'file', path: beside } : { kind: 'parquet', directory: beside }),
       { signal, onWait, isReading: true },
     )
   }

@@ -33,8 +33,8 @@ export async function begin(
 ): Promise<Begun> {
   const onWait = (message: string) => emit({ type: 'notice', stream: undefined, message })
   const prepare = async (session: Session) => {
-    await session.admitReaders()
-    for (const message of await session.modernize()) onWait(message)
+    await warehouse.upkeep.admitReaders?.(session)
+    for (const message of (await warehouse.upkeep.modernize?.(session)) ?? []) onWait(message)
     return session.transaction(async (tx) => {
       const trx = tx.db
       await failAbandonedRuns(trx, { kind: 'sync', runId, now, isAtWork: locks.isAtWork })

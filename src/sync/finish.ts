@@ -49,7 +49,6 @@ export async function finish(
           // Who began before this sync and still works may bring rows of an earlier time.
           loadedThrough: (await locks.hasCompany()) ? undefined : ended.now,
           now: clock.now(),
-          growAfter: (error: unknown) => warehouse.engine.growAfter(error),
         }
         const notices: string[] = []
         if (!input.signal.aborted && input.marts.enabled)
@@ -66,7 +65,7 @@ export async function finish(
         await writeLog(session.db, runId, [...unwritten.lines, ...input.log.unwritten])
         await forgetOldCourses(session.db, clock.now())
         // Of the views, and the schema that they may have come with.
-        await session.admitReaders()
+        await warehouse.upkeep.admitReaders?.(session)
         await endRun(session.db, runId, {
           state: report.state,
           now: clock.now(),
@@ -90,12 +89,12 @@ export async function finish(
 /** Drops what is older than streams keep it, where all of a stream was read; the report says what went. */
 async function dropOld(
   session: Session,
-  { config, runId, emit }: SyncInput,
+  { config, runId, emit, warehouse }: SyncInput,
   reports: readonly StreamReport[],
   { starts, now }: { readonly starts: readonly StreamStart[]; readonly now: Date },
 ): Promise<readonly StreamReport[]> {
   const streams = starts.map(({ stream }) => stream)
-  const dropped = await dropAged(session, config, { streams, runId, now })
+  const dropped = await dropAged(session, warehouse.upkeep, config, { streams, runId, now })
   return reports.map((report) => {
     const one = dropped.find(({ stream, rows }) => stream === report.stream && rows > 0)
     if (!one) return report
@@ -111,8 +110,9 @@ async function tendTables(input: SyncInput): Promise<void> {
   const tables = selectedStreams(input)
     .filter(({ replication }) => replication === 'append')
     .map(({ name }) => name)
-  if (!warehouse.tendTables || tables.length === 0 || signal.aborted) return
-  const failures = await warehouse
+  const { upkeep } = warehouse
+  if (!upkeep.tendTables || tables.length === 0 || signal.aborted) return
+  const failures = await upkeep
     .tendTables(tables, signal)
     .catch((error: unknown) => [`the tables of events could not be looked after: ${messageOf(error)}`])
   for (const message of failures) emit({ type: 'notice', stream: undefined, message })

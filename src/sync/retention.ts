@@ -4,7 +4,8 @@ import type { Stream } from '../catalog/index.ts'
 import type { SyncConfig } from '../config/schema.ts'
 import { ConfigError } from '../errors.ts'
 import { type Dropped, readKeptSince, recordDropped } from '../state/retention.ts'
-import type { Session } from '../warehouse/session.ts'
+import type { Session, Upkeep } from '../warehouse/session.ts'
+import { change, deleteBefore } from '../warehouse/sql.ts'
 import { tableOf } from '../warehouse/tables.ts'
 import type { Reach } from './plan.ts'
 
@@ -38,6 +39,7 @@ export function refuseDropped(config: Retention, streams: readonly Stream[], rea
 /** Drops what is older than each stream keeps, unless this was done today. Returns what went. */
 export async function dropAged(
   session: Session,
+  { dropParts }: Upkeep,
   config: Retention,
   {
     streams,
@@ -52,8 +54,10 @@ export async function dropAged(
     const since = keptSince(config, stream, now)
     if (!since || since.getTime() === done.get(stream.name)?.getTime()) continue
     const rows = await session.transaction(async (tx) => {
-      await tx.reserve(tableOf(tx, stream.name))
-      const old = await tx.dropBefore(tableOf(tx, stream.name), 'createdAt', since)
+      const table = tableOf(tx, stream.name)
+      await tx.reserve(table)
+      const inParts = (await dropParts?.(tx, table, since)) ?? 0
+      const old = inParts + (await change(tx.tables, deleteBefore(table, 'createdAt', since)))
       await recordDropped(tx.db, { stream: stream.name, keptSince: since, rows: old }, { runId, now })
       return old
     })

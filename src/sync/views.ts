@@ -23,16 +23,14 @@ export async function rebuildViews(
   }
   await using _lock = await warehouse.lock('sync')
   const now = clock.now()
-  const growAfter = (error: unknown) => warehouse.engine.growAfter(error)
   return warehouse.use(async (session) => {
     const notices = await installViews(session, {
       settings: marts,
       loadedThrough: now,
       now,
-      growAfter,
       rebuilt: names,
     })
-    await session.admitReaders()
+    await warehouse.upkeep.admitReaders?.(session)
     return notices
   })
 }

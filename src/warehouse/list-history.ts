@@ -4,7 +4,8 @@
  */
 import { sql } from 'kysely'
 import type { Place, Tx } from './session.ts'
-import { quoted, type Sql, streamTable } from './sql.ts'
+import type { TypedColumn } from './shape.ts'
+import { change, ownTable, type Sql, streamTable } from './sql.ts'
 
 export interface ListRead {
   readonly listId: string
@@ -23,14 +24,20 @@ export async function keepListHistory(tx: Tx, read: ListRead): Promise<void> {
   const since = last?.fingerprint === fingerprint ? undefined : await heldSince(tx, read, last)
   if (since) {
     const where = await differing(tx, read)
-    await insertChanges(tx, read, {
+    await insertDifference(tx, read, {
       change: 'joined',
       of: read.incoming,
       without: read.outgoing,
       where,
       since,
     })
-    await insertChanges(tx, read, { change: 'left', of: read.outgoing, without: read.incoming, where, since })
+    await insertDifference(tx, read, {
+      change: 'left',
+      of: read.outgoing,
+      without: read.incoming,
+      where,
+      since,
+    })
   }
   await recordRead(tx, read, { firstReadAt: since ?? read.readAt, fingerprint })
 }
@@ -64,9 +71,8 @@ export async function keepVanishedLists(
       rows.length > 0
         ? sql`case m."listId" ${sql.join(reads, sql` `)} else m."updatedAt" end`
         : sql`m."updatedAt"`
-    await tx.insertFrom(
-      changesTable(tx),
-      changeColumns,
+    await insertChanges(
+      tx,
       sql`select m."listId", m."email", m."userId", 'left', ${since}, ${time(now)}, cast(${runId} as varchar)
        from ${streamTable(tx, 'list_users')} as m
        where m."listId" in (${sql.join(vanished.map(Number))})`,
@@ -79,8 +85,6 @@ export async function keepVanishedLists(
     .$if(listIds.length > 0, (reads) => reads.where('list_id', 'not in', listIds.map(Number)))
     .execute()
 }
-
-const changesTable = ({ names }: Place): string => `${quoted(names.sync)}.list_changes`
 
 /** An instant among the columns of a query, whose type nothing else tells. */
 const time = (at: Date): Sql => sql`cast(${at} as timestamptz)`
@@ -162,15 +166,14 @@ interface Difference {
   readonly since: Date
 }
 
-async function insertChanges(
+async function insertDifference(
   tx: Tx,
   { listId, runId, readAt }: ListRead,
-  { change, of, without, where, since }: Difference,
+  { change: kind, of, without, where, since }: Difference,
 ): Promise<void> {
-  await tx.insertFrom(
-    changesTable(tx),
-    changeColumns,
-    sql`select distinct cast(${Number(listId)} as bigint), m."email", m."userId", cast(${change} as varchar),
+  await insertChanges(
+    tx,
+    sql`select distinct cast(${Number(listId)} as bigint), m."email", m."userId", cast(${kind} as varchar),
          ${time(since)}, ${time(readAt)}, cast(${runId} as varchar)
        from ${of} as m
        where ${where} and not exists (
@@ -179,7 +182,25 @@ async function insertChanges(
   )
 }
 
-const changeColumns = ['list_id', 'email', 'user_id', 'change', 'since', 'found_at', 'run_id']
+/** Puts what a query on stream tables returns into `list_changes`; its columns are `changeColumns`. */
+async function insertChanges(tx: Tx, select: Sql): Promise<void> {
+  const names = changeColumns.map(({ name }) => sql.id(name))
+  const rows = await tx.copied(changeColumns, select)
+  await change(
+    tx.db,
+    sql`insert into ${ownTable(tx, 'list_changes')} (${sql.join(names)}) select * from ${rows} as changes`,
+  )
+}
+
+const changeColumns: readonly TypedColumn[] = [
+  { name: 'list_id', type: 'bigint' },
+  { name: 'email', type: 'text' },
+  { name: 'user_id', type: 'text' },
+  { name: 'change', type: 'text' },
+  { name: 'since', type: 'timestamptz' },
+  { name: 'found_at', type: 'timestamptz' },
+  { name: 'run_id', type: 'text' },
+]
 
 async function recordRead(
   { db }: Place,

@@ -11,11 +11,11 @@ import { quoted } from './sql.ts'
 const trustedMs = 10_000
 
 /** Sees to it that a warehouse is up to date whenever it is used for more than reading. */
-export class Upkeep {
+export class Migrations {
   #seenAt = -trustedMs
 
   /** @throws UserError with code `newer_warehouse` when a newer version of the product has written the warehouse. */
-  async of(session: Session, { isReading, isGuarded, isAsFound }: UseOptions): Promise<void> {
+  async apply(session: Session, { isReading, isGuarded, isAsFound }: UseOptions): Promise<void> {
     if (isReading || isGuarded || isAsFound || performance.now() - this.#seenAt < trustedMs) return
     await migrate(session)
     this.#seenAt = performance.now()

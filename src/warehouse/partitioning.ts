@@ -1,7 +1,7 @@
 /** Tables of events that become tables of parts: what is asked for, and what was done. */
 import type { Stream } from '../catalog/index.ts'
 
-export interface PartitionRequest {
+export interface PartitioningRequest {
   /** Streams of events; those that have no table are left out. */
   readonly streams: readonly Stream[]
   /** Looks, and changes nothing. */

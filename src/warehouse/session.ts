@@ -7,36 +7,16 @@ import type { Db, StateDatabase } from '../state/tables.ts'
 import type { Analysis } from './analysis.ts'
 import type { Maintenance, MaintenanceRequest } from './maintenance.ts'
 import type { NameRules } from './names.ts'
-import type { PartitionedTable, PartitionRequest } from './partitioning.ts'
+import type { PaceBook } from './pace-book.ts'
+import type { PartitionedTable, PartitioningRequest } from './partitioning.ts'
 import type { Printed } from './printed.ts'
+import type { SchemaNames } from './schema-names.ts'
 import type { Selection } from './select.ts'
-import type { Parsed, TableColumn } from './shape.ts'
+import type { Parsed, TableColumn, TypedColumn } from './shape.ts'
 import type { Copied, SnapshotTarget, Unload } from './snapshot.ts'
 import type { Sql } from './sql.ts'
 import type { Statement } from './statement.ts'
 import type { StreamLocks } from './stream-locks.ts'
-
-/** The schemas of a warehouse, all named after the configured one. */
-export interface SchemaNames {
-  /** Stream tables. */
-  readonly streams: string
-  /** Our own tables. */
-  readonly sync: string
-  /** Views of the stream tables with snake_case names. */
-  readonly views: string
-  /** Views that answer questions: the files of `sql/views`. */
-  readonly marts: string
-  /** Views with the names and columns of Fivetran's schema: the files of `sql/fivetran`, where they are wanted. */
-  readonly fivetran: string
-}
-
-export const schemaNames = (schema: string): SchemaNames => ({
-  streams: schema,
-  sync: `${schema}_sync`,
-  views: `${schema}_views`,
-  marts: `${schema}_marts`,
-  fivetran: `${schema}_fivetran`,
-})
 
 /** Where the two databases differ, in words of SQL. */
 export interface Dialect extends NameRules, KeyDialect {
@@ -115,14 +95,10 @@ export interface Tx extends Place {
   append(table: string, rows: Parsed, onRows?: (rows: number) => void): Promise<number>
   /** Inserts the result of a statement of the engine into one of our own tables. Returns how many rows. */
   appendQuery(table: string, columns: readonly string[], select: string): Promise<number>
-  /** Inserts what a query on stream tables returns, whose columns are in this order, into one of our own tables. */
-  insertFrom(table: string, columns: readonly string[], select: Sql): Promise<void>
   /** Inserts the parsed rows so that the last one of each key is the only one of its key in the table. */
   upsert(table: string, upsert: Upsert): Promise<Upserted>
   /** Makes the table of a stream that nobody knows yet, with its key, its order and its parts, where the warehouse keeps them. */
   createTable(table: string, columns: readonly TableColumn[], stream: Stream): Promise<void>
-  /** Removes the rows from before an instant, by a column; parts of the table that hold no others go as a whole. Returns how many. */
-  dropBefore(table: string, column: string, before: Date): Promise<number>
   /** Changes a table in place. Views upon it are left as they were. */
   alterTable(table: string, change: TableChange): Promise<void>
   /** Keeps other loads of a table out until the transaction ends; reading it stays possible. */
@@ -132,12 +108,12 @@ export interface Tx extends Place {
    * becomes one of large joins, whatever the warehouse's statistics say of the tables: they are as old as their last
    * count, and some servers never count. Returns the table.
    */
-  stage(columns: readonly TableColumn[], select: string): Promise<Sql>
+  stage(columns: readonly TypedColumn[], select: string): Promise<Sql>
   /**
-   * A name by which a statement on our own tables reads these columns of a stream table: the table, or a copy that is gone
-   * with the transaction where the two live apart.
+   * What a query on stream tables returns, as a relation that a statement on our own tables reads: the query itself, or a
+   * copy that is gone with the transaction where the two live apart. Its columns, in their order, have these types.
    */
-  copied(table: string, columns: readonly string[]): Promise<Sql>
+  copied(columns: readonly TypedColumn[], select: Sql): Promise<Sql>
   /** Counts what was just filled, where the warehouse plans by statistics. */
   analyze(table: string): Promise<void>
 }
@@ -147,23 +123,17 @@ export interface Tx extends Place {
  * lifetime of its session; a Postgres session is one connection.
  */
 export interface Session extends Place {
-  /** Does `work` in a transaction. With `isDryRun` it is taken back in the end, and only its result remains. */
+  /**
+   * Does `work` in a transaction. It is begun anew, with more memory, where the engine ran out of it; so what it does beside
+   * the transaction must bear to be done twice. With `isDryRun` it is taken back in the end, and only its result remains.
+   */
   transaction<T>(work: (tx: Tx) => Promise<T>, options?: TransactionOptions): Promise<T>
-  /** The same for work that alters tables; it is begun anew while readers of the tables must be waited for. */
-  alter<T>(work: (tx: Tx) => Promise<T>): Promise<T>
   /**
    * Makes a view, or changes it, in a transaction of its own that ends with `andThen`. Views of others upon it stay as
    * they are, rights included.
    * @throws UserError `view_in_the_way` when one of them reads what the new text no longer has.
    */
   replaceView(view: string, select: string, andThen: (tx: Tx) => Promise<void>): Promise<void>
-  /** Brings stream tables that an older version made to what this one would make. Returns what people should know. */
-  modernize(): Promise<readonly string[]>
-  /**
-   * Lets the roles of `warehouse.readers` read all that is ours, where the warehouse has roles.
-   * @throws ConfigError for a role that does not exist.
-   */
-  admitReaders(): Promise<void>
   /**
    * Runs a query that a person wrote (in a guarded session), once, in a transaction that can only read; rows stream
    * while it is not disposed, and nothing else goes through the session meanwhile.
@@ -172,7 +142,13 @@ export interface Session extends Place {
   select(statement: Statement): Promise<Selection>
   /** The same with its values as text, to be shown. */
   print(statement: Statement): Promise<Printed>
-  /** Copies everything that is ours, as of one moment. Returns what was copied. */
+  /** For snapshots, and for copies into other warehouses. */
+  readonly files: Files
+}
+
+/** What is ours goes to files. */
+export interface Files {
+  /** Copies all of it, as of one moment. Returns what was copied. */
   copyTo(target: SnapshotTarget): Promise<readonly Copied[]>
   /** Writes rows of tables to Parquet files, as of one moment. What the engine has no type for is text in them. */
   unload(tables: readonly Unload[]): Promise<void>
@@ -181,6 +157,8 @@ export interface Session extends Place {
 export interface TransactionOptions {
   /** Nothing of it stays. */
   readonly isDryRun?: boolean | undefined
+  /** It alters tables, and is begun anew while readers of them must be waited for. */
+  readonly isAltering?: boolean | undefined
 }
 
 export interface Upsert {
@@ -218,19 +196,8 @@ export interface Warehouse extends AsyncDisposable {
   readonly spoolDirectory: string
   /** Works with the warehouse, which is brought up to date first. Sessions of a DuckDB file take turns. */
   use<T>(work: (session: Session) => Promise<T>, options?: UseOptions): Promise<T>
-  /**
-   * Does `work` in one transaction, in a session of its own. It is begun anew where the engine ran out of memory, with
-   * more of it; so what it does beside the transaction must bear to be done twice.
-   */
+  /** Does `work` in one transaction, in a session of its own, which is begun anew with it. */
   transaction<T>(work: (tx: Tx) => Promise<T>, options?: UseOptions & TransactionOptions): Promise<T>
-  /**
-   * After rows were deleted: what is left of them in files of these tables goes, too, as far as the database lets it.
-   * Returns what stays, in words for the user.
-   */
-  scrub(
-    tables: readonly string[],
-    options?: { readonly signal?: AbortSignal | undefined },
-  ): Promise<readonly string[]>
   /**
    * Excludes other processes from a job of this warehouse (e.g. `sync`) until disposed, or until this process dies.
    * @throws UserError with code `locked` that names the holder.
@@ -241,45 +208,42 @@ export interface Warehouse extends AsyncDisposable {
   /** The pace that all processes of the warehouse keep together. Only where several may work on it at once. */
   readonly paceBook?: PaceBook
   /**
-   * Looks after tables of events when a sync has ended: builds what `warehouse.indexes` asks for, and counts anew what has
-   * grown and the server does not count by itself. Returns what could not be done, and why.
-   */
-  readonly tendTables?: (tables: readonly string[], signal: AbortSignal) => Promise<readonly string[]>
-  /** Upkeep of its files, while no sync runs. Only where they pile up. */
-  readonly maintain?: (request: MaintenanceRequest) => Promise<Maintenance>
-  /** Makes tables of events tables of parts, one for each month, each in a transaction. Only where tables have parts. */
-  readonly partition?: (request: PartitionRequest) => Promise<readonly PartitionedTable[]>
-  /**
    * Calls back after rows were inserted into these tables of our own, until disposed. A warehouse that cannot tell
    * never calls: a watcher also looks by itself.
    */
   watch(tables: readonly string[], onChange: () => void): Promise<AsyncDisposable>
+  /** What keeps it in order. */
+  readonly upkeep: Upkeep
 }
 
-/** When requests of a lane may go. */
-export interface PaceBook {
-  /** Takes the next free slot of a lane; resolves to the milliseconds until it. */
-  takeSlot(lane: string, rate: Rate): Promise<number>
-  /** Closes a lane for this long, for everybody. */
-  hold(lane: string, waitMs: number): Promise<void>
-  /** Milliseconds for which a lane stays closed. */
-  heldMs(lane: string): Promise<number>
-  /** What is known of all lanes, by their names. */
-  lanes(): Promise<readonly Lane[]>
-}
-
-/** The latest requests of a lane, at least those of one period of its rate. */
-export interface Lane {
-  readonly lane: string
-  /** When they went, or will go, in this order. */
-  readonly slots: readonly Date[]
-  readonly closedUntil: Date | undefined
-}
-
-/** So many requests in so many milliseconds. */
-export interface Rate {
-  readonly requests: number
-  readonly perMs: number
+/**
+ * What keeps a warehouse in order, beside the work that is done in it: asked for at the ends of syncs, and by the commands
+ * that erase, maintain and migrate. What one kind of warehouse alone needs is a member that the others leave out.
+ */
+export interface Upkeep {
+  /**
+   * After rows were deleted: what is left of them in files of these tables goes, too, as far as the database lets it.
+   * Returns what stays, in words for the user.
+   */
+  scrub(tables: readonly string[]): Promise<readonly string[]>
+  /** Brings stream tables that an older version made to what this one would make. Returns what people should know. */
+  readonly modernize?: (session: Session) => Promise<readonly string[]>
+  /**
+   * Lets the roles of `warehouse.readers` read all that is ours. Only where there are roles.
+   * @throws ConfigError for a role that does not exist.
+   */
+  readonly admitReaders?: (session: Session) => Promise<void>
+  /**
+   * Looks after tables of events when a sync has ended: builds what `warehouse.indexes` asks for, and counts anew what has
+   * grown and the server does not count by itself. Returns what could not be done, and why.
+   */
+  readonly tendTables?: (tables: readonly string[], signal: AbortSignal) => Promise<readonly string[]>
+  /** Drops the parts of a table that hold nothing but rows from before an instant. Returns how many rows went. Only where tables have parts. */
+  readonly dropParts?: (tx: Tx, table: string, before: Date) => Promise<number>
+  /** Makes tables of events tables of parts, one for each month, each in a transaction. Only where tables have parts. */
+  readonly partition?: (request: PartitioningRequest) => Promise<readonly PartitionedTable[]>
+  /** Merges files and removes what nothing needs, while no sync runs. Only where files pile up. */
+  readonly maintain?: (request: MaintenanceRequest) => Promise<Maintenance>
 }
 
 export interface UseOptions {

@@ -5,12 +5,16 @@ import { columnName, type NameRules, ownColumns } from './names.ts'
 
 export type Origin = 'catalogue' | 'declared' | 'seen' | 'ours'
 
-/** One column of a stream table. */
-export interface TableColumn {
-  /** The field's own name, as Iterable writes it. */
-  readonly source: string
+/** A column of whatever table. */
+export interface TypedColumn {
   readonly name: string
   readonly type: ColumnType
+}
+
+/** One column of a stream table. */
+export interface TableColumn extends TypedColumn {
+  /** The field's own name, as Iterable writes it. */
+  readonly source: string
   readonly origin: Origin
   readonly embedded: boolean
   readonly previousTypes: readonly ColumnType[]

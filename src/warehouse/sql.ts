@@ -4,7 +4,7 @@
  */
 import { type QueryExecutorProvider, type RawBuilder, sql } from 'kysely'
 import type { StateDatabase } from '../state/tables.ts'
-import type { SchemaNames } from './session.ts'
+import type { SchemaNames } from './schema-names.ts'
 import type { Statement } from './statement.ts'
 
 /** A part of a statement, with its values. */
@@ -27,10 +27,6 @@ export async function change(place: QueryExecutorProvider, statement: Sql): Prom
 /** Removes the rows of a table from before an instant. */
 export const deleteBefore = (table: string, column: string, before: Date): Sql =>
   sql`delete from ${sql.raw(table)} where ${sql.id(column)} < ${before}`
-
-/** Inserts what a query returns, whose columns are in this order. */
-export const insertInto = (table: string, columns: readonly string[], select: Sql): Sql =>
-  sql`insert into ${sql.raw(table)} (${sql.join(columns.map((name) => sql.id(name)))}) ${select}`
 
 /** A query of ours, to be read as one that a person wrote. */
 export function statementOf(query: Sql, { db }: { readonly db: QueryExecutorProvider }): Statement {

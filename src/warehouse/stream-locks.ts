@@ -1,6 +1,4 @@
 /** What a sync has to itself: some streams where others may work on the rest, or the whole warehouse. */
-import type { Warehouse } from './session.ts'
-
 /** Held until disposed, or until this process dies. */
 export interface StreamLocks extends AsyncDisposable {
   /** Streams that were asked for and that another sync works on, and who that is. */
@@ -15,6 +13,12 @@ export interface StreamLocks extends AsyncDisposable {
   inTurn<T>(work: () => Promise<T>, options: TurnOptions): Promise<T>
 }
 
+/** What has locks. */
+interface Lockable {
+  lock(job: string): Promise<AsyncDisposable>
+  readonly lockStreams?: (streams: readonly string[], runId: string) => Promise<StreamLocks>
+}
+
 export interface TurnOptions {
   readonly signal: AbortSignal
   /** Hears once that another sync has the turn. */
@@ -26,7 +30,7 @@ export interface TurnOptions {
  * @throws UserError with code `locked` where another sync has all of them, or somebody is alone in the warehouse.
  */
 export async function lockStreams(
-  warehouse: Warehouse,
+  warehouse: Lockable,
   streams: readonly string[],
   runId: string,
 ): Promise<StreamLocks> {

@@ -3,7 +3,7 @@ import { sql, type Transaction } from 'kysely'
 import type { ColumnType, Stream } from '../catalog/index.ts'
 import type { Db, StateDatabase } from '../state/tables.ts'
 import type { Dialect, Place, Session, TableChange, Tx } from './session.ts'
-import { initialShape, type Shape, type TableColumn, widened, withTypes } from './shape.ts'
+import { initialShape, type Shape, type TableColumn, type TypedColumn, widened, withTypes } from './shape.ts'
 import { quoted, streamTable } from './sql.ts'
 import { createStreamView } from './views.ts'
 
@@ -55,11 +55,14 @@ export async function prepareTable(session: Session, before: Shape, after: Shape
   if (!session.dialect.altersFirst || isNothing(changeBetween(before, neverNarrower(before, after)))) {
     return before
   }
-  return session.alter(async (tx) => {
-    // A load that was given up afterwards has left the table as it had become by then.
-    const current = (await readShape(tx.db, after.stream)) ?? before
-    return changeTable(tx, current, after, now)
-  })
+  return session.transaction(
+    async (tx) => {
+      // A load that was given up afterwards has left the table as it had become by then.
+      const current = (await readShape(tx.db, after.stream)) ?? before
+      return changeTable(tx, current, after, now)
+    },
+    { isAltering: true },
+  )
 }
 
 /** The parts of `alter table` that make a change. */
@@ -168,8 +171,8 @@ async function recordColumns(
 }
 
 /** The columns as `create table` takes them, in parentheses. */
-export const definitions = (columns: readonly TableColumn[], dialect: Dialect): string =>
+export const definitions = (columns: readonly TypedColumn[], dialect: Dialect): string =>
   `(\n  ${columns.map((column) => columnDefinition(column, dialect)).join(',\n  ')}\n)`
 
-const columnDefinition = ({ name, type }: TableColumn, dialect: Dialect): string =>
+const columnDefinition = ({ name, type }: TypedColumn, dialect: Dialect): string =>
   `${quoted(name)} ${dialect.typeName[type]}`

@@ -9,21 +9,27 @@ import type { Session, TransactionOptions, Tx, UseOptions, Warehouse } from './s
 /** Takes a transaction back whose result is all that was wanted. */
 class Undone extends Error {}
 
-/** `Session.transaction`, given how a transaction of Kysely becomes one of the warehouse. */
+/**
+ * `Session.transaction`, given how a transaction of Kysely becomes one of the warehouse. Without an engine it is part of
+ * another one, which is begun anew as a whole.
+ */
 export const transactionIn =
-  (db: Db, txOf: (trx: Transaction<StateDatabase>) => Tx): Session['transaction'] =>
+  (db: Db, txOf: (trx: Transaction<StateDatabase>) => Tx, engine?: Engine): Session['transaction'] =>
   async (work, { isDryRun = false } = {}) => {
-    let done: { readonly result: Awaited<ReturnType<typeof work>> } | undefined
-    try {
-      return await db.transaction().execute(async (trx) => {
-        const result = await work(txOf(trx))
-        if (!isDryRun) return result
-        done = { result }
-        throw new Undone()
-      })
-    } catch (error) {
-      if (error instanceof Undone && done) return done.result
-      throw error
+    for (;;) {
+      let done: { readonly result: Awaited<ReturnType<typeof work>> } | undefined
+      try {
+        return await db.transaction().execute(async (trx) => {
+          const result = await work(txOf(trx))
+          done = { result }
+          if (!isDryRun) return result
+          throw new Undone()
+        })
+      } catch (error) {
+        if (error instanceof Undone && done) return done.result
+        if (done && isCommittedAllTheSame(error)) throw error
+        if (!(await engine?.growAfter(error))) throw error
+      }
     }
   }
 

@@ -1,7 +1,8 @@
 /** `iterable_views`: for each stream table a view of the same rows with snake_case names. */
 import { sql } from 'kysely'
+import type { SchemaNames } from './schema-names.ts'
 import { namesIn } from './schemas.ts'
-import type { SchemaNames, Session, Tx } from './session.ts'
+import type { Session, Tx } from './session.ts'
 import type { Shape } from './shape.ts'
 import { quoted } from './sql.ts'
 

@@ -269,11 +269,14 @@ onLake('who alters a table while another does begins anew', async (warehouse) =>
   }
   let times = 0
   await mine.use((session) =>
-    session.alter(async (tx) => {
-      times += 1
-      await add('mine')(tx)
-      if (times === 1) await theirs.use((other) => other.alter(add('theirs')))
-    }),
+    session.transaction(
+      async (tx) => {
+        times += 1
+        await add('mine')(tx)
+        if (times === 1) await theirs.use((other) => other.transaction(add('theirs'), { isAltering: true }))
+      },
+      { isAltering: true },
+    ),
   )
   expect(times).toBe(2)
   const columns = await warehouse.query(`select column_name as name from information_schema.columns

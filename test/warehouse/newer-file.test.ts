@@ -1,4 +1,4 @@
-/** Files of DuckDB 2.0, which DuckDB 1.5 does not open: the header says so, and nothing of the file is touched. */
+/** The form of a DuckDB file: the one that we make, and the one of DuckDB 2.0, which DuckDB 1.5 does not open. */
 import { createHash } from 'node:crypto'
 import { readFile, writeFile } from 'node:fs/promises'
 import { expect, test } from 'vitest'
@@ -30,6 +30,22 @@ test('a file in the storage format of DuckDB 2.0 is refused, and left as it is',
     ),
   })
   expect(hashOf(await readFile(path))).toBe(hashOf(file))
+})
+
+test('a new file has small blocks and the form of DuckDB 1.2, and keeps them', async () => {
+  await using warehouse = await createTestWarehouse('duckdb')
+  const form = async () => {
+    const [size] = await warehouse.query('select block_size from pragma_database_size()')
+    const [database] = await warehouse.query(
+      `select tags['storage_version'] as version from duckdb_databases() where not internal`,
+    )
+    return { ...size, ...database }
+  }
+  await using elt = await open({ warehouse: warehouse.config })
+  await elt.warehouse.use(async () => {})
+  expect(await form()).toEqual({ block_size: 65_536, version: 'v1.2.0+' })
+  await elt.warehouse.upkeep.scrub([])
+  expect(await form(), 'written anew').toEqual({ block_size: 65_536, version: 'v1.2.0+' })
 })
 
 /** As DuckDB makes it of the blocks that it writes. */

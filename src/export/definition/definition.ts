@@ -1,7 +1,8 @@
 /** An export as people write it: a YAML block in a leading comment, then one SELECT. */
 import { LineCounter, parseDocument } from 'yaml'
 import * as z from 'zod'
-import { faultsOf, pathText } from '../../config/faults.ts'
+import { faultsOf } from '../../config/faults.ts'
+import { pathText } from '../../config/path.ts'
 import { recipientFaults } from '../../config/recipients.ts'
 import type { NotificationsConfig } from '../../config/schema.ts'
 import { ConfigError } from '../../errors.ts'

@@ -54,7 +54,9 @@ export async function inspectExports(rows: readonly ExportRow[], input: InspectI
     } catch (error) {
       if (input.signal?.aborted) throw error
       const message = messageOf(error)
-      const named = message.startsWith(`export "${name}"`) ? message : `export "${name}": ${message}`
+      const about = `export "${name}"`
+      const isNamed = error instanceof ConfigError && error.about === about
+      const named = isNamed ? message : `${about}: ${message}`
       if (!(error instanceof ConfigError)) unknown.push(named)
       else if (!faults.some((one) => one.export === name && one.message === named))
         faults.push({ export: name, code: codeOf(error), message: named })

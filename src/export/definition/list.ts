@@ -69,29 +69,30 @@ export const listIdAmong =
 /** The list of an export. @throws ConfigError when there is none, or nobody can write to it. */
 export function findList(lists: readonly ProjectList[], { name, settings }: StatedDefinition): ProjectList {
   const { list_id, list: listName } = settings
+  const about = `export "${name}"`
   const found = lists.filter((list) => (list_id === undefined ? list.name === listName : list.id === list_id))
   const [list, another] = found
   if (!list) {
     throw new ConfigError(
       list_id === undefined
-        ? `export "${name}": there is no list ${JSON.stringify(listName)} in this project${suggestion(
+        ? `${about}: there is no list ${JSON.stringify(listName)} in this project${suggestion(
             listName ?? '',
             lists.flatMap((one) => one.name ?? []),
           )}; correct list, or let it be made: create_list: true`
-        : `export "${name}": there is no list ${list_id} in this project; check list_id, and that the API key belongs to the project of the list`,
-      { code: 'unknown_list' },
+        : `${about}: there is no list ${list_id} in this project; check list_id, and that the API key belongs to the project of the list`,
+      { code: 'unknown_list', about },
     )
   }
   if (another) {
     throw new ConfigError(
-      `export "${name}": ${found.length} lists of this project are called ${JSON.stringify(listName)} (${found.map(({ id }) => id).join(', ')}); say which by list_id`,
-      { code: 'unknown_list' },
+      `${about}: ${found.length} lists of this project are called ${JSON.stringify(listName)} (${found.map(({ id }) => id).join(', ')}); say which by list_id`,
+      { code: 'unknown_list', about },
     )
   }
   if (list.listType === 'Dynamic') {
     throw new ConfigError(
-      `export "${name}": list ${list.id} (${list.name}) is dynamic: Iterable computes its members; choose a static list`,
-      { code: 'dynamic_list' },
+      `${about}: list ${list.id} (${list.name}) is dynamic: Iterable computes its members; choose a static list`,
+      { code: 'dynamic_list', about },
     )
   }
   return list

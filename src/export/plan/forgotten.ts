@@ -1,8 +1,8 @@
 /** Nobody who asked to be forgotten is sent: Iterable tells their hashes, and the stream `forgotten_users` keeps them. */
 import { sql } from 'kysely'
 import type { Tx } from '../../warehouse/session.ts'
-import { change, type Sql } from '../../warehouse/sql.ts'
-import { tableOf } from '../../warehouse/tables.ts'
+import type { TypedColumn } from '../../warehouse/shape.ts'
+import { change, type Sql, streamTable } from '../../warehouse/sql.ts'
 
 /** Marks the staged rows of forgotten people, who become rejected rows with the code `forgotten`. Returns how many. */
 export const markForgotten = async (tx: Tx, staging: Sql): Promise<number> =>
@@ -30,7 +30,13 @@ export async function dropForgotten(tx: Tx, members: Sql, candidates: Sql): Prom
 }
 
 /** The people to forget, where our own tables are. */
-const forgottenIn = (tx: Tx): Promise<Sql> => tx.copied(tableOf(tx, 'forgotten_users'), ['kind', 'hash'])
+const forgottenIn = (tx: Tx): Promise<Sql> =>
+  tx.copied(forgottenColumns, sql`select "kind", "hash" from ${streamTable(tx, 'forgotten_users')}`)
+
+const forgottenColumns: readonly TypedColumn[] = [
+  { name: 'kind', type: 'text' },
+  { name: 'hash', type: 'text' },
+]
 
 /** A key is `e:` and an address in lower case, or `u:` and a userId. */
 const isForgotten = ({ dialect }: Tx, key: 's.member_key' | 'g.member_key'): Sql =>

@@ -138,24 +138,27 @@ class Work {
 
   async survey(): Promise<Survey> {
     const { settings } = this.#input
-    const tracked = isTracked(settings)
-      ? sql`(select count(*) from ${this.managed}) as members, (select count(*) from ${this.#refused}) as refused,`
-      : sql`0 as members, 0 as refused,`
     // E-mails and userIds are told apart by the first character of a key.
-    const identifierKinds =
-      settings.action === 'mirror'
-        ? sql`(select count(distinct substr(member_key, 1, 1)) from
-            (select member_key from ${this.managed} union all select member_key from ${this.#staging}) as k)`
-        : sql`0`
+    const kinds = sql`min(substr(member_key, 1, 1)) as lowest, max(substr(member_key, 1, 1)) as highest`
+    const tracked = isTracked(settings)
+      ? sql`(select count(*) as members, ${kinds} from ${this.managed}) as m,
+          (select count(*) as refused from ${this.#refused}) as r`
+      : sql`(select 0 as members, cast(null as varchar) as lowest, cast(null as varchar) as highest, 0 as refused) as m`
     const { rows } = await sql<
-      Record<'rows' | 'invalid' | 'repeated' | 'members' | 'refused' | 'kinds' | 'hashes', number>
-    >`select ${tracked} ${identifierKinds} as kinds,
-        (select count(*) from ${this.#table('columns')} where stream = 'forgotten_users') as hashes,
-        (select count(*) from ${this.#staging}) as rows,
-        (select count(*) from ${this.#staging} where code is not null) as invalid,
-        (select count(*) from (${this.#repeated}) as repeated) as repeated`.execute(this.#tx.db)
-    const [{ kinds, hashes, ...found }] = rows as [(typeof rows)[number]]
-    return { ...found, exchangesIdentifiers: found.members > 0 && kinds > 1, knowsForgotten: hashes > 0 }
+      Record<'rows' | 'invalid' | 'repeated' | 'members' | 'refused' | 'hashes', number> & {
+        readonly has_both: boolean | null
+      }
+    >`
+      select members, refused, rows, invalid, repeated, hashes,
+        least(m.lowest, s.lowest) <> greatest(m.highest, s.highest) as has_both
+      from ${tracked},
+        (select count(*) as rows, count(code) as invalid, ${kinds} from ${this.#staging}) as s,
+        (select count(*) as repeated from (${this.#repeated}) as repeated) as d,
+        (select count(*) as hashes from ${this.#table('columns')} where stream = 'forgotten_users') as f
+    `.execute(this.#tx.db)
+    const [{ has_both, hashes, ...found }] = rows as [(typeof rows)[number]]
+    const exchangesIdentifiers = settings.action === 'mirror' && found.members > 0 && has_both === true
+    return { ...found, exchangesIdentifiers, knowsForgotten: hashes > 0 }
   }
 
   get #repeated(): Sql {

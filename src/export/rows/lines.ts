@@ -1,7 +1,7 @@
 /** Rows as JavaScript makes them, in a file: a line each, in the columns of a staging table. */
 import { type FileHandle, open } from 'node:fs/promises'
 import { sweepAll } from '../../engine/sweep.ts'
-import type { TableColumn } from '../../warehouse/shape.ts'
+import type { TypedColumn } from '../../warehouse/shape.ts'
 import { literal } from '../../warehouse/sql.ts'
 import type { ExportSettings } from '../definition/settings.ts'
 import type { FieldKinds } from './kinds.ts'
@@ -9,16 +9,16 @@ import type { Mapping } from './mapping.ts'
 import { payloadBuilder, rowText } from './payload.ts'
 
 /** The columns of a staging table; all are text but the two numbers. */
-export const stageColumns: readonly TableColumn[] = [
-  ...(['seq', 'member_key', 'payload', 'hash', 'code', 'reason', 'row_text', 'bytes'] as const),
-].map((name) => ({
-  source: name,
-  name,
-  type: name === 'seq' || name === 'bytes' ? 'bigint' : 'text',
-  origin: 'ours',
-  embedded: false,
-  previousTypes: [],
-}))
+export const stageColumns: readonly TypedColumn[] = [
+  { name: 'seq', type: 'bigint' },
+  { name: 'member_key', type: 'text' },
+  { name: 'payload', type: 'text' },
+  { name: 'hash', type: 'text' },
+  { name: 'code', type: 'text' },
+  { name: 'reason', type: 'text' },
+  { name: 'row_text', type: 'text' },
+  { name: 'bytes', type: 'bigint' },
+]
 
 /** A row of the query, and which one it is. */
 export type NumberedRow = readonly [seq: number, row: readonly unknown[]]

@@ -2,7 +2,7 @@
 import { sql } from 'kysely'
 import { InterruptedError } from '../../errors.ts'
 import type { Tx } from '../../warehouse/session.ts'
-import type { TableColumn } from '../../warehouse/shape.ts'
+import type { TypedColumn } from '../../warehouse/shape.ts'
 import { ownTable, type Sql } from '../../warehouse/sql.ts'
 import { type ExportInput, inTransaction } from '../context.ts'
 import { isTracked } from '../definition/settings.ts'
@@ -82,11 +82,7 @@ async function compare(
   }
 }
 
-const columns: readonly TableColumn[] = ['member_key', 'payload'].map((name) => ({
-  source: name,
-  name,
-  type: 'text',
-  origin: 'ours',
-  embedded: false,
-  previousTypes: [],
-}))
+const columns: readonly TypedColumn[] = [
+  { name: 'member_key', type: 'text' },
+  { name: 'payload', type: 'text' },
+]

@@ -1,4 +1,5 @@
 /** Attaching DuckDB files: DuckDB locks a file for as long as it is attached, and the system frees it when we die. */
+import { existsSync } from 'node:fs'
 import { setTimeout as delay } from 'node:timers/promises'
 import type { DuckDBConnection, DuckDBInstance } from '@duckdb/node-api'
 import { sweepNow } from '../../engine/sweep.ts'
@@ -17,6 +18,13 @@ import { literal } from '../sql.ts'
 const patienceMs = 30_000
 const pollMs = 50
 
+/**
+ * The form of files that we make, for `attach`; DuckDB opens it from 1.2 on. The older form has a sketch of 3 kB for each
+ * column, which takes half of the time of an attach; the newer one, of 1.3, makes a load of events a fifth dearer (measured).
+ * A column that rows are added to takes two blocks of memory, which DuckDB fills: with its usual 256 kB, 10 MB for one run.
+ */
+export const newFileForm = `storage_version 'v1.2.0', block_size 65536`
+
 /** Attaches the warehouse file as the default database of a connection, waiting while another program holds it. */
 export async function attachFile(
   connection: DuckDBConnection,
@@ -26,7 +34,8 @@ export async function attachFile(
   for (let waitedMs = 0; ; waitedMs += pollMs) {
     if (signal?.aborted) throw new InterruptedError()
     try {
-      await attach(connection, path, `warehouse${isReadOnly ? ' (read_only)' : ''}; use warehouse`)
+      const form = isReadOnly ? ' (read_only)' : existsSync(path) ? '' : ` (${newFileForm})`
+      await attach(connection, path, `warehouse${form}; use warehouse`)
       return
     } catch (error) {
       if (!isLocked(error)) throw attachError(path, error)

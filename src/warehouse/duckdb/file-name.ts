@@ -5,7 +5,7 @@
 import { existsSync } from 'node:fs'
 import { basename } from 'node:path'
 import { ConfigError } from '../../errors.ts'
-import { schemaNames } from '../session.ts'
+import { schemaNames } from '../schema-names.ts'
 
 /** The catalogue of a file: its name up to the first dot. */
 const catalogueOf = (path: string): string => basename(path).replace(/\..*$/s, '')

@@ -6,7 +6,7 @@
 import { appendFile, readdir, readFile, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { makeFolder } from '../../folders.ts'
-import type { PaceBook, Rate } from '../session.ts'
+import type { PaceBook, Rate } from '../pace-book.ts'
 
 /** A lane whose slots come more often is free again before another process has begun. */
 const slowFromMs = 1_000

@@ -8,7 +8,7 @@ import type { DuckDBConnection, DuckDBInstance } from '@duckdb/node-api'
 import type { Engine } from '../../engine/engine.ts'
 import { TransientError } from '../../errors.ts'
 import { literal } from '../sql.ts'
-import { attachFile } from './attach.ts'
+import { attachFile, newFileForm } from './attach.ts'
 
 /** How often it is begun anew when another program has written meanwhile. */
 const tries = 3
@@ -44,7 +44,7 @@ async function isReplaced(path: string, connection: DuckDBConnection): Promise<b
   // Others may read it at the same time, and nobody can write.
   await attachFile(connection, path, { isReadOnly: true })
   try {
-    await connection.run(`attach ${literal(fresh)} as fresh`)
+    await connection.run(`attach ${literal(fresh)} as fresh (${newFileForm})`)
     await connection.run('copy from database warehouse to fresh')
     await connection.run('detach fresh')
   } finally {

@@ -2,7 +2,7 @@
 import { dirname } from 'node:path'
 import type { DuckDBConnection } from '@duckdb/node-api'
 import { makeFolder } from '../../folders.ts'
-import type { SchemaNames } from '../session.ts'
+import type { SchemaNames } from '../schema-names.ts'
 import {
   type Copied,
   parquetOptions,

@@ -11,17 +11,10 @@ import { firstOf, InterruptedError } from '../../errors.ts'
 import type { StateDatabase } from '../../state/tables.ts'
 import { duckdbAnalysis } from '../analysis.ts'
 import { explainedFault } from '../faults.ts'
-import { Upkeep } from '../migrations.ts'
-import {
-  type Dialect,
-  type SchemaNames,
-  type Session,
-  schemaNames,
-  type Tx,
-  type UseOptions,
-  type Warehouse,
-} from '../session.ts'
-import { change, deleteBefore, insertInto, quoted } from '../sql.ts'
+import { Migrations } from '../migrations.ts'
+import { type SchemaNames, schemaNames } from '../schema-names.ts'
+import type { Dialect, Session, Tx, UseOptions, Warehouse } from '../session.ts'
+import { quoted } from '../sql.ts'
 import { alterations, definitions } from '../tables.ts'
 import { transact, transactionIn } from '../transaction.ts'
 import { appendTo, runOn } from './append.ts'
@@ -72,7 +65,7 @@ export async function openDuckdb(options: DuckdbOptions): Promise<Warehouse> {
     isLive: typeof source !== 'string',
   }
 
-  const upkeep = new Upkeep()
+  const migrations = new Migrations()
 
   const use = <T>(work: (session: Session) => Promise<T>, given: UseOptions = {}): Promise<T> => {
     const useOptions = { ...given, onWait: given.onWait ?? options.onWait }
@@ -90,8 +83,16 @@ export async function openDuckdb(options: DuckdbOptions): Promise<Warehouse> {
           const admit = (query: string) => refuseWrongFunctions(held.connection, query, guard)
           held.progress.isAtWork = true
           const { connection, progress } = held
-          const one = session({ connection, progress, names, interrupter, admit, isLive: guard.isLive })
-          await upkeep.of(one, useOptions)
+          const one = session({
+            connection,
+            engine,
+            progress,
+            names,
+            interrupter,
+            admit,
+            isLive: guard.isLive,
+          })
+          await migrations.apply(one, useOptions)
           const result = await work(one)
           held.progress.isAtWork = false
           return result
@@ -113,9 +114,9 @@ export async function openDuckdb(options: DuckdbOptions): Promise<Warehouse> {
     ...(options.now && home.isBeside && { paceBook: paceFiles(join(workDirectory, 'paces'), options.now) }),
     use,
     transaction: (work, given) => transact({ use, engine }, work, given),
-    scrub: () => turns.take(() => scrubFile(source, engine)),
     lock: (job) => holdFile(engine.instance, join(workDirectory, `${job}.lock`), job),
     watch: async () => ({ async [Symbol.asyncDispose]() {} }),
+    upkeep: { scrub: () => turns.take(() => scrubFile(source, engine)) },
     async [Symbol.asyncDispose]() {
       await turns.take(async () => holder.close())
       await engine[Symbol.asyncDispose]()
@@ -175,6 +176,7 @@ export const duckdbTables: Dialect = {
 
 interface SessionParts {
   readonly connection: DuckDBConnection
+  readonly engine: Engine
   readonly names: SchemaNames
   readonly interrupter: Interrupter
   /** Refuses a statement of a person whose functions do more than read the warehouse. */
@@ -183,11 +185,11 @@ interface SessionParts {
   readonly progress: HeldProgress
 }
 
-function session({ connection, names, interrupter, admit, isLive, progress }: SessionParts): Session {
+function session({ connection, engine, names, interrupter, admit, isLive, progress }: SessionParts): Session {
   const db = new Kysely<StateDatabase>({ dialect: duckdbDialect(connection, interrupter) }).withSchema(
     names.sync,
   )
-  const transaction = transactionIn(db, (trx) => transactionOf(trx, names, progress))
+  const transaction = transactionIn(db, (trx) => transactionOf(trx, names, progress), engine)
   const query = { connection, interrupter, admit }
   return {
     db,
@@ -195,22 +197,21 @@ function session({ connection, names, interrupter, admit, isLive, progress }: Se
     names,
     dialect: duckdbTables,
     transaction,
-    alter: (work) => transaction(work),
     replaceView: (view, select, andThen) =>
       transaction(async (tx) => {
         await sql.raw(`create or replace view ${view} as\n${select}`).execute(tx.db)
         await andThen(tx)
       }),
-    modernize: async () => [],
-    async admitReaders() {},
-    copyTo: (target) => copyDuckdb(connection, names, target),
-    unload: (wanted) => unloadDuckdb(connection, wanted),
     async select(statement) {
-      const { engine, ...selection } = await queryDuckdb(query, statement, selected)
+      const { engine: rows, ...selection } = await queryDuckdb(query, statement, selected)
       // A host's instance reads no file of ours.
-      return isLive ? selection : { ...selection, engine }
+      return isLive ? selection : { ...selection, engine: rows }
     },
     print: (statement) => queryDuckdb(query, statement, printed),
+    files: {
+      copyTo: (target) => copyDuckdb(connection, names, target),
+      unload: (wanted) => unloadDuckdb(connection, wanted),
+    },
   }
 }
 
@@ -228,20 +229,16 @@ function transactionOf(db: Transaction<StateDatabase>, names: SchemaNames, progr
     append,
     appendQuery: (table, columns, select) =>
       run(`insert into ${table} (${columns.map(quoted).join(', ')}) ${select}`),
-    async insertFrom(table, columns, select) {
-      await insertInto(table, columns, select).execute(db)
-    },
     upsert: (table, upsert) => upsertIntoDuckdb({ tables: db, append }, table, upsert),
     async createTable(table, columns) {
       await run(`create table if not exists ${table} ${definitions(columns, duckdbTables)}`)
     },
-    dropBefore: (table, column, before) => change(db, deleteBefore(table, column, before)),
     async alterTable(table, change) {
       for (const alteration of alterations(change, duckdbTables))
         await run(`alter table ${table} ${alteration}`)
     },
     async reserve() {},
-    copied: async (table) => sql.raw(table),
+    copied: async (_columns, select) => sql`(${select})`,
     async stage(_columns, select) {
       await run(`create or replace temp table staging as ${select}`)
       return sql.table('temp.staging')

@@ -5,7 +5,8 @@
 import { type QueryExecutorProvider, sql } from 'kysely'
 import type { ColumnType } from '../../catalog/index.ts'
 import { runOn } from '../duckdb/append.ts'
-import type { Dialect, SchemaNames, TableChange } from '../session.ts'
+import type { SchemaNames } from '../schema-names.ts'
+import type { Dialect, TableChange } from '../session.ts'
 import { quoted } from '../sql.ts'
 
 interface Target {

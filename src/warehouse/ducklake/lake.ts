@@ -1,7 +1,7 @@
 /** A lake as DuckDB has it: extensions loaded, secrets made, the catalogue attached. */
 import type { DuckDBConnection } from '@duckdb/node-api'
 import type { Environment } from '../postgres/address.ts'
-import type { SchemaNames } from '../session.ts'
+import type { SchemaNames } from '../schema-names.ts'
 import { literal, quoted } from '../sql.ts'
 import { type Catalogue, catalogueOf, catalogueSecret } from './catalogue.ts'
 import { Extensions } from './extensions.ts'

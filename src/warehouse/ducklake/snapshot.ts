@@ -6,14 +6,14 @@ import type { Session } from '../session.ts'
 import { type Copied, parquetOptions, parquetPath, type SnapshotTarget } from '../snapshot.ts'
 import { literal, quoted } from '../sql.ts'
 
-/** `Session.copyTo`; `own` is the session of Postgres. */
+/** `Files.copyTo`; `own` is the session of Postgres. */
 export async function copyLake(
   own: Session,
   connection: DuckDBConnection,
   target: SnapshotTarget,
 ): Promise<readonly Copied[]> {
   const { streams, views, marts } = own.names
-  const state = target.kind === 'file' ? await own.copyTo(target) : []
+  const state = target.kind === 'file' ? await own.files.copyTo(target) : []
   if (target.kind === 'file') await connection.run(`attach ${literal(target.path)} as snapshot`)
   await connection.run('begin')
   try {

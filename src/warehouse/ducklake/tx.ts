@@ -6,7 +6,7 @@ import { sql } from 'kysely'
 import { appendTo, runOn } from '../duckdb/append.ts'
 import { upsertIntoDuckdb } from '../duckdb/upsert.ts'
 import type { Dialect, Tx } from '../session.ts'
-import { change, deleteBefore, literal, quoted } from '../sql.ts'
+import { literal, quoted } from '../sql.ts'
 import { definitions } from '../tables.ts'
 import { alterLakeTable } from './alter.ts'
 
@@ -20,18 +20,7 @@ export interface LakeTxOptions {
 export function transactionOf(own: Tx, tables: Tx['tables'], { dialect, directory }: LakeTxOptions): Tx {
   const { names } = own
   const append = appendTo(tables)
-  const copies = new Set<string>()
-  /** By way of a file: what this transaction has changed in the lake is seen by nobody else. */
-  const insertFrom: Tx['insertFrom'] = async (table, columns, select) => {
-    const file = join(directory, `${randomUUID()}.parquet`)
-    try {
-      await sql`copy (${select}) to ${file} (format parquet)`.execute(tables)
-      const names = columns.map(quoted).join(', ')
-      await own.appendQuery(table, columns, `select ${names} from (from ${literal(file)}) as rows(${names})`)
-    } finally {
-      await rm(file, { force: true })
-    }
-  }
+  let copies = 0
   return {
     ...own,
     tables,
@@ -47,21 +36,31 @@ export function transactionOf(own: Tx, tables: Tx['tables'], { dialect, director
       await runOn(tables, `alter table ${table} set partitioned by (year(${time}), month(${time}))`)
       await runOn(tables, `alter table ${table} set sorted by (${time})`)
     },
-    dropBefore: (table, column, before) => change(tables, deleteBefore(table, column, before)),
     alterTable: (table, change) => alterLakeTable({ tables, names, dialect }, table, change),
-    insertFrom,
     async analyze(table) {
       if (table.startsWith(`${quoted(names.sync)}.`)) await own.analyze(table)
     },
-    async copied(table, columns) {
-      const copy = sql.table('pg_temp.copied')
-      if (copies.has(table)) return copy
-      copies.add(table)
-      const list = columns.map((name) => `${quoted(name)} text`).join(', ')
-      await sql.raw(`create temp table copied (${list}) on commit drop`).execute(own.db)
-      const read = sql.raw(`select ${columns.map(quoted).join(', ')} from ${table}`)
-      await insertFrom('pg_temp.copied', columns, read)
-      return copy
+    async copied(columns, select) {
+      copies += 1
+      const name = `copied${copies}`
+      await sql
+        .raw(`create temp table ${name} ${definitions(columns, own.dialect)} on commit drop`)
+        .execute(own.db)
+      const list = columns.map((column) => quoted(column.name))
+      // By way of a file: what this transaction has changed in the lake is seen by nobody else.
+      const file = join(directory, `${randomUUID()}.parquet`)
+      try {
+        await sql`copy (${select}) to ${file} (format parquet)`.execute(tables)
+        const read = `select ${list} from (from ${literal(file)}) as rows(${list})`
+        await own.appendQuery(
+          `pg_temp.${name}`,
+          columns.map((column) => column.name),
+          read,
+        )
+      } finally {
+        await rm(file, { force: true })
+      }
+      return sql.table(`pg_temp.${name}`)
     },
   }
 }

@@ -20,11 +20,11 @@ import { type Form, queryDuckdb } from '../duckdb/query.ts'
 import { selected } from '../duckdb/select.ts'
 import { unloadDuckdb } from '../duckdb/snapshot.ts'
 import { duckdbTables } from '../duckdb/warehouse.ts'
-import { Upkeep } from '../migrations.ts'
+import { Migrations } from '../migrations.ts'
 import { postgresTables } from '../postgres/dialect.ts'
 import { openPostgres } from '../postgres/warehouse.ts'
+import { schemaNames } from '../schema-names.ts'
 import type { Dialect, Session, UseOptions, Warehouse } from '../session.ts'
-import { schemaNames } from '../session.ts'
 import type { Copied } from '../snapshot.ts'
 import { quoted } from '../sql.ts'
 import type { Statement } from '../statement.ts'
@@ -70,7 +70,7 @@ export async function openDucklake(options: DucklakeOptions): Promise<Warehouse>
   const { engine } = state
   const connections = new LakeConnections(engine, lake, join(state.spoolDirectory, 'probe'))
   const schemas = new SchemaEngine(engine, lake, join(state.spoolDirectory, 'schemas'))
-  const upkeep = new Upkeep()
+  const migrations = new Migrations()
 
   const turns = new Turns()
   /** A session has a backend of its own for each of the two systems: behind a pooler that has few, they would wait for each other. */
@@ -104,7 +104,7 @@ export async function openDucklake(options: DucklakeOptions): Promise<Warehouse>
           directory: state.spoolDirectory,
           signal: useOptions.signal,
         })
-        await upkeep.of(one, useOptions)
+        await migrations.apply(one, useOptions)
         return await work(one)
       },
       { ...useOptions, isAsFound: true },
@@ -134,15 +134,6 @@ export async function openDucklake(options: DucklakeOptions): Promise<Warehouse>
     use,
     spoolDirectory: state.spoolDirectory,
     transaction: (work, useOptions) => transact({ use: useForOne, engine }, work, useOptions),
-    async scrub(tables) {
-      const ours = tables.filter((table) => !table.startsWith(`${quoted(names.sync)}.`))
-      const stays = await repeating(
-        (one) => scrubLake(one, lake, ours),
-        {},
-        () => false,
-      )
-      return [...stays, ...(await state.scrub(tables.filter((table) => !ours.includes(table))))]
-    },
     async lock(job) {
       // Behind a pooler a lock is a row of a table of ours.
       await use(async () => {}, { isRepeatable: true })
@@ -152,9 +143,21 @@ export async function openDucklake(options: DucklakeOptions): Promise<Warehouse>
       await use(async () => {}, { isRepeatable: true })
       return lockStreams(state, streams, runId)
     },
-    maintain: (request) => maintainLake({ use, engine, lake }, request),
     ...(state.paceBook && { paceBook: state.paceBook }),
     watch: (tables, onChange) => state.watch(tables, onChange),
+    upkeep: {
+      async scrub(tables) {
+        const ours = tables.filter((table) => !table.startsWith(`${quoted(names.sync)}.`))
+        const stays = await repeating(
+          (one) => scrubLake(one, lake, ours),
+          {},
+          () => false,
+        )
+        const others = tables.filter((table) => !ours.includes(table))
+        return [...stays, ...(await state.upkeep.scrub(others))]
+      },
+      maintain: (request) => maintainLake({ use, engine, lake }, request),
+    },
     async [Symbol.asyncDispose]() {
       connections.close()
       schemas.close()
@@ -196,16 +199,18 @@ function session(
   const rows = duckdbDialect(connection, interrupter)
   const tables = new Kysely<StateDatabase>({ dialect: rows })
   const changing = new Kysely<StateDatabase>({ dialect: twoLegged(rows, schemas) })
-  const transaction: Session['transaction'] = (work, options) =>
+  const once: Session['transaction'] = (work, { isDryRun } = {}) =>
     own.transaction(
       (tx) =>
         // What is taken back as a whole has one leg: nothing of it is ever committed.
-        transactionIn(options?.isDryRun ? tables : changing, (trx) =>
-          transactionOf(tx, trx, { dialect, directory }),
-        )(work, options),
-      options,
+        transactionIn(isDryRun ? tables : changing, (trx) => transactionOf(tx, trx, { dialect, directory }))(
+          work,
+          { isDryRun },
+        ),
+      { isDryRun },
     )
-  const alter: Session['alter'] = (work) => again(() => transaction(work), isDisturbed)
+  const transaction: Session['transaction'] = (work, options) =>
+    options?.isAltering ? again(() => once(work, options), isDisturbed) : once(work, options)
   const query = async <Column, Value>(statement: Statement, form: Form<Column, Value>) => {
     const { connection, admit } = await reader.get()
     return queryDuckdb(
@@ -220,24 +225,26 @@ function session(
     names,
     dialect,
     transaction,
-    alter,
     replaceView: (view, select, andThen) =>
-      alter(async (tx) => {
-        await runOn(tx.tables, `create or replace view ${view} as\n${select}`)
-        await andThen(tx)
-      }),
-    modernize: async () => [],
-    async admitReaders() {},
-    copyTo: (target) => copyLake(own, connection, target),
-    async unload(wanted) {
-      const isOwn = ({ schema }: Copied) => schema === names.sync
-      await own.unload(wanted.filter(isOwn))
-      await unloadDuckdb(
-        connection,
-        wanted.filter((one) => !isOwn(one)),
-      )
-    },
+      transaction(
+        async (tx) => {
+          await runOn(tx.tables, `create or replace view ${view} as\n${select}`)
+          await andThen(tx)
+        },
+        { isAltering: true },
+      ),
     select: (statement) => query(statement, selected),
     print: (statement) => query(statement, printed),
+    files: {
+      copyTo: (target) => copyLake(own, connection, target),
+      async unload(wanted) {
+        const isOwn = ({ schema }: Copied) => schema === names.sync
+        await own.files.unload(wanted.filter(isOwn))
+        await unloadDuckdb(
+          connection,
+          wanted.filter((one) => !isOwn(one)),
+        )
+      },
+    },
   }
 }

@@ -7,7 +7,7 @@ import { Turns } from '../../engine/turns.ts'
 import { InterruptedError } from '../../errors.ts'
 import type { Db, StateDatabase } from '../../state/tables.ts'
 import type { PostgresServer } from './server.ts'
-import { Transactions } from './transactions.ts'
+import { type HoldOptions, type Settings, Transactions } from './transactions.ts'
 
 export interface HeldClient extends AsyncDisposable {
   readonly client: pg.PoolClient
@@ -16,15 +16,6 @@ export interface HeldClient extends AsyncDisposable {
   begin(statement: string): Promise<void>
   /** Ends it by `commit` or `rollback`. */
   end(statement: string): Promise<unknown>
-}
-
-export interface HoldOptions {
-  readonly settings: Settings
-  readonly signal: AbortSignal | undefined
-  /** The session is for a statement that a person wrote, who may have left more behind than a transaction takes along. */
-  readonly isGuarded: boolean
-  /** Runs before anything else does: once on the connection, or, behind a pooler, in each transaction that may write. */
-  readonly onBegin: (client: pg.ClientBase) => Promise<void>
 }
 
 /**
@@ -50,9 +41,6 @@ class OurDialect extends PostgresDialect {
 
 /** How soon a statement that goes on is cancelled again. */
 const cancelAgainMs = 100
-
-/** Settings of a session, in Postgres's own words. */
-export type Settings = Readonly<Record<string, string>>
 
 /** Takes a connection out of the pool; disposing gives it back as it was. */
 export async function holdClient(server: PostgresServer, options: HoldOptions): Promise<HeldClient> {

@@ -13,6 +13,14 @@ export interface Target {
   readonly setting: string
 }
 
+/** What the code of an error leaves open. */
+export interface Facts {
+  /** Where the role lacks a privilege. */
+  readonly lacks?: 'database' | 'schema' | undefined
+  /** Somebody has cancelled the statement. */
+  readonly isCancelled?: boolean
+}
+
 interface Fault {
   readonly code: ErrorCode
   readonly message: string
@@ -58,9 +66,9 @@ export const isForbidden = (error: unknown): boolean => codeOf(error) === '42501
 export const isNeededByOthers = (error: unknown): boolean => codeOf(error) === '2BP01'
 
 /** The error for the user, or the error itself where there is nothing to add. Never holds a secret. */
-export function explained(error: unknown, target: Target): unknown {
+export function explained(error: unknown, target: Target, facts: Facts = {}): unknown {
   if (error instanceof UserError) return error
-  const fault = connectionFault(error, target) ?? serverFault(error, target)
+  const fault = connectionFault(error, target) ?? serverFault(error, target, facts)
   return fault ? errorOf(fault, error) : error
 }
 
@@ -183,12 +191,16 @@ function connectionFault(error: unknown, target: Target): Fault | undefined {
 function serverFault(
   error: unknown,
   { host, port, database, user, schema, setting }: Target,
+  { lacks, isCancelled }: Facts,
 ): Fault | undefined {
   const said = messageOf(error)
   const place = `${host}:${port}`
   switch (codeOf(error)) {
     case '42501':
-      return { code: 'warehouse_permission', message: permissionMessage(said, { database, user, schema }) }
+      return {
+        code: 'warehouse_permission',
+        message: permissionMessage(said, { database, user, schema }, lacks),
+      }
     case '25006':
       return {
         code: 'warehouse_read_only',
@@ -202,7 +214,7 @@ function serverFault(
     case '53200':
       return { code: 'warehouse_memory', message: `Postgres at ${place} is out of memory (${said})` }
     case '57014':
-      if (/user request/.test(said)) {
+      if (isCancelled) {
         return {
           code: 'warehouse_cancelled',
           message: `somebody cancelled a statement of ours at ${place} (pg_cancel_backend); nothing of this step was published, run again`,
@@ -244,24 +256,27 @@ function serverFault(
 function permissionMessage(
   said: string,
   { database, user, schema }: Pick<Target, 'database' | 'user' | 'schema'>,
+  lacks: Facts['lacks'],
 ): string {
   const role = quotedName(user)
   const schemas = [schema, `${schema}_sync`, `${schema}_views`]
-  const cure = /for database/.test(said)
-    ? `an administrator can make the schemas once: ${schemas
-        .map((name) => `create schema ${quotedName(name)} authorization ${role};`)
-        .join(' ')} or allow it: grant create on database ${quotedName(database)} to ${role};`
-    : /for schema/.test(said)
-      ? `an administrator can allow it: ${schemas
-          .map((name) => `grant usage, create on schema ${quotedName(name)} to ${role};`)
-          .join(' ')}`
-      : `the tables of these schemas must belong to the role: ${schemas
-          .map((name) => `alter table ${quotedName(name)}.… owner to ${role};`)
-          .join(' ')}`
+  const cure =
+    lacks === 'database'
+      ? `an administrator can make the schemas once: ${schemas
+          .map((name) => `create schema ${quotedName(name)} authorization ${role};`)
+          .join(' ')} or allow it: grant create on database ${quotedName(database)} to ${role};`
+      : lacks === 'schema'
+        ? `an administrator can allow it: ${schemas
+            .map((name) => `grant usage, create on schema ${quotedName(name)} to ${role};`)
+            .join(' ')}`
+        : `the tables of these schemas must belong to the role: ${schemas
+            .map((name) => `alter table ${quotedName(name)}.… owner to ${role};`)
+            .join(' ')}`
   return `the Postgres role "${user}" may not do this (${said}); ${cure}`
 }
 
-const codeOf = (error: unknown): string => {
+/** The SQLSTATE, or the code of the system. */
+export const codeOf = (error: unknown): string => {
   if (typeof error !== 'object' || error === null) return ''
   const code = Reflect.get(error, 'code')
   if (typeof code === 'string') return code

@@ -4,7 +4,7 @@
  */
 import type { ClientBase } from 'pg'
 import { messageOf } from '../../errors.ts'
-import type { SchemaNames } from '../session.ts'
+import type { SchemaNames } from '../schema-names.ts'
 import { quoted } from '../sql.ts'
 import type { PostgresServer } from './server.ts'
 

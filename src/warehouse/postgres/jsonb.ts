@@ -2,7 +2,7 @@
 import { sql, type Transaction } from 'kysely'
 import { decimalOf } from '../../decimal.ts'
 import { messageOf } from '../../errors.ts'
-import type { Db, StateDatabase } from '../../state/tables.ts'
+import type { StateDatabase } from '../../state/tables.ts'
 import type { Session } from '../session.ts'
 import { quoted } from '../sql.ts'
 import { isRefusedValue } from './errors.ts'
@@ -27,10 +27,7 @@ interface JsonColumn {
 }
 
 /** Columns of the type json, which an older version made, become jsonb, each table in a transaction of its own. */
-export async function convertJson(
-  db: Db,
-  { names, alter }: Pick<Session, 'names' | 'alter'>,
-): Promise<readonly string[]> {
+export async function convertJson({ db, names, transaction }: Session): Promise<readonly string[]> {
   const { rows } = await sql<JsonColumn>`
     select relname as stream, attname as column
     from pg_attribute join pg_class as c on c.oid = attrelid join pg_namespace as n on n.oid = relnamespace
@@ -41,7 +38,8 @@ export async function convertJson(
   for (const stream of new Set(rows.map((row) => row.stream))) {
     const columns = rows.filter((row) => row.stream === stream).map(({ column }) => column)
     try {
-      await alter(({ db }) => convert(db, `${quoted(names.streams)}.${quoted(stream)}`, columns))
+      const table = `${quoted(names.streams)}.${quoted(stream)}`
+      await transaction((tx) => convert(tx.db, table, columns), { isAltering: true })
       notes.push(`${stream}: ${columns.length} json columns are jsonb now`)
     } catch (error) {
       if (!isRefusedValue(error)) throw error

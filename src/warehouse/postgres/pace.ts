@@ -1,7 +1,7 @@
 /** Slots of a paced lane, given out by the server to all processes of a warehouse: its clock, one row a lane. */
 
 import type { QueryResultRow } from 'pg'
-import type { Lane, PaceBook } from '../session.ts'
+import type { PaceBook, PacedLane } from '../pace-book.ts'
 import { quoted } from '../sql.ts'
 import type { PostgresServer } from './server.ts'
 
@@ -58,7 +58,7 @@ export function paceBook(server: PostgresServer, schema: string): PaceBook {
         [],
       )
       return rows.map(
-        ({ lane, sent_at, closed_until }): Lane => ({
+        ({ lane, sent_at, closed_until }): PacedLane => ({
           lane,
           slots: sent_at,
           closedUntil: closed_until ?? undefined,

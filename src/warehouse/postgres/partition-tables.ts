@@ -8,7 +8,7 @@ import { sql } from 'kysely'
 import type { Stream } from '../../catalog/index.ts'
 import { InterruptedError, messageOf, UserError } from '../../errors.ts'
 import { monthOf } from '../months.ts'
-import type { PartitionedTable, PartitionRequest } from '../partitioning.ts'
+import type { PartitionedTable, PartitioningRequest } from '../partitioning.ts'
 import { createSchemas, partsSchemaOf } from '../schemas.ts'
 import type { Tx, Warehouse } from '../session.ts'
 import { change, literal, quoted } from '../sql.ts'
@@ -23,10 +23,10 @@ const swapWaitMs = 1_000
 const swapPauseMs = 1_500
 const swapPatienceMs = 900_000
 
-/** `Warehouse.partition`. */
+/** `Upkeep.partition`. */
 export async function partitionTables(
   { use, names }: Pick<Warehouse, 'use' | 'names'>,
-  request: PartitionRequest,
+  request: PartitioningRequest,
 ): Promise<readonly PartitionedTable[]> {
   const { streams, signal, onTable } = request
   const done: PartitionedTable[] = []
@@ -75,7 +75,7 @@ interface Conversion {
 async function partitionTable(
   tx: Tx,
   stream: Stream,
-  request: PartitionRequest,
+  request: PartitioningRequest,
 ): Promise<PartitionedTable | undefined> {
   const name = `${tx.names.streams}.${stream.name}`
   const table = tableOf(tx, stream.name)
@@ -183,7 +183,7 @@ async function indexesOf({ tx, table, parted }: Conversion): Promise<readonly st
 async function copyRows(
   { tx, stream, table, name, parted }: Conversion,
   months: readonly MonthOfRows[],
-  { onMonth, signal }: PartitionRequest,
+  { onMonth, signal }: PartitioningRequest,
 ): Promise<void> {
   await createSchemas(tx, [parted.partsSchema])
   const copied = ['defaults', 'constraints', 'generated', 'storage', 'comments', 'statistics']

@@ -7,10 +7,11 @@ import type { Stream } from '../../catalog/index.ts'
 import type { Engine } from '../../engine/engine.ts'
 import type { Db } from '../../state/tables.ts'
 import { monthOf, monthsIn } from '../months.ts'
+import type { SchemaNames } from '../schema-names.ts'
 import { createSchemas } from '../schemas.ts'
-import type { SchemaNames, Tx } from '../session.ts'
+import type { Tx } from '../session.ts'
 import type { Parsed } from '../shape.ts'
-import { change, deleteBefore, instant, quoted } from '../sql.ts'
+import { instant, quoted } from '../sql.ts'
 import { isLockTimeout, isNeededByOthers } from './errors.ts'
 
 /** One part of a table. */
@@ -140,27 +141,21 @@ export async function makePart(
   return part
 }
 
-/** `Tx.dropBefore`. */
-export async function dropBefore(db: Db, table: string, column: string, before: Date): Promise<number> {
+/** `Upkeep.dropParts`. None go where somebody reads the table for long, or needs one of them. */
+export async function dropPartsBefore(db: Db, table: string, before: Date): Promise<number> {
   const parted = await readParts(db, table)
-  if (!parted) return change(db, deleteBefore(table, column, before))
-  const isOver = ({ to }: Part) => to !== null && to <= before
-  const isTouched = (part: Part) => !isOver(part) && (part.from === null || part.from < before)
+  const over = (parted?.parts ?? []).filter(({ to }) => to !== null && to <= before).map(({ name }) => name)
+  if (over.length === 0) return 0
   let rows = 0
-  for (const { name } of parted.parts.filter(isTouched))
-    rows += await change(db, deleteBefore(name, column, before))
-  const over = parted.parts.filter(isOver).map(({ name }) => name)
   for (const name of over) {
     const counted = await sql.raw<{ rows: number }>(`select count(*) as rows from ${name}`).execute(db)
     rows += counted.rows[0]?.rows ?? 0
   }
-  if (over.length > 0 && !(await dropParts(db, table, over)))
-    for (const name of over) await change(db, deleteBefore(name, column, before))
-  return rows
+  return (await areDropped(db, table, over)) ? rows : 0
 }
 
 /** Drops parts of a table, unless somebody reads it for long or needs one of them: false then. */
-async function dropParts(db: Db, table: string, parts: readonly string[]): Promise<boolean> {
+async function areDropped(db: Db, table: string, parts: readonly string[]): Promise<boolean> {
   const run = (statement: string) => sql.raw(statement).execute(db)
   await run('savepoint parts')
   try {

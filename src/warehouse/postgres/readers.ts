@@ -2,7 +2,7 @@
 import { sql } from 'kysely'
 import { ConfigError } from '../../errors.ts'
 import type { Db } from '../../state/tables.ts'
-import type { SchemaNames } from '../session.ts'
+import type { SchemaNames } from '../schema-names.ts'
 import { quoted } from '../sql.ts'
 
 /**

@@ -75,7 +75,7 @@ export async function takeRows(
     async [Symbol.asyncDispose]() {
       over.abort()
       await beating
-      await transact(server, (client) => client.query(`delete from ${locks} where id = $1`, [id]))
+      await inOwnTransaction(server, (client) => client.query(`delete from ${locks} where id = $1`, [id]))
     },
   }
 }
@@ -94,7 +94,7 @@ interface Attempt {
 
 /** Takes what was chosen, unless somebody who is silent must be waited for. */
 const attempt = (server: PostgresServer, locks: string, { job, id, choose }: Attempt): Promise<Choice> =>
-  transact(server, async (client) => {
+  inOwnTransaction(server, async (client) => {
     await client.query(`set local lock_timeout = ${patienceMs}`)
     // One after the other: what is free is seen and taken at once.
     await client.query(`select pg_advisory_xact_lock(${lockKey(locks)})`)
@@ -124,7 +124,7 @@ async function beat(server: PostgresServer, locks: string, id: string, over: Abo
     await delay(beatMs, undefined, { signal: over }).catch(() => {})
     if (over.aborted) return
     // One that fails is followed by the next; a holder that has lost the row learns of it before it works on.
-    await transact(server, (client) =>
+    await inOwnTransaction(server, (client) =>
       client.query(`update ${locks} set beat_at = clock_timestamp() where id = $1`, [id]),
     ).catch(() => {})
   }
@@ -145,7 +145,7 @@ async function holderOf(
 }
 
 /** Does `work` in a transaction on any backend. */
-export async function transact<T>(
+export async function inOwnTransaction<T>(
   server: PostgresServer,
   work: (client: pg.ClientBase) => Promise<T>,
 ): Promise<T> {

@@ -11,7 +11,7 @@ import { to as copyTo } from 'pg-copy-streams'
 import type { Engine } from '../../engine/engine.ts'
 import { ConfigError, messageOf } from '../../errors.ts'
 import { makeFolder } from '../../folders.ts'
-import type { SchemaNames } from '../session.ts'
+import type { SchemaNames } from '../schema-names.ts'
 import {
   type Copied,
   parquetOptions,

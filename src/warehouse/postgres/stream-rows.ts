@@ -6,7 +6,7 @@ import { setTimeout as delay } from 'node:timers/promises'
 import { LockedError } from '../../errors.ts'
 import type { StreamLocks } from '../stream-locks.ts'
 import { type JobLock, lockedBy } from './lock.ts'
-import { type HeldRow, isAlive, locksOf, takeRowLock, takeRows, transact } from './row-lock.ts'
+import { type HeldRow, inOwnTransaction, isAlive, locksOf, takeRowLock, takeRows } from './row-lock.ts'
 import type { PostgresServer } from './server.ts'
 
 const job = 'sync'
@@ -38,7 +38,7 @@ export async function takeStreamRows(
   })
   const locks = locksOf(schema)
   const isThere = (condition: string, name: string): Promise<boolean> =>
-    transact(server, async (client) => {
+    inOwnTransaction(server, async (client) => {
       const { rowCount } = await client.query(
         `select 1 from ${locks} where ${condition} and id <> $2 and ${isAlive} limit 1`,
         [name, taken.id],

@@ -4,8 +4,19 @@
  */
 import type pg from 'pg'
 import { literal } from '../sql.ts'
-import type { HoldOptions } from './client.ts'
 import { type Backend, microseconds } from './server.ts'
+
+/** Settings of a session, in Postgres's own words. */
+export type Settings = Readonly<Record<string, string>>
+
+export interface HoldOptions {
+  readonly settings: Settings
+  readonly signal: AbortSignal | undefined
+  /** The session is for a statement that a person wrote, who may have left more behind than a transaction takes along. */
+  readonly isGuarded: boolean
+  /** Runs before anything else does: once on the connection, or, behind a pooler, in each transaction that may write. */
+  readonly onBegin: (client: pg.ClientBase) => Promise<void>
+}
 
 export class Transactions {
   readonly #client: pg.PoolClient

@@ -3,8 +3,9 @@ import { sql, type Transaction } from 'kysely'
 import type { Stream } from '../../catalog/index.ts'
 import type { Engine } from '../../engine/engine.ts'
 import type { StateDatabase } from '../../state/tables.ts'
-import { schemaNames, type Tx } from '../session.ts'
-import { insertInto, quoted } from '../sql.ts'
+import { schemaNames } from '../schema-names.ts'
+import type { Tx } from '../session.ts'
+import { quoted } from '../sql.ts'
 import { alterations, definitions, keyExpressions } from '../tables.ts'
 import type { HeldClient } from './client.ts'
 import { copyRows } from './copy.ts'
@@ -12,7 +13,7 @@ import { type CsvWriter, csvExpression } from './csv.ts'
 import { postgresTables } from './dialect.ts'
 import { explained, isRefusedValue } from './errors.ts'
 import { tableLock } from './lock.ts'
-import { dropBefore, makeRoom, partitionedBy } from './partitions.ts'
+import { makeRoom, partitionedBy } from './partitions.ts'
 import type { PostgresServer } from './server.ts'
 import { type CreateStaging, indexed, isColumn, upsertIntoPostgres } from './upsert.ts'
 import { withoutViews } from './views.ts'
@@ -78,9 +79,6 @@ export function transactionOf(
     dialect: postgresTables,
     append,
     appendQuery: (table, columns, select) => copy(table, columns, [select]),
-    async insertFrom(table, columns, select) {
-      await insertInto(table, columns, select).execute(db)
-    },
     upsert: (table, upsert) =>
       refusing(() => upsertIntoPostgres({ db, append }, createStaging, table, upsert)),
     async createTable(table, columns, stream) {
@@ -88,7 +86,6 @@ export function transactionOf(
       await run(`create table if not exists ${table} ${definitions(columns, postgresTables)}${parts}`)
       await run(keyOf(table, stream))
     },
-    dropBefore: (table, column, before) => dropBefore(db, table, column, before),
     async alterTable(table, change) {
       const alter = () => run(`alter table ${table} ${alterations(change, postgresTables).join(', ')}`)
       const widened = change.widened.map(({ column }) => column.name)
@@ -96,7 +93,7 @@ export function transactionOf(
       else await withoutViews(db, table, { columns: widened }, alter)
     },
     reserve: (table) => run(tableLock(table)),
-    copied: async (table) => sql.raw(table),
+    copied: async (_columns, select) => sql`(${select})`,
     async stage(columns, select) {
       // Without statistics a table counts as nearly empty, and a nested loop over two of a hundred thousand rows as cheap.
       // Large joins spill with less memory; more is the business of whoever runs the server.

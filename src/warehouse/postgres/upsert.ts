@@ -2,11 +2,11 @@
 import { sql } from 'kysely'
 import { ownColumns } from '../names.ts'
 import type { Tx, Upsert, Upserted } from '../session.ts'
-import type { TableColumn } from '../shape.ts'
+import type { TypedColumn } from '../shape.ts'
 import { change, quoted } from '../sql.ts'
 
 /** Makes an empty temporary table of these columns, gone with the transaction. Returns its quoted name. */
-export type CreateStaging = (columns: readonly TableColumn[]) => Promise<string>
+export type CreateStaging = (columns: readonly TypedColumn[]) => Promise<string>
 
 export async function upsertIntoPostgres(
   { db: trx, append }: Pick<Tx, 'db' | 'append'>,

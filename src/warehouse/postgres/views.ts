@@ -31,21 +31,24 @@ interface Away {
  * were, and so do the rights.
  */
 export async function replaceView(
-  alter: Session['alter'],
+  transaction: Session['transaction'],
   view: string,
   select: string,
   andThen: (tx: Tx) => Promise<void>,
 ): Promise<void> {
   try {
-    return await alter(async (tx) => {
-      await run(tx.db, `create or replace view ${view} as\n${select}`)
-      await andThen(tx)
-    })
+    return await transaction(
+      async (tx) => {
+        await run(tx.db, `create or replace view ${view} as\n${select}`)
+        await andThen(tx)
+      },
+      { isAltering: true },
+    )
   } catch (error) {
     if (!isOfOtherColumns(error)) throw error
   }
   const why = `the view ${view} gets other columns`
-  await alter(async (tx) => {
+  const anew = async (tx: Tx) => {
     const trx = tx.db
     await withoutViews(trx, view, { why }, async () => {
       const rights = await rightsOn(trx, view)
@@ -54,7 +57,8 @@ export async function replaceView(
       for (const right of rights) await run(trx, right)
     })
     await andThen(tx)
-  })
+  }
+  await transaction(anew, { isAltering: true })
 }
 
 /** `create or replace` may only add columns at the end. */

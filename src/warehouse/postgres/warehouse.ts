@@ -7,21 +7,23 @@ import { Engine } from '../../engine/engine.ts'
 import { firstOf, InterruptedError } from '../../errors.ts'
 import { makeFolder } from '../../folders.ts'
 import { removeSpool } from '../../spool/spool.ts'
-import { Upkeep } from '../migrations.ts'
-import { type Session, schemaNames, type UseOptions, type Warehouse } from '../session.ts'
+import { Migrations } from '../migrations.ts'
+import { schemaNames } from '../schema-names.ts'
+import type { Session, UseOptions, Warehouse } from '../session.ts'
 import type { StreamLocks } from '../stream-locks.ts'
 import { transact, transactionIn } from '../transaction.ts'
 import type { Environment, PostgresConfig } from './address.ts'
-import { holdClient, type Settings } from './client.ts'
+import { holdClient } from './client.ts'
 import { CsvWriter } from './csv.ts'
 import { postgresTables } from './dialect.ts'
 import { explained, isConnectionLost, isLockTimeout } from './errors.ts'
+import { factsOf } from './facts.ts'
 import { buildIndexes } from './indexes.ts'
 import { convertJson } from './jsonb.ts'
 import { type JobLock, takeSessionLock } from './lock.ts'
 import { paceBook } from './pace.ts'
 import { partitionTables } from './partition-tables.ts'
-import { countParts } from './partitions.ts'
+import { countParts, dropPartsBefore } from './partitions.ts'
 import { printed } from './print.ts'
 import { queryPostgres } from './query.ts'
 import { admitReaders } from './readers.ts'
@@ -32,6 +34,7 @@ import { copyPostgres, unloadPostgres } from './snapshot.ts'
 import { makeWorkDirectory } from './spool.ts'
 import { takeStreamLocks } from './stream-locks.ts'
 import { takeStreamRows } from './stream-rows.ts'
+import type { Settings } from './transactions.ts'
 import { type TransactionContext, transactionOf } from './tx.ts'
 import { vacuum } from './vacuum.ts'
 import { replaceView } from './views.ts'
@@ -89,9 +92,10 @@ export async function openPostgres(options: PostgresOptions): Promise<PostgresWa
   })
   const writer = new CsvWriter(engine, workDirectory)
   const settings = sessionSettings(options.source)
+  const timeoutMs = 'connect' in options.source ? undefined : options.source.statement_timeout
   const names = schemaNames(options.schema)
   const locks = new Set<JobLock>()
-  const upkeep = new Upkeep()
+  const migrations = new Migrations()
 
   async function useOnce<T>(work: (session: Session) => Promise<T>, useOptions: UseOptions) {
     const { signal, isGuarded } = useOptions
@@ -106,12 +110,13 @@ export async function openPostgres(options: PostgresOptions): Promise<PostgresWa
     })
     const isPartitioned = options.isPartitioned ?? false
     const one = session({ held, writer, server, signal, engine, isPartitioned, workDirectory, options })
-    await upkeep.of(one, useOptions)
+    await migrations.apply(one, useOptions)
     return await work(one)
   }
 
   async function use<T>(work: (session: Session) => Promise<T>, useOptions: UseOptions = {}): Promise<T> {
     const { signal, isRepeatable } = useOptions
+    const sinceMs = performance.now()
     for (let attempt = 1; ; attempt += 1) {
       try {
         return await useOnce(work, useOptions)
@@ -119,7 +124,14 @@ export async function openPostgres(options: PostgresOptions): Promise<PostgresWa
         const error = firstOf(caught)
         if (signal?.aborted) throw new InterruptedError(undefined, { cause: error })
         const again = isRepeatable && attempt < attempts && isConnectionLost(error)
-        if (!again) throw explained(error, server.target)
+        if (again) continue
+        const lastedMs = performance.now() - sinceMs
+        const facts = await factsOf(error, server, {
+          schemas: [names.streams, names.sync, names.views],
+          timeoutMs,
+          lastedMs,
+        })
+        throw explained(error, server.target, facts)
       }
     }
   }
@@ -165,18 +177,23 @@ export async function openPostgres(options: PostgresOptions): Promise<PostgresWa
       await server.meet()
       return server.isPooled
     },
-    scrub: (tables) => vacuum(server, tables),
     paceBook: paceBook(server, names.sync),
-    async tendTables(tables, signal) {
-      await use(({ db }) => countParts(db, names, tables), { signal, isReading: true })
-      return options.indexes ? buildIndexes(server, names, tables, signal) : []
-    },
-    partition: (request) => partitionTables({ use, names }, request),
     async watch(tables, onChange) {
       await server.meet()
       // A pooler hears no NOTIFY for its clients.
       if (server.isPooled) return { async [Symbol.asyncDispose]() {} }
       return watchTables(server, names.sync, tables, onChange)
+    },
+    upkeep: {
+      scrub: (tables) => vacuum(server, tables),
+      modernize: convertJson,
+      admitReaders: ({ db }) => admitReaders(db, names, options.readers ?? []),
+      async tendTables(tables, signal) {
+        await use(({ db }) => countParts(db, names, tables), { signal, isReading: true })
+        return options.indexes ? buildIndexes(server, names, tables, signal) : []
+      },
+      dropParts: ({ db }, table, before) => dropPartsBefore(db, table, before),
+      partition: (request) => partitionTables({ use, names }, request),
     },
     async [Symbol.asyncDispose]() {
       await writer[Symbol.asyncDispose]()
@@ -220,22 +237,23 @@ function sessionSettings(source: PostgresConfig | Pool): Settings {
 
 interface SessionContext extends TransactionContext {
   readonly workDirectory: string
-  readonly options: Pick<PostgresOptions, 'queryRole' | 'readers'>
+  readonly options: Pick<PostgresOptions, 'queryRole'>
 }
 
 function session(context: SessionContext): Session {
   const { held, server, signal, engine, workDirectory, options } = context
-  const { queryRole, readers = [] } = options
+  const { queryRole } = options
   const names = schemaNames(server.target.schema)
   const db = held.db.withSchema(names.sync)
-  const transaction = transactionIn(db, (trx) => transactionOf(trx, context))
-  const alter: Session['alter'] = async (work) => {
+  const once = transactionIn(db, (trx) => transactionOf(trx, context), engine)
+  const transaction: Session['transaction'] = async (work, transactionOptions = {}) => {
+    if (!transactionOptions.isAltering) return once(work, transactionOptions)
     for (let waitedMs = 0; ; waitedMs += alterWaitMs + alterPauseMs) {
       try {
-        return await transaction(async (tx) => {
+        return await once(async (tx) => {
           await sql.raw(`set local lock_timeout = ${alterWaitMs}`).execute(tx.db)
           return await work(tx)
-        })
+        }, transactionOptions)
       } catch (error) {
         if (!isLockTimeout(error) || waitedMs >= alterPatienceMs) throw error
       }
@@ -249,13 +267,12 @@ function session(context: SessionContext): Session {
     names,
     dialect: postgresTables,
     transaction,
-    alter,
-    replaceView: (view, select, andThen) => replaceView(alter, view, select, andThen),
-    modernize: () => convertJson(db, { names, alter }),
-    admitReaders: () => admitReaders(db, names, readers),
-    copyTo: (target) => copyPostgres(snapshot, target),
-    unload: (wanted) => unloadPostgres(snapshot, wanted),
+    replaceView: (view, select, andThen) => replaceView(transaction, view, select, andThen),
     select: (statement) => queryPostgres(held, queryRole, statement, selected),
     print: (statement) => queryPostgres(held, queryRole, statement, printed),
+    files: {
+      copyTo: (target) => copyPostgres(snapshot, target),
+      unload: (wanted) => unloadPostgres(snapshot, wanted),
+    },
   }
 }
