@@ -291,6 +291,7 @@ onWorld(
     const times = all.map(({ message, outcome, key }) => ({
       ...key,
       ...{ is_delivered: outcome.isDelivered, bounced_at: first(message.bounces.map(timeOf)) ?? null },
+      bounce_kind: outcome.kind,
       ...{ first_open_at: outcome.firstOpen ?? null, first_human_open_at: outcome.firstHumanOpen ?? null },
       ...{
         first_click_at: outcome.firstClick ?? null,

@@ -26,6 +26,8 @@ function addMore({ data, truth }: Sandbox): void {
     const id = Number(campaign.id)
     campaign.messageMedium = media[id - 100]
     if ([100, 101, 102, 105].includes(id)) campaign.workflowId = 7
+    if (id === 103)
+      Object.assign(campaign, { labels: ['sale', 'spring'], listIds: [1], suppressionListIds: [2] })
   }
   data.journeys.push({ id: 7, name: 'Welcome', isArchived: false })
   data.users.put({
