@@ -43,12 +43,15 @@ export async function readExperimentList(client: CountingClient): Promise<readon
   }
 }
 
-/** Experiments that are under way, or have ended since. */
+/** So long after its end the winner of an experiment may be named, which no date of it tells. */
+const lookbackMs = 7 * 86_400_000
+
+/** Experiments that are under way, or ended no longer before the last look than the lookback. */
 async function openExperiments({ client, since }: WalkReach): Promise<readonly IndexRecord[]> {
   const experiments = await readExperimentList(client)
   return experiments.filter(({ finishDate }) => {
     const end = timeOf(finishDate)
-    return !since || !end || end >= since
+    return !since || !end || end.getTime() >= since.getTime() - lookbackMs
   })
 }
 

@@ -71,18 +71,27 @@ eachWarehouse('that count or copy do so once a day', async (warehouse) => {
   ).toEqual([{ first: '2026-02-02' }])
 })
 
-eachWarehouse('of experiments are read again while these are under way', async (warehouse) => {
-  await using sandbox = await startProject()
-  const experiments = { sync: { ...sync, streams: ['experiments', 'experiment_variants'] } }
-  await syncOnce(sandbox, warehouse, experiments)
-  sandbox.advance(days(1))
-  const before = sandbox.requests.length
-  await syncOnce(sandbox, warehouse, experiments)
-  const asked = sandbox.requests.slice(before).filter(({ path }) => path.endsWith('/variants'))
-  const open = sandbox.data.experiments.filter(({ finishDate }) => finishDate === undefined)
-  expect(asked).toHaveLength(open.length)
-  expect(await count(warehouse, 'experiment_variants')).toBe(2 * sandbox.data.experiments.length)
-})
+eachWarehouse(
+  'of experiments are read again while these are under way, and for a week after: a winner may be named',
+  async (warehouse) => {
+    await using sandbox = await startProject()
+    const { data, now: begun } = sandbox
+    const experiments = { sync: { ...sync, streams: ['experiments', 'experiment_variants'] } }
+    await syncOnce(sandbox, warehouse, experiments)
+    const lately = data.experiments.filter(({ finishDate }) => Number(finishDate) > begun.getTime() - days(7))
+    const named = lately.find(({ status }) => status === 'finished')
+    Object.assign(named ?? {}, { status: 'winner_found' })
+    sandbox.advance(days(1))
+    const before = sandbox.requests.length
+    await syncOnce(sandbox, warehouse, experiments)
+    const asked = sandbox.requests.slice(before).filter(({ path }) => path.endsWith('/variants'))
+    const open = data.experiments.filter(({ finishDate }) => finishDate === undefined)
+    expect(asked).toHaveLength(open.length + lately.length)
+    expect(await count(warehouse, 'experiment_variants')).toBe(2 * data.experiments.length)
+    const [row] = await warehouse.query(`select status from iterable.experiments where id = ${named?.id}`)
+    expect(row).toEqual({ status: 'winner_found' })
+  },
+)
 
 eachWarehouse('that the key may not read fail nothing', async (warehouse) => {
   await using sandbox = await startProject()
