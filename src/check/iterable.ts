@@ -2,7 +2,7 @@
 import type { Stream } from '../catalog/index.ts'
 import type { ConnectionConfig } from '../config/schema.ts'
 import { messageOf } from '../errors.ts'
-import type { EndpointName, IterableClient, RequestOptions } from '../iterable/client.ts'
+import { type EndpointName, type IterableClient, type RequestOptions, readText } from '../iterable/client.ts'
 import type { NamedClientOptions } from '../iterable/clients.ts'
 import type { Clock } from '../iterable/clock.ts'
 import { IterableHttpError, isJwtKey, jwtKey, UnreachableError } from '../iterable/errors.ts'
@@ -64,7 +64,7 @@ async function ask(
   try {
     const response = await client.request(endpoint, { ...options, signal, retry: false, onWait: tell })
     // Only of channels more is asked than whether the key may ask; they are few.
-    const text = endpoint === 'channels' ? await textOf(response.body) : ''
+    const text = endpoint === 'channels' ? await readText(response, endpoint) : ''
     if (endpoint !== 'channels') await response.dump()
     const { date } = response.headers
     return { date: Array.isArray(date) ? date[0] : date, text }
@@ -72,12 +72,6 @@ async function ask(
     if (signal?.aborted) throw error
     return { error }
   }
-}
-
-async function textOf(body: AsyncIterable<Buffer>): Promise<string> {
-  const blocks: Buffer[] = []
-  for await (const block of body) blocks.push(block)
-  return Buffer.concat(blocks).toString()
 }
 
 const statusOf = (outcome: Asked): number | undefined =>

@@ -178,16 +178,24 @@ export function createClient(options: ClientOptions, context: ClientContext = {}
 
 const largestJsonBytes = 64 * 1024 * 1024
 
-async function readJson(response: IterableResponse, endpoint: EndpointName): Promise<unknown> {
+/**
+ * The whole body of an answer.
+ * @throws UserError `answer_too_large` beyond 64 MB.
+ */
+export async function readText({ body }: IterableResponse, endpoint: EndpointName): Promise<string> {
   const chunks: Buffer[] = []
   let bytes = 0
-  for await (const chunk of response.body) {
+  for await (const chunk of body) {
     chunks.push(chunk)
     bytes += chunk.length
     if (bytes > largestJsonBytes)
       throw new UserError('answer_too_large', `the answer to ${endpoint} is over 64 MB`)
   }
-  const text = Buffer.concat(chunks).toString('utf8')
+  return Buffer.concat(chunks).toString('utf8')
+}
+
+async function readJson(response: IterableResponse, endpoint: EndpointName): Promise<unknown> {
+  const text = await readText(response, endpoint)
   try {
     return JSON.parse(text)
   } catch (error) {

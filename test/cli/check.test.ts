@@ -179,6 +179,27 @@ test('a host that refuses, and one that is not Iterable, end the questions', asy
   })
 })
 
+test('an answer without an end is given up', async () => {
+  const block = Buffer.alloc(2 ** 20, ' ')
+  const server = createServer((_request, response) => {
+    const more = () => {
+      while (response.write(block));
+    }
+    response.writeHead(200, { 'content-type': 'application/json' }).on('drain', more)
+    more()
+  }).listen(0)
+  await once(server, 'listening')
+  const items = await itemsFor(us.keys.server, {
+    base_url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
+  })
+  server.closeAllConnections()
+  server.close()
+  expect(Object.values(items)[0]).toMatchObject({
+    state: 'failed',
+    message: expect.stringContaining('the answer to channels is over 64 MB'),
+  })
+})
+
 describe('the warehouse', () => {
   eachWarehouse('can be written, and nothing stays', async (warehouse) => {
     await using elt = await open({ ...configFor(us, warehouse.config), schema: 'fresh' })
