@@ -26,11 +26,9 @@ export interface Made {
 
 const blockMs = 86_400_000
 /** The event at this place; `at` lies within the block. */
-export function eventAt(scene: Scene, dataType: string, block: number, index: number): Made {
-  if (dataType === 'emailSend') return sendAt(scene, block, index)
-  const random = randomFor(scene.seed, dataType, block, index)
-  // Two clicks within one second are the same row twice, and both are true.
-  if (index > 0 && random.below(150) === 0) return eventAt(scene, dataType, block, index - 1)
+export function eventAt(scene: Scene, dataType: string, block: number, place: number): Made {
+  if (dataType === 'emailSend') return sendAt(scene, block, place)
+  const { index, random } = sourceOf(scene, dataType, block, place)
   if (dataType === 'emailSubscribe' || dataType === 'emailUnSubscribe') {
     return subscription(scene, dataType, block, random)
   }
@@ -52,14 +50,27 @@ export function eventAt(scene: Scene, dataType: string, block: number, index: nu
   const sendType = answered.get(dataType)
   const sends = sendType === undefined ? 0 : scene.sendsIn(sendType, block)
   if (sendType !== undefined && sends > 0) {
-    const sent = begin(scene, sendType, block, random.below(sends))
+    const source = sourceOf(scene, sendType, block, random.below(sends))
+    const sent = begin(scene, sendType, block, source.random)
     return answer(dataType, sent, after(sent.at, scene, block, random), random)
   }
-  const { at, person, row, random: rest } = begin(scene, dataType, block, index)
+  const { at, person, row } = begin(scene, dataType, block, random)
   return {
     at,
-    row: { ...row, eventName: dataType, ...more(rest, person), itblInternal: stamps(at) },
+    row: { ...row, eventName: dataType, ...more(random, person), itblInternal: stamps(at) },
   }
+}
+
+/** What the event at a place is made from. Two clicks within one second are the same row twice, and both are true. */
+function sourceOf(
+  scene: Scene,
+  dataType: string,
+  block: number,
+  index: number,
+): { readonly index: number; readonly random: Random } {
+  const random = randomFor(scene.seed, dataType, block, index)
+  const isTwin = index > 0 && random.below(150) === 0
+  return isTwin ? sourceOf(scene, dataType, block, index - 1) : { index, random }
 }
 
 /** An event of the message that was sent. Who has seen one in WhatsApp names it otherwise, and no campaign. */
@@ -82,13 +93,10 @@ interface Begun {
   readonly at: number
   readonly person: Person
   readonly row: Row
-  readonly random: Random
 }
 
 /** What an event says first: when, who, and of which message. */
-function begin(scene: Scene, dataType: string, block: number, index: number): Begun {
-  const random = randomFor(scene.seed, dataType, block, index)
-  if (index > 0 && random.below(150) === 0) return begin(scene, dataType, block, index - 1)
+function begin(scene: Scene, dataType: string, block: number, random: Random): Begun {
   const at = timeIn(scene, block, random)
   const person = random.pick(scene.people)
   const campaign = scene.campaigns(mediumOf(dataType))
@@ -97,7 +105,7 @@ function begin(scene: Scene, dataType: string, block: number, index: number): Be
     const { id, templateId } = random.pick(campaign)
     Object.assign(row, { campaignId: id, templateId, messageId: messageIdOf(dataType, random) })
   }
-  return { at, person, row, random }
+  return { at, person, row }
 }
 
 /** Types whose rows answer no message of ours, or name it otherwise. */
