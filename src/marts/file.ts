@@ -118,22 +118,17 @@ function refuseFaults(
   key: readonly string[],
 ): void {
   const told = [...needs, ...optional]
-  const fault =
-    about === ''
-      ? 'does not say what it is'
-      : grain === ''
-        ? 'has no "Grain:"'
-        : key.length === 0
-          ? 'has no "Key:"'
-          : columns.length === 0
-            ? 'has no "Columns:"'
-            : [
-                ...key
-                  .filter((column) => column !== noKey && !columns.some((one) => one.name === column))
-                  .map((column) => `has ${column} in its key, which is not one of its columns`),
-                ...[...marks(select, 'streams'), ...marks(select, 'has'), ...askedOf(select)]
-                  .filter((stream) => !told.includes(stream))
-                  .map((stream) => `reads ${stream}, which neither "Needs:" nor "Optional:" names`),
-              ][0]
+  const [fault] = [
+    ...(about === '' ? ['does not say what it is'] : []),
+    ...(grain === '' ? ['has no "Grain:"'] : []),
+    ...(key.length === 0 ? ['has no "Key:"'] : []),
+    ...(columns.length === 0 ? ['has no "Columns:"'] : []),
+    ...key
+      .filter((column) => column !== noKey && !columns.some((one) => one.name === column))
+      .map((column) => `has ${column} in its key, which is not one of its columns`),
+    ...[...marks(select, 'streams'), ...marks(select, 'has'), ...askedOf(select)]
+      .filter((stream) => !told.includes(stream))
+      .map((stream) => `reads ${stream}, which neither "Needs:" nor "Optional:" names`),
+  ]
   if (fault) throw new Error(`sql/views/${name}.sql ${fault}`)
 }
