@@ -135,17 +135,23 @@ test('a page waits for another page that reads for long, and does not call that 
   await using warehouse = await createTestWarehouse('duckdb')
   await using elt = await open({ warehouse: warehouse.config })
   const states = new LastStates(elt, new AbortController().signal, { readMs: 20, besideMs: 30_000 })
+  let begin = () => {}
+  const begun = new Promise<void>((resolve) => {
+    begin = resolve
+  })
   let isDone = false
   const use = (work: () => Promise<string>) => (source: ReportSource) => source.warehouse.use(work)
   const long = states.read(
     'long',
     new Date(),
     use(async () => {
+      begin()
       await delay(300)
       isDone = true
       return 'long'
     }),
   )
+  await begun
   const short = await states.read(
     'short',
     new Date(),
