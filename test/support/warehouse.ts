@@ -88,40 +88,73 @@ export async function createTestWarehouse(kind: WarehouseKind, server?: string):
   const database = kind !== 'duckdb' ? await createTestDatabase(server) : undefined
   const tempDir = await mkdtemp(join(tmpdir(), 'elt-test-'))
   const path = join(tempDir, 'warehouse.duckdb')
+  const { config, query, close } = !database
+    ? duckdbAt(path)
+    : kind === 'postgres'
+      ? postgresAt(database.url)
+      : lakeAt(database.url, join(tempDir, 'lake'))
   return {
     kind,
-    ...(!database
-      ? { config: { type: 'duckdb', path }, query: (sql) => queryDuckDb(() => readFile(path), sql) }
-      : kind === 'postgres'
-        ? {
-            config: { type: 'postgres', url: database.url },
-            query: (sql) => queryPostgres(database.url, sql),
-          }
-        : lakeAt(database.url, join(tempDir, 'lake'))),
+    config,
+    query,
     tempDir,
     async [Symbol.asyncDispose]() {
+      await close()
       await database?.drop()
       await rm(tempDir, { recursive: true, force: true })
     },
   }
 }
 
-/** The file is opened for this one query only: while it is open, the tool under test cannot write. */
-const readFile = (path: string) => DuckDBInstance.create(path, { access_mode: 'READ_ONLY' })
+type Reached = Pick<TestWarehouse, 'config' | 'query'> & { readonly close: () => Promise<void> }
 
-function lakeAt(catalog: string, dataPath: string): Pick<TestWarehouse, 'config' | 'query'> {
+/** The file is opened for each query only: while it is open, the tool under test cannot write. */
+const duckdbAt = (path: string): Reached => ({
+  config: { type: 'duckdb', path },
+  async query(sql) {
+    const instance = await DuckDBInstance.create(path, { access_mode: 'READ_ONLY' })
+    try {
+      return await queryDuckDb(instance, sql)
+    } finally {
+      instance.closeSync()
+    }
+  },
+  close: async () => {},
+})
+
+const postgresAt = (url: string): Reached => ({
+  config: { type: 'postgres', url },
+  query: (sql) => queryPostgres(url, sql),
+  close: async () => {},
+})
+
+/** Whoever reads a lake is in nobody's way, and it takes long to open: one reader for all queries. */
+function lakeAt(catalog: string, dataPath: string): Reached {
   const config = lakeConfig(catalog, dataPath)
+  let reader: Promise<DuckDBInstance> | undefined
   // Our own tables are plain ones of Postgres.
   const isOfState = (sql: string) =>
     /\biterable_sync\b/.test(sql) && !/\biterable(_views|_marts)?\./.test(sql)
-  const query = (sql: string) =>
-    isOfState(sql) ? queryPostgres(catalog, sql) : queryDuckDb(() => readerOf(config), sql, 'use warehouse')
-  return { config, query }
+  return {
+    config,
+    async query(sql) {
+      if (isOfState(sql)) return queryPostgres(catalog, sql)
+      // A lake that nobody has made yet may be there the next time.
+      reader ??= readerOf(config).catch((error) => {
+        reader = undefined
+        throw error
+      })
+      return queryDuckDb(await reader, sql, 'call pg_clear_cache(); use warehouse')
+    },
+    async close() {
+      const opened = await reader?.catch(() => undefined)
+      opened?.closeSync()
+    },
+  }
 }
 
-async function queryDuckDb(open: () => Promise<DuckDBInstance>, sql: string, before = ''): Promise<Row[]> {
-  const instance = await open()
-  // The file stays open as long as one of its connections does.
+async function queryDuckDb(instance: DuckDBInstance, sql: string, before = ''): Promise<Row[]> {
+  // What is open stays so as long as one of its connections does.
   const connection = await instance.connect()
   try {
     if (before) await connection.run(before)
@@ -140,7 +173,6 @@ async function queryDuckDb(open: () => Promise<DuckDBInstance>, sql: string, bef
     })
   } finally {
     connection.closeSync()
-    instance.closeSync()
   }
 }
 
