@@ -6,7 +6,7 @@ import pg from 'pg'
 import { catalogue, type Stream } from '../src/catalog/index.ts'
 import { openPostgres } from '../src/warehouse/postgres/warehouse.ts'
 import { change, deleteBefore } from '../src/warehouse/sql.ts'
-import { ensureTable } from '../src/warehouse/tables.ts'
+import { ensureTables } from '../src/warehouse/tables.ts'
 
 export interface PartitionsBench {
   readonly url: string
@@ -44,7 +44,7 @@ async function makeTable(server: string, name: string, rows: number) {
   await withClient(server, (client) => client.query(`create database ${name}`))
   const warehouse = await openPostgres({ source: { url: url.href }, schema: 'iterable' })
   const stream = catalogue('email').find((one) => one.name === 'email_open') as Stream
-  await warehouse.transaction((tx) => ensureTable(tx, stream, new Date()))
+  await warehouse.transaction((tx) => ensureTables(tx, [stream], new Date()))
   const client = new pg.Client({ connectionString: url.href })
   await client.connect()
   await client.query(fill(rows))

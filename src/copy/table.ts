@@ -4,7 +4,7 @@ import type { Db } from '../state/tables.ts'
 import type { Tx, Warehouse } from '../warehouse/session.ts'
 import type { Parsed, Shape } from '../warehouse/shape.ts'
 import { quoted } from '../warehouse/sql.ts'
-import { makeTable, tableOf } from '../warehouse/tables.ts'
+import { makeTables, tableOf } from '../warehouse/tables.ts'
 import { type Checksum, noRows, sumOf } from './checksum.ts'
 import { type Reading, withPiece } from './pieces.ts'
 
@@ -35,7 +35,7 @@ export async function copyTable(copy: TableCopy): Promise<Checksum> {
   return target.transaction(
     async (tx) => {
       await dropTable(tx, as.stream.name)
-      await makeTable(tx, as, now)
+      await makeTables(tx, [as], now)
       await keepTimes(tx.db, reading, history)
       let sum = noRows
       for (const where of pieces) {

@@ -9,7 +9,7 @@ import type { Volume } from '../state/stream-volumes.ts'
 import { readMemberCounts } from '../warehouse/member-counts.ts'
 import type { Session } from '../warehouse/session.ts'
 import type { StreamLocks } from '../warehouse/stream-locks.ts'
-import { ensureTable } from '../warehouse/tables.ts'
+import { ensureTables } from '../warehouse/tables.ts'
 import type { StreamStart } from './context.ts'
 import type { SyncInput } from './input.ts'
 import { knownOf, readKnown } from './known.ts'
@@ -43,10 +43,8 @@ export async function begin(
       await beginRun(trx, { runId, job: 'sync', kind: 'sync', trigger, now, details })
       await forgetOldJobs(trx, now)
       const known = await readKnown(trx)
-      const starts: StreamStart[] = []
-      for (const stream of streams) {
-        starts.push({ ...knownOf(known, stream), shape: await ensureTable(tx, stream, now) })
-      }
+      const shapes = await ensureTables(tx, streams, now)
+      const starts = shapes.map((shape): StreamStart => ({ ...knownOf(known, shape.stream), shape }))
       const hasLists = streams.some(({ read }) => read.kind === 'members')
       const memberCounts = hasLists ? await readMemberCounts(tx) : new Map()
       const hasExported = catalogue(connection.project_type).some(

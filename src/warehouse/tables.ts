@@ -1,6 +1,7 @@
 /** DDL of the stream tables: made from the catalogue, extended as fields appear, widened as types drift. */
-import { sql, type Transaction } from 'kysely'
+import { type Insertable, type Selectable, sql, type Transaction } from 'kysely'
 import type { ColumnType, Stream } from '../catalog/index.ts'
+import type { ColumnsTable } from '../state/tables/sync.ts'
 import type { Db, StateDatabase } from '../state/tables.ts'
 import type { Dialect, Place, Session, TableChange, Tx } from './session.ts'
 import { initialShape, type Shape, type TableColumn, type TypedColumn, widened, withTypes } from './shape.ts'
@@ -18,18 +19,26 @@ export const keyExpressions = ({ key, standIns }: Stream): readonly string[] =>
     return standIn === undefined ? quoted(name) : `coalesce(${quoted(name)}, ${quoted(standIn)})`
   })
 
-/** Makes the table of a stream, if it is missing, and says what it looks like. */
-export async function ensureTable(tx: Tx, stream: Stream, now: Date): Promise<Shape> {
-  return (await readShape(tx.db, stream)) ?? makeTable(tx, initialShape(stream), now)
+/** Makes the tables of these streams that are missing, and says what each looks like, in their order. */
+export async function ensureTables(tx: Tx, streams: readonly Stream[], now: Date): Promise<readonly Shape[]> {
+  const known = await readShapes(tx.db, streams)
+  const shapes = streams.map((stream) => known.get(stream.name) ?? initialShape(stream))
+  await makeTables(
+    tx,
+    shapes.filter(({ stream }) => !known.has(stream.name)),
+    now,
+  )
+  return shapes
 }
 
-/** Makes a table of this shape, with its key and its view, and records its columns. */
-export async function makeTable(tx: Tx, shape: Shape, now: Date): Promise<Shape> {
-  const { stream } = shape
-  await tx.createTable(tableOf(tx, stream.name), shape.columns, stream)
-  await recordColumns(tx.db, shape, shape.columns, now)
-  await createStreamView(tx, shape)
-  return shape
+/** Makes tables of these shapes, with their keys and views, and records their columns. */
+export async function makeTables(tx: Tx, shapes: readonly Shape[], now: Date): Promise<void> {
+  for (const { stream, columns } of shapes) await tx.createTable(tableOf(tx, stream.name), columns, stream)
+  await recordColumns(
+    tx.db,
+    shapes.flatMap((shape) => shape.columns.map((column) => recordOf(shape, column, now))),
+  )
+  for (const shape of shapes) await createStreamView(tx, shape)
 }
 
 /**
@@ -41,7 +50,11 @@ export async function changeTable(tx: Tx, before: Shape, after: Shape, now: Date
   const change = changeBetween(before, reached)
   if (isNothing(change)) return reached
   // Recorded first: the alteration is what readers wait for.
-  await recordColumns(tx.db, reached, [...change.added, ...change.widened.map(({ column }) => column)], now)
+  const changed = [...change.added, ...change.widened.map(({ column }) => column)]
+  await recordColumns(
+    tx.db,
+    changed.map((column) => recordOf(reached, column, now)),
+  )
   await tx.alterTable(tableOf(tx, after.stream.name), change)
   await createStreamView(tx, reached)
   return reached
@@ -116,45 +129,59 @@ async function withoutLostDigits(tx: Tx, before: Shape, after: Shape): Promise<S
 }
 
 /** The recorded shape of a table, or undefined where there is none yet. */
-export async function readShape(trx: Db, stream: Stream): Promise<Shape | undefined> {
+export const readShape = async (trx: Db, stream: Stream): Promise<Shape | undefined> =>
+  (await readShapes(trx, [stream])).get(stream.name)
+
+/** The same of several, by stream. */
+async function readShapes(trx: Db, streams: readonly Stream[]): Promise<ReadonlyMap<string, Shape>> {
+  if (streams.length === 0) return new Map()
   const rows = await trx
     .selectFrom('columns')
     .selectAll()
-    .where('stream', '=', stream.name)
+    .where(
+      'stream',
+      'in',
+      streams.map(({ name }) => name),
+    )
+    .orderBy('stream')
     .orderBy('position')
     .execute()
-  if (rows.length === 0) return undefined
-  const columns = rows.map(
-    (row): TableColumn => ({
-      source: row.source_name,
-      name: row.column_name,
-      type: row.type as ColumnType,
-      origin: row.origin as TableColumn['origin'],
-      embedded: row.embedded,
-      previousTypes: (row.previous_types ?? []) as ColumnType[],
-    }),
-  )
-  return { stream, columns }
+  const shapes = new Map<string, Shape>()
+  for (const stream of streams) {
+    const columns = rows.filter((row) => row.stream === stream.name).map(columnOf)
+    if (columns.length > 0) shapes.set(stream.name, { stream, columns })
+  }
+  return shapes
 }
 
+const columnOf = (row: Selectable<ColumnsTable>): TableColumn => ({
+  source: row.source_name,
+  name: row.column_name,
+  type: row.type as ColumnType,
+  origin: row.origin as TableColumn['origin'],
+  embedded: row.embedded,
+  previousTypes: (row.previous_types ?? []) as ColumnType[],
+})
+
+/** A column as `iterable_sync.columns` has it. */
+const recordOf = ({ stream, columns }: Shape, column: TableColumn, now: Date): Insertable<ColumnsTable> => ({
+  stream: stream.name,
+  source_name: column.source,
+  column_name: column.name,
+  type: column.type,
+  origin: column.origin,
+  embedded: column.embedded,
+  position: columns.indexOf(column),
+  first_seen_at: now,
+  previous_types: column.previousTypes.length > 0 ? JSON.stringify(column.previousTypes) : null,
+  changed_at: null,
+})
+
+/** New ones, and those that have another type now. */
 async function recordColumns(
   trx: Transaction<StateDatabase>,
-  shape: Shape,
-  columns: readonly TableColumn[],
-  now: Date,
+  rows: readonly Insertable<ColumnsTable>[],
 ): Promise<void> {
-  const rows = columns.map((column) => ({
-    stream: shape.stream.name,
-    source_name: column.source,
-    column_name: column.name,
-    type: column.type,
-    origin: column.origin,
-    embedded: column.embedded,
-    position: shape.columns.indexOf(column),
-    first_seen_at: now,
-    previous_types: column.previousTypes.length > 0 ? JSON.stringify(column.previousTypes) : null,
-    changed_at: null,
-  }))
   for (let at = 0; at < rows.length; at += 500) {
     await trx
       .insertInto('columns')
@@ -163,7 +190,8 @@ async function recordColumns(
         conflict.columns(['stream', 'column_name']).doUpdateSet((row) => ({
           type: row.ref('excluded.type'),
           previous_types: row.ref('excluded.previous_types'),
-          changed_at: now,
+          // The time of this statement's rows: that of the first look at the column stays.
+          changed_at: row.ref('excluded.first_seen_at'),
         })),
       )
       .execute()

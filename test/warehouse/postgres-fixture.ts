@@ -10,7 +10,8 @@ import { Rejects } from '../../src/spool/rejects.ts'
 import { ChunkWriter } from '../../src/spool/spool.ts'
 import { openPostgres, type PostgresOptions } from '../../src/warehouse/postgres/warehouse.ts'
 import type { Tx, UseOptions, Warehouse } from '../../src/warehouse/session.ts'
-import { ensureTable, prepareTable } from '../../src/warehouse/tables.ts'
+import type { Shape } from '../../src/warehouse/shape.ts'
+import { ensureTables, prepareTable } from '../../src/warehouse/tables.ts'
 import { createTestDatabase } from '../support/postgres.ts'
 
 export interface Fixture extends AsyncDisposable {
@@ -66,7 +67,7 @@ export async function loadLines(
   { chunkLines = lines.length, beforeCommit, ...options }: LoadOptions = {},
 ): Promise<Loaded> {
   const stream = catalogue('email').find((each) => each.name === name) as Stream
-  let shape = await warehouse.transaction((tx) => ensureTable(tx, stream, now))
+  let shape = await warehouse.transaction(async (tx) => (await ensureTables(tx, [stream], now))[0] as Shape)
   const directory = join(warehouse.spoolDirectory, randomUUID())
   const chunks = []
   for (let at = 0; at < lines.length; at += chunkLines) {
