@@ -88,6 +88,14 @@ export function codeOf(error: unknown): FailureCode {
   return first instanceof UserError ? first.code : 'unexpected'
 }
 
+/** The code that the system, a driver or a server gave an error, or the error within it that came first; else ''. */
+export function systemCodeOf(error: unknown): string {
+  if (!(error instanceof Error)) return ''
+  if ('code' in error && typeof error.code === 'string') return error.code
+  // Several addresses of one name were tried.
+  return systemCodeOf(error instanceof AggregateError ? error.errors[0] : error.cause)
+}
+
 /** What anything thrown calls for; what nobody foresaw is tried again. */
 export function kindOf(error: unknown): ErrorKind {
   const first = firstOf(error)

@@ -142,7 +142,7 @@ const mayImport: Record<string, readonly string[]> = {
   ],
   iterable: ['json/envelope', 'type:config'],
   // From the bytes of a response to rows of a table: one room after the other.
-  load: ['warehouse', 'spool', 'json', 'type:engine', 'type:catalog', 'type:state'],
+  load: ['warehouse', 'spool', 'json', 'engine/errors', 'type:engine', 'type:catalog', 'type:state'],
   warehouse: ['spool', 'engine', 'json/numbers', 'catalog', 'type:config', 'type:state'],
   spool: ['json', 'engine/sweep'],
   engine: ['json/limits'],
@@ -216,6 +216,16 @@ const mayRunText: Readonly<Record<string, string>> = {
   'src/warehouse/postgres/client.ts': 'begin and rollback',
   'src/marts/': 'create view and create table, with the text of sql/views',
   'src/cli/demo-project.ts': 'drop schema',
+}
+
+/** What others say is in their words, which another version or another language changes: only these files read it, and why. */
+const mayReadWords: Readonly<Record<string, string>> = {
+  'src/engine/errors.ts': 'DuckDB has no codes',
+  'src/warehouse/ducklake/errors.ts': 'DuckLake has none either, nor have the storages behind DuckDB',
+  'src/warehouse/postgres/driver.ts': 'the errors of the driver itself have none',
+  'src/load/faults.ts': 'what our own macros say',
+  'src/check/iterable.ts': 'of a key that is refused, Iterable says why in words alone',
+  'src/notify/webhook.ts': 'Teams answers 200 to what it does not post',
 }
 
 type Files = Readonly<Record<string, string>>
@@ -312,6 +322,30 @@ describe('SQL', () => {
   ])('is seen in %s', (source, quotes, isText) => {
     const plain = withoutComments(source)
     expect([quoting.test(plain), text.test(plain)]).toEqual([quotes, isText])
+  })
+})
+
+describe('errors of others', () => {
+  const reading =
+    /\.(?:test|exec)\(\s*(?:String\((?:error|cause|caught)\)|messageOf\(|\w+\.message\b|message\)|said\))|\b(?:message|messageOf\(\w+\)|said)\.(?:includes|startsWith|match)\(/
+
+  test('are known by their codes, and by their words in few files', () => {
+    const found = Object.entries(readFolder('src'))
+      .filter(([, source]) => reading.test(withoutComments(source)))
+      .map(([path]) => path)
+    expect(found.sort()).toEqual(Object.keys(mayReadWords).sort())
+  })
+
+  test.each([
+    ['/lock/.test(messageOf(error))', true],
+    ['/lock/i.exec(\n  messageOf(cause),\n)', true],
+    ['/lock/.test(String(error))', true],
+    ['/lock/.test(error.message)', true],
+    ["said.includes('lock')", true],
+    ["systemCodeOf(error) === '28000'", false],
+    ['/^28/.test(systemCodeOf(error))', false],
+  ])('are seen in %s', (source, isSeen) => {
+    expect(reading.test(source)).toBe(isSeen)
   })
 })
 

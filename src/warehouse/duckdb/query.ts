@@ -11,13 +11,13 @@ import {
   type DuckDBValue,
   StatementType,
 } from '@duckdb/node-api'
-import { isOutsideTransaction } from '../../engine/errors.ts'
+import { isAccessRefusal, isOutsideTransaction, isReadOnly, isWrongStatement } from '../../engine/errors.ts'
 import type { Interrupter } from '../../engine/interrupter.ts'
 import { wholeStream } from '../../engine/stream.ts'
-import { ConfigError, messageOf } from '../../errors.ts'
+import { ConfigError } from '../../errors.ts'
 import type { EngineRows, Rows } from '../select.ts'
 import { refusedQuery, type Statement, wrongQuery } from '../statement.ts'
-import { isAccessRefusal, refusedAccess } from './guard.ts'
+import { refusedAccess } from './guard.ts'
 
 /** What becomes of the columns of a result, and of their values. */
 export interface Form<Column, Value> {
@@ -134,14 +134,9 @@ async function prepare(
 
 function explained(error: unknown): unknown {
   if (error instanceof ConfigError) return error
-  const message = messageOf(error)
-  if (/launched in read-only mode|attached in read-only mode/.test(message)) {
-    return refusedQuery('it writes', error)
-  }
+  if (isReadOnly(error)) return refusedQuery('it writes', error)
   if (isAccessRefusal(error)) return refusedAccess('it reads files', error)
-  return /(Parser|Binder|Catalog|Conversion|Invalid Input|Permission) Error/.test(message)
-    ? wrongQuery(error)
-    : error
+  return isWrongStatement(error) ? wrongQuery(error) : error
 }
 
 async function rollBack(connection: DuckDBConnection): Promise<void> {

@@ -6,7 +6,7 @@ import { randomUUID } from 'node:crypto'
 import { setTimeout as delay } from 'node:timers/promises'
 import type pg from 'pg'
 import { quoted } from '../sql.ts'
-import { isLockTimeout } from './errors.ts'
+import { isLockTimeout } from './codes.ts'
 import { holderName, type JobLock, lockedBy, lockKey } from './lock.ts'
 import type { PostgresServer } from './server.ts'
 
