@@ -103,7 +103,7 @@ export function kindOf(error: unknown): ErrorKind {
 }
 
 /** A message that ends with the place where its code is explained. */
-export const explained = (message: string, code: string | null): string =>
+export const withDocs = (message: string, code: string | null): string =>
   code !== null && Object.hasOwn(errorCodes, code) ? `${message} (docs/errors.md#${code})` : message
 
 /** The text of anything thrown, for messages and logs. */

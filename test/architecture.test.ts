@@ -282,6 +282,26 @@ describe('the product', () => {
   })
 })
 
+describe('a name that is exported', () => {
+  test('stands once in the product: whoever meets it knows what it means', () => {
+    expect(namesTwice(readFolder('src'))).toEqual([])
+  })
+
+  test.each([
+    'export interface Reading {}',
+    'export type Reading<T> = T',
+    'export const Reading = 1',
+    'export abstract class Reading {}',
+    'export async function Reading() {}',
+    'export async function* Reading() {}',
+  ])('is seen in %s', (source) => {
+    expect(namesTwice({ 'src/a.ts': 'export class Reading {}', 'src/b/c.ts': source })).toEqual([
+      'Reading: src/a.ts, src/b/c.ts',
+    ])
+    expect(namesTwice({ 'src/a.ts': 'class Reading {}', 'src/b/c.ts': source })).toEqual([])
+  })
+})
+
 describe('object literals', () => {
   const spread = /\.\.\.\{/
   /** These still have some. */
@@ -511,6 +531,19 @@ function plainTables(files: Files): string[] {
 }
 
 type Import = { readonly target: string; readonly to: string; readonly typeOnly: boolean }
+
+/** Names that several files export, with these files. */
+function namesTwice(files: Files): string[] {
+  const exported = /^export (?:abstract )?(?:async )?(?:function\*?|const|let|class|interface|type) (\w+)/gm
+  const places = new Map<string, string[]>()
+  for (const [path, source] of Object.entries(files)) {
+    for (const [, name = ''] of source.matchAll(exported))
+      places.set(name, [...(places.get(name) ?? []), path])
+  }
+  return [...places]
+    .filter(([, paths]) => new Set(paths).size > 1)
+    .map(([name, paths]) => `${name}: ${paths.join(', ')}`)
+}
 
 function relativeImports(path: string, text: string): Import[] {
   const statements =

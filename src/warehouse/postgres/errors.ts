@@ -2,7 +2,7 @@
 import { type CodeOf, errorCodes } from '../../error-codes.ts'
 import { ConfigError, messageOf, systemCodeOf, UserError } from '../../errors.ts'
 import { isConnectionLost, isRefusedValue } from './codes.ts'
-import { connectionFault, type Fault, quotedName, refusalAtLogin, type Target } from './login.ts'
+import { connectionFault, type PostgresFault, quotedName, refusalAtLogin, type Target } from './login.ts'
 
 /** What the code of an error leaves open. */
 export interface Facts {
@@ -24,7 +24,7 @@ export function explained(error: unknown, target: Target, facts: Facts = {}): un
   return fault ? errorOf(fault, error) : error
 }
 
-function errorOf({ code, message }: Fault, cause: unknown): UserError {
+function errorOf({ code, message }: PostgresFault, cause: unknown): UserError {
   return errorCodes[code].kind === 'config'
     ? new ConfigError(message, { code: code as CodeOf<'config'>, cause })
     : new UserError(code, message, { cause })
@@ -35,7 +35,7 @@ function serverFault(
   error: unknown,
   { host, port, database, user, schema, setting }: Target,
   { lacks, isCancelled }: Facts,
-): Fault | undefined {
+): PostgresFault | undefined {
   const said = messageOf(error)
   const place = `${host}:${port}`
   switch (systemCodeOf(error)) {

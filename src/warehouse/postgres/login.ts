@@ -16,19 +16,19 @@ export interface Target {
   readonly isEncrypted: boolean
 }
 
-export interface Fault {
+export interface PostgresFault {
   readonly code: ErrorCode
   readonly message: string
 }
 
 /** What keeps a connection from being made; undefined for what is said to statements. */
-export const connectionFault = (error: unknown, target: Target): Fault | undefined =>
+export const connectionFault = (error: unknown, target: Target): PostgresFault | undefined =>
   networkFault(error, target) ?? tlsFault(error, target) ?? loginFault(error, target)
 
-function networkFault(error: unknown, { host, port, setting }: Target): Fault | undefined {
+function networkFault(error: unknown, { host, port, setting }: Target): PostgresFault | undefined {
   const place = `${host}:${port}`
   const said = messageOf(error)
-  const unreachable = (message: string): Fault => ({ code: 'warehouse_unreachable', message })
+  const unreachable = (message: string): PostgresFault => ({ code: 'warehouse_unreachable', message })
   switch (systemCodeOf(error)) {
     case 'ENOTFOUND':
     case 'EAI_AGAIN':
@@ -60,11 +60,11 @@ function networkFault(error: unknown, { host, port, setting }: Target): Fault | 
     : undefined
 }
 
-function tlsFault(error: unknown, { host, port, setting }: Target): Fault | undefined {
+function tlsFault(error: unknown, { host, port, setting }: Target): PostgresFault | undefined {
   const place = `${host}:${port}`
   const said = messageOf(error)
   const code = systemCodeOf(error)
-  const tls = (message: string): Fault => ({ code: 'warehouse_tls', message })
+  const tls = (message: string): PostgresFault => ({ code: 'warehouse_tls', message })
   switch (code) {
     case 'ENOENT':
       if (Reflect.get(error as object, 'syscall') !== 'open') return undefined
@@ -97,11 +97,11 @@ function tlsFault(error: unknown, { host, port, setting }: Target): Fault | unde
     : undefined
 }
 
-function loginFault(error: unknown, target: Target): Fault | undefined {
+function loginFault(error: unknown, target: Target): PostgresFault | undefined {
   const { host, port, database, user, setting, isEncrypted } = target
   const place = `${host}:${port}`
   const said = messageOf(error)
-  const login = (message: string): Fault => ({ code: 'warehouse_login', message })
+  const login = (message: string): PostgresFault => ({ code: 'warehouse_login', message })
   if (isRefusedByRules(error)) {
     const cure = isEncrypted
       ? 'its administrator must allow this machine in pg_hba.conf'
@@ -136,7 +136,7 @@ function loginFault(error: unknown, target: Target): Fault | undefined {
 }
 
 /** What keeps a connection from being made, known by a code that means something else to a statement. */
-export function refusalAtLogin(error: unknown, target: Target): Fault | undefined {
+export function refusalAtLogin(error: unknown, target: Target): PostgresFault | undefined {
   const { host, port, database, user, setting } = target
   const said = messageOf(error)
   switch (systemCodeOf(error)) {

@@ -17,12 +17,12 @@ import { raisedBy } from './codes.ts'
 const rowsAtOnce = 1_000
 
 /** What becomes of the columns of a result, and of their values. */
-export type Form<Column, Value> = (
+export type PostgresForm<Column, Value> = (
   client: pg.ClientBase,
   fields: readonly pg.FieldDef[],
-) => Promise<readonly Reading<Column, Value>[]>
+) => Promise<readonly ColumnReading<Column, Value>[]>
 
-export interface Reading<Column, Value> {
+export interface ColumnReading<Column, Value> {
   readonly column: Column
   /** The server turns it into JSON. */
   readonly asJson?: boolean
@@ -35,7 +35,7 @@ export async function queryPostgres<Column, Value>(
   held: HeldClient,
   role: string | undefined,
   statement: Statement,
-  form: Form<Column, Value>,
+  form: PostgresForm<Column, Value>,
 ): Promise<Rows<Column, Value | null>> {
   const { client } = held
   await held.begin('begin transaction isolation level repeatable read, read only')
@@ -49,7 +49,7 @@ export async function queryPostgres<Column, Value>(
     const readings = described || (await form(client, cursor.fields))
     const read = (row: readonly (string | null)[]) =>
       row.map((value, index) =>
-        value === null ? null : (readings[index] as Reading<Column, Value>).read(value),
+        value === null ? null : (readings[index] as ColumnReading<Column, Value>).read(value),
       )
     return {
       columns: readings.map(({ column }) => column),
@@ -100,7 +100,7 @@ async function describe(
   return fields
 }
 
-function selectOf(query: string, readings: readonly Reading<unknown, unknown>[]): string {
+function selectOf(query: string, readings: readonly ColumnReading<unknown, unknown>[]): string {
   // Names may repeat.
   const names = readings.map((_, index) => `c${index}`)
   const values = readings.map(({ asJson }, index) => (asJson ? `to_json(c${index})` : `c${index}`))

@@ -1,8 +1,9 @@
 /** A Postgres server as we reach it: the host application's pool, or one of our own from address and environment. */
 import { setTimeout as delay } from 'node:timers/promises'
 import pg from 'pg'
+import type { Environment } from '../../config/interpolate.ts'
 import { ConfigError, InterruptedError, messageOf } from '../../errors.ts'
-import { type Environment, type PostgresConfig, type Way, waysToConnect } from './address.ts'
+import { type PostgresConfig, type Way, waysToConnect } from './address.ts'
 import { isConnectionLost, isRefusedByRules, isStartingUp } from './codes.ts'
 import { speaksNoTls } from './driver.ts'
 import { explained } from './errors.ts'
