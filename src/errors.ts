@@ -88,6 +88,14 @@ export function codeOf(error: unknown): FailureCode {
   return first instanceof UserError ? first.code : 'unexpected'
 }
 
+/** The code that the system, a driver or a server gave an error, or the error within it that came first; else ''. */
+export function systemCodeOf(error: unknown): string {
+  if (!(error instanceof Error)) return ''
+  if ('code' in error && typeof error.code === 'string') return error.code
+  // Several addresses of one name were tried.
+  return systemCodeOf(error instanceof AggregateError ? error.errors[0] : error.cause)
+}
+
 /** What anything thrown calls for; what nobody foresaw is tried again. */
 export function kindOf(error: unknown): ErrorKind {
   const first = firstOf(error)
@@ -95,7 +103,7 @@ export function kindOf(error: unknown): ErrorKind {
 }
 
 /** A message that ends with the place where its code is explained. */
-export const explained = (message: string, code: string | null): string =>
+export const withDocs = (message: string, code: string | null): string =>
   code !== null && Object.hasOwn(errorCodes, code) ? `${message} (docs/errors.md#${code})` : message
 
 /** The text of anything thrown, for messages and logs. */

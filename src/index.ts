@@ -20,7 +20,7 @@ import { clientsOf } from './iterable/clients.ts'
 import { systemClock } from './iterable/clock.ts'
 import { listsForm } from './iterable/forms.ts'
 import { type ApiPerson, askForPerson } from './iterable/person.ts'
-import { faultsOf, schedulerOf, workerThatLooks } from './jobs.ts'
+import { jobFaultLines, schedulerOf, workerThatLooks } from './jobs.ts'
 import type { NotifyContext } from './notify/outbox.ts'
 import { type ChannelAnswer, probeChannels } from './notify/probe.ts'
 import { version } from './package-files.ts'
@@ -256,7 +256,10 @@ export async function openParsed(
     async exports(given) {
       const exports = await work.exports(given)
       const faults = await jobFaults(given?.signal)
-      return exports.map((one) => ({ ...one, error: one.error ?? faultsOf(`export:${one.name}`, faults) }))
+      return exports.map((one) => ({
+        ...one,
+        error: one.error ?? jobFaultLines(`export:${one.name}`, faults),
+      }))
     },
     async planSync(request = {}) {
       await using iterable = client()

@@ -30,7 +30,7 @@ interface SchedulerInput {
 }
 
 /** What keeps a job from running, in lines; null where nothing does. */
-export const faultsOf = (job: string, faults: readonly JobFault[]): string | null =>
+export const jobFaultLines = (job: string, faults: readonly JobFault[]): string | null =>
   faults
     .filter((fault) => fault.job === job)
     .map(({ message }) => message)

@@ -142,7 +142,7 @@ const mayImport: Record<string, readonly string[]> = {
   ],
   iterable: ['json/envelope', 'type:config'],
   // From the bytes of a response to rows of a table: one room after the other.
-  load: ['warehouse', 'spool', 'json', 'type:engine', 'type:catalog', 'type:state'],
+  load: ['warehouse', 'spool', 'json', 'engine/errors', 'type:engine', 'type:catalog', 'type:state'],
   warehouse: ['spool', 'engine', 'json/numbers', 'catalog', 'type:config', 'type:state'],
   spool: ['json', 'engine/sweep'],
   engine: ['json/limits'],
@@ -218,6 +218,16 @@ const mayRunText: Readonly<Record<string, string>> = {
   'src/cli/demo-project.ts': 'drop schema',
 }
 
+/** What others say is in their words, which another version or another language changes: only these files read it, and why. */
+const mayReadWords: Readonly<Record<string, string>> = {
+  'src/engine/errors.ts': 'DuckDB has no codes',
+  'src/warehouse/ducklake/errors.ts': 'DuckLake has none either, nor have the storages behind DuckDB',
+  'src/warehouse/postgres/driver.ts': 'the errors of the driver itself have none',
+  'src/load/faults.ts': 'what our own macros say',
+  'src/check/iterable.ts': 'of a key that is refused, Iterable says why in words alone',
+  'src/notify/webhook.ts': 'Teams answers 200 to what it does not post',
+}
+
 type Files = Readonly<Record<string, string>>
 
 describe('the product', () => {
@@ -272,6 +282,26 @@ describe('the product', () => {
   })
 })
 
+describe('a name that is exported', () => {
+  test('stands once in the product: whoever meets it knows what it means', () => {
+    expect(namesTwice(readFolder('src'))).toEqual([])
+  })
+
+  test.each([
+    'export interface Reading {}',
+    'export type Reading<T> = T',
+    'export const Reading = 1',
+    'export abstract class Reading {}',
+    'export async function Reading() {}',
+    'export async function* Reading() {}',
+  ])('is seen in %s', (source) => {
+    expect(namesTwice({ 'src/a.ts': 'export class Reading {}', 'src/b/c.ts': source })).toEqual([
+      'Reading: src/a.ts, src/b/c.ts',
+    ])
+    expect(namesTwice({ 'src/a.ts': 'class Reading {}', 'src/b/c.ts': source })).toEqual([])
+  })
+})
+
 describe('object literals', () => {
   const spread = /\.\.\.\{/
   /** These still have some. */
@@ -312,6 +342,30 @@ describe('SQL', () => {
   ])('is seen in %s', (source, quotes, isText) => {
     const plain = withoutComments(source)
     expect([quoting.test(plain), text.test(plain)]).toEqual([quotes, isText])
+  })
+})
+
+describe('errors of others', () => {
+  const reading =
+    /\.(?:test|exec)\(\s*(?:String\((?:error|cause|caught)\)|messageOf\(|\w+\.message\b|message\)|said\))|\b(?:message|messageOf\(\w+\)|said)\.(?:includes|startsWith|match)\(/
+
+  test('are known by their codes, and by their words in few files', () => {
+    const found = Object.entries(readFolder('src'))
+      .filter(([, source]) => reading.test(withoutComments(source)))
+      .map(([path]) => path)
+    expect(found.sort()).toEqual(Object.keys(mayReadWords).sort())
+  })
+
+  test.each([
+    ['/lock/.test(messageOf(error))', true],
+    ['/lock/i.exec(\n  messageOf(cause),\n)', true],
+    ['/lock/.test(String(error))', true],
+    ['/lock/.test(error.message)', true],
+    ["said.includes('lock')", true],
+    ["systemCodeOf(error) === '28000'", false],
+    ['/^28/.test(systemCodeOf(error))', false],
+  ])('are seen in %s', (source, isSeen) => {
+    expect(reading.test(source)).toBe(isSeen)
   })
 })
 
@@ -477,6 +531,19 @@ function plainTables(files: Files): string[] {
 }
 
 type Import = { readonly target: string; readonly to: string; readonly typeOnly: boolean }
+
+/** Names that several files export, with these files. */
+function namesTwice(files: Files): string[] {
+  const exported = /^export (?:abstract )?(?:async )?(?:function\*?|const|let|class|interface|type) (\w+)/gm
+  const places = new Map<string, string[]>()
+  for (const [path, source] of Object.entries(files)) {
+    for (const [, name = ''] of source.matchAll(exported))
+      places.set(name, [...(places.get(name) ?? []), path])
+  }
+  return [...places]
+    .filter(([, paths]) => new Set(paths).size > 1)
+    .map(([name, paths]) => `${name}: ${paths.join(', ')}`)
+}
 
 function relativeImports(path: string, text: string): Import[] {
   const statements =

@@ -34,7 +34,7 @@ export function approveCommand(program: Command, runtime: Runtime): void {
 
 async function runApprove(context: Context, { note, as }: ApproveOptions, runId: string): Promise<number> {
   await using elt = await context.open()
-  const by = nameOf(context, as)
+  const by = actorName(context, as)
   const report = await withProgress(context, (request) =>
     elt.approve(runId, { ...request, by, ...(note !== undefined && { note }) }),
   )
@@ -47,13 +47,13 @@ async function runApprove(context: Context, { note, as }: ApproveOptions, runId:
 
 async function runCancel(context: Context, { note, as }: ApproveOptions, runId: string): Promise<undefined> {
   await using elt = await context.open()
-  const by = nameOf(context, as)
+  const by = actorName(context, as)
   const cancelled = await elt.cancel(runId, { by, ...(note !== undefined && { note }) })
   context.terminal.result(cancelled, () => context.terminal.say(`run ${cancelled.run_id} cancelled`))
 }
 
 /** Who sits here, unless another name is given. */
-export const nameOf = ({ env }: Pick<Context, 'env'>, given?: string): string =>
+export const actorName = ({ env }: Pick<Context, 'env'>, given?: string): string =>
   given ?? (env.USER || userInfo().username)
 
 /** Sends rows again that Iterable refused. */

@@ -8,12 +8,12 @@ export interface Candidate {
 }
 
 /** Words that only the configuration or the catalogue knows. */
-export type Source = 'streams' | 'exports' | 'jobs' | 'connections' | 'targets' | 'views' | 'files'
+export type WordSource = 'streams' | 'exports' | 'jobs' | 'connections' | 'targets' | 'views' | 'files'
 
 export interface Wanted {
   readonly candidates: readonly Candidate[]
   /** Further words come from there. */
-  readonly source?: Source | undefined
+  readonly source?: WordSource | undefined
   /** What stands before each of them: `--export=`. */
   readonly prefix: string
 }
@@ -79,7 +79,7 @@ function valuesOf(of: Option | Argument, prefix: string, command?: Command): Wan
 }
 
 /** The names of placeholders say what belongs there: `<file>`, `[stream...]`, `--export <name>`. */
-function sourceOf(of: Option | Argument, command?: Command): Source | undefined {
+function sourceOf(of: Option | Argument, command?: Command): WordSource | undefined {
   const placeholder = 'flags' in of ? (/[<[]([\w-]+)/.exec(of.flags)?.[1] ?? '') : of.name()
   const about = placeholder === 'name' || placeholder === 'names' ? topicOf(of, command) : placeholder
   return sources.get(about)
@@ -91,7 +91,7 @@ function topicOf(of: Option | Argument, command?: Command): string {
   return command?.parent?.name() === 'schedule' ? 'job' : name === 'views' ? 'view' : name
 }
 
-const sources = new Map<string, Source>([
+const sources = new Map<string, WordSource>([
   ['stream', 'streams'],
   ['export', 'exports'],
   ['job', 'jobs'],

@@ -4,7 +4,7 @@ import { basename, dirname, resolve } from 'node:path'
 import { Argument, type Command } from 'commander'
 import { wordsOf } from '../command-line.ts'
 import { packageFile } from '../package-files.ts'
-import { type Candidate, type Source, wantedIn } from './candidates.ts'
+import { type Candidate, type WordSource, wantedIn } from './candidates.ts'
 import { action, type Runtime, withExamples } from './command.ts'
 
 const shells = ['bash', 'zsh', 'fish'] as const
@@ -104,7 +104,7 @@ function configOf(words: readonly string[], env: Runtime['env']): string {
   return resolve((at >= 0 && words[at + 1]) || env.ITERABLE_ELT_CONFIG || 'config.json')
 }
 
-async function namesOf(source: Exclude<Source, 'files'>, configPath: string): Promise<readonly string[]> {
+async function namesOf(source: Exclude<WordSource, 'files'>, configPath: string): Promise<readonly string[]> {
   switch (source) {
     case 'streams': {
       const { catalogue, streamGroups } = await import('../catalog/index.ts')

@@ -3,7 +3,7 @@ import { UserError } from '../errors.ts'
 import type { ResultRow, SyncReport } from '../index.ts'
 import { addToList, holdMirror, mirrorAgain, mirrorList } from './demo-exports.ts'
 import type { Demo } from './demo-project.ts'
-import { writeRows } from './rows.ts'
+import { writeResultRows } from './rows.ts'
 import { syncWithProgress } from './sync.ts'
 import { count, counted, seconds } from './text.ts'
 
@@ -95,7 +95,7 @@ async function ask(demo: Demo, [question, query]: Question): Promise<unknown> {
 /** Runs a query and shows its rows, or gathers them for the JSON document. */
 async function showRows({ elt, terminal, signal }: Demo, query: string): Promise<readonly ResultRow[]> {
   const rows: ResultRow[] = []
-  if (!terminal.isJson) await writeRows(elt.print(query, { signal }), 'table', terminal)
+  if (!terminal.isJson) await writeResultRows(elt.print(query, { signal }), 'table', terminal)
   else for await (const row of elt.query(query, { signal })) rows.push(row)
   return rows
 }

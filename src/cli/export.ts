@@ -1,6 +1,6 @@
 /** `export`: SQL rows → a list of Iterable. */
 import { type Command, Option } from 'commander'
-import { ConfigError, exitCodes, explained } from '../errors.ts'
+import { ConfigError, exitCodes, withDocs } from '../errors.ts'
 import type { AdhocExport, ExportPlan, ExportReport, ExportRequest } from '../index.ts'
 import { action, type Context, type Runtime, withExamples } from './command.ts'
 import { sayPlanView } from './plan.ts'
@@ -162,7 +162,7 @@ export function sayExport(terminal: Terminal, report: ExportReport): void {
     terminal.say(`${colors.yellow(verdict)} ${brake}: ${message}`)
   if (error !== null)
     terminal.say(
-      report.state === 'held' ? error : `${colors.red('error:')} ${explained(error, report.error_code)}`,
+      report.state === 'held' ? error : `${colors.red('error:')} ${withDocs(error, report.error_code)}`,
     )
   if (report.state === 'held')
     terminal.say(

@@ -2,7 +2,7 @@
 import { checkbox, input, select } from '@inquirer/prompts'
 import { catalogue } from '../catalog/index.ts'
 import { media } from '../catalog/media.ts'
-import { instant, postgresUrl } from '../config/values.ts'
+import { instantSetting, postgresUrl } from '../config/values.ts'
 import { namesake } from '../warehouse/duckdb/file-name.ts'
 import type { Context } from './command.ts'
 import { type Answers, usualProjectType } from './init-files.ts'
@@ -127,7 +127,7 @@ const askForStart = (on: Asking, preset: string) =>
     {
       message: 'First day to sync (MM/DD/YYYY or ISO 8601)',
       default: preset,
-      validate: (text) => refusal(instant, text),
+      validate: (text) => refusal(instantSetting, text),
     },
     on,
   )
@@ -154,6 +154,6 @@ const askForChannels = async (on: Asking, { media: used }: KnownKey): Promise<re
 }
 
 /** True, or why a value is not taken. */
-function refusal(schema: typeof instant | typeof postgresUrl, text: string): true | string {
+function refusal(schema: typeof instantSetting | typeof postgresUrl, text: string): true | string {
   return schema.safeParse(text).error?.issues[0]?.message ?? true
 }

@@ -109,7 +109,7 @@ function withDefaults(options: InitOptions, schemaPath: string, now: Date): Answ
 
 /** @throws ConfigError */
 async function refuseWrongValues({ warehouse, path, url, baseUrl, startDate }: InitOptions): Promise<void> {
-  const { httpUrl, instant, postgresUrl } = await import('../config/values.ts')
+  const { httpUrl, instantSetting: instant, postgresUrl } = await import('../config/values.ts')
   const wrong = (message: string) => new ConfigError(message, { code: 'usage' })
   if (path !== undefined && (url !== undefined || warehouse === 'postgres')) {
     throw wrong('--path is for DuckDB, --url for Postgres: choose one')

@@ -1,6 +1,6 @@
 /** Lines at the foot of a terminal that change in place, and lines that pass above them: nothing else writes there. */
 import { createLogUpdate } from 'log-update'
-import { cut } from './text.ts'
+import { cutToWidth } from './text.ts'
 
 const redrawMs = 120
 /** What a terminal without a height is taken for. */
@@ -45,6 +45,6 @@ export class LiveLines {
     // log-update 7.2 draws only what differs, and loses a line where one comes or goes above lines that stay.
     if (shown.length !== this.#drawn) this.#draw.clear()
     this.#drawn = shown.length
-    this.#draw(shown.map((line) => cut(line, columns - 1)).join('\n'))
+    this.#draw(shown.map((line) => cutToWidth(line, columns - 1)).join('\n'))
   }
 }

@@ -1,7 +1,7 @@
 /** A plan as text: who it is about, field by field. */
 import type { PlanView } from '../index.ts'
 import type { Terminal } from './terminal.ts'
-import { count, cut, oneLine, table } from './text.ts'
+import { count, cutToWidth, oneLine, table } from './text.ts'
 
 /** The people of the samples, the fields of all, what was rejected, and what is special about the fields. */
 export function sayPlanView(
@@ -50,8 +50,8 @@ function fitted(rows: readonly (readonly string[])[], width: number): readonly (
   const forAfter = Math.max(leastWidth, room - Math.min(before, forBefore))
   return rows.map((row) => [
     ...row.slice(0, 3),
-    cut(row[3] as string, forBefore),
-    cut(row[4] as string, forAfter),
+    cutToWidth(row[3] as string, forBefore),
+    cutToWidth(row[4] as string, forAfter),
   ])
 }
 

@@ -1,6 +1,6 @@
 /** The program: all commands, the global options, and how errors end it. */
 import { Command, CommanderError, Option } from 'commander'
-import { exitCodes, explained, firstOf, InterruptedError, messageOf, UserError } from '../errors.ts'
+import { exitCodes, firstOf, InterruptedError, messageOf, UserError, withDocs } from '../errors.ts'
 import { approveCommand } from './approve.ts'
 import { checkCommand } from './check.ts'
 import type { CommandGroup, Runtime } from './command.ts'
@@ -194,7 +194,7 @@ function tellError(error: unknown, terminal: Terminal, { isDebug }: { readonly i
   const { noteColors } = terminal
   const document = { error: { code: isKnown ? error.code : 'unexpected', message } }
   if (!terminal.isJson || !terminal.document(document))
-    terminal.warn(`${noteColors.red('error:')} ${isKnown ? explained(message, error.code) : message}`)
+    terminal.warn(`${noteColors.red('error:')} ${isKnown ? withDocs(message, error.code) : message}`)
   if (isDebug) terminal.warn(stackOf(error))
   else if (!isKnown) terminal.warn(noteColors.dim('--log-level debug shows where it happened'))
 }

@@ -5,13 +5,13 @@ import type { Terminal } from './terminal.ts'
 import { count, counted, oneLine } from './text.ts'
 
 /** Hears the events of a sync; `stop` leaves the terminal as it was. */
-export interface Progress {
+export interface ProgressDisplay {
   readonly onEvent: (event: SyncEvent) => void
   stop(): Promise<void>
 }
 
 /** Progress in the form that suits the terminal. */
-export function syncProgress(terminal: Terminal): Progress {
+export function syncProgress(terminal: Terminal): ProgressDisplay {
   const state = new SyncState(Date.now())
   const shown = terminal.showProgress({
     lines: () => state.lines(Date.now(), terminal.columns),

@@ -2,7 +2,7 @@
 import { type Command, Option } from 'commander'
 import { runRetry } from './approve.ts'
 import { action, type Context, type Runtime, withExamples } from './command.ts'
-import { counted, cut, oneLine, time } from './text.ts'
+import { counted, cutToWidth, oneLine, time } from './text.ts'
 import { wholeNumber } from './values.ts'
 
 interface RejectsOptions {
@@ -39,7 +39,7 @@ async function runRejects(context: Context, options: RejectsOptions): Promise<nu
       source,
       code,
       oneLine(reason, 60),
-      cut(oneLine(raw ?? JSON.stringify(row), 60), 60),
+      cutToWidth(oneLine(raw ?? JSON.stringify(row), 60), 60),
     ])
     terminal.sayTable(['rejected', 'run', 'source', 'code', 'reason', 'row'], rows, '', ['rejected', 'run'])
     terminal.note(

@@ -2,12 +2,12 @@
 import type { PerformanceReport } from '../index.ts'
 import {
   aboutText,
+  campaignName,
   emptyText,
   leftOutText,
   meanings,
   missingTexts,
   money,
-  nameOf,
   percent,
   totalLines,
 } from '../ui/report-words.ts'
@@ -72,7 +72,7 @@ function sayCampaigns(terminal: Terminal, { campaigns, campaigns_in_range }: Per
   const { isSeen } = terminal
   const head = ['campaign', 'id', 'medium', 'sent', ...(isSeen ? [' '] : []), 'opens', 'clicks']
   const rows = shown.map((one) => [
-    ...[nameOf(one), String(one.campaign_id), one.medium, count(one.sent)],
+    ...[campaignName(one), String(one.campaign_id), one.medium, count(one.sent)],
     ...(isSeen ? [bar(one.sent, most, barWidth)] : []),
     ...[percent(one.human_open_rate), percent(one.human_click_rate)],
     ...[percent(one.bounce_rate), count(one.unsubscribed), money(one.click_revenue)],
@@ -104,7 +104,7 @@ function sayDepth(terminal: Terminal, report: PerformanceReport, campaign: Campa
       links
         .slice(0, mostRows)
         .map((one) => [
-          nameOf({ campaign_id: campaign.campaign_id, campaign_name: one.url }),
+          campaignName({ campaign_id: campaign.campaign_id, campaign_name: one.url }),
           ...[count(one.clicks), count(one.human_clicks), count(one.people)],
         ]),
       'lrrr',

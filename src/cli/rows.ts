@@ -3,7 +3,7 @@ import { csvLine } from '../csv.ts'
 import type { PrintedRows } from '../index.ts'
 import { jsonOf, type PrintedColumn } from '../warehouse/printed.ts'
 import type { Terminal } from './terminal.ts'
-import { counted, cut, table, widthOf } from './text.ts'
+import { counted, cutToWidth, table, widthOf } from './text.ts'
 
 export const formats = ['table', 'expanded', 'csv', 'json', 'ndjson', 'md'] as const
 export type Format = (typeof formats)[number]
@@ -17,7 +17,7 @@ const tableRows = 1000
 const blockCharacters = 65_536
 
 /** Writes rows to stdout as they come; only a table waits for the last one. */
-export async function writeRows(
+export async function writeResultRows(
   portions: AsyncIterable<PrintedRows>,
   format: Format,
   terminal: Terminal,
@@ -53,7 +53,8 @@ async function writeTable(portions: AsyncIterable<PrintedRows>, terminal: Termin
   const cells = held.map((row) => row.map(cellText))
   const names = columns.map(({ name }) => cellText(name))
   const widths = fittingWidths([names, ...cells], terminal.width)
-  const inWidth = (line: readonly string[]) => line.map((cell, index) => cut(cell, widths[index] as number))
+  const inWidth = (line: readonly string[]) =>
+    line.map((cell, index) => cutToWidth(cell, widths[index] as number))
   const align = columns.map(({ kind }) => (kind === 'number' ? 'r' : 'l')).join('')
   await terminal.write(`${table(inWidth(names), cells.map(inWidth), align)}\n`)
   if (hasMore)

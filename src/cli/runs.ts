@@ -1,12 +1,12 @@
 /** `runs`: the history, and one run in detail. */
 import type { Command } from 'commander'
-import { explained } from '../errors.ts'
+import { withDocs } from '../errors.ts'
 import type { ExportDetail, RunDetail, RunSummary } from '../index.ts'
 import { remarksOf, streamsOfRun } from '../report/run-streams.ts'
 import { action, type Context, type Runtime, withExamples } from './command.ts'
 import { sayPlanView } from './plan.ts'
 import type { Terminal } from './terminal.ts'
-import { count, cut, oneLine, seconds, size, time } from './text.ts'
+import { count, cutToWidth, oneLine, seconds, size, time } from './text.ts'
 import { wholeNumber } from './values.ts'
 
 interface RunsOptions {
@@ -53,7 +53,7 @@ export function sayRuns(terminal: Terminal, runs: readonly RunSummary[]): void {
     count(run.rows_read),
     count(run.rows_written),
     count(run.rows_rejected),
-    cut(oneLine(run.error_text ?? ''), 60),
+    cutToWidth(oneLine(run.error_text ?? ''), 60),
   ])
   const head = ['run', 'job', 'state', 'started', 'took', 'read', 'written', 'rejected', 'error']
   terminal.sayTable(head, rows, 'lllllrrrl', ['read', 'took', 'rejected'])
@@ -75,7 +75,7 @@ function sayRun(terminal: Terminal, run: RunDetail & { readonly export: ExportDe
   ]
   for (const [name, value] of facts) terminal.say(`${name.padEnd(9)} ${value}`)
   if (run.error_text)
-    terminal.say(`${'error'.padEnd(9)} ${run.error_code}: ${explained(run.error_text, run.error_code)}`)
+    terminal.say(`${'error'.padEnd(9)} ${run.error_code}: ${withDocs(run.error_text, run.error_code)}`)
   if (run.export) sayExportDetail(terminal, run.run_id, run.export)
   const streams = streamsOfRun(run.details).filter(({ state }) => state !== null)
   if (streams.length > 0) {

@@ -8,7 +8,7 @@ import type { Elt } from '../index.ts'
 import { nearest } from '../nearest.ts'
 import { literal } from '../warehouse/sql.ts'
 import type { Context } from './command.ts'
-import { type Format, formats, writeRows } from './rows.ts'
+import { type Format, formats, writeResultRows } from './rows.ts'
 
 const prompts = { first: 'sql> ', more: '...> ' } as const
 const historyLines = 1_000
@@ -158,7 +158,7 @@ class Shell {
     this.#running = running
     try {
       const printed = this.#elt.print(statement, { signal: AbortSignal.any([signal, running.signal]) })
-      await writeRows(printed, this.#format, terminal)
+      await writeResultRows(printed, this.#format, terminal)
     } catch (error) {
       terminal.warn(error instanceof InterruptedError ? 'stopped' : `error: ${messageOf(error)}`)
     } finally {

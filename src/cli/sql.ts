@@ -4,7 +4,7 @@ import { text } from 'node:stream/consumers'
 import { type Command, Option } from 'commander'
 import { ConfigError, messageOf } from '../errors.ts'
 import { action, type Context, type Runtime, withExamples } from './command.ts'
-import { type Format, formats, writeRows } from './rows.ts'
+import { type Format, formats, writeResultRows } from './rows.ts'
 
 interface SqlOptions {
   readonly format?: Format
@@ -60,7 +60,11 @@ async function runSql(
   }
   const query = await queryOf(argument, options, context)
   await using elt = await open()
-  await writeRows(elt.print(query, { signal }), format ?? (terminal.isJson ? 'json' : 'table'), terminal)
+  await writeResultRows(
+    elt.print(query, { signal }),
+    format ?? (terminal.isJson ? 'json' : 'table'),
+    terminal,
+  )
 }
 
 /** Somebody can type, and sees what they type. */

@@ -1,6 +1,6 @@
 /** `sync`: Iterable → warehouse. */
 import type { Command } from 'commander'
-import { ConfigError, exitCodes, explained } from '../errors.ts'
+import { ConfigError, exitCodes, withDocs } from '../errors.ts'
 import type { SyncPlan, SyncReport, SyncRequest } from '../index.ts'
 import { newColumnsText } from '../report/run-streams.ts'
 import { action, type Context, type Runtime, withExamples } from './command.ts'
@@ -86,7 +86,7 @@ async function reachOf({
 
 /** An option that is a day or an instant. @throws ConfigError */
 export async function instantOf(option: string, text: string): Promise<Date> {
-  const { instant } = await import('../config/values.ts')
+  const { instantSetting: instant } = await import('../config/values.ts')
   const { data, error } = instant.safeParse(text)
   if (data) return data
   throw usageError(`${option} ${JSON.stringify(text)}: ${error?.issues[0]?.message}`)
@@ -116,7 +116,7 @@ function sayReport(terminal: Terminal, report: SyncReport): void {
   for (const { stream, state, error, error_code } of report.streams) {
     if (state === 'skipped') terminal.say(`${stream}: ${error}`)
     else if (error !== null && state !== 'cancelled')
-      terminal.say(`${colors.red('error:')} ${stream}: ${explained(error, error_code)}`)
+      terminal.say(`${colors.red('error:')} ${stream}: ${withDocs(error, error_code)}`)
   }
   terminal.say(
     `\nrun ${report.run_id} ${report.state.replaceAll('_', ' ')}: ${counted(report.rows_read, 'row')} read, ${count(report.rows_written)} written, ${count(report.rows_rejected)} rejected`,

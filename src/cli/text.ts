@@ -11,7 +11,7 @@ export const widthOf = (text: string): number =>
   isSimple(text) ? stripVTControlCharacters(text).length : stringWidth(text)
 
 /** A line, cut to so many columns. */
-export function cut(line: string, width: number): string {
+export function cutToWidth(line: string, width: number): string {
   if (isSimple(line)) return words.cut(line, width)
   if (widthOf(line) <= width) return line
   let room = width - 1
@@ -93,7 +93,7 @@ function shrunk(columns: readonly Column[], width: number, floor: number): Colum
     if (room >= most) return fitting
     fitting[widest] = {
       ...column,
-      cells: column.cells.map((cell) => (widthOf(cell) > room ? cut(cell, room) : cell)),
+      cells: column.cells.map((cell) => (widthOf(cell) > room ? cutToWidth(cell, room) : cell)),
     }
   }
 }

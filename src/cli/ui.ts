@@ -8,7 +8,7 @@ import { secretsOf } from '../config/secrets.ts'
 import { ConfigError, exitCodes } from '../errors.ts'
 import type { Elt } from '../index.ts'
 import type { UiServer } from '../ui/server.ts'
-import { nameOf } from './approve.ts'
+import { actorName } from './approve.ts'
 import { action, type Context, type Runtime, withExamples } from './command.ts'
 import { wholeNumber } from './values.ts'
 
@@ -63,7 +63,7 @@ export async function openUi(
   return serveUi(elt, {
     port,
     host,
-    localName: nameOf(context),
+    localName: actorName(context),
     secrets: secretsOf(config, env),
     now: () => new Date(),
   })
@@ -73,8 +73,8 @@ async function printHash({ stdin, terminal }: Context): Promise<number> {
   const password = (await text(stdin)).replace(/\r?\n$/, '')
   if (password.length < 8)
     throw new ConfigError('a password of 8 characters or more is expected on standard input')
-  const { hashOf } = await import('../ui/passwords.ts')
-  const hash = await hashOf(password)
+  const { passwordHashOf } = await import('../ui/passwords.ts')
+  const hash = await passwordHashOf(password)
   terminal.result({ password: hash }, () => terminal.say(hash))
   return exitCodes.success
 }

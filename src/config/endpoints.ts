@@ -1,7 +1,7 @@
 /**
  * The names of the endpoints whose pace can be set under `rate_limits`.
  */
-export const endpointNames = [
+export const pacedEndpoints = [
   'export',
   'export_start',
   'export_jobs',

@@ -4,7 +4,7 @@
  */
 import type * as z from 'zod'
 import { nearest, suggestion } from '../nearest.ts'
-import { knownKeys, memberOf } from './json-schema.ts'
+import { knownKeys, schemaMember } from './json-schema.ts'
 import { type Fault, type Path, pathText } from './path.ts'
 
 type Issue = z.core.$ZodIssue
@@ -90,7 +90,7 @@ function discriminators(issue: Issue & { code: 'invalid_union' }): readonly unkn
 }
 
 function metText(path: Path, issue: Issue, expected: string, { value: root, sources }: Met): string {
-  const value = path.reduce<unknown>(memberOf, root)
+  const value = path.reduce<unknown>(schemaMember, root)
   if (value === undefined) return ', but it is missing'
   const empty = value === '' ? ', which is empty' : ''
   const source = sources.get(pathText(path))

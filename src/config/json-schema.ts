@@ -102,7 +102,7 @@ export function knownKeys(path: readonly PropertyKey[], root: unknown): readonly
   let schemas: readonly JsonSchema[] = [whole]
   let value = root
   for (const key of path) {
-    value = memberOf(value, key)
+    value = schemaMember(value, key)
     schemas = schemas.flatMap((schema) => {
       const member = schema.properties?.[String(key)] ?? schema.additionalProperties
       const { settings } = whole.$defs ?? {}
@@ -116,7 +116,7 @@ export function knownKeys(path: readonly PropertyKey[], root: unknown): readonly
 }
 
 /** A member of an object or array of unknown kind; undefined where there is none. */
-export function memberOf(value: unknown, key: PropertyKey): unknown {
+export function schemaMember(value: unknown, key: PropertyKey): unknown {
   return typeof value === 'object' && value !== null && Object.hasOwn(value, key)
     ? (value as Readonly<Record<PropertyKey, unknown>>)[key]
     : undefined
@@ -124,6 +124,6 @@ export function memberOf(value: unknown, key: PropertyKey): unknown {
 
 function fits(option: JsonSchema, value: unknown): boolean {
   return Object.entries(option.properties ?? {}).every(
-    ([key, property]) => property.const === undefined || property.const === memberOf(value, key),
+    ([key, property]) => property.const === undefined || property.const === schemaMember(value, key),
   )
 }

@@ -10,7 +10,7 @@ import { suggestion } from '../nearest.ts'
 import { type CommandAnswers, runCommands } from './commands.ts'
 import { faultLines, faultsOf } from './faults.ts'
 import { type Environment, interpolate, isPlainObject, type Sources } from './interpolate.ts'
-import { knownKeys, memberOf } from './json-schema.ts'
+import { knownKeys, schemaMember } from './json-schema.ts'
 import { parseJsonc } from './jsonc.ts'
 import { type Fault, pathText } from './path.ts'
 import {
@@ -112,10 +112,10 @@ function parse({ value, placeOf }: Chosen, { origin, faults, ...from }: Source):
 /** What the schema cannot see, since it concerns two sections; read from raw values to be told with the rest. */
 function connectionFaults(raw: unknown, sources: ReadonlyMap<string, string>): Fault[] {
   const path = ['sync', 'connection']
-  const sync = memberOf(raw, 'sync')
-  const connections = memberOf(raw, 'connections')
+  const sync = schemaMember(raw, 'sync')
+  const connections = schemaMember(raw, 'connections')
   const names = isPlainObject(connections) ? Object.keys(connections) : []
-  const given = memberOf(sync, 'connection')
+  const given = schemaMember(sync, 'connection')
   if (given === undefined && isPlainObject(sync) && names.length > 1) {
     return [{ path, message: `expected one of the connections ${names.join(', ')}, but it is missing` }]
   }
@@ -168,9 +168,9 @@ function absolute(path: string | undefined, base: string): string | undefined {
 }
 
 function hasLiveWarehouse(raw: unknown): boolean {
-  const warehouse = memberOf(raw, 'warehouse')
+  const warehouse = schemaMember(raw, 'warehouse')
   return ['pool', 'instance'].some((key) => {
-    const value = memberOf(warehouse, key)
+    const value = schemaMember(warehouse, key)
     return typeof value === 'object' && value !== null && !isPlainObject(value)
   })
 }

@@ -4,7 +4,7 @@
  * parsed.
  */
 import * as z from 'zod'
-import { endpointNames } from './endpoints.ts'
+import { pacedEndpoints } from './endpoints.ts'
 import { notificationsSchema, type notifyEvents } from './notifications.ts'
 import { mcpSchema, uiSchema } from './services.ts'
 import { scheduleSchema, syncSchema } from './sync.ts'
@@ -27,7 +27,7 @@ const connection = z.strictObject({
     .default(null)
     .describe("Overrides the region's host, for a proxy or the sandbox."),
   rate_limits: z
-    .union([z.literal('off'), z.partialRecord(z.enum(endpointNames), rateLimit)])
+    .union([z.literal('off'), z.partialRecord(z.enum(pacedEndpoints), rateLimit)])
     .default({})
     .describe(
       'Pace by endpoint, e.g. {"export": "4/min"}: N/s, N/min, N/h or "off"; "off" in place of the whole turns ' +

@@ -1,7 +1,7 @@
 /** `sync` of the configuration, and what a schedule is. */
 import * as z from 'zod'
 import { eventNames, incrementalNames, streamGroups } from '../catalog/index.ts'
-import { age, duration, instant, signedDuration, timezone } from './values.ts'
+import { ageSetting, duration, instantSetting, signedDuration, timezone } from './values.ts'
 
 /** A schedule, of the sync or of an export. */
 export const scheduleSchema = z
@@ -18,8 +18,8 @@ export const scheduleSchema = z
     delay: signedDuration
       .prefault('0s')
       .describe('The run happens this much after its nominal time (before it, if negative).'),
-    start: instant.optional().describe('No run has a nominal time before this.'),
-    end: instant.optional().describe('No run has a nominal time at or after this.'),
+    start: instantSetting.optional().describe('No run has a nominal time before this.'),
+    end: instantSetting.optional().describe('No run has a nominal time at or after this.'),
     overlap: z
       .enum(['skip', 'queue_one'])
       .default('skip')
@@ -50,7 +50,7 @@ export const syncSchema = z.strictObject({
     .min(1)
     .optional()
     .describe('Name of the connection to read. Absent: the only connection.'),
-  start_date: instant
+  start_date: instantSetting
     .prefault('2020-01-01')
     .describe(
       'Where the first sync of an incremental stream begins: MM/DD/YYYY or ISO 8601; UTC without a zone.',
@@ -80,7 +80,7 @@ export const syncSchema = z.strictObject({
       'Every so often the events of the last days are read again, for rows that came later than the lookback; what is found is reported, and kept in iterable_sync.sweeps.',
     ),
   retention: z
-    .partialRecord(z.enum(['default', ...eventNames]), age)
+    .partialRecord(z.enum(['default', ...eventNames]), ageSetting)
     .default({})
     .describe(
       'How long events are kept, by stream or for all of them: {"default": "25 months", "email_open": "90 days"}; older ones are dropped, once a day, and not read again. Absent: for ever.',

@@ -34,14 +34,14 @@ export const timeLimit = text(
 export type Age = { readonly days: number } | { readonly months: number }
 
 /** Days, weeks, months or years: `90 days`, `25 months`, `2 years`. */
-export const age = text(
+export const ageSetting = text(
   /^[1-9]\d{0,3} *(d|days?|w|weeks?|months?|y|years?)$/,
   'an age such as "90 days", "25 months" or "2 years"',
   readAge,
 )
 
 /** A day or an instant: MM/DD/YYYY (as in Qlik) or ISO 8601; without a zone it is UTC. */
-export const instant = checked(
+export const instantSetting = checked(
   'a date as MM/DD/YYYY or in ISO 8601, e.g. "01/31/2025" or "2025-01-31"',
   readInstant,
 )

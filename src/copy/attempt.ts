@@ -13,7 +13,7 @@ export interface TableSum extends Checksum {
 }
 
 /** Stands in `runs.details`. */
-export interface Progress extends Record<string, unknown> {
+export interface CopyProgress extends Record<string, unknown> {
   /** Tells one warehouse from another, and its state from a later one. */
   readonly source: string
   /** Stream tables that are there as a whole. */
@@ -22,9 +22,9 @@ export interface Progress extends Record<string, unknown> {
   readonly own?: readonly TableSum[] | undefined
 }
 
-export interface Attempt {
+export interface CopyAttempt {
   readonly runId: string
-  readonly progress: Progress
+  readonly progress: CopyProgress
 }
 
 /** What a copy of a warehouse goes by: exports change nothing but our own tables, which are copied at once. */
@@ -44,7 +44,7 @@ export async function stateOf(db: Db): Promise<string> {
  * Begins a copy, or goes on with one; a copy of an earlier state of the source is begun anew.
  * @throws ConfigError `target_not_empty`.
  */
-export async function beginAttempt(db: Db, source: string, now: Date): Promise<Attempt> {
+export async function beginAttempt(db: Db, source: string, now: Date): Promise<CopyAttempt> {
   const open = await refuseOthers(db, source)
   const runId = open?.runId ?? randomUUID()
   const progress = open?.progress.source === source ? open.progress : { source, tables: [] }
@@ -53,10 +53,10 @@ export async function beginAttempt(db: Db, source: string, now: Date): Promise<A
 }
 
 /** The copy that has not ended, where there is one. @throws ConfigError where something else is there. */
-export async function refuseOthers(db: Db, source: string): Promise<Attempt | undefined> {
+export async function refuseOthers(db: Db, source: string): Promise<CopyAttempt | undefined> {
   const runs = await db.selectFrom('runs').select(['run_id', 'job', 'state', 'details']).execute()
   const open = runs.find(({ job, state }) => job === copyJob && state !== 'succeeded')
-  const progress = open?.details as Progress | undefined
+  const progress = open?.details as CopyProgress | undefined
   const isWhole = progress?.own !== undefined
   if (open && progress && isWhole && progress.source === source) return { runId: open.run_id, progress }
   const others = runs.find(({ run_id }) => run_id !== open?.run_id)
@@ -77,7 +77,7 @@ async function hasState(db: Db): Promise<boolean> {
 }
 
 /** Tells how far it is, in the transaction of what came. */
-export async function recordProgress(db: Db, runId: string, progress: Progress): Promise<void> {
+export async function recordProgress(db: Db, runId: string, progress: CopyProgress): Promise<void> {
   await db
     .updateTable('runs')
     .set({ details: JSON.stringify(progress) })

@@ -26,7 +26,7 @@ export interface Summed {
 
 export const noRows: Checksum = { rows: 0, checksum: '0'.repeat(16) }
 
-export const sumOf = (a: Checksum, b: Checksum): Checksum => ({
+export const sumChecksums = (a: Checksum, b: Checksum): Checksum => ({
   rows: a.rows + b.rows,
   checksum: digitsOf(BigInt(`0x${a.checksum}`) + BigInt(`0x${b.checksum}`)),
 })

@@ -15,7 +15,7 @@ export interface ComparedTable {
   readonly target_checksum: string | null
 }
 
-export const isSame = (one: ComparedTable): boolean =>
+export const isSameTable = (one: ComparedTable): boolean =>
   one.rows === one.target_rows && one.checksum === one.target_checksum
 
 /** What would be copied. */

@@ -18,14 +18,14 @@ import type { Shape } from '../warehouse/shape.ts'
 import { readShape } from '../warehouse/tables.ts'
 import {
   beginAttempt,
-  type Progress,
+  type CopyProgress,
   recordProgress,
   refuseOthers,
   stateOf,
   type TableSum,
 } from './attempt.ts'
-import { type ComparedTable, compared, isSame, noticesOf } from './compare.ts'
-import { checksumOfTable, piecesOf, type Reading } from './pieces.ts'
+import { type ComparedTable, compared, isSameTable, noticesOf } from './compare.ts'
+import { checksumOfTable, type PieceReading, piecesOf } from './pieces.ts'
 import { shapeIn } from './shape.ts'
 import { loadOwn, ownTables, unloadOwn } from './state.ts'
 import { type ColumnTimes, copyTable } from './table.ts'
@@ -171,7 +171,7 @@ async function copyInto(target: CopySide, job: Job): Promise<CopyReport> {
     const done = await copyAll({ ...job, target, directory, runId }, progress)
     job.onProgress?.({ type: 'comparing' })
     const tables = await compareAll({ ...job, target, directory, runId }, done)
-    const different = tables.filter((table) => !isSame(table)).map(({ table }) => table)
+    const different = tables.filter((table) => !isSameTable(table)).map(({ table }) => table)
     const details = { ...done, is_equal: different.length === 0 }
     const end =
       different.length === 0
@@ -194,7 +194,7 @@ interface Work extends Job {
 }
 
 /** All that is not there yet. Returns what is there then. */
-async function copyAll(work: Work, begun: Progress): Promise<Required<Progress>> {
+async function copyAll(work: Work, begun: CopyProgress): Promise<Required<CopyProgress>> {
   const { source, target, found, directory, runId, signal, onProgress, now } = work
   let progress = begun
   for (const [index, shape] of found.shapes.entries()) {
@@ -219,7 +219,7 @@ async function copyAll(work: Work, begun: Progress): Promise<Required<Progress>>
       },
     })
   }
-  if (progress.own) return progress as Required<Progress>
+  if (progress.own) return progress as Required<CopyProgress>
   const engine = target.warehouse.engine
   const tables = await target.warehouse.use(ownTables)
   const unloaded = await unloadOwn({ warehouse: source.warehouse, engine, directory, signal }, tables)
@@ -239,7 +239,7 @@ async function copyAll(work: Work, begun: Progress): Promise<Required<Progress>>
 }
 
 /** What is there, read again. */
-async function compareAll(work: Work, done: Required<Progress>): Promise<readonly ComparedTable[]> {
+async function compareAll(work: Work, done: Required<CopyProgress>): Promise<readonly ComparedTable[]> {
   const { source, target, found, directory, signal } = work
   const { warehouse } = target
   const tables: ComparedTable[] = []
@@ -267,7 +267,7 @@ function readingOf(
   { source, target, directory, signal }: Work,
   side: 'source' | 'target',
   shape: Shape,
-): Reading {
+): PieceReading {
   const as = shapeIn(target.warehouse.dialect, shape)
   const [from, to] = [source.warehouse, target.warehouse]
   return {

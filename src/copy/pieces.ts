@@ -10,7 +10,7 @@ import type { Session, Warehouse } from '../warehouse/session.ts'
 import type { Shape, TableColumn } from '../warehouse/shape.ts'
 import { instant, literal, quoted } from '../warehouse/sql.ts'
 import { tableOf } from '../warehouse/tables.ts'
-import { type Checksum, checksumOf, noRows, sumOf } from './checksum.ts'
+import { type Checksum, checksumOf, noRows, sumChecksums } from './checksum.ts'
 
 /** Conditions that part the rows of a table; one that is always true where the table has no time. */
 export async function piecesOf({ tables, names }: Session, { stream }: Shape): Promise<readonly string[]> {
@@ -36,7 +36,7 @@ export interface Piece {
 }
 
 /** How the rows of a table are read from a file. */
-export interface Reading {
+export interface PieceReading {
   readonly warehouse: Warehouse
   readonly shape: Shape
   /** The names under which the columns are read. */
@@ -52,7 +52,7 @@ export interface Reading {
 
 /** Works with the rows of one piece; the file is gone afterwards. */
 export async function withPiece<T>(
-  { warehouse, shape, as, withoutNul, engine, directory, signal }: Reading,
+  { warehouse, shape, as, withoutNul, engine, directory, signal }: PieceReading,
   where: string,
   work: (piece: Piece) => Promise<T>,
 ): Promise<T> {
@@ -89,14 +89,14 @@ export async function unloadTables(
 }
 
 /** The whole table, only counted and summed. */
-export async function checksumOfTable(reading: Reading, pieces: readonly string[]): Promise<Checksum> {
+export async function checksumOfTable(reading: PieceReading, pieces: readonly string[]): Promise<Checksum> {
   let sum = noRows
   for (const where of pieces)
-    sum = sumOf(sum, await withPiece(reading, where, async ({ checksum }) => checksum))
+    sum = sumChecksums(sum, await withPiece(reading, where, async ({ checksum }) => checksum))
   return sum
 }
 
-type Source = Pick<Reading, 'shape' | 'as' | 'withoutNul'> & { readonly path: string }
+type Source = Pick<PieceReading, 'shape' | 'as' | 'withoutNul'> & { readonly path: string }
 
 async function selectOf(
   engine: Warehouse['engine'],

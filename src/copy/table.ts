@@ -5,11 +5,11 @@ import type { Tx, Warehouse } from '../warehouse/session.ts'
 import type { Parsed, Shape } from '../warehouse/shape.ts'
 import { quoted } from '../warehouse/sql.ts'
 import { makeTables, tableOf } from '../warehouse/tables.ts'
-import { type Checksum, noRows, sumOf } from './checksum.ts'
-import { type Reading, withPiece } from './pieces.ts'
+import { type Checksum, noRows, sumChecksums } from './checksum.ts'
+import { type PieceReading, withPiece } from './pieces.ts'
 
 export interface TableCopy {
-  readonly reading: Reading
+  readonly reading: PieceReading
   readonly target: Warehouse
   readonly pieces: readonly string[]
   readonly now: Date
@@ -41,7 +41,7 @@ export async function copyTable(copy: TableCopy): Promise<Checksum> {
       for (const where of pieces) {
         await withPiece(reading, where, async ({ select, checksum }) => {
           await tx.append(tableOf(tx, as.stream.name), rowsOf(as, select), onRows)
-          sum = sumOf(sum, checksum)
+          sum = sumChecksums(sum, checksum)
         })
       }
       await andThen(tx, sum)
@@ -77,7 +77,11 @@ const rowsOf = ({ columns }: Shape, select: string): Parsed => ({
   select: () => select,
 })
 
-async function keepTimes(db: Db, { shape, as }: Reading, history: readonly ColumnTimes[]): Promise<void> {
+async function keepTimes(
+  db: Db,
+  { shape, as }: PieceReading,
+  history: readonly ColumnTimes[],
+): Promise<void> {
   const names = new Map(shape.columns.map(({ name }, index) => [name, as.columns[index]?.name ?? name]))
   const groups = new Map<string, ColumnTimes[]>()
   for (const one of history) {

@@ -25,7 +25,7 @@ import {
   sql,
   type TableMetadata,
 } from 'kysely'
-import { isOutsideTransaction } from './errors.ts'
+import { isBeyondDates, isOutsideTransaction } from './errors.ts'
 import type { Interrupter } from './interrupter.ts'
 import { wholeStream } from './stream.ts'
 import { Turns } from './turns.ts'
@@ -161,7 +161,7 @@ const jsValue: DuckDBValueConverter<JS> = (value, type, converter) => {
   try {
     return JSDuckDBValueConverter(value, type, converter)
   } catch (error) {
-    if (!(error instanceof Error) || !/out of range for JS Date/.test(error.message)) throw error
+    if (!isBeyondDates(error)) throw error
     return String(value)
   }
 }

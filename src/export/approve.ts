@@ -13,7 +13,7 @@ import type { StatedDefinition } from './definition/definition.ts'
 import { definitionHash } from './definition/settings.ts'
 import type { ExportReport } from './progress.ts'
 import { lockList, sendRun } from './run.ts'
-import type { Envelope } from './send/body.ts'
+import type { RequestFrame } from './send/body.ts'
 
 interface Place {
   readonly warehouse: Warehouse
@@ -83,7 +83,7 @@ export async function approveRun(
     })
     input.emit({ type: 'started', runId: run.run_id, export: run.export })
     const brakes = (run.brakes ?? []) as unknown as ExportReport['brakes']
-    return await sendRun(input, run.run_id, run.envelope as unknown as Envelope, token, [], brakes)
+    return await sendRun(input, run.run_id, run.envelope as unknown as RequestFrame, token, [], brakes)
   })
 }
 

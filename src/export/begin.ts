@@ -27,7 +27,7 @@ export interface Reopened {
   readonly token: number
 }
 
-export interface Begun {
+export interface BegunExport {
   readonly token: number
   readonly now: Date
   readonly times: QueryTimes
@@ -38,7 +38,7 @@ export interface Begun {
 }
 
 /** @throws ConfigError where the export may not run. */
-export async function openRun(input: ExportInput): Promise<Reopened | Begun> {
+export async function openRun(input: ExportInput): Promise<Reopened | BegunExport> {
   const { runId, definition, clock, emit, warehouse } = input
   const now = clock.now()
   const { refusal, left, begun } = await inTransaction(
@@ -79,7 +79,7 @@ export async function openRun(input: ExportInput): Promise<Reopened | Begun> {
 }
 
 /** The same look at the export for a plan that is only looked at: nothing is begun, nothing cleared away. */
-export async function beginPlan(input: ExportInput): Promise<Pick<Begun, 'now' | 'times' | 'good'>> {
+export async function beginPlan(input: ExportInput): Promise<Pick<BegunExport, 'now' | 'times' | 'good'>> {
   const now = input.clock.now()
   const { refusal, begun } = await inTransaction(
     input,

@@ -40,7 +40,7 @@ export interface Finish {
 }
 
 /** Records the end of a run, in a session of its own, and reports it. */
-export async function finish(
+export async function finishExport(
   input: ExportInput,
   runId: string,
   ended: Ended,

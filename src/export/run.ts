@@ -4,11 +4,11 @@ import type { Clock } from '../iterable/clock.ts'
 import { hasSucceeded } from '../state/runs.ts'
 import { inSpan } from '../telemetry.ts'
 import type { Tx } from '../warehouse/session.ts'
-import { type Begun, beginPlan, openRun, type Reopened } from './begin.ts'
+import { type BegunExport, beginPlan, openRun, type Reopened } from './begin.ts'
 import { type ExportInput, inTransaction } from './context.ts'
 import { type Destination, inspectList, readFields } from './definition/list.ts'
 import { defaultRejectPercent, isTracked, mappingHash } from './definition/settings.ts'
-import { type Ended, endOf, type Finish, finish, isToBeVerified, recordEnd } from './finish.ts'
+import { type Ended, endOf, type Finish, finishExport, isToBeVerified, recordEnd } from './finish.ts'
 import { adoptMembers } from './plan/adopt.ts'
 import { type Braking, brakesThatHold } from './plan/brakes.ts'
 import { everyChange, marksOf } from './plan/changes.ts'
@@ -18,7 +18,7 @@ import { type Planned, type Settled, settle } from './plan/verdict.ts'
 import type { ExportPlan, ExportReport } from './progress.ts'
 import { prepareQuery } from './rows/query.ts'
 import { type Staged, stageRows } from './rows/stage.ts'
-import { type Envelope, envelopeOf } from './send/body.ts'
+import { envelopeOf, type RequestFrame } from './send/body.ts'
 import { sendPlan } from './send/send.ts'
 
 /**
@@ -93,12 +93,12 @@ async function resume(input: ExportInput, { run, token }: Reopened): Promise<Exp
     type: 'notice',
     message: `going on with the interrupted run ${run.run_id}; the query is not run again`,
   })
-  return sendRun(input, run.run_id, run.envelope as unknown as Envelope, token, [])
+  return sendRun(input, run.run_id, run.envelope as unknown as RequestFrame, token, [])
 }
 
 async function runAnew(
   input: ExportInput,
-  { token, now, times, good, needsBaseline }: Begun,
+  { token, now, times, good, needsBaseline }: BegunExport,
 ): Promise<ExportReport> {
   const { definition, runId, emit } = input
   const notices: string[] = []
@@ -125,13 +125,13 @@ async function runAnew(
       { signal: input.signal },
     )
   } catch (error) {
-    return finish(input, runId, endOf(error), { notices, brakes: [], dropsPlan: true })
+    return finishExport(input, runId, endOf(error), { notices, brakes: [], dropsPlan: true })
   }
   const { verdict, report } = settled
   for (const message of warningsOf(verdict)) emit({ type: 'notice', message })
   if (report) return report
   const ending = endingOf(verdict, notices)
-  if (verdict.ended) return finish(input, runId, verdict.ended, ending)
+  if (verdict.ended) return finishExport(input, runId, verdict.ended, ending)
   return sendRun(input, runId, envelopeOf(definition.settings), token, ending.notices, ending.brakes)
 }
 
@@ -157,7 +157,7 @@ function stage(
     now,
     times,
     declared,
-  }: Pick<Begun, 'now' | 'times'> & { readonly declared: ReadonlyMap<string, string> | undefined },
+  }: Pick<BegunExport, 'now' | 'times'> & { readonly declared: ReadonlyMap<string, string> | undefined },
 ): Promise<Staged> {
   const { definition, connection, emit } = input
   return stageRows({
@@ -177,7 +177,7 @@ function stage(
   })
 }
 
-interface Planning extends Pick<Begun, 'now' | 'good'> {
+interface Planning extends Pick<BegunExport, 'now' | 'good'> {
   readonly staged: Staged
   readonly destination: Destination
   readonly notices: string[]
@@ -236,7 +236,7 @@ async function planIn(
 export async function sendRun(
   input: ExportInput,
   runId: string,
-  envelope: Envelope,
+  envelope: RequestFrame,
   token: number,
   notices: readonly string[],
   brakes: readonly Braking[] = [],
@@ -274,7 +274,7 @@ export async function sendRun(
     done()
   }
   const isOver = ended.state === 'succeeded' || ended.error?.code === 'too_many_rejects'
-  return finish(input, runId, ended, { notices, brakes, dropsPlan: isOver })
+  return finishExport(input, runId, ended, { notices, brakes, dropsPlan: isOver })
 }
 
 /** Requests on their way may come to their end, but not for ever, once the user wants to stop. */

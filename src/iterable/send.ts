@@ -1,5 +1,5 @@
 import type { Dispatcher } from 'undici'
-import { InterruptedError, messageOf } from '../errors.ts'
+import { InterruptedError, messageOf, systemCodeOf } from '../errors.ts'
 import type { Call, CallRecord, IterableResponse, Send } from './call.ts'
 import type { Clock } from './clock.ts'
 import type { Connections } from './connections.ts'
@@ -141,7 +141,7 @@ function explain(error: unknown, call: Call, bytesReceived: number): Error {
   const { signal, url, endpoint, method } = call
   const options = { cause: error }
   if (signal?.aborted) return new InterruptedError(undefined, options)
-  const code = codeOf(error)
+  const code = systemCodeOf(error)
   const request = `${method} ${url.pathname} at ${url.host}`
   const unreachable = (why: string, retryable: boolean) =>
     new UnreachableError(url.host, `cannot reach ${url.host}: ${why}`, { ...options, retryable })
@@ -154,7 +154,8 @@ function explain(error: unknown, call: Call, bytesReceived: number): Error {
   if (['UND_ERR_CONNECT_TIMEOUT', 'EHOSTUNREACH', 'ENETUNREACH', 'EADDRNOTAVAIL'].includes(code)) {
     return unreachable('no connection could be made; check the network, a firewall and HTTPS_PROXY', true)
   }
-  if (/Proxy response/.test(messageOf(error)) || code.startsWith('UND_ERR_PRX')) {
+  // What undici calls aborted, though nobody asked for it, is a tunnel that the proxy did not make.
+  if (code === 'UND_ERR_ABORTED' || code.startsWith('UND_ERR_PRX')) {
     return unreachable(
       `the proxy refused the way (${messageOf(error)}); check HTTPS_PROXY and NO_PROXY`,
       false,
@@ -172,11 +173,4 @@ function explain(error: unknown, call: Call, bytesReceived: number): Error {
     bytesReceived,
     options,
   )
-}
-
-/** The code of an error or of the first one inside it: Node tries several addresses and reports them together. */
-function codeOf(error: unknown): string {
-  if (!(error instanceof Error)) return ''
-  if ('code' in error && typeof error.code === 'string') return error.code
-  return codeOf(error instanceof AggregateError ? error.errors[0] : error.cause)
 }

@@ -3,7 +3,7 @@
  * number stay in the row, so a thousand filled columns may not fit.
  */
 
-export interface Page {
+export interface PageBudget {
   /** What the values of a row may take. */
   readonly bytes: number
   /** Fields that stay in any case. */
@@ -17,7 +17,10 @@ const numberBytes = 8
 const alignmentBytes = 7
 
 /** The fields of a row that find no place on its page; values are JSON. The earlier a field stands, the sooner it fits. */
-export function fieldsBeyond({ bytes, kept }: Page, members: ReadonlyMap<string, string>): readonly string[] {
+export function fieldsBeyond(
+  { bytes, kept }: PageBudget,
+  members: ReadonlyMap<string, string>,
+): readonly string[] {
   const row = { bytes: 0, texts: 0, numbers: 0 }
   const fits = (json: string): boolean => {
     const isNumber = /^[-\d]/.test(json)

@@ -1,6 +1,7 @@
 /** The transaction: what was read replaces what the table holds, with its rejects, its bookmark and its run. */
 import { sql } from 'kysely'
 import type { Stream } from '../catalog/index.ts'
+import { isRefusedJson } from '../engine/errors.ts'
 import { UserError } from '../errors.ts'
 import { keepListHistory } from '../warehouse/list-history.ts'
 import { ownColumns } from '../warehouse/names.ts'
@@ -8,8 +9,7 @@ import type { Tx, Upsert } from '../warehouse/session.ts'
 import type { Parsed, Shape } from '../warehouse/shape.ts'
 import { instant, literal, quoted, type Sql } from '../warehouse/sql.ts'
 import { changeTable, keyExpressions, tableOf } from '../warehouse/tables.ts'
-import { DriftError, ShrunkWindow } from './faults.ts'
-import { isRefusedInput } from './inspect.ts'
+import { DriftError, driftIn, ShrunkWindow } from './faults.ts'
 import { type ParseOptions, parsed, type Stamps } from './parse.ts'
 import type { Prepared } from './prepare.ts'
 import {
@@ -83,7 +83,7 @@ export async function load(tx: Tx, input: Load): Promise<Loaded> {
     if (rowsRejected > 0) await forgetEarlierRejects(tx, stream, stamps)
     return { shape, rowsRead: prepared.lines, rowsWritten: written, rowsRejected, hasExtras }
   } catch (error) {
-    if (/\bdrift:/.test(String(error)) || isRefusedInput(error) || isRefusedValue(error)) {
+    if (driftIn(error) !== undefined || isRefusedJson(error) || isRefusedValue(error)) {
       throw new DriftError(error)
     }
     throw error

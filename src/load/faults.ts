@@ -9,9 +9,12 @@ export class DriftError extends Error {
 
   constructor(cause: unknown) {
     super('a value does not fit its column', { cause })
-    this.column = /\bdrift:([^\n]*)/.exec(messageOf(cause))?.[1]
+    this.column = driftIn(cause)
   }
 }
+
+/** The column of the value that our macros refused, where it was they who ended the statement. */
+export const driftIn = (error: unknown): string | undefined => /\bdrift:([^\n]*)/.exec(messageOf(error))?.[1]
 
 /** A re-read brought fewer rows than the table holds for that interval. */
 export class ShrunkWindow extends Error {

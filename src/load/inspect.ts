@@ -18,10 +18,3 @@ export async function kindsInside(
   )
   return new Set(rows.map(([kind]) => kind as Kind | null).filter((kind) => kind !== null))
 }
-
-/** True for what DuckDB says of a line that it cannot read: malformed, a duplicate key, too long. */
-export function isRefusedInput(error: unknown): boolean {
-  return /Malformed JSON|duplicate key|maximum_object_size|Invalid (Input|unicode)|invalid UTF|unicode/i.test(
-    String(error),
-  )
-}

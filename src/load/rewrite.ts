@@ -10,9 +10,9 @@ import type { Mark } from '../catalog/index.ts'
 import { noLimits } from '../json/limits.ts'
 import { memberOf, membersOf } from '../json/members.ts'
 import { isExact, keepsNumbers, verbatimMark, withNumbers } from '../json/numbers.ts'
-import { fieldsBeyond, type Page } from '../json/page.ts'
+import { fieldsBeyond, type PageBudget } from '../json/page.ts'
 import type { Chunk } from '../spool/chunk.ts'
-import type { Reject, Rejects } from '../spool/rejects.ts'
+import type { RejectedLine, Rejects } from '../spool/rejects.ts'
 import { ChunkWriter } from '../spool/spool.ts'
 import { extraKey } from '../warehouse/names.ts'
 
@@ -33,7 +33,7 @@ export interface RewriteRules {
   /** A member of an object field that has a column of its own, unless the record has a field for it. */
   readonly lifted?: { readonly parent: string; readonly member: string; readonly key: string } | undefined
   /** Fields that a row has no room for go to `_extra`. */
-  readonly page?: Page | undefined
+  readonly page?: PageBudget | undefined
   /** Numbers, by their digits, that the warehouse cannot hold, also inside of JSON: they become texts. */
   readonly refusesNumber?: ((digits: string) => boolean) | undefined
   /** Fields whose texts are read as JSON. */
@@ -76,7 +76,7 @@ export async function rewriteChunk(
 }
 
 /** Why a line cannot be loaded, or undefined. */
-function faultOf(line: string, mark: Mark | undefined): Omit<Reject, 'raw'> | undefined {
+function faultOf(line: string, mark: Mark | undefined): Omit<RejectedLine, 'raw'> | undefined {
   let value: unknown
   try {
     value = JSON.parse(line)

@@ -1,9 +1,9 @@
 /** The streams that tell what became of messages, by medium: where one is not replicated, nobody knows. */
 
-export type Told = 'bounces' | 'opens' | 'clicks' | 'complaints' | 'unsubscribes'
+export type Reaction = 'bounces' | 'opens' | 'clicks' | 'complaints' | 'unsubscribes'
 
 /** What no stream tells, such as the opens of an SMS, nobody knows in any project. */
-export const tellers: ReadonlyMap<string, Readonly<Partial<Record<Told, string>>>> = new Map([
+export const tellers: ReadonlyMap<string, Readonly<Partial<Record<Reaction, string>>>> = new Map([
   [
     'email',
     {

@@ -21,7 +21,7 @@ export interface Asking {
 }
 
 /** Does the work of a tool, and makes an answer of what it finds or throws. */
-export async function answer(
+export async function answerTool(
   options: McpOptions,
   asked: AbortSignal,
   work: (asking: Asking) => Promise<Finding>,

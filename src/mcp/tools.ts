@@ -8,7 +8,7 @@ import { readExportHistory, readSavedExports } from '../report/exports.ts'
 import { readCompleteRun } from '../report/run-detail.ts'
 import { readRejects, readRuns } from '../report/runs.ts'
 import { readStatus } from '../report/status.ts'
-import { type Asking, answer, type Finding } from './answer.ts'
+import { type Asking, answerTool, type Finding } from './answer.ts'
 import type { McpOptions } from './context.ts'
 import { runQuery, usualRows } from './query.ts'
 
@@ -32,7 +32,7 @@ export function serverOf(options: McpOptions): McpServer {
           openWorldHint: asksIterable,
         },
       },
-      (given, { signal }) => answer(options, signal, (asking) => work(given as never, asking)),
+      (given, { signal }) => answerTool(options, signal, (asking) => work(given as never, asking)),
     )
   }
   return server

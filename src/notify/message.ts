@@ -23,7 +23,7 @@ export interface Message {
   readonly error: { readonly code: string; readonly text: string | null } | null
 }
 
-export function messageOf(
+export function messageAbout(
   happening: Happening,
   {
     id,

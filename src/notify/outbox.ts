@@ -2,18 +2,18 @@
 import { randomUUID } from 'node:crypto'
 import type { Selectable } from 'kysely'
 import { webhookChannel } from '../config/channels.ts'
+import type { Environment } from '../config/interpolate.ts'
 import { isAllowedRecipient, webhookNamed } from '../config/recipients.ts'
 import type { NotificationsConfig, NotifyEvent } from '../config/schema.ts'
 import { redact } from '../config/secrets.ts'
-import { messageOf as errorText } from '../errors.ts'
+import { messageOf } from '../errors.ts'
 import { recordAnswer } from '../state/channels.ts'
 import type { Happening } from '../state/schedules.ts'
 import type { NotificationsTable } from '../state/tables/schedules.ts'
 import type { Db } from '../state/tables.ts'
 import type { Warehouse } from '../warehouse/session.ts'
 import { sendMail } from './mail.ts'
-import { type Message, messageOf } from './message.ts'
-import type { Environment } from './post.ts'
+import { type Message, messageAbout } from './message.ts'
 import { postWebhook } from './webhook.ts'
 
 export interface NotifyContext {
@@ -65,7 +65,7 @@ export async function recordHappening(
         job: happening.job,
         run_id: happening.runId,
         channel,
-        message: JSON.stringify(messageOf(happening, { id, rows, hide })),
+        message: JSON.stringify(messageAbout(happening, { id, rows, hide })),
         recipients: recipients && JSON.stringify(recipients),
         state: 'waiting',
         attempts: 0,
@@ -99,7 +99,7 @@ export async function deliverMessages(options: DeliveryOptions): Promise<void> {
   for (const row of claimed) {
     const error = await send(row, options).then(
       () => null,
-      (reason: unknown) => redact(errorText(reason), secrets).slice(0, 500),
+      (reason: unknown) => redact(messageOf(reason), secrets).slice(0, 500),
     )
     await warehouse.use(async ({ db }) => recordAttempt(db, row, error, await time(db)), {
       isRepeatable: true,

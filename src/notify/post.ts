@@ -1,8 +1,6 @@
 /** One POST, through the proxy that the environment names. */
 import { EnvHttpProxyAgent, fetch, type Response } from 'undici'
-
-/** For HTTPS_PROXY and NO_PROXY. */
-export type Environment = Readonly<Record<string, string | undefined>>
+import type { Environment } from '../config/interpolate.ts'
 
 const timeoutMs = 15_000
 

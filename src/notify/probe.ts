@@ -2,7 +2,7 @@
 import { randomUUID } from 'node:crypto'
 import { channelsOf, webhookChannel } from '../config/channels.ts'
 import { redact } from '../config/secrets.ts'
-import { messageOf as errorText } from '../errors.ts'
+import { messageOf } from '../errors.ts'
 import { sendMail } from './mail.ts'
 import type { Message } from './message.ts'
 import type { NotifyContext } from './outbox.ts'
@@ -26,7 +26,7 @@ export async function probeChannels(context: NotifyContext, now: Date): Promise<
     const { to, send } = channelNamed(channel, context)
     const error = await send(testMessage(now)).then(
       () => null,
-      (reason: unknown) => redact(errorText(reason), context.secrets).slice(0, 500),
+      (reason: unknown) => redact(messageOf(reason), context.secrets).slice(0, 500),
     )
     answers.push({ channel, to, ok: error === null, error })
   }

@@ -1,12 +1,12 @@
 /** Webhooks: a POST with a JSON document in the form that the receiver reads, signed over its bytes. */
 import { createHmac } from 'node:crypto'
 import type { Response } from 'undici'
+import type { Environment } from '../config/interpolate.ts'
 import type { Message } from './message.ts'
-import type { Environment } from './post.ts'
 import { slackOf } from './slack.ts'
 import { teamsOf } from './teams.ts'
 
-export interface Target {
+export interface WebhookTarget {
   readonly url: string
   readonly format?: Format | undefined
   readonly secret?: string | undefined
@@ -19,7 +19,7 @@ type Format = 'json' | 'slack' | 'teams'
  * with the secret. Rejects unless the answer is a success.
  */
 export async function postWebhook(
-  { url, format = formatOf(url), secret }: Target,
+  { url, format = formatOf(url), secret }: WebhookTarget,
   message: Message,
   { env, version }: { readonly env: Environment; readonly version: string },
 ): Promise<void> {

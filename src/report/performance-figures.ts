@@ -1,5 +1,5 @@
 /** The figures of some messages, and which of them nobody has told: a stream that is not replicated counts nothing. */
-import { type Told, tellers } from '../marts/tellers.ts'
+import { type Reaction, tellers } from '../marts/tellers.ts'
 
 /** Counts of messages of one medium that were sent in a range. */
 export interface Counted {
@@ -55,16 +55,16 @@ type Replicated = (stream: string) => boolean
 
 /** Sums the counts of several media. */
 export function figuresOf(rows: readonly Counted[], earned: Earned, isReplicated: Replicated): Figures {
-  const toldOf = (what: Told) =>
+  const toldOf = (what: Reaction) =>
     rows.filter(({ medium }) => {
       const stream = tellers.get(medium)?.[what]
       return stream !== undefined && isReplicated(stream)
     })
-  const counted = (what: Told, column: Exclude<keyof Counted, 'medium'>) => {
+  const counted = (what: Reaction, column: Exclude<keyof Counted, 'medium'>) => {
     const told = toldOf(what)
     return rows.length > 0 && told.length === 0 ? null : sum(told, column)
   }
-  const rate = (what: Told, column: Exclude<keyof Counted, 'medium'>, whole: 'sent' | 'delivered') => {
+  const rate = (what: Reaction, column: Exclude<keyof Counted, 'medium'>, whole: 'sent' | 'delivered') => {
     const told = toldOf(what)
     const all = sum(told, whole)
     return all === 0 ? null : sum(told, column) / all

@@ -7,7 +7,7 @@ import type {
   DayCounts,
   PerformanceQueries,
 } from './performance-queries.ts'
-import { type DayRange, daysOf } from './performance-range.ts'
+import { type DayRange, daysWithin } from './performance-range.ts'
 
 /** One campaign of the range. */
 export interface CampaignLine extends CampaignFacts, Figures {
@@ -35,7 +35,7 @@ interface LineInput {
 }
 
 /** The lines of these campaigns, in this order. */
-export async function linesOf(
+export async function campaignLines(
   ids: readonly number[],
   { queries, range, sent, earned, facts, isReplicated }: LineInput,
 ): Promise<readonly CampaignLine[]> {
@@ -43,7 +43,7 @@ export async function linesOf(
   return ids.map((id) => {
     const isIts = (one: { readonly campaign_id: number }) => one.campaign_id === id
     const rows = sent.filter(isIts)
-    const figures = figuresOf(rows, sumOf(earned.filter(isIts), isReplicated), isReplicated)
+    const figures = figuresOf(rows, sumEarned(earned.filter(isIts), isReplicated), isReplicated)
     return {
       ...(facts.get(id) ?? unlisted(id)),
       medium: rows
@@ -87,7 +87,7 @@ export const unlisted = (campaign_id: number): CampaignFacts => ({
 })
 
 /** What purchases brought in all; null where they are not replicated. */
-export function sumOf(rows: readonly Earned[], isReplicated: (stream: string) => boolean): Earned {
+export function sumEarned(rows: readonly Earned[], isReplicated: (stream: string) => boolean): Earned {
   const sum = (column: keyof Earned) =>
     isReplicated('purchase') ? rows.reduce((total, row) => total + (row[column] ?? 0), 0) : null
   return {
@@ -104,7 +104,7 @@ export const unearned: Earned = { orders: null, revenue: null, click_orders: nul
 /** A line for every day; days on which nothing happened have none in the warehouse. */
 export function everyDay(range: DayRange, rows: readonly DayCounts[], totals: Figures): readonly DayLine[] {
   const byDay = new Map(rows.map((row) => [row.day, row]))
-  return daysOf(range).map((day) => {
+  return daysWithin(range).map((day) => {
     const row = byDay.get(day)
     const told = (column: Exclude<keyof DayCounts, 'day'>) =>
       totals[column] === null ? null : (row?.[column] ?? 0)

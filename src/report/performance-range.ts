@@ -37,7 +37,7 @@ export const rangeBefore = (range: DayRange): DayRange => ({
 })
 
 /** Every day of a range. */
-export const daysOf = (range: DayRange): readonly string[] =>
+export const daysWithin = (range: DayRange): readonly string[] =>
   Array.from({ length: lengthOf(range) }, (_, index) => moved(range.from, index))
 
 /** The instants of a range: `from` included, `until` not. */

@@ -13,11 +13,11 @@ import {
 } from './performance-figures.ts'
 import {
   type CampaignLine,
+  campaignLines,
   type DayLine,
   everyDay,
-  linesOf,
   rankedIds,
-  sumOf,
+  sumEarned,
   unearned,
   unlisted,
 } from './performance-lines.ts'
@@ -118,7 +118,7 @@ async function read(
   const earnedInBoth = await queries.earned(ranges, campaign)
   const sent = sentInBoth.filter(({ is_in_range }) => is_in_range)
   const earned = earnedInBoth.filter(({ is_in_range }) => is_in_range)
-  const totals = figuresOf(sent, sumOf(earned, isReplicated), isReplicated)
+  const totals = figuresOf(sent, sumEarned(earned, isReplicated), isReplicated)
   const media = [...new Set(sent.map(({ medium }) => medium))].sort()
   const ids = campaign === undefined ? rankedIds(sent, earned) : [campaign]
   return {
@@ -130,14 +130,14 @@ async function read(
       before &&
       figuresOf(
         sentInBoth.filter(({ is_in_range }) => !is_in_range),
-        sumOf(
+        sumEarned(
           earnedInBoth.filter(({ is_in_range }) => !is_in_range),
           isReplicated,
         ),
         isReplicated,
       ),
     by_day: everyDay(range, days, totals),
-    campaigns: await linesOf(ids.slice(0, mostCampaigns), {
+    campaigns: await campaignLines(ids.slice(0, mostCampaigns), {
       queries,
       range,
       sent,

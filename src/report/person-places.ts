@@ -92,7 +92,7 @@ async function allNames(
 ): Promise<Identifiers> {
   const known = names.filter((name) => columns.has(name))
   if (known.length === 0) return asked
-  const profiles = await printed(
+  const profiles = await printedRows(
     session,
     sql`select ${sql.join(known.map((name) => sql.id(name)))} from ${streamTable(session, 'users')}
       where ${conditionOn(columns, asked)}`,
@@ -164,7 +164,7 @@ function ownTables(
 }
 
 /** The rows of a query of ours; every value as exact as the database has it. */
-export async function printed(session: Session, query: Sql): Promise<ResultRow[]> {
+export async function printedRows(session: Session, query: Sql): Promise<ResultRow[]> {
   await using result = await session.print(statementOf(query, session))
   const records: ResultRow[] = []
   for await (const rows of result.rows) records.push(...recordsOf({ columns: result.columns, rows }))

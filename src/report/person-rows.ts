@@ -3,7 +3,7 @@ import { createHash } from 'node:crypto'
 import { sql } from 'kysely'
 import type { Session } from '../warehouse/session.ts'
 import { streamTable } from '../warehouse/sql.ts'
-import { askedFor, findPerson, type Identifiers, type PersonPlace, printed } from './person-places.ts'
+import { askedFor, findPerson, type Identifiers, type PersonPlace, printedRows } from './person-places.ts'
 import type { ResultRow } from './query.ts'
 import { type ExistingTables, type ReportSource, readState } from './read.ts'
 
@@ -67,13 +67,13 @@ async function rowsOf(
   { name, from, where, order }: PersonPlace,
   most: number,
 ): Promise<PersonTable> {
-  const [counted] = await printed(session, sql`select count(*) as rows from ${from} where ${where}`)
+  const [counted] = await printedRows(session, sql`select count(*) as rows from ${from} where ${where}`)
   const rows = Number(counted?.rows ?? 0)
   const ordered = order ? sql`order by ${order}` : sql``
   const records =
     rows === 0
       ? []
-      : await printed(session, sql`select * from ${from} where ${where} ${ordered} limit ${most}`)
+      : await printedRows(session, sql`select * from ${from} where ${where} ${ordered} limit ${most}`)
   return { table: name, rows, records }
 }
 
@@ -89,5 +89,5 @@ async function isForgotten(
   if (hashes.length === 0) return false
   const found = sql`
     select 1 as found from ${streamTable(session, 'forgotten_users')} where hash in (${sql.join(hashes)}) limit 1`
-  return (await printed(session, found)).length > 0
+  return (await printedRows(session, found)).length > 0
 }

@@ -53,7 +53,7 @@ export async function readStreams(
 }
 
 /** What the warehouse knows of streams. */
-export interface StreamState {
+export interface StreamKnowledge {
   readonly rows: ReadonlyMap<string, number>
   /** Streams whose rows were not counted. */
   readonly estimated: ReadonlySet<string>
@@ -64,7 +64,7 @@ export interface StreamState {
 /** The catalogue of the configured project, joined with what the warehouse knows. */
 export function describeStreams(
   { sync, connections, schema }: Config,
-  state: StreamState | undefined,
+  state: StreamKnowledge | undefined,
 ): readonly StreamStatus[] {
   const streams = catalogue(connections[sync.connection ?? '']?.project_type ?? 'email')
   const lists = [sync.streams, ...Object.values(sync.jobs).map((further) => further.streams)]
@@ -88,7 +88,7 @@ export async function readStreamState(
   session: Session,
   tables: ExistingTables,
   { stream, isQuick = false }: Counting = {},
-): Promise<StreamState> {
+): Promise<StreamKnowledge> {
   const streams = catalogue('email')
     .filter(({ name }) => stream === undefined || name === stream)
     .filter(({ name }) => tables.has(`${session.names.streams}.${name}`))

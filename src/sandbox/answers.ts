@@ -1,6 +1,6 @@
 /** What the API says: answers as values, and the documented error bodies. */
 
-export interface Answer {
+export interface SandboxAnswer {
   readonly status: number
   readonly type: string
   /** Whole lines where the answer is a stream of lines. */
@@ -10,27 +10,28 @@ export interface Answer {
   readonly chunked?: boolean
 }
 
-export const json = (value: unknown, status = 200, headers: Record<string, string> = {}): Answer => ({
+export const json = (value: unknown, status = 200, headers: Record<string, string> = {}): SandboxAnswer => ({
   status,
   type: 'application/json',
   body: [Buffer.from(JSON.stringify(value))],
   headers,
 })
 
-export const text = (value: string, status = 200, type = 'text/plain; charset=utf-8'): Answer => ({
+export const text = (value: string, status = 200, type = 'text/plain; charset=utf-8'): SandboxAnswer => ({
   status,
   type,
   body: [Buffer.from(value)],
 })
 
-export const lines = (body: Iterable<Buffer>, type: string): Answer => ({
+export const lines = (body: Iterable<Buffer>, type: string): SandboxAnswer => ({
   status: 200,
   type,
   body,
   chunked: true,
 })
 
-export const success = (msg = '', params: unknown = null): Answer => json({ msg, code: 'Success', params })
+export const success = (msg = '', params: unknown = null): SandboxAnswer =>
+  json({ msg, code: 'Success', params })
 
 /** `code` says Success in some real errors: the status decides. */
 export const failure = (
@@ -39,26 +40,26 @@ export const failure = (
   msg: string,
   params: unknown = null,
   headers: Record<string, string> = {},
-): Answer => json({ msg, code, params }, status, headers)
+): SandboxAnswer => json({ msg, code, params }, status, headers)
 
-export const badApiKey = (endpoint: string): Answer =>
+export const badApiKey = (endpoint: string): SandboxAnswer =>
   failure(401, 'BadApiKey', 'Invalid API key', { ip: '127.0.0.1', endpoint })
 
-export const forbidden = (endpoint: string): Answer =>
+export const forbidden = (endpoint: string): SandboxAnswer =>
   failure(403, 'Forbidden', 'The API key does not have permission to call this endpoint', {
     ip: '127.0.0.1',
     endpoint,
   })
 
-export const badParams = (msg: string): Answer => failure(400, 'BadParams', msg)
+export const badParams = (msg: string): SandboxAnswer => failure(400, 'BadParams', msg)
 
-export const invalidList = (listId: number): Answer =>
+export const invalidList = (listId: number): SandboxAnswer =>
   failure(400, 'Success', `error.lists.invalidListId(${listId})`, { projectId: 1, listId })
 
-export const badJson = (endpoint: string, params: Record<string, string>): Answer =>
+export const badJson = (endpoint: string, params: Record<string, string>): SandboxAnswer =>
   failure(400, 'BadJsonBody', `[${endpoint}] Invalid JSON body`, params)
 
-export const tooManyRequests = (endpoint: string, retryAfterSeconds?: number): Answer =>
+export const tooManyRequests = (endpoint: string, retryAfterSeconds?: number): SandboxAnswer =>
   failure(
     429,
     'RateLimitExceeded',
@@ -68,13 +69,13 @@ export const tooManyRequests = (endpoint: string, retryAfterSeconds?: number): A
   )
 
 /** As an object store says it. */
-export const linkExpired: Answer = {
+export const linkExpired: SandboxAnswer = {
   status: 403,
   type: 'application/xml',
   body: [Buffer.from('<Error><Code>AccessDenied</Code><Message>Request has expired</Message></Error>')],
 }
 
-export const twoPermissions: Answer = {
+export const twoPermissions: SandboxAnswer = {
   status: 400,
   type: 'application/xml',
   body: [
@@ -90,12 +91,12 @@ export const genericErrorBody = {
   params: null,
 }
 
-export const notFound = (msg: string): Answer => failure(404, 'NotFound', msg)
+export const notFound = (msg: string): SandboxAnswer => failure(404, 'NotFound', msg)
 
-export const actionNotFound = (method: string, path: string): Answer =>
-  html(404, 'Action not found', `For request '${method} ${path.replaceAll('<', '&lt;')}'`)
+export const actionNotFound = (method: string, path: string): SandboxAnswer =>
+  htmlAnswer(404, 'Action not found', `For request '${method} ${path.replaceAll('<', '&lt;')}'`)
 
-export const html = (status: number, title: string, detail: string): Answer =>
+export const htmlAnswer = (status: number, title: string, detail: string): SandboxAnswer =>
   text(
     `<!DOCTYPE html>\n<html lang="en">\n<head><title>${title}</title></head>\n<body><h1>${title}</h1><p>${detail}</p></body>\n</html>\n`,
     status,

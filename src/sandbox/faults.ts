@@ -1,11 +1,18 @@
 /** What goes wrong: single faults asked for by a test, and profiles that a patient client survives. */
-import { type Answer, genericErrorBody, html, json, linkExpired, tooManyRequests } from './answers.ts'
+import {
+  genericErrorBody,
+  htmlAnswer,
+  json,
+  linkExpired,
+  type SandboxAnswer,
+  tooManyRequests,
+} from './answers.ts'
 import { hash32 } from './data/random.ts'
 import type { FaultKind, FaultProfile, FaultRule, Faults } from './options.ts'
 import { parseRow } from './shelf.ts'
 
 /** What a fault may depend on. */
-export interface Target {
+export interface FaultTarget {
   readonly method: string
   readonly path: string
   readonly query: URLSearchParams
@@ -13,14 +20,14 @@ export interface Target {
   readonly body: string
 }
 
-export interface Fault {
+export interface SandboxFault {
   readonly kind: FaultKind
   readonly afterBytes?: number
 }
 
 export interface FaultBook extends Faults {
   /** The fault that hits this request, decided before it is carried out. */
-  take(target: Target): Fault | undefined
+  take(target: FaultTarget): SandboxFault | undefined
   has(profile: FaultProfile): boolean
 }
 
@@ -38,7 +45,7 @@ export function makeFaultBook(profiles: readonly FaultProfile[], seed: number): 
   const bodies = afflictions(chosen(bodyProfiles), seed)
   const writes = afflictions(chosen(['lost-answer']), seed)
   const struck = new Map<string, number>()
-  const illnessOf = (target: Target, key: string) =>
+  const illnessOf = (target: FaultTarget, key: string) =>
     heads(key) ?? (isStream(target.path) ? bodies(key) : isWrite(target) ? writes(key) : undefined)
   return {
     next: (rule) => {
@@ -66,7 +73,11 @@ export function makeFaultBook(profiles: readonly FaultProfile[], seed: number): 
 }
 
 /** The answer that stands in for the real one, for faults that have one. */
-export function answerOf({ kind }: Fault, { path }: Target, count: number): Answer | undefined {
+export function answerOf(
+  { kind }: SandboxFault,
+  { path }: FaultTarget,
+  count: number,
+): SandboxAnswer | undefined {
   if (typeof kind === 'object') {
     const { status, body, headers = {} } = kind
     if (typeof body !== 'string' && !Buffer.isBuffer(body)) return json(body, status, headers)
@@ -81,8 +92,8 @@ export function answerOf({ kind }: Fault, { path }: Target, count: number): Answ
     case '5xx': {
       const turns = [
         json(genericErrorBody, 500),
-        html(502, 'Bad Gateway', 'nginx'),
-        html(503, 'Service Unavailable', ''),
+        htmlAnswer(502, 'Bad Gateway', 'nginx'),
+        htmlAnswer(503, 'Service Unavailable', ''),
       ]
       return turns[count % turns.length]
     }
@@ -110,7 +121,7 @@ function afflictions(profiles: readonly FaultProfile[], seed: number) {
   }
 }
 
-function matches({ method, path, query = {}, body }: FaultRule, target: Target): boolean {
+function matches({ method, path, query = {}, body }: FaultRule, target: FaultTarget): boolean {
   return (
     (body === undefined || Object.entries(body).every(([name, value]) => memberOf(target, name) === value)) &&
     (method === undefined || method === target.method) &&
@@ -119,11 +130,11 @@ function matches({ method, path, query = {}, body }: FaultRule, target: Target):
   )
 }
 
-const memberOf = ({ body }: Target, name: string): unknown => parseRow(body)?.[name]
+const memberOf = ({ body }: FaultTarget, name: string): unknown => parseRow(body)?.[name]
 
-function keyOf({ method, path, query, body }: Target): string {
+function keyOf({ method, path, query, body }: FaultTarget): string {
   return `${method} ${path} ${[...query].map(String).sort().join('&')} ${body ? hash32(body) : ''}`
 }
 
 const isStream = (path: string) => /^\/api\/export\/(data|userEvents)|^\/files\//.test(path)
-const isWrite = ({ method, path }: Target) => method !== 'GET' && !path.startsWith('/api/export/')
+const isWrite = ({ method, path }: FaultTarget) => method !== 'GET' && !path.startsWith('/api/export/')

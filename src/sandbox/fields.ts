@@ -10,10 +10,10 @@ export interface Mismatch {
 }
 
 /** ok: as declared. drop: ignored without an error. new: declares the field. */
-export type Verdict = 'ok' | 'drop' | { declare: string } | Mismatch
+export type FieldVerdict = 'ok' | 'drop' | { declare: string } | Mismatch
 
 /** Null clears a field and fits every type; arrays have the type of their elements. */
-export function judge(value: unknown, declared: string | undefined): Verdict {
+export function judge(value: unknown, declared: string | undefined): FieldVerdict {
   if (value === null || value === undefined) return 'ok'
   if (Array.isArray(value)) {
     const verdicts = value.map((item) => judge(item, declared))

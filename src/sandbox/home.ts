@@ -1,10 +1,10 @@
 /** `GET /`: what the sandbox holds and how to ask for it. */
-import { type Answer, json, text } from './answers.ts'
+import { json, type SandboxAnswer, text } from './answers.ts'
 import { dataTypes } from './data/catalog.ts'
 import type { World } from './routes/route.ts'
 import { boundOf } from './times.ts'
 
-export function home(world: World, wantsJson: boolean): Answer {
+export function home(world: World, wantsJson: boolean): SandboxAnswer {
   const { project, keys, url, options } = world
   const events = Object.fromEntries(
     dataTypes

@@ -1,5 +1,5 @@
 /** The jobs of one organization: four of them work at a time, the others wait; what goes wrong with one was ordered. */
-import type { JobFault } from './options.ts'
+import type { JobFaultKind } from './options.ts'
 import type { World } from './routes/route.ts'
 
 export interface Job extends NewJob {
@@ -19,7 +19,7 @@ export interface Job extends NewJob {
 interface NewJob {
   readonly dataType: string
   readonly suffix: string
-  readonly fault: JobFault | undefined
+  readonly fault: JobFaultKind | undefined
   readonly make: () => Iterable<Buffer>
 }
 
@@ -34,7 +34,7 @@ const usualFileBytes = 10_000_000
 const mostBytes = 100e9
 
 /** States follow from the clock: nothing of a job moves by itself. */
-export class Jobs {
+export class SandboxJobs {
   readonly #world: World
   readonly all: Job[] = []
 

@@ -17,7 +17,7 @@ export function makeKeys(seed: number): SandboxKeys {
   }
 }
 
-export function kindOf(keys: SandboxKeys, key: string | undefined): KeyKind {
+export function keyKindOf(keys: SandboxKeys, key: string | undefined): KeyKind {
   if (!key) return 'none'
   const found = Object.entries(keys).find(([, value]) => value === key)
   return found ? (found[0] as keyof SandboxKeys) : 'unknown'

@@ -1,7 +1,7 @@
 /** The public types of the sandbox: what startSandbox() takes and what it gives back. */
 
 /** How the fake project identifies people. The type of a real project is fixed when it is made. */
-export type ProjectType = 'email' | 'userId' | 'hybrid'
+export type SandboxProjectType = 'email' | 'userId' | 'hybrid'
 
 export interface SandboxOptions {
   /** TCP port on 127.0.0.1; 0 (the default) takes a free one. */
@@ -25,7 +25,7 @@ export interface SandboxOptions {
   /** Data centre. Only decides which keys are foreign. Default us. */
   readonly region?: 'us' | 'eu'
   /** Default email in the US, hybrid in the EU (which has no email-based projects). */
-  readonly projectType?: ProjectType
+  readonly projectType?: SandboxProjectType
   /** Fault profiles, combinable; see `faults` of the Sandbox for single faults. */
   readonly faults?: FaultProfile | readonly FaultProfile[]
   /** true (the default): Iterable's documented limits. `off` or false: none. */
@@ -72,7 +72,7 @@ export interface Sandbox extends AsyncDisposable {
   readonly url: string
   readonly port: number
   readonly keys: SandboxKeys
-  readonly projectType: ProjectType
+  readonly projectType: SandboxProjectType
   /** The stores behind the answers. Change them at will; the next answer shows it. */
   readonly data: SandboxData
   /** What a complete and correct copy must contain. */
@@ -246,7 +246,7 @@ export const faultProfiles = [
 export type FaultProfile = (typeof faultProfiles)[number]
 
 /** What goes wrong with a job, ordered by a rule that its start meets. */
-export type JobFault =
+export type JobFaultKind =
   | 'job-failed'
   | 'job-cancelled'
   /** It works for ever and brings nothing more. */
@@ -271,7 +271,7 @@ export type FaultKind =
   | 'lost-answer'
   | 'drop'
   | 'expired'
-  | JobFault
+  | JobFaultKind
   /** A text or bytes go out as they are, anything else as JSON; a header `content-type` replaces the usual one. */
   | { readonly status: number; readonly body: unknown; readonly headers?: Record<string, string> }
 

@@ -7,8 +7,8 @@ import { makeCampaigns, makeChannels, makeMessageTypes, makeTemplates } from './
 import { personAt } from './data/people.ts'
 import { declaredFields, profileOf } from './data/profiles.ts'
 import { randomFor } from './data/random.ts'
-import type { ProjectType, Row, RowFailure, SandboxData, SandboxOptions } from './options.ts'
-import { PartCache, Shelf, type Source } from './shelf.ts'
+import type { Row, RowFailure, SandboxData, SandboxOptions, SandboxProjectType } from './options.ts'
+import { PartCache, type RowSource, Shelf } from './shelf.ts'
 import { People } from './store.ts'
 import { systemTime } from './times.ts'
 
@@ -16,7 +16,7 @@ const dayMs = 86_400_000
 
 export interface Project extends SandboxData {
   readonly seed: number
-  readonly projectType: ProjectType
+  readonly projectType: SandboxProjectType
   readonly users: People
   events(dataType: string): Shelf
   now(): Date
@@ -99,7 +99,7 @@ export function makeProject(options: SandboxOptions): Project {
     },
   }
 
-  function makeSources(): Map<string, Source> {
+  function makeSources(): Map<string, RowSource> {
     const { emailSend, users: benchUsers } = options.bench ?? {}
     const start = until - days * dayMs
     const perDay = (total: number) => (block: number) =>
@@ -127,8 +127,8 @@ export function makeProject(options: SandboxOptions): Project {
       sendsIn: (dataType, block) => rates.get(dataType)!(block),
       campaigns: (medium) => byMedium.get(medium) ?? [],
     }
-    const sources = new Map<string, Source>()
-    const source = (rowsIn: Source['rowsIn'], rowAt: Source['rowAt']) => ({
+    const sources = new Map<string, RowSource>()
+    const source = (rowsIn: RowSource['rowsIn'], rowAt: RowSource['rowAt']) => ({
       start,
       until: () => until,
       rowsIn,
@@ -146,7 +146,7 @@ export function makeProject(options: SandboxOptions): Project {
   }
 
   /** Numbered from a million on, so that they never meet the people of the store. */
-  function benchUser(rowsIn: Source['rowsIn'], start: number): Source['rowAt'] {
+  function benchUser(rowsIn: RowSource['rowsIn'], start: number): RowSource['rowAt'] {
     const firsts: number[] = [1_000_000]
     return (block, index) => {
       while (firsts.length <= block) firsts.push(firsts.at(-1)! + rowsIn(firsts.length - 1))

@@ -2,20 +2,20 @@
 import type { Row } from './options.ts'
 import { parseRow } from './shelf.ts'
 
-export interface Shape {
+export interface RowSelection {
   readonly onlyFields: readonly string[]
   readonly omitFields: readonly string[]
   readonly campaignId: number | undefined
 }
 
-export const isPlain = ({ onlyFields, omitFields, campaignId }: Shape): boolean =>
+export const isPlain = ({ onlyFields, omitFields, campaignId }: RowSelection): boolean =>
   onlyFields.length === 0 && omitFields.length === 0 && campaignId === undefined
 
 /** Lines that are not JSON objects go through untouched. */
-export function* reshape(body: Iterable<Buffer>, shape: Shape): Generator<Buffer> {
+export function* reshape(body: Iterable<Buffer>, shape: RowSelection): Generator<Buffer> {
   for (const piece of body) {
     const out: string[] = []
-    for (const line of linesOf(piece)) {
+    for (const line of textLines(piece)) {
       const row = parseRow(line)
       if (row === undefined) out.push(line)
       else if (shape.campaignId === undefined || row.campaignId === shape.campaignId) {
@@ -28,7 +28,7 @@ export function* reshape(body: Iterable<Buffer>, shape: Shape): Generator<Buffer
 
 /** A header with the union of all columns, nested keys with dots, arrays as JSON. Nothing for no rows. */
 export function* csv(body: Iterable<Buffer>, delimiter: string): Generator<Buffer> {
-  const rows = [...body].flatMap(linesOf).flatMap((line) => {
+  const rows = [...body].flatMap(textLines).flatMap((line) => {
     const row = parseRow(line)
     return row === undefined ? [] : [flat(row)]
   })
@@ -41,9 +41,9 @@ export function* csv(body: Iterable<Buffer>, delimiter: string): Generator<Buffe
   for (const row of rows) yield line(columns.map((column) => row.get(column) ?? ''))
 }
 
-export const linesOf = (piece: Buffer): string[] => piece.toString('utf8').split('\n').slice(0, -1)
+export const textLines = (piece: Buffer): string[] => piece.toString('utf8').split('\n').slice(0, -1)
 
-function chosen(row: Row, { onlyFields, omitFields }: Shape): Row {
+function chosen(row: Row, { onlyFields, omitFields }: RowSelection): Row {
   const kept = onlyFields.length > 0 ? onlyFields.filter((name) => name in row) : Object.keys(row)
   const result: Row = Object.fromEntries(
     kept.filter((name) => !omitFields.includes(name)).map((name) => [name, row[name]]),

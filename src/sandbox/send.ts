@@ -1,12 +1,16 @@
 /** Sends an answer with backpressure, and breaks it on the way where a fault says so. */
 import type { ServerResponse } from 'node:http'
 import { setTimeout as sleep } from 'node:timers/promises'
-import type { Answer } from './answers.ts'
+import type { SandboxAnswer } from './answers.ts'
 import { genericErrorBody } from './answers.ts'
-import type { Fault } from './faults.ts'
+import type { SandboxFault } from './faults.ts'
 
 /** Resolves to true when the client has been handed the whole answer as it should be. */
-export async function send(res: ServerResponse, answer: Answer, fault: Fault | undefined): Promise<boolean> {
+export async function send(
+  res: ServerResponse,
+  answer: SandboxAnswer,
+  fault: SandboxFault | undefined,
+): Promise<boolean> {
   const { status, type, headers, chunked } = answer
   if (fault) return sendBroken(res, answer, fault)
   if (chunked) {
@@ -21,8 +25,8 @@ export async function send(res: ServerResponse, answer: Answer, fault: Fault | u
 
 async function sendBroken(
   res: ServerResponse,
-  answer: Answer,
-  { kind, afterBytes }: Fault,
+  answer: SandboxAnswer,
+  { kind, afterBytes }: SandboxFault,
 ): Promise<boolean> {
   const body = Buffer.concat([...answer.body])
   const offset = Math.min(body.length, afterBytes ?? Math.floor(body.length / 2))

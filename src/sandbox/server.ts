@@ -5,19 +5,19 @@ import type { AddressInfo } from 'node:net'
 import { performance } from 'node:perf_hooks'
 import { setTimeout as sleep } from 'node:timers/promises'
 import {
-  type Answer,
   actionNotFound,
   badApiKey,
   forbidden,
-  html,
+  htmlAnswer,
   json,
+  type SandboxAnswer,
   tooManyRequests,
   twoPermissions,
 } from './answers.ts'
 import { dataTypes } from './data/catalog.ts'
-import { answerOf, type Fault, makeFaultBook } from './faults.ts'
+import { answerOf, makeFaultBook, type SandboxFault } from './faults.ts'
 import { home } from './home.ts'
-import { type KeyKind, kindOf, makeKeys, permission } from './keys.ts'
+import { type KeyKind, keyKindOf, makeKeys, permission } from './keys.ts'
 import { type Limit, makeRateLimiter } from './limits.ts'
 import { makeLog } from './log.ts'
 import {
@@ -38,7 +38,7 @@ import { listRoutes } from './routes/lists.ts'
 import { metadataRoutes } from './routes/metadata.ts'
 import { metricRoutes } from './routes/metrics.ts'
 import { resourceRoutes } from './routes/resources.ts'
-import { type Call, finder, type World } from './routes/route.ts'
+import { finder, type SandboxCall, type World } from './routes/route.ts'
 import { subscriberRoutes } from './routes/subscribers.ts'
 import { userRoutes } from './routes/users.ts'
 import { send } from './send.ts'
@@ -156,7 +156,7 @@ function makeListener(world: World): (req: IncomingMessage, res: ServerResponse)
     const method = req.method ?? 'GET'
     const { pathname: path, searchParams: query } = new URL(req.url ?? '/', 'http://sandbox')
     const header = req.headers['api-key'] ?? req.headers.api_key ?? query.get('api_key') ?? undefined
-    const kind = kindOf(keys, Array.isArray(header) ? header[0] : header)
+    const kind = keyKindOf(keys, Array.isArray(header) ? header[0] : header)
     const { text, tooLarge } = await readBody(req, maxBytes)
     const body = text === '' ? undefined : parseRow(text)
     const entry = log.open({
@@ -173,7 +173,7 @@ function makeListener(world: World): (req: IncomingMessage, res: ServerResponse)
     if (!found) return reply(actionNotFound(method, path))
     const refused = refuse(method, path, kind, found.route.limit)
     if (refused) return reply(refused)
-    if (tooLarge) return reply(html(413, 'Request Entity Too Large', ''))
+    if (tooLarge) return reply(htmlAnswer(413, 'Request Entity Too Large', ''))
 
     const target = { method, path, query, body: text }
     const fault = faults.take(target) ?? shrink(path, query)
@@ -183,7 +183,7 @@ function makeListener(world: World): (req: IncomingMessage, res: ServerResponse)
     if (latencyMs > 0) await sleep(latencyMs / timeScale)
     if (instead) return reply(instead)
     let write: { answered: boolean } | undefined
-    const call: Call = {
+    const call: SandboxCall = {
       method,
       path,
       parts: found.parts,
@@ -201,7 +201,7 @@ function makeListener(world: World): (req: IncomingMessage, res: ServerResponse)
     if (write) write.answered = isWhole
     return isWhole
 
-    async function reply(answer: Answer, broken?: Fault): Promise<boolean> {
+    async function reply(answer: SandboxAnswer, broken?: SandboxFault): Promise<boolean> {
       entry.status = answer.status
       res.setHeader('request-time', '1')
       res.setHeader('vary', 'Origin')
@@ -209,7 +209,12 @@ function makeListener(world: World): (req: IncomingMessage, res: ServerResponse)
     }
   }
 
-  function refuse(method: string, path: string, kind: KeyKind, limit: Limit | undefined): Answer | undefined {
+  function refuse(
+    method: string,
+    path: string,
+    kind: KeyKind,
+    limit: Limit | undefined,
+  ): SandboxAnswer | undefined {
     if (path.startsWith('/files/')) return kind === 'none' ? undefined : twoPermissions
     const allowed = permission(kind, region, method, path)
     if (allowed === 401) return badApiKey(path)
@@ -230,7 +235,7 @@ function makeListener(world: World): (req: IncomingMessage, res: ServerResponse)
 }
 
 /** Faults of jobs concern what becomes of them: their start is answered as usual. */
-const breaksAnswer = (fault: Fault | undefined): boolean =>
+const breaksAnswer = (fault: SandboxFault | undefined): boolean =>
   typeof fault?.kind !== 'string' || !isJobFault(fault.kind)
 
 async function readBody(

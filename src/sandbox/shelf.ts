@@ -6,7 +6,7 @@ import type { EventShelf, Row } from './options.ts'
 import { boundOf, readTime } from './times.ts'
 
 /** Where generated rows come from. Pure: the same block and index always give the same row. */
-export interface Source {
+export interface RowSource {
   readonly start: number
   /** Hides everything from here on: generated data ends with the present. */
   until(): number
@@ -65,10 +65,10 @@ export class Shelf implements EventShelf {
   readonly #dataType: string
   readonly #timeField: string
   readonly #cache: PartCache
-  #source: Source | undefined
+  #source: RowSource | undefined
   #extras: Extra[] = []
 
-  constructor(dataType: string, cache: PartCache, source?: Source) {
+  constructor(dataType: string, cache: PartCache, source?: RowSource) {
     this.#dataType = dataType
     this.#timeField = dataType === 'user' ? 'profileUpdatedAt' : 'createdAt'
     this.#cache = cache
@@ -185,7 +185,7 @@ export function parseRow(line: string): Row | undefined {
   }
 }
 
-function encodePart(source: Source, block: number, start: number, stop: number): Part {
+function encodePart(source: RowSource, block: number, start: number, stop: number): Part {
   const lines: string[] = []
   const times = new Float64Array(stop - start)
   for (let index = start; index < stop; index++) {

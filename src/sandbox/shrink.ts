@@ -1,8 +1,10 @@
 /** The profile `shrink`: the first re-read of each data type brings only half of its rows. */
-import type { Fault } from './faults.ts'
+import type { SandboxFault } from './faults.ts'
 import { readTime } from './times.ts'
 
-export function makeShrink(isOn: boolean): (path: string, query: URLSearchParams) => Fault | undefined {
+export function makeShrink(
+  isOn: boolean,
+): (path: string, query: URLSearchParams) => SandboxFault | undefined {
   const readUpTo = new Map<string, number>()
   const shrunk = new Set<string>()
   return (path, query) => {

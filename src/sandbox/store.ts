@@ -1,5 +1,5 @@
 /** People and their membership in lists. A profile's line for the export is made once and kept until it changes. */
-import type { ListRow, MemberSet, ProjectType, Row, UserStore } from './options.ts'
+import type { ListRow, MemberSet, Row, SandboxProjectType, UserStore } from './options.ts'
 import { readTime } from './times.ts'
 
 interface Entry {
@@ -16,10 +16,10 @@ export class People implements UserStore {
   readonly #byEmail = new Map<string, Entry>()
   readonly #byUserId = new Map<string, Entry>()
   readonly #lists = new Map<number, Set<Entry>>()
-  readonly #projectType: ProjectType
+  readonly #projectType: SandboxProjectType
   readonly #listRows: readonly ListRow[]
 
-  constructor(projectType: ProjectType, listRows: readonly ListRow[]) {
+  constructor(projectType: SandboxProjectType, listRows: readonly ListRow[]) {
     this.#projectType = projectType
     this.#listRows = listRows
   }

@@ -2,12 +2,12 @@
 
 import { hash32 } from './data/random.ts'
 import { judge, type Mismatch } from './fields.ts'
-import type { ProjectType, Row, RowFailure } from './options.ts'
+import type { Row, RowFailure, SandboxProjectType } from './options.ts'
 import type { Project } from './project.ts'
 import type { People } from './store.ts'
 import { systemTime } from './times.ts'
 
-export interface Subscriber {
+export interface SandboxSubscriber {
   readonly email?: string
   readonly userId?: string
   readonly preferUserId?: boolean
@@ -39,7 +39,7 @@ const unluckyWays: readonly RowFailure[] = [
 /** Looks the person up without changing anything. */
 export function identify(
   project: Project,
-  subscriber: Subscriber,
+  subscriber: SandboxSubscriber,
   rules: Rules,
 ): { failure: RowFailure } | { name: string; isNew: boolean } {
   const { users, projectType, forgotten, rowFailures } = project
@@ -64,7 +64,7 @@ export function identify(
 }
 
 /** Writes the profile. A type conflict leaves everything as it was. */
-export function upsert(project: Project, subscriber: Subscriber, rules: Rules): Outcome {
+export function upsert(project: Project, subscriber: SandboxSubscriber, rules: Rules): Outcome {
   const found = identify(project, subscriber, rules)
   if ('failure' in found) return found
   const { mismatches, createdFields, values } = checkFields(project, subscriber.dataFields ?? {})
@@ -120,9 +120,9 @@ function differ(users: People, email: string, userId: string): boolean {
 }
 
 function mayCreate(
-  projectType: ProjectType,
+  projectType: SandboxProjectType,
   email: string | undefined,
-  { preferUserId }: Subscriber,
+  { preferUserId }: SandboxSubscriber,
   rules: Rules,
 ): boolean {
   // The documentation limits updateExistingUsersOnly to the other two types.

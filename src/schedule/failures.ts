@@ -4,7 +4,7 @@
  */
 import type { ErrorKind } from '../errors.ts'
 import { hasSucceeded } from '../state/runs.ts'
-import type { Progress, ScheduleRow } from '../state/schedules.ts'
+import type { ScheduleProgress, ScheduleRow } from '../state/schedules.ts'
 import type { JobResult } from './job.ts'
 
 const firstRetryMs = 60_000
@@ -31,7 +31,7 @@ export function afterRun(
   row: Pick<ScheduleRow, 'consecutive_failures' | 'transient_failures' | 'paused_at'>,
   { runId, trigger, result, now }: EndedRun,
   disableAfterFailures: number,
-): Progress | undefined {
+): ScheduleProgress | undefined {
   if (hasSucceeded(result.state) || result.state === 'held') {
     return { consecutive_failures: 0, transient_failures: 0, retry_at: null, retry_run_id: null }
   }

@@ -4,7 +4,7 @@ import { dirname } from 'node:path'
 import { makeFolder } from '../folders.ts'
 
 /** A line that cannot be loaded. */
-export interface Reject {
+export interface RejectedLine {
   readonly code: string
   readonly reason: string
   /** The line as it came, or its beginning. */
@@ -21,7 +21,7 @@ const batchCharacters = 2 ** 20
 export class Rejects {
   readonly #path: string
   readonly #earlier: Rejects | undefined
-  #waiting: Reject[] = []
+  #waiting: RejectedLine[] = []
   #waitingCharacters = 0
   /** Lengths of the batches in the file. */
   readonly #written: number[] = []
@@ -38,7 +38,7 @@ export class Rejects {
     return this.#own + (this.#earlier?.length ?? 0)
   }
 
-  async add(reject: Reject): Promise<void> {
+  async add(reject: RejectedLine): Promise<void> {
     this.#own += 1
     this.#waiting.push(reject)
     this.#waitingCharacters += reject.raw.length
@@ -52,20 +52,20 @@ export class Rejects {
   }
 
   /** All of them in their order, so many at a time as one statement takes. */
-  async *batches(): AsyncGenerator<readonly Reject[], void> {
+  async *batches(): AsyncGenerator<readonly RejectedLine[], void> {
     if (this.#earlier) yield* this.#earlier.batches()
     if (this.#written.length > 0) yield* this.#writtenBatches()
     if (this.#waiting.length > 0) yield this.#waiting
   }
 
-  async *#writtenBatches(): AsyncGenerator<readonly Reject[], void> {
+  async *#writtenBatches(): AsyncGenerator<readonly RejectedLine[], void> {
     const file = await open(this.#path)
     try {
       let at = 0
       for (const length of this.#written) {
         const { buffer } = await file.read(Buffer.allocUnsafe(length), 0, length, at)
         at += length
-        yield JSON.parse(buffer.toString()) as Reject[]
+        yield JSON.parse(buffer.toString()) as RejectedLine[]
       }
     } finally {
       await file.close()

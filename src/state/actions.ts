@@ -3,7 +3,7 @@ import { storable } from './sound.ts'
 import type { Db } from './tables.ts'
 
 /** Somebody does something. */
-export interface Action {
+export interface RecordedAction {
   readonly id: string
   readonly at: Date
   readonly actor: string
@@ -15,7 +15,7 @@ export interface Action {
 }
 
 /** On record before it is done: nothing happens that nobody has put their name to. */
-export async function recordAction(db: Db, { id, at, ...action }: Action): Promise<void> {
+export async function recordAction(db: Db, { id, at, ...action }: RecordedAction): Promise<void> {
   const note = action.note === null ? null : storable(action.note)
   const [actor, subject] = [storable(action.actor), storable(action.subject)]
   await db

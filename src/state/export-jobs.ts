@@ -74,7 +74,7 @@ export async function recordJobId(db: Db, requestId: string, jobId: number, data
 }
 
 /** It was of no use. */
-export async function endJob(
+export async function endExportJob(
   db: Db,
   requestId: string,
   { state, problem, now }: { readonly state: ExportJobState; readonly problem: string; readonly now: Date },

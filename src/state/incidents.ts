@@ -7,7 +7,7 @@ import type { Db } from './tables.ts'
 
 type Incident = Selectable<IncidentsTable>
 
-export interface Failure {
+export interface JobFailure {
   readonly job: string
   readonly code: string
   readonly text: string | null
@@ -16,7 +16,7 @@ export interface Failure {
 }
 
 /** Counts a failure; true when it is the first of its kind. */
-export async function openIncident(db: Db, { job, code, text, runId, now }: Failure): Promise<boolean> {
+export async function openIncident(db: Db, { job, code, text, runId, now }: JobFailure): Promise<boolean> {
   const known = await db
     .updateTable('incidents')
     .set((row) => ({ failures: row('failures', '+', 1) }))

@@ -6,9 +6,11 @@ import type { RunState } from './tables/sync.ts'
 import type { Db } from './tables.ts'
 
 export type ScheduleRow = Selectable<SchedulesTable>
-export type ScheduleDefinition = Required<Omit<Insertable<SchedulesTable>, keyof Progress | 'revision'>>
+export type ScheduleDefinition = Required<
+  Omit<Insertable<SchedulesTable>, keyof ScheduleProgress | 'revision'>
+>
 /** What the product itself writes into a schedule's row as time goes by. */
-export type Progress = Pick<
+export type ScheduleProgress = Pick<
   Updateable<SchedulesTable>,
   | 'planned_for'
   | 'problem'
@@ -56,7 +58,7 @@ export async function removeSchedules(db: Db, names: readonly string[]): Promise
 export async function advanceSchedule(
   db: Db,
   { name, revision }: Pick<ScheduleRow, 'name' | 'revision'>,
-  progress: Progress,
+  progress: ScheduleProgress,
 ): Promise<boolean> {
   const advanced = await db
     .updateTable('schedules')
@@ -69,7 +71,7 @@ export async function advanceSchedule(
 }
 
 /** Changes what the product knows of a schedule, whoever has moved it in between. */
-export async function updateSchedule(db: Db, name: string, progress: Progress): Promise<boolean> {
+export async function updateSchedule(db: Db, name: string, progress: ScheduleProgress): Promise<boolean> {
   const updated = await db
     .updateTable('schedules')
     .set((row) => ({ ...progress, revision: row('revision', '+', 1) }))

@@ -1,7 +1,7 @@
 /** How much each stream brings, as its latest windows have shown. */
 import type { Db } from './tables.ts'
 
-export interface Volume {
+export interface StreamVolume {
   readonly rowsPerDay: number
   readonly bytesPerDay: number
   /** How long jobs of the stream took, from asking to the last file. */
@@ -11,7 +11,7 @@ export interface Volume {
 }
 
 /** What is known of every stream that was read by window. */
-export async function readVolumes(db: Db): Promise<ReadonlyMap<string, Volume>> {
+export async function readStreamVolumes(db: Db): Promise<ReadonlyMap<string, StreamVolume>> {
   const rows = await db.selectFrom('stream_volumes').selectAll().execute()
   return new Map(
     rows.map((row) => [
@@ -27,7 +27,7 @@ export async function readVolumes(db: Db): Promise<ReadonlyMap<string, Volume>> 
 }
 
 /** Writes down what is known now, in the transaction of the window that has shown it. */
-export async function writeVolume(db: Db, stream: string, volume: Volume, now: Date): Promise<void> {
+export async function writeVolume(db: Db, stream: string, volume: StreamVolume, now: Date): Promise<void> {
   const values = {
     rows_per_day: volume.rowsPerDay,
     bytes_per_day: volume.bytesPerDay,

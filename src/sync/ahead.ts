@@ -4,15 +4,15 @@ import type { WindowFit } from './fit.ts'
 import type { Part } from './parts.ts'
 import type { Route } from './route.ts'
 import { jobPlaces, type Routes, type Taker } from './routes.ts'
-import { daysOf } from './volume.ts'
+import { daysBetween } from './volume.ts'
 import { wholeBytes } from './window-length.ts'
 
 /** What became of a part: something is to be read in its place, where it did not arrive. */
-export interface Answer {
+export interface PartOutcome {
   readonly instead?: readonly Part[] | undefined
 }
 
-export interface AheadInput<Read extends Answer> {
+export interface AheadInput<Read extends PartOutcome> {
   readonly stream: Stream
   readonly fit: WindowFit
   readonly routes: Routes
@@ -25,7 +25,7 @@ interface Reading<Read> {
   readonly result: Promise<Read>
 }
 
-export class Ahead<Read extends Answer> implements Taker {
+export class Ahead<Read extends PartOutcome> implements Taker {
   readonly #input: AheadInput<Read>
   readonly #queue: Part[] = []
   readonly #readings: Reading<Read>[] = []
@@ -118,14 +118,14 @@ export class Ahead<Read extends Answer> implements Taker {
   }
 
   #bytesOf({ window }: Part): number {
-    return window ? this.#input.fit.expectedBytes(daysOf(window)) : 0
+    return window ? this.#input.fit.expectedBytes(daysBetween(window)) : 0
   }
 
   #begin(part: Part): Reading<Read> {
     this.#begun += 1
     const { stream, routes, read } = this.#input
     const { window, openJob, missed, cutFor } = part
-    const one = window && { days: daysOf(window), hasJob: openJob !== undefined, missed, cutFor }
+    const one = window && { days: daysBetween(window), hasJob: openJob !== undefined, missed, cutFor }
     const route = one ? routes.choose(stream.name, one).route : 'direct'
     const result = read(part)
     result.catch(() => {})

@@ -1,5 +1,5 @@
 /** Which streams a sync asks Iterable for: some are known to bring nothing, and are asked for once a day. */
-import type { Volume } from '../state/stream-volumes.ts'
+import type { StreamVolume } from '../state/stream-volumes.ts'
 import type { SyncInput } from './input.ts'
 import type { KnownStream } from './known.ts'
 import { isKnownToLack } from './lacking.ts'
@@ -12,7 +12,7 @@ export type LeftOut = 'lacking' | 'quiet'
 export function leftOut(
   start: KnownStream,
   { config, reach, streams }: Pick<SyncInput, 'config' | 'reach' | 'streams'>,
-  volume: Volume | undefined,
+  volume: StreamVolume | undefined,
   now: Date,
 ): LeftOut | undefined {
   const { name } = start.stream

@@ -5,7 +5,7 @@ import { messageOf } from '../errors.ts'
 import { fieldsForm } from '../iterable/forms.ts'
 import { forgetOldJobs } from '../state/export-jobs.ts'
 import { beginRun, failAbandonedRuns } from '../state/runs.ts'
-import type { Volume } from '../state/stream-volumes.ts'
+import type { StreamVolume } from '../state/stream-volumes.ts'
 import { readMemberCounts } from '../warehouse/member-counts.ts'
 import type { Session } from '../warehouse/session.ts'
 import type { StreamLocks } from '../warehouse/stream-locks.ts'
@@ -14,10 +14,10 @@ import type { StreamStart } from './context.ts'
 import type { SyncInput } from './input.ts'
 import { knownOf, readKnown } from './known.ts'
 
-export interface Begun {
+export interface BegunSync {
   readonly starts: readonly StreamStart[]
   readonly memberCounts: ReadonlyMap<string, number>
-  readonly volumes: ReadonlyMap<string, Volume>
+  readonly volumes: ReadonlyMap<string, StreamVolume>
   /** Some stream of the export was read before: the key may export. */
   readonly hasExported: boolean
 }
@@ -30,7 +30,7 @@ export async function begin(
     locks,
     now,
   }: { readonly streams: readonly Stream[]; readonly locks: StreamLocks; readonly now: Date },
-): Promise<Begun> {
+): Promise<BegunSync> {
   const onWait = (message: string) => emit({ type: 'notice', stream: undefined, message })
   const prepare = async (session: Session) => {
     await warehouse.upkeep.admitReaders?.(session)

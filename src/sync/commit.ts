@@ -11,7 +11,7 @@ import { endLoadedJob } from '../state/export-jobs.ts'
 import { writeLog } from '../state/run-log.ts'
 import { type Step, writeSteps } from '../state/run-steps.ts'
 import { addToRun } from '../state/runs.ts'
-import { type Volume, writeVolume } from '../state/stream-volumes.ts'
+import { type StreamVolume, writeVolume } from '../state/stream-volumes.ts'
 import { inSpan } from '../telemetry.ts'
 import { type NewColumn, newColumns, type Shape } from '../warehouse/shape.ts'
 import { prepareTable } from '../warehouse/tables.ts'
@@ -35,7 +35,7 @@ export interface CommitInput {
 
 export interface Committed extends Loaded {
   /** What is known of the stream now, where its bookmark has moved. */
-  readonly volume: Volume | undefined
+  readonly volume: StreamVolume | undefined
   readonly newColumns: readonly NewColumn[]
   readonly notes: readonly string[]
 }
@@ -197,7 +197,7 @@ function volumeAfter(
   { routes }: SyncContext,
   { stream, part, download }: CommitInput,
   { rowsRead }: Loaded,
-): Volume | undefined {
+): StreamVolume | undefined {
   if (!part.window || !part.bookmark) return undefined
   const { bytes, job } = download
   const seen = { window: part.window, rows: rowsRead, bytes, waitSeconds: job?.waitSeconds }

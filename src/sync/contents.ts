@@ -3,7 +3,7 @@ import { templateTypes } from '../catalog/entities.ts'
 import type { EndpointName } from '../iterable/endpoints.ts'
 import { localesForm } from '../iterable/forms.ts'
 import { campaignsRead } from './metrics.ts'
-import { oneLine, withFields } from './readers.ts'
+import { documentLine, withFields } from './readers.ts'
 import type { CountingClient } from './source.ts'
 import { type IndexRecord, readIndex, timeOf, unlessMissing, type WalkReader } from './walk.ts'
 
@@ -92,7 +92,7 @@ async function contentOf(
   const endpoint = endpointOf[medium]
   const response = await unlessMissing(client.request(endpoint, { query: { templateId: id, locale } }))
   if (!response) return undefined
-  const text = await oneLine(response.body, endpoint)
+  const text = await documentLine(response.body, endpoint)
   const named = (JSON.parse(text.toString()) as IndexRecord | null)?.locale
   const known = typeof named === 'string' && named !== '' ? named : (locale ?? unnamedLocale)
   // The last of two members of one name counts.

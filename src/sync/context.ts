@@ -7,7 +7,7 @@ import type { Course } from './course.ts'
 import type { JobDesk } from './job-desk.ts'
 import type { KnownStream } from './known.ts'
 import type { SyncEvent } from './progress.ts'
-import type { Room } from './room.ts'
+import type { DiskRoom } from './room.ts'
 import type { Route } from './route.ts'
 import type { Routes } from './routes.ts'
 
@@ -33,7 +33,7 @@ export interface SyncContext {
   /** Downloads of one kind that may be under way at once. @throws InterruptedError once the sync is to stop. */
   readonly turnOf: <T>(stream: Stream, work: () => Promise<T>, route?: Route) => Promise<T>
   readonly routes: Routes
-  readonly room: Room
+  readonly room: DiskRoom
   readonly jobDesk: JobDesk
 }
 

@@ -2,7 +2,7 @@
 import type { Stream } from '../catalog/index.ts'
 import type { IterableClient } from '../iterable/client.ts'
 import type { EndpointName } from '../iterable/endpoints.ts'
-import type { Volume } from '../state/stream-volumes.ts'
+import type { StreamVolume } from '../state/stream-volumes.ts'
 import { type LeftOut, leftOut } from './asked.ts'
 import { endpointOf } from './endpoint.ts'
 import { WindowFit } from './fit.ts'
@@ -12,12 +12,12 @@ import type { Part } from './parts.ts'
 import { partsOf } from './plan.ts'
 import { readLists } from './readers.ts'
 import { refuseDropped } from './retention.ts'
-import { Room } from './room.ts'
+import { DiskRoom } from './room.ts'
 import type { Decision, Route } from './route.ts'
 import type { Routes } from './routes.ts'
 import { countingClient } from './source.ts'
 import { sweepOf } from './sweep.ts'
-import { daysOf } from './volume.ts'
+import { daysBetween } from './volume.ts'
 import type { Window } from './windows.ts'
 
 /** Windows of one stream that go by a route, and why the first of them does. */
@@ -59,7 +59,7 @@ export async function planSync(
   refuseDropped(input.config, selected, input.reach, input.now)
   const streams: StreamPlan[] = []
   const { known, now } = input
-  const room = new Room(input.spoolDirectory)
+  const room = new DiskRoom(input.spoolDirectory)
   await room.measure()
   const routes = routesOf(input, known.volumes, () => room.windowBytes)
   for (const stream of selected) {
@@ -101,7 +101,7 @@ export async function planSync(
 function fittedParts(
   stream: Stream,
   parts: readonly Part[],
-  { volume, routes }: { readonly volume: Volume | undefined; readonly routes: Routes },
+  { volume, routes }: { readonly volume: StreamVolume | undefined; readonly routes: Routes },
 ): readonly Part[] {
   const fit = new WindowFit(stream, volume)
   const fitted: Part[] = []
@@ -120,7 +120,11 @@ function plannedRoutes(stream: Stream, parts: readonly Part[], routes: Routes): 
   for (const { window, openJob } of parts) {
     if (!window) continue
     const hasJob = openJob !== undefined
-    const { route, reason } = routes.choose(stream.name, { days: daysOf(window), hasJob, missed: undefined })
+    const { route, reason } = routes.choose(stream.name, {
+      days: daysBetween(window),
+      hasJob,
+      missed: undefined,
+    })
     if (planned.size === 0) routes.join(route)
     const before = planned.get(route)
     planned.set(route, { route, reason, ...before, windows: (before?.windows ?? 0) + 1 })

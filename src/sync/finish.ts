@@ -18,7 +18,7 @@ import { dropAged } from './retention.ts'
 import { endSweeps } from './sweep.ts'
 
 /** Records the end of the run, and reports it. */
-export async function finish(
+export async function finishSync(
   input: SyncInput,
   ended: Pick<Parameters<typeof endSweeps>[1], 'reports' | 'starts' | 'sweeps' | 'now'> & {
     readonly unwritten: Unwritten

@@ -1,10 +1,10 @@
 /** Cuts windows of whatever length to what their stream is known to bring by now. */
 import type { Stream } from '../catalog/index.ts'
-import type { Volume } from '../state/stream-volumes.ts'
+import type { StreamVolume } from '../state/stream-volumes.ts'
 import type { Download } from './download.ts'
 import { isExport } from './instead.ts'
 import { cutOf, type ExportStream, type Part } from './parts.ts'
-import { daysOf, learned } from './volume.ts'
+import { daysBetween, learned } from './volume.ts'
 import { longDays, windowDays } from './window-length.ts'
 import type { Window } from './windows.ts'
 
@@ -17,10 +17,10 @@ const littleShare = 1 / 4
 export class WindowFit {
   readonly #stream: Stream
   /** Of windows that have come, committed or not: the next one is cut before the last one is committed. */
-  #volume: Volume | undefined
+  #volume: StreamVolume | undefined
   #before: { readonly days: number; readonly seconds: number } | undefined
 
-  constructor(stream: Stream, volume: Volume | undefined) {
+  constructor(stream: Stream, volume: StreamVolume | undefined) {
     this.#stream = stream
     this.#volume = volume
   }
@@ -44,7 +44,7 @@ export class WindowFit {
   /** What is read of a part now, bringing so many bytes at most, and what is left for later. */
   cut(part: Part, mostBytes: number): readonly [Part, Part?] {
     if (!this.mayCut(part)) return [part]
-    const left = daysOf(part.window as Window)
+    const left = daysBetween(part.window as Window)
     const days = windowDays({
       days: left,
       volume: this.#volume,
@@ -61,6 +61,6 @@ export class WindowFit {
     if (!window) return
     const rows = chunks.reduce((sum, { lines }) => sum + lines, 0)
     this.#volume = learned(this.#volume, { window, rows, bytes })
-    this.#before = job ? undefined : { days: daysOf(window), seconds }
+    this.#before = job ? undefined : { days: daysBetween(window), seconds }
   }
 }

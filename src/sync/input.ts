@@ -5,7 +5,7 @@ import { ConfigError } from '../errors.ts'
 import type { IterableClient } from '../iterable/client.ts'
 import type { Clock } from '../iterable/clock.ts'
 import type { RunLog } from '../state/run-log.ts'
-import type { Volume } from '../state/stream-volumes.ts'
+import type { StreamVolume } from '../state/stream-volumes.ts'
 import type { Warehouse } from '../warehouse/session.ts'
 import type { StreamStart } from './context.ts'
 import type { PlanOptions, Reach } from './plan.ts'
@@ -59,7 +59,7 @@ export function selectedStreams({
 /** The routes of a sync that begins. */
 export const routesOf = (
   { config, client }: Pick<SyncInput, 'config' | 'client'>,
-  volumes: ReadonlyMap<string, Volume>,
+  volumes: ReadonlyMap<string, StreamVolume>,
   roomBytes: () => number,
 ): Routes =>
   new Routes({

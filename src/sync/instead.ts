@@ -27,7 +27,7 @@ export interface Instead {
   readonly message: string
 }
 
-export interface Failure {
+export interface FailedPart {
   readonly part: Part
   /** The route by which it was read. */
   readonly route: Route
@@ -39,7 +39,7 @@ export interface Failure {
 /** Undefined where nothing else can be tried. */
 export function insteadOf(
   stream: Stream,
-  { part, route, error, shorterDays }: Failure,
+  { part, route, error, shorterDays }: FailedPart,
   routeOf: (part: Part) => Route,
 ): Instead | undefined {
   const told = (parts: readonly Part[] | undefined, how: string): Instead | undefined =>

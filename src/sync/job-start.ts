@@ -3,7 +3,7 @@ import { randomUUID } from 'node:crypto'
 import { messageOf } from '../errors.ts'
 import { IterableHttpError, isRetryable } from '../iterable/errors.ts'
 import { type JobRecord, jobsForm, startForm } from '../iterable/jobs.ts'
-import { endJob, insertJob, type OpenJob, readKnownJobIds, recordJobId } from '../state/export-jobs.ts'
+import { endExportJob, insertJob, type OpenJob, readKnownJobIds, recordJobId } from '../state/export-jobs.ts'
 import type { SyncContext } from './context.ts'
 import type { ExportType } from './export-type.ts'
 import { JobError, RefusedJob } from './job-errors.ts'
@@ -95,7 +95,7 @@ async function ask(
 }
 
 const end = ({ warehouse, clock }: SyncContext, { requestId }: OpenJob, problem: string): Promise<void> =>
-  warehouse.use(({ db }) => endJob(db, requestId, { state: 'failed', problem, now: clock.now() }), {
+  warehouse.use(({ db }) => endExportJob(db, requestId, { state: 'failed', problem, now: clock.now() }), {
     isRepeatable: true,
   })
 

@@ -3,7 +3,7 @@ import { join } from 'node:path'
 import { InterruptedError } from '../errors.ts'
 import { IterableHttpError, TransferError } from '../iterable/errors.ts'
 import { type JobPhase, phaseOf } from '../iterable/jobs.ts'
-import { endJob, type JobYield, type OpenJob } from '../state/export-jobs.ts'
+import { endExportJob, type JobYield, type OpenJob } from '../state/export-jobs.ts'
 import type { SyncContext } from './context.ts'
 import type { LineSink } from './download.ts'
 import type { ExportType } from './export-type.ts'
@@ -11,7 +11,7 @@ import { JobError, QueuedJob, TruncatedJob } from './job-errors.ts'
 import { JobFiles } from './job-files.ts'
 import { refuseForeignWindow } from './job-proof.ts'
 import { type StartedJob, startJob } from './job-start.ts'
-import type { Place } from './routes.ts'
+import type { RoutePlace } from './routes.ts'
 import type { CountingClient } from './source.ts'
 import { waitOfJob } from './volume.ts'
 import type { Window } from './windows.ts'
@@ -26,7 +26,7 @@ export interface WindowJobInput {
   /** It was asked for only because it is sooner there: it may wait for a place for this long. */
   readonly patienceMs: number | undefined
   /** Is told when the job is asked for. How long that waits tells how long jobs wait, where none of ours is before it. */
-  readonly place: Pick<Place, 'begin' | 'isBehindOurs'>
+  readonly place: Pick<RoutePlace, 'begin' | 'isBehindOurs'>
   /** One of the places for jobs. */
   readonly turn: <T>(work: () => Promise<T>) => Promise<T>
   /** One start at a time. */
@@ -162,9 +162,12 @@ export class WindowJob {
     const { warehouse, clock } = this.#context
     if (!this.#asked) return
     const { requestId } = this.#asked
-    await warehouse.use(({ db }) => endJob(db, requestId, { state, problem: message, now: clock.now() }), {
-      isRepeatable: true,
-    })
+    await warehouse.use(
+      ({ db }) => endExportJob(db, requestId, { state, problem: message, now: clock.now() }),
+      {
+        isRepeatable: true,
+      },
+    )
     this.#asked = undefined
     this.#bytesBefore = undefined
     this.#firstAt = undefined

@@ -3,7 +3,7 @@ import type { Stream } from '../catalog/index.ts'
 import { readBookmarks } from '../state/bookmarks.ts'
 import { type OpenJob, readOpenJobs } from '../state/export-jobs.ts'
 import { readLackingStreams } from '../state/lacking-streams.ts'
-import { readVolumes, type Volume } from '../state/stream-volumes.ts'
+import { readStreamVolumes, type StreamVolume } from '../state/stream-volumes.ts'
 import { readSweeps } from '../state/sweeps.ts'
 import type { Db } from '../state/tables.ts'
 
@@ -12,7 +12,7 @@ export interface Known {
   readonly bookmarks: ReadonlyMap<string, Date>
   readonly lacking: ReadonlyMap<string, Date>
   readonly swept: ReadonlyMap<string, Date>
-  readonly volumes: ReadonlyMap<string, Volume>
+  readonly volumes: ReadonlyMap<string, StreamVolume>
   readonly openJobs: readonly OpenJob[]
 }
 
@@ -41,7 +41,7 @@ export const readKnown = async (db: Db): Promise<Known> => ({
   bookmarks: await readBookmarks(db),
   lacking: await readLackingStreams(db),
   swept: await readSweeps(db),
-  volumes: await readVolumes(db),
+  volumes: await readStreamVolumes(db),
   openJobs: await readOpenJobs(db),
 })
 

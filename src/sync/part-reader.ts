@@ -15,9 +15,9 @@ import type { Part } from './parts.ts'
 import type { SyncEvent } from './progress.ts'
 import { isBrokenTransfer, type List } from './readers.ts'
 import type { Route } from './route.ts'
-import type { Place } from './routes.ts'
+import type { RoutePlace } from './routes.ts'
 import type { CountingClient } from './source.ts'
-import { daysOf } from './volume.ts'
+import { daysBetween } from './volume.ts'
 import { budgetBytes, probeDays, shorterDays } from './window-length.ts'
 import type { Window } from './windows.ts'
 
@@ -42,7 +42,7 @@ export interface PartReaderInput {
 }
 
 const caseOf = ({ missed, openJob, cutFor }: Part, window: Window) => ({
-  days: daysOf(window),
+  days: daysBetween(window),
   hasJob: openJob !== undefined,
   missed,
   cutFor,
@@ -142,8 +142,8 @@ export class PartReader {
   }
 
   /** A look at what a large stream brings goes first: places are given by what it shows. */
-  #placeOf(part: Part, window: Window): Promise<Place> {
-    const isUrgent = part.isFlexible === true && !this.#fit.isKnown && daysOf(window) <= probeDays
+  #placeOf(part: Part, window: Window): Promise<RoutePlace> {
+    const isUrgent = part.isFlexible === true && !this.#fit.isKnown && daysBetween(window) <= probeDays
     return this.#context.routes.place(this.#stream.name, { ...caseOf(part, window), isUrgent })
   }
 
@@ -158,7 +158,7 @@ export class PartReader {
     if (!isFlexible || !window) return undefined
     const { isKnown } = this.#fit
     const { roomBytes, answerBytes } = this.#context.routes
-    return budgetBytes(route, { days: daysOf(window), isKnown, roomBytes, answerBytes })
+    return budgetBytes(route, { days: daysBetween(window), isKnown, roomBytes, answerBytes })
   }
 
   #jobOf(part: Part, of: Pick<WindowJobInput, 'window' | 'type' | 'patienceMs' | 'place'>): WindowJob {
@@ -185,7 +185,7 @@ export class PartReader {
   /** What is read in place of a part that did not arrive, if anything can be. */
   instead(part: Part, error: unknown): readonly Part[] | undefined {
     const route = this.#jobs.has(part) ? 'jobs' : 'direct'
-    const days = part.window ? daysOf(part.window) : 0
+    const days = part.window ? daysBetween(part.window) : 0
     const failure = { part, route, error, shorterDays: shorterDays(days, this.#fit.isKnown) } as const
     const instead = insteadOf(this.#stream, failure, (one) => this.routeOf(one))
     if (error instanceof QueuedJob) this.#context.routes.learnQueue(error.seconds)

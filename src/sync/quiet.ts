@@ -1,5 +1,5 @@
 /** Streams that bring nothing: one request a day shows whether that is still so. */
-import type { Volume } from '../state/stream-volumes.ts'
+import type { StreamVolume } from '../state/stream-volumes.ts'
 import type { KnownStream } from './known.ts'
 
 const dayMs = 86_400_000
@@ -8,7 +8,7 @@ const quietDays = 30
 /** True for a stream without a row for 30 days that was read up to less than a day ago; its bookmark stays there. */
 export function isQuiet(
   { stream, bookmark }: Pick<KnownStream, 'stream' | 'bookmark'>,
-  volume: Pick<Volume, 'emptySince'> | undefined,
+  volume: Pick<StreamVolume, 'emptySince'> | undefined,
   now: Date,
 ): boolean {
   if (stream.replication !== 'append' || !bookmark || !volume?.emptySince) return false

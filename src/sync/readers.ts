@@ -224,7 +224,7 @@ async function readMetadataValue(
 ): Promise<Buffer | undefined> {
   try {
     const { body } = await client.request('metadata_value', { path: { table, key } })
-    const text = await oneLine(body, 'metadata_value')
+    const text = await documentLine(body, 'metadata_value')
     return Buffer.concat([withFields(text, { table, key }, 'metadata_value'), newline])
   } catch (error) {
     if (error instanceof IterableHttpError && error.status === 404) return undefined
@@ -233,7 +233,7 @@ async function readMetadataValue(
 }
 
 /** A JSON document of its own as one line: a newline in JSON stands between tokens only. */
-export async function oneLine(body: AsyncIterable<Buffer>, endpoint: string): Promise<Buffer> {
+export async function documentLine(body: AsyncIterable<Buffer>, endpoint: string): Promise<Buffer> {
   const blocks: Buffer[] = []
   let bytes = 0
   for await (const block of body) {

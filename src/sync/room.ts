@@ -7,7 +7,7 @@ const mostBytes = 10e9
 /** Of what is free: six windows may be on their way at once, and each may bring twice what is expected. */
 const share = 1 / 16
 
-export class Room {
+export class DiskRoom {
   readonly #directory: string
   #windowBytes = 2e9
 

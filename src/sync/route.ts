@@ -1,5 +1,5 @@
 /** By which of two routes a window is read; the loader sees no difference. Pure. */
-import type { Volume } from '../state/stream-volumes.ts'
+import type { StreamVolume } from '../state/stream-volumes.ts'
 
 /** `direct`: one request whose answer is the rows. `jobs`: an asynchronous export whose files are fetched. */
 export type Route = 'direct' | 'jobs'
@@ -9,7 +9,7 @@ export interface RouteCase {
   readonly setting: RouteSetting
   /** Length of the window. */
   readonly days: number
-  readonly volume: Pick<Volume, 'bytesPerDay'> | undefined
+  readonly volume: Pick<StreamVolume, 'bytesPerDay'> | undefined
   /** A job of an earlier sync is at work on this very window. */
   readonly hasJob: boolean
   /** The route by which the window was tried in vain. */

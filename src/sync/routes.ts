@@ -1,11 +1,11 @@
 /** What the routes of one sync depend on while it goes on: volumes, queues, and whether jobs can be had. */
-import type { Volume } from '../state/stream-volumes.ts'
+import type { StreamVolume } from '../state/stream-volumes.ts'
 import { type Decision, type Route, type RouteCase, type RouteSetting, routeOf } from './route.ts'
 import { jobBytesPerSecond } from './volume.ts'
 
 export interface RoutesOptions {
   readonly setting: RouteSetting
-  readonly volumes: ReadonlyMap<string, Volume>
+  readonly volumes: ReadonlyMap<string, StreamVolume>
   /** Seconds until the rate limit lets the last of so many further direct requests pass. */
   readonly directSecondsFor: (requests: number) => number
   /** What the window of a job may bring, by the room on the disk. */
@@ -33,7 +33,7 @@ const jobShare = 1 / 5
 const leastJobBytes = 600e6
 
 /** A place in one of the routes. */
-export interface Place extends Disposable {
+export interface RoutePlace extends Disposable {
   readonly route: Route
   /** The other route would do as well. */
   readonly isFree: boolean
@@ -65,7 +65,7 @@ export class Routes {
   readonly #setting: RouteSetting
   readonly #directSecondsFor: (requests: number) => number
   readonly #roomBytes: () => number
-  readonly #volumes: Map<string, Volume>
+  readonly #volumes: Map<string, StreamVolume>
   readonly #busy = { direct: 0, jobs: 0 }
   /** Of those who have a place in the direct route: who have not begun. */
   #unsent = 0
@@ -104,7 +104,7 @@ export class Routes {
    * Waits for a place and takes it: of two routes that would both do, the one that has a place first. What is urgent
    * goes to the front of the line. Disposing gives the place back.
    */
-  async place(stream: string, one: WindowCase & { readonly isUrgent: boolean }): Promise<Place> {
+  async place(stream: string, one: WindowCase & { readonly isUrgent: boolean }): Promise<RoutePlace> {
     const ticket: Ticket = { wake: () => {} }
     if (one.isUrgent) this.#line.unshift(ticket)
     else this.#line.push(ticket)
@@ -126,7 +126,7 @@ export class Routes {
   }
 
   /** Joins the queue of a route; disposing leaves it. */
-  join(route: Route, { isFree = false } = {}): Place {
+  join(route: Route, { isFree = false } = {}): RoutePlace {
     this.#busy[route] += 1
     if (route === 'direct') this.#unsent += 1
     let isBegun = false
@@ -225,12 +225,12 @@ export class Routes {
     return this.#roomBytes()
   }
 
-  volumeOf(stream: string): Volume | undefined {
+  volumeOf(stream: string): StreamVolume | undefined {
     return this.#volumes.get(stream)
   }
 
   /** A window has been loaded. */
-  learn(stream: string, volume: Volume): void {
+  learn(stream: string, volume: StreamVolume): void {
     this.#volumes.set(stream, volume)
   }
 

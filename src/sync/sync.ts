@@ -3,15 +3,15 @@ import { setMaxListeners } from 'node:events'
 import pLimit from 'p-limit'
 import { InterruptedError } from '../errors.ts'
 import { removeSpool } from '../spool/spool.ts'
-import { endJob } from '../state/export-jobs.ts'
+import { endExportJob } from '../state/export-jobs.ts'
 import { inSpan } from '../telemetry.ts'
 import { lockStreams } from '../warehouse/stream-locks.ts'
 import { leftOut } from './asked.ts'
-import { type Begun, begin, declaredTypes } from './begin.ts'
+import { type BegunSync, begin, declaredTypes } from './begin.ts'
 import type { StreamStart, SyncContext } from './context.ts'
 import { Course } from './course.ts'
 import { endpointOf } from './endpoint.ts'
-import { finish } from './finish.ts'
+import { finishSync } from './finish.ts'
 import { planOptions, routesOf, type SyncInput, selectedStreams } from './input.ts'
 import { JobDesk } from './job-desk.ts'
 import { judgeLacking, mayLack, unaskedReport } from './lacking.ts'
@@ -21,7 +21,7 @@ import { byBulk, listParts, partsOf } from './plan.ts'
 import { type StreamReport, type SyncReport, untouchedReport } from './progress.ts'
 import { type PlannedStream, withWhole } from './remaining.ts'
 import { refuseDropped } from './retention.ts'
-import { Room } from './room.ts'
+import { DiskRoom } from './room.ts'
 import { directLanes, jobPlaces } from './routes.ts'
 import { syncStream } from './stream.ts'
 import { beginSweeps, type Sweep } from './sweep.ts'
@@ -71,7 +71,7 @@ async function syncStreams(given: SyncInput): Promise<SyncReport> {
   const begun = await begin(input, { streams, locks, now })
   const emit = withWhole(input.client, plannedStreams(input, begun, now), input.emit)
   emit({ type: 'started', runId, streams: streams.map(({ name }) => name) })
-  const room = new Room(warehouse.spoolDirectory)
+  const room = new DiskRoom(warehouse.spoolDirectory)
   await room.measure()
   const turns = new Map(Object.entries(lanes).map(([kind, most]) => [kind, pLimit(most)]))
   const context: SyncContext = {
@@ -104,7 +104,7 @@ async function syncStreams(given: SyncInput): Promise<SyncReport> {
   const reports = await syncAll(context, input, begun, sweeps)
   if (locks.isWhole) await removeSpool(warehouse.spoolDirectory)
   // Within the locks: who comes next finds this run ended.
-  return await finish(input, {
+  return await finishSync(input, {
     locks,
     reports: names.map((name) => {
       const holder = locks.heldBy.get(name)
@@ -130,7 +130,7 @@ const heldReport = (stream: string, holder: string): StreamReport =>
 /** As far as it is known before the lists of the project are asked for. */
 const plannedStreams = (
   input: SyncInput,
-  { starts, memberCounts }: Begun,
+  { starts, memberCounts }: BegunSync,
   now: Date,
 ): readonly PlannedStream[] =>
   starts.map((start) => ({
@@ -146,7 +146,7 @@ const plannedStreams = (
 async function syncAll(
   context: SyncContext,
   input: SyncInput,
-  { starts, hasExported }: Pick<Begun, 'starts' | 'hasExported'>,
+  { starts, hasExported }: Pick<BegunSync, 'starts' | 'hasExported'>,
   sweeps: ReadonlyMap<string, Sweep>,
 ): Promise<readonly StreamReport[]> {
   const one = async (start: StreamStart) => {
@@ -200,6 +200,6 @@ async function discardUnused(
     now: clock.now(),
   } as const
   await warehouse.use(async ({ db }) => {
-    for (const { requestId } of unused) await endJob(db, requestId, end)
+    for (const { requestId } of unused) await endExportJob(db, requestId, end)
   })
 }

@@ -1,10 +1,10 @@
 /** What a window tells about the volume of its stream. Pure. */
-import type { Volume } from '../state/stream-volumes.ts'
+import type { StreamVolume } from '../state/stream-volumes.ts'
 import type { Window } from './windows.ts'
 
 const dayMs = 86_400_000
 
-export const daysOf = ({ from, to }: Window): number => (to.getTime() - from.getTime()) / dayMs
+export const daysBetween = ({ from, to }: Window): number => (to.getTime() - from.getTime()) / dayMs
 
 export interface Seen {
   readonly window: Window
@@ -30,8 +30,11 @@ const mixedWait = (before: number | undefined, wait: number | undefined): number
 const evenDays = 7
 
 /** What is known of a stream once another window has come. */
-export function learned(before: Volume | undefined, { window, rows, bytes, waitSeconds }: Seen): Volume {
-  const days = Math.max(daysOf(window), 1 / 86_400)
+export function learned(
+  before: StreamVolume | undefined,
+  { window, rows, bytes, waitSeconds }: Seen,
+): StreamVolume {
+  const days = Math.max(daysBetween(window), 1 / 86_400)
   const weight = before ? days / (days + evenDays) : 1
   const mixed = (old: number | undefined, seen: number) => (old ?? 0) * (1 - weight) + seen * weight
   return {

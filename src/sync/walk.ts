@@ -6,7 +6,7 @@ import { IterableHttpError } from '../iterable/errors.ts'
 import { splitEnvelope } from '../iterable/lines.ts'
 import { memberOf } from '../json/members.ts'
 import type { LineSink } from './download.ts'
-import { oneLine, Pages, readDocuments } from './readers.ts'
+import { documentLine, Pages, readDocuments } from './readers.ts'
 import type { CountingClient } from './source.ts'
 
 /** What a walk is given. */
@@ -73,7 +73,7 @@ export async function* pagesOf(
   const progress = new Pages(endpoint)
   for (let page = 1; ; page += 1) {
     const { body } = await client.request(endpoint, { query: { page, pageSize }, path })
-    const text = unwrapped((await oneLine(body, endpoint)).toString())
+    const text = unwrapped((await documentLine(body, endpoint)).toString())
     const lines = splitEnvelope(once(Buffer.from(text)), property, endpoint)
     let step = await lines.next()
     for (; !step.done; step = await lines.next()) {

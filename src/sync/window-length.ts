@@ -1,5 +1,5 @@
 /** How long a window may be where the configuration leaves it to us (`window_in_days: "auto"`). Pure. */
-import type { Volume } from '../state/stream-volumes.ts'
+import type { StreamVolume } from '../state/stream-volumes.ts'
 import type { Route } from './route.ts'
 
 /** A window of unknown volume is given up once it has brought this; one that should bring more is not read whole. */
@@ -23,7 +23,7 @@ const shrinkFactor = 8
 export interface Stretch {
   /** Days that are still to be read. */
   readonly days: number
-  readonly volume: Pick<Volume, 'bytesPerDay'> | undefined
+  readonly volume: Pick<StreamVolume, 'bytesPerDay'> | undefined
   /** What the window should bring at most. */
   readonly mostBytes: number
   /** How long the window before took to come, and how long it was. */

@@ -7,9 +7,9 @@ import type { ReportSource } from '../report/read.ts'
 import type { Attempts } from './attempts.ts'
 import type { Errands } from './errands.ts'
 import { html } from './html.ts'
-import type { LastStates, Reading } from './last-states.ts'
+import type { KnownState, LastStates } from './last-states.ts'
 import { documentOf, type Page, pageOf, type View } from './page.ts'
-import type { Session, Sessions } from './session.ts'
+import type { Sessions, UiSession } from './session.ts'
 
 /** What the page is opened with. */
 export interface UiOptions {
@@ -34,12 +34,12 @@ export interface Ui extends UiOptions {
 }
 
 export interface Env {
-  readonly Variables: { readonly session: Session }
+  readonly Variables: { readonly session: UiSession }
 }
 export type App = Hono<Env>
-export type Context = HonoContext<Env>
+export type RequestContext = HonoContext<Env>
 
-export function pageFor(ui: Ui, c: Context): Page {
+export function pageFor(ui: Ui, c: RequestContext): Page {
   const session = c.get('session')
   const { config } = ui.elt
   const url = new URL(c.req.url)
@@ -52,7 +52,7 @@ const leastSecret = 8
 /** Answers with a document. Secrets are taken out of it, wherever they came from. */
 export async function answer(
   ui: Pick<Ui, 'secrets'>,
-  c: Context,
+  c: RequestContext,
   document: ReturnType<typeof documentOf>,
   status: 200 | 400 | 401 | 403 | 404 | 409 | 421 | 429 | 500 | 503 = 200,
 ): Promise<Response> {
@@ -73,7 +73,7 @@ const besideWish = { goodMs: 300_000, restFactor: 100 } as const
 /** Shows a report; what was read last, while the warehouse cannot be read, or where it is no older than `goodMs`. */
 export async function show<T, B = never>(
   ui: Ui,
-  c: Context,
+  c: RequestContext,
   report: (source: ReportSource, page: Page) => Promise<T>,
   view: (page: Page, value: T, beside: Beside<B> | undefined) => View,
   {
@@ -112,7 +112,7 @@ export async function show<T, B = never>(
   }
 }
 
-function notYet(page: Page, { held, isPending }: Reading<never> & { readonly isKnown: false }) {
+function notYet(page: Page, { held, isPending }: KnownState<never> & { readonly isKnown: false }) {
   const body = html`
     <p class="notice" role="status">${page.see.text(held)}.</p>
     <p>This page has not been read before; it shows itself as soon as it can be. <a href="${page.url.pathname}${page.url.search}">Try again</a></p>`
@@ -121,7 +121,7 @@ function notYet(page: Page, { held, isPending }: Reading<never> & { readonly isK
 }
 
 /** Says what went wrong, and what helps. */
-export function refuse(ui: Ui, c: Context, error: unknown): Promise<Response> {
+export function refuse(ui: Ui, c: RequestContext, error: unknown): Promise<Response> {
   const page = pageFor(ui, c)
   const isKnown = error instanceof UserError
   const message = isKnown ? error.message : `unexpected: ${messageOf(error).split('\n')[0]}`
@@ -138,7 +138,7 @@ export function refuse(ui: Ui, c: Context, error: unknown): Promise<Response> {
 /** A page with one sentence. */
 export function fail(
   ui: Ui,
-  c: Context,
+  c: RequestContext,
   message: string,
   status: 400 | 403 | 404 | 409 | 500 | 503,
 ): Promise<Response> {

@@ -1,12 +1,12 @@
 /** Rows as a file to download. */
 import { csvLine } from '../csv.ts'
 import { UserError } from '../errors.ts'
-import type { Context } from './context.ts'
+import type { RequestContext } from './context.ts'
 
 /** A file is made before it is sent: whoever downloads slowly must not hold the warehouse meanwhile. */
 const mostCharacters = 64 * 1024 * 1024
 
-export class CsvFile {
+export class CsvAnswer {
   readonly #lines: string[] = []
   #size = 0
 
@@ -23,7 +23,7 @@ export class CsvFile {
     this.#lines.push(line)
   }
 
-  answer(c: Context, name: string): Response {
+  answer(c: RequestContext, name: string): Response {
     return c.body(this.#lines.join(''), 200, {
       'Content-Type': 'text/csv; charset=utf-8',
       'Content-Disposition': `attachment; filename="${name.replace(/[^\w.-]/g, '_')}"`,

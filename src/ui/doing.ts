@@ -2,8 +2,8 @@
 import { ConfigError, messageOf } from '../errors.ts'
 import { printRows } from '../report/query.ts'
 import { readRun } from '../report/runs.ts'
-import { type App, answer, type Context, fail, pageFor, refuse, type Ui } from './context.ts'
-import { CsvFile } from './csv-answer.ts'
+import { type App, answer, fail, pageFor, type RequestContext, refuse, type Ui } from './context.ts'
+import { CsvAnswer } from './csv-answer.ts'
 import type { Errand } from './errands.ts'
 import { documentOf } from './page.ts'
 import { dryRunView } from './pages/plan.ts'
@@ -42,7 +42,7 @@ export function addActions(app: App, ui: Ui): void {
   app.post('/query.csv', async (c) => {
     const text = (await formOf(c)).get('sql') ?? ''
     try {
-      const file = new CsvFile()
+      const file = new CsvAnswer()
       let isFirst = true
       const limit = { signal: AbortSignal.any([signal, AbortSignal.timeout(queryPatienceMs)]) }
       for await (const { columns, rows } of printRows(ui.states.source.warehouse, text, limit)) {
@@ -138,7 +138,7 @@ export function addActions(app: App, ui: Ui): void {
     )
   })
 
-  async function operatorsOnly(c: Context, next: () => Promise<void>): Promise<Response | undefined> {
+  async function operatorsOnly(c: RequestContext, next: () => Promise<void>): Promise<Response | undefined> {
     if (c.get('session').role === 'operator') {
       await next()
       return undefined
@@ -148,7 +148,7 @@ export function addActions(app: App, ui: Ui): void {
 
   /** Does something in the name of whoever asks, then shows where it is told of. */
   async function errand(
-    c: Context,
+    c: RequestContext,
     form: Form,
     { action, subject }: Pick<Errand, 'action' | 'subject'>,
     work: (errand: Errand) => Promise<unknown>,
@@ -165,13 +165,13 @@ export function addActions(app: App, ui: Ui): void {
   }
 
   /** The whole id; what is given stays where no such run is known, and is refused by whoever acts. */
-  async function runIdOf(c: Context): Promise<string> {
+  async function runIdOf(c: RequestContext): Promise<string> {
     const given = c.req.param('id') ?? ''
     const run = await readRun(ui.states.source, given).catch(() => undefined)
     return run?.run_id ?? given
   }
 
-  async function showQuery(c: Context, input: Omit<QueryInput, 'saved'>): Promise<Response> {
+  async function showQuery(c: RequestContext, input: Omit<QueryInput, 'saved'>): Promise<Response> {
     const page = pageFor(ui, c)
     const saved = await listQueries(elt.config.ui.queries)
     return answer(ui, c, documentOf(page, queryView(page, { ...input, saved })))
@@ -194,7 +194,11 @@ export function addActions(app: App, ui: Ui): void {
 }
 
 /** Under whose name something is done. */
-function taskOf(c: Context, form: Form, { action, subject }: Pick<Errand, 'action' | 'subject'>): Errand {
+function taskOf(
+  c: RequestContext,
+  form: Form,
+  { action, subject }: Pick<Errand, 'action' | 'subject'>,
+): Errand {
   const { name, role, isLocal } = c.get('session')
   const said = form.get('by')?.trim().slice(0, 100)
   const note = form.get('note')?.trim().slice(0, 500)
@@ -209,7 +213,7 @@ function outcomeOf(result: unknown): string | undefined {
 }
 
 /** Fields of a form that are text. */
-async function formOf(c: Context): Promise<Form> {
+async function formOf(c: RequestContext): Promise<Form> {
   const fields = Object.entries(await c.req.parseBody())
   return new Map(fields.flatMap(([name, value]) => (typeof value === 'string' ? [[name, value]] : [])))
 }

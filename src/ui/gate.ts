@@ -4,12 +4,12 @@ import { bodyLimit } from 'hono/body-limit'
 import { getCookie, setCookie } from 'hono/cookie'
 import { secureHeaders } from 'hono/secure-headers'
 import { readAsset } from './assets.ts'
-import { type App, answer, type Context, fail, type Ui } from './context.ts'
+import { type App, answer, fail, type RequestContext, type Ui } from './context.ts'
 import { isOurHost } from './hosts.ts'
 import { html } from './html.ts'
 import { bareDocument } from './page.ts'
 import { isPassword } from './passwords.ts'
-import { isSameText, type Session } from './session.ts'
+import { isSameText, type UiSession } from './session.ts'
 
 const mostBytes = 256 * 1024
 
@@ -71,7 +71,7 @@ export function addGate(app: App, ui: Ui): void {
 }
 
 /** Browsers say where a form comes from; anything but a browser has the form's token to show. */
-function isSameOrigin(c: Context): boolean {
+function isSameOrigin(c: RequestContext): boolean {
   const site = c.req.header('Sec-Fetch-Site')
   const origin = c.req.header('Origin')
   if (site !== undefined && site !== 'same-origin') return false
@@ -82,7 +82,7 @@ export const needsSignIn = ({ elt: { config } }: Pick<Ui, 'elt'>): boolean =>
   config.ui.token !== undefined || Object.keys(config.ui.users).length > 0
 
 /** On loopback, without users: whoever is at this machine may do what its command line does. */
-function localSession(ui: Ui, c: Context): Session | undefined {
+function localSession(ui: Ui, c: RequestContext): UiSession | undefined {
   if (needsSignIn(ui) || c.req.method !== 'GET') return undefined
   const session = ui.sessions.begin({ name: ui.localName, role: 'operator', isLocal: true }, ui.now())
   keep(ui, c, session)
@@ -90,12 +90,12 @@ function localSession(ui: Ui, c: Context): Session | undefined {
 }
 
 /** Where somebody serves the page over TLS, the cookie goes no other way. */
-function keep(ui: Ui, c: Context, session: Session): void {
+function keep(ui: Ui, c: RequestContext, session: UiSession): void {
   const secure = c.req.header('Origin')?.startsWith('https:') ?? false
   setCookie(c, ui.cookie, ui.sessions.seal(session), { httpOnly: true, sameSite: 'Lax', path: '/', secure })
 }
 
-function askToSignIn(ui: Ui, c: Context): Response | Promise<Response> {
+function askToSignIn(ui: Ui, c: RequestContext): Response | Promise<Response> {
   const { pathname, search } = new URL(c.req.url)
   if (c.req.method === 'GET' && needsSignIn(ui) && pathname !== '/live') {
     return c.redirect(`/sign-in?${new URLSearchParams({ next: `${pathname}${search}` })}`, 303)
@@ -136,7 +136,7 @@ async function personOf(
   { elt: { config } }: Ui,
   name: string,
   password: string,
-): Promise<Pick<Session, 'name' | 'role'> | undefined> {
+): Promise<Pick<UiSession, 'name' | 'role'> | undefined> {
   const { users, token } = config.ui
   const user = Object.hasOwn(users, name) ? users[name] : undefined
   if (await isPassword(password, user?.password)) return { name, role: user?.role ?? 'viewer' }

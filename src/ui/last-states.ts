@@ -8,7 +8,7 @@ import type { Warehouse } from '../warehouse/session.ts'
 import { markOfFile } from './marks.ts'
 
 /** What a page shows, and since when it is known. While it is still being read, it will be newer in a moment. */
-export type Reading<T> =
+export type KnownState<T> =
   | {
       readonly isKnown: true
       readonly value: T
@@ -38,7 +38,7 @@ export interface Wish {
 }
 
 /** How long people wait. */
-export interface Patience {
+export interface ReadPatience {
   /** For another program that holds the file: as long as a look of it takes. */
   readonly readMs: number
   /** For what is slow to read: then the page shows what it has, and the rest when it is there. */
@@ -48,7 +48,7 @@ export interface Patience {
 /** A file that has not changed is not opened anew, but for what only time changes. */
 const goodForMs = 60_000
 
-const usualPatience: Patience = { readMs: 700, besideMs: 120 }
+const usualPatience: ReadPatience = { readMs: 700, besideMs: 120 }
 const mostKept = 200
 
 export class LastStates {
@@ -59,7 +59,11 @@ export class LastStates {
   /** Failures that nobody has seen yet. */
   readonly #failed = new Map<string, unknown>()
 
-  constructor({ warehouse, config }: ReportSource, closing: AbortSignal, patience: Partial<Patience> = {}) {
+  constructor(
+    { warehouse, config }: ReportSource,
+    closing: AbortSignal,
+    patience: Partial<ReadPatience> = {},
+  ) {
     const { readMs, besideMs } = { ...usualPatience, ...patience }
     this.#source = {
       config,
@@ -79,7 +83,7 @@ export class LastStates {
     now: Date,
     report: (source: ReportSource) => Promise<T>,
     { goodMs: mostMs = 0, restFactor = Number.POSITIVE_INFINITY, sinceMs = performance.now() }: Wish = {},
-  ): Promise<Reading<T>> {
+  ): Promise<KnownState<T>> {
     const mark = await markOfFile(this.#source.config)
     const kept = this.#kept.get(key)
     if (kept) {
@@ -145,7 +149,7 @@ export class LastStates {
   }
 }
 
-const known = <T>({ value, at }: Kept): Reading<T> => ({
+const known = <T>({ value, at }: Kept): KnownState<T> => ({
   isKnown: true,
   value: value as T,
   at,
@@ -153,7 +157,7 @@ const known = <T>({ value, at }: Kept): Reading<T> => ({
   isPending: false,
 })
 
-const lastOf = <T>(kept: Kept | undefined, held: string, isPending: boolean): Reading<T> =>
+const lastOf = <T>(kept: Kept | undefined, held: string, isPending: boolean): KnownState<T> =>
   kept ? { ...known<T>(kept), held, isPending } : { isKnown: false, held, isPending }
 
 /** Why a warehouse cannot be read for now; undefined where something else went wrong. */

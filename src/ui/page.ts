@@ -2,12 +2,12 @@
 import type { Config } from '../config/schema.ts'
 import { oneLine } from '../words.ts'
 import { type Html, html } from './html.ts'
-import type { Session } from './session.ts'
+import type { UiSession } from './session.ts'
 import { type Sight, sightOf } from './sight.ts'
 
 /** What a page is made with. */
 export interface Page {
-  readonly session: Session
+  readonly session: UiSession
   /** For forms. */
   readonly formToken: string
   readonly now: Date

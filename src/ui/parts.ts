@@ -6,7 +6,7 @@ import type { Page } from './page.ts'
 type Cell = Html | string | number | null
 
 /** A table that scrolls by itself where it is wider than the page. `align` as in `lrr`, left unless said otherwise. */
-export function table(
+export function htmlTable(
   name: string,
   head: readonly (Html | string)[],
   rows: readonly (readonly Cell[])[],
@@ -65,7 +65,7 @@ export const when = (iso: string | null, { now }: Pick<Page, 'now'>): Html | nul
   iso === null ? null : html`<time datetime="${iso}" title="${time(iso)}">${age(iso, now)}</time>`
 
 /** An instant to come, or in the past. */
-export const instant = (iso: string | null): Html | null =>
+export const timeElement = (iso: string | null): Html | null =>
   iso === null ? null : html`<time datetime="${iso}">${time(iso)}</time>`
 
 export const runLink = (runId: string): Html =>
@@ -82,7 +82,7 @@ export const streamLink = (stream: string): Html =>
 /** Says when the rows of days were counted, where that was not just now: to count them takes its time. */
 export const countedAt = ({ now }: Pick<Page, 'now'>, { at }: { readonly at: Date }): Html | false =>
   now.getTime() - at.getTime() > justNowMs &&
-  html`<p class="soft">The rows of each day were counted at ${instant(at.toISOString())}; that is done anew every few minutes.</p>`
+  html`<p class="soft">The rows of each day were counted at ${timeElement(at.toISOString())}; that is done anew every few minutes.</p>`
 
 const justNowMs = 5_000
 
@@ -134,7 +134,7 @@ export const signature = ({ session }: Page): Html => html`
   <label>Note <input name="note" maxlength="500"></label>`
 
 /** Numbers of days as small bars, for the eye; the text says the same. */
-export function sparkline(values: readonly number[], name: string): Html {
+export function sparkSvg(values: readonly number[], name: string): Html {
   const most = Math.max(1, ...values)
   const step = 4
   const height = 20
@@ -168,7 +168,7 @@ export function chart({ title, kind, labels, series }: Chart): Html {
       <figcaption>${title}</figcaption>
       <details>
         <summary>Figures of “${title}”</summary>
-        ${table(title, ['', ...series.map(({ name }) => name)], rows, `l${'r'.repeat(series.length)}`)}
+        ${htmlTable(title, ['', ...series.map(({ name }) => name)], rows, `l${'r'.repeat(series.length)}`)}
       </details>
     </figure>`
 }

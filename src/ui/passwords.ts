@@ -7,7 +7,7 @@ const usual = { cost: 2 ** 15, block: 8, lanes: 3 } as const
 const keyBytes = 32
 
 /** What stands in `ui.users` for a password. */
-export async function hashOf(password: string): Promise<string> {
+export async function passwordHashOf(password: string): Promise<string> {
   const salt = randomBytes(16)
   const key = await derive(password, salt, usual)
   const { cost, block, lanes } = usual
@@ -19,11 +19,11 @@ export async function isPassword(password: string, hash: string | undefined): Pr
   const [, cost, block, lanes, salt = '', key = ''] = passwordHash.exec(hash ?? '') ?? []
   const parameters = hash ? { cost: Number(cost), block: Number(block), lanes: Number(lanes) } : usual
   const derived = await derive(password, Buffer.from(salt, 'base64url'), parameters).catch(() => undefined)
-  return hash !== undefined && derived !== undefined && isSame(derived, Buffer.from(key, 'base64url'))
+  return hash !== undefined && derived !== undefined && isSameSecret(derived, Buffer.from(key, 'base64url'))
 }
 
 /** Compares in a time that tells nothing. */
-export const isSame = (a: Uint8Array, b: Uint8Array): boolean =>
+export const isSameSecret = (a: Uint8Array, b: Uint8Array): boolean =>
   a.length === b.length && timingSafeEqual(a, b)
 
 function derive(

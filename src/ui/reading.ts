@@ -24,7 +24,7 @@ import { readViews } from '../report/views.ts'
 import { readVolumes } from '../report/volume.ts'
 import { Changes } from './changes.ts'
 import { type App, answer, fail, pageFor, refuse, show, type Ui } from './context.ts'
-import { CsvFile } from './csv-answer.ts'
+import { CsvAnswer } from './csv-answer.ts'
 import { documentOf } from './page.ts'
 import { actionsView } from './pages/actions.ts'
 import { linesShown, stepsDrawn } from './pages/course.ts'
@@ -42,7 +42,7 @@ import {
 } from './pages/marts.ts'
 import { overviewDays, overviewView } from './pages/overview.ts'
 import { personView } from './pages/person.ts'
-import { changesShown, type PlanInput, planView } from './pages/plan.ts'
+import { changesShown, type PlanPageInput, planView } from './pages/plan.ts'
 import { type RunInput, runStates, runsOnPage, runsView, runView } from './pages/runs.ts'
 import { backfillView, previewOf, schedulesView } from './pages/schedules.ts'
 import { streamDays, streamView } from './pages/stream.ts'
@@ -98,7 +98,7 @@ export function addPages(app: App, ui: Ui): void {
   app.get('/runs/:id/plan', (c) => {
     const id = c.req.param('id')
     const person = (c.req.query('person') ?? '').trim().toLowerCase()
-    return show<Omit<PlanInput, 'search'>, readonly FieldCount[]>(
+    return show<Omit<PlanPageInput, 'search'>, readonly FieldCount[]>(
       ui,
       c,
       // Whoever may see nobody could find out names letter by letter.
@@ -126,7 +126,7 @@ export function addPages(app: App, ui: Ui): void {
     if (pageFor(ui, c).see.isMasked)
       return fail(ui, c, 'The file holds personal data: an operator can download it.', 403)
     try {
-      const file = new CsvFile()
+      const file = new CsvAnswer()
       const columns = ['action', 'identifier', 'field', 'before', 'after', 'mark'] as const
       file.add(columns)
       const { run_id } = await readRun(ui.states.source, c.req.param('id'))

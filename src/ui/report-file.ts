@@ -4,15 +4,15 @@ import type { PerformanceReport } from '../index.ts'
 import { count } from '../words.ts'
 import { readAsset } from './assets.ts'
 import { type Html, html } from './html.ts'
-import { chart, sparkline, table } from './parts.ts'
+import { chart, htmlTable, sparkSvg } from './parts.ts'
 import {
   aboutText,
+  campaignName,
   emptyText,
   leftOutText,
   meanings,
   missingTexts,
   money,
-  nameOf,
   percent,
   totalLines,
 } from './report-words.ts'
@@ -58,7 +58,7 @@ function bodyOf(report: PerformanceReport, signature: string): Html {
   const { campaign, campaigns, providers } = report
   const empty = emptyText(report)
   return html`<main id="main">
-    <h1>${campaign ? nameOf(campaign) : 'Campaigns'}</h1>
+    <h1>${campaign ? campaignName(campaign) : 'Campaigns'}</h1>
     <p class="soft">${aboutText(report)}</p>
     ${empty !== null && html`<p class="notice">${empty}</p>`}
     ${missingTexts(report).map((text) => html`<p class="notice">${text}</p>`)}
@@ -69,7 +69,7 @@ function bodyOf(report: PerformanceReport, signature: string): Html {
     ${
       providers.length > 0 &&
       html`<h2>Mailbox providers (e-mail)</h2>
-        ${table(
+        ${htmlTable(
           'Mailbox providers',
           ['provider', 'sent', 'delivered', 'bounces', 'human opens', 'complaints'],
           providers.map((one) => [
@@ -86,7 +86,7 @@ function bodyOf(report: PerformanceReport, signature: string): Html {
 }
 
 const totals = (report: PerformanceReport): Html =>
-  table(
+  htmlTable(
     'Totals',
     ['number', 'range', ...(report.before ? ['range before', 'change'] : [])],
     totalLines(report).map(({ label, now, before, change }) => [
@@ -122,19 +122,19 @@ function charts({ by_day, totals: all }: PerformanceReport): Html {
 
 const ranking = ({ campaigns, campaigns_in_range }: PerformanceReport): Html => html`
   <h2>Campaigns, those that sent most first</h2>
-  ${table(
+  ${htmlTable(
     'Campaigns',
     [
       ...['campaign', 'id', 'medium', 'sent', 'delivered', 'human opens', 'human clicks', 'bounces'],
       ...['unsubscribes', 'complaints', 'orders', 'revenue after a click', 'opens by day'],
     ],
     campaigns.map((one) => [
-      ...[html`<bdi>${nameOf(one)}</bdi>`, String(one.campaign_id), one.medium],
+      ...[html`<bdi>${campaignName(one)}</bdi>`, String(one.campaign_id), one.medium],
       ...[count(one.sent), count(one.delivered)],
       ...[percent(one.human_open_rate), percent(one.human_click_rate), percent(one.bounce_rate)],
       ...[percent(one.unsubscribe_rate), percent(one.complaint_rate)],
       ...[count(one.click_orders), money(one.click_revenue)],
-      one.opens_by_day && sparkline(one.opens_by_day, 'opens'),
+      one.opens_by_day && sparkSvg(one.opens_by_day, 'opens'),
     ]),
     'lrlrrrrrrrrrl',
   )}
@@ -142,7 +142,7 @@ const ranking = ({ campaigns, campaigns_in_range }: PerformanceReport): Html => 
 
 const depth = ({ links, devices, variants }: NonNullable<PerformanceReport['campaign']>): Html => html`
   <h2>Links</h2>
-  ${table(
+  ${htmlTable(
     'Links',
     ['link', 'clicks', 'clicks of people', 'people'],
     links.map((one) => [one.url, count(one.clicks), count(one.human_clicks), count(one.people)]),
@@ -151,7 +151,7 @@ const depth = ({ links, devices, variants }: NonNullable<PerformanceReport['camp
   ${
     devices.length > 0 &&
     html`<h2>Devices</h2>
-      ${table(
+      ${htmlTable(
         'Devices',
         ['device', 'opened'],
         devices.map((one) => [one.device, count(one.human_opened)]),
@@ -161,7 +161,7 @@ const depth = ({ links, devices, variants }: NonNullable<PerformanceReport['camp
   ${
     variants.length > 0 &&
     html`<h2>Variants, over the whole life of the campaign</h2>
-      ${table(
+      ${htmlTable(
         'Variants',
         ['template', 'delivered', 'human opens', 'human clicks', 'lift of opens', 'p', 'lift of clicks', 'p'],
         variants.map((one) => [

@@ -21,7 +21,7 @@ export const money = (value: number | null): string =>
   value === null ? '–' : value.toLocaleString('en-US', { minimumFractionDigits: 2, maximumFractionDigits: 2 })
 
 /** The name of a campaign in one line, without characters that would move the cursor or turn the line around. */
-export function nameOf({
+export function campaignName({
   campaign_id,
   campaign_name,
 }: {
@@ -91,7 +91,7 @@ export function aboutText({ from, to, timezone, before, campaign, by_day }: Perf
     .filter(Boolean)
     .join(', ')
   const life = before ? '' : ', its whole life'
-  return `${nameOf(campaign)} (campaign ${campaign.campaign_id}${facts ? `: ${facts}` : ''}), ${days}${against}${life}`
+  return `${campaignName(campaign)} (campaign ${campaign.campaign_id}${facts ? `: ${facts}` : ''}), ${days}${against}${life}`
 }
 
 /** Why there is nothing to see, and what to ask instead; null where something was sent. */

@@ -14,7 +14,7 @@ import { Errands } from './errands.ts'
 import { addGate, needsSignIn } from './gate.ts'
 import { isLoopback } from './hosts.ts'
 import { html } from './html.ts'
-import { LastStates, type Patience } from './last-states.ts'
+import { LastStates, type ReadPatience } from './last-states.ts'
 import { bareDocument } from './page.ts'
 import { addPages } from './reading.ts'
 import { Sessions } from './session.ts'
@@ -24,7 +24,7 @@ export interface UiRequest extends UiOptions {
   /** An address or name of this machine; only loopback goes without sign-in. */
   readonly host: string
   /** How long a page waits for the warehouse, and for what somebody has begun; as people like to wait by default. */
-  readonly patience?: Partial<Patience> & { readonly settleMs?: number }
+  readonly patience?: Partial<ReadPatience> & { readonly settleMs?: number }
 }
 
 export interface UiServer extends AsyncDisposable {

@@ -1,10 +1,10 @@
 /** Who is looking: sessions in signed cookies, and the tokens that forms must bring back. */
 import { createHmac, randomBytes, randomUUID } from 'node:crypto'
-import { isSame } from './passwords.ts'
+import { isSameSecret } from './passwords.ts'
 
 export type Role = 'viewer' | 'operator'
 
-export interface Session {
+export interface UiSession {
   readonly id: string
   readonly name: string
   readonly role: Role
@@ -25,35 +25,35 @@ export class Sessions {
     this.#lengthMs = lengthMs
   }
 
-  begin({ name, role, isLocal }: Pick<Session, 'name' | 'role' | 'isLocal'>, now: Date): Session {
+  begin({ name, role, isLocal }: Pick<UiSession, 'name' | 'role' | 'isLocal'>, now: Date): UiSession {
     return { id: randomUUID(), name, role, isLocal, untilMs: now.getTime() + this.#lengthMs }
   }
 
   /** What stands in the cookie. */
-  seal(session: Session): string {
+  seal(session: UiSession): string {
     const text = Buffer.from(JSON.stringify(session)).toString('base64url')
     return `${text}.${this.#sign('session', text)}`
   }
 
   /** Undefined for a cookie that is none of ours, has run out or was signed out. */
-  open(cookie: string | undefined, now: Date): Session | undefined {
+  open(cookie: string | undefined, now: Date): UiSession | undefined {
     const [text = '', signature = ''] = cookie?.split('.') ?? []
     if (!isSameText(signature, this.#sign('session', text))) return undefined
-    const session = JSON.parse(Buffer.from(text, 'base64url').toString()) as Session
+    const session = JSON.parse(Buffer.from(text, 'base64url').toString()) as UiSession
     return session.untilMs > now.getTime() && !this.#ended.has(session.id) ? session : undefined
   }
 
-  end({ id, untilMs }: Session, now: Date): void {
+  end({ id, untilMs }: UiSession, now: Date): void {
     for (const [ended, until] of this.#ended) if (until <= now.getTime()) this.#ended.delete(ended)
     this.#ended.set(id, untilMs)
   }
 
   /** What every form of this session carries: another site cannot know it. */
-  formToken({ id }: Session): string {
+  formToken({ id }: UiSession): string {
     return this.#sign('form', id)
   }
 
-  isFormToken(session: Session, given: unknown): boolean {
+  isFormToken(session: UiSession, given: unknown): boolean {
     return typeof given === 'string' && isSameText(given, this.formToken(session))
   }
 
@@ -62,4 +62,4 @@ export class Sessions {
   }
 }
 
-export const isSameText = (a: string, b: string): boolean => isSame(Buffer.from(a), Buffer.from(b))
+export const isSameText = (a: string, b: string): boolean => isSameSecret(Buffer.from(a), Buffer.from(b))

@@ -26,7 +26,15 @@ export class Migrations {
 export async function migrate(session: Session): Promise<void> {
   const { names, db } = session
   const migrations = await readMigrations(session)
-  if (await isUpToDate(session, Object.keys(migrations))) return
+  const ours = Object.keys(migrations)
+  const applied = await appliedMigrations(session)
+  if (applied.some((name) => !ours.includes(name))) {
+    throw new ConfigError(
+      `the warehouse was written by a newer version of iterable-elt (schema "${names.sync}"); upgrade iterable-elt`,
+      { code: 'newer_warehouse' },
+    )
+  }
+  if (applied.length === ours.length) return
   await createSchemas(session, [names.streams, names.sync, names.views])
   const migrator = new Migrator({
     db: db.withoutPlugins() as Kysely<unknown>,
@@ -38,23 +46,15 @@ export async function migrate(session: Session): Promise<void> {
     allowUnorderedMigrations: true,
   })
   const { error } = await migrator.migrateToLatest()
-  if (!error) return
-  if (/corrupted migrations/.test(String(error))) {
-    throw new ConfigError(
-      `the warehouse was written by a newer version of iterable-elt (schema "${names.sync}"); upgrade iterable-elt`,
-      { code: 'newer_warehouse', cause: error },
-    )
-  }
-  throw error
+  if (error) throw error
 }
 
-/** One short question, where the migrator asks twenty. */
-async function isUpToDate({ db, names }: Session, ours: readonly string[]): Promise<boolean> {
+/** One short question, where the migrator asks twenty. Nothing where there is no table to ask yet. */
+async function appliedMigrations({ db, names }: Session): Promise<readonly string[]> {
   const seen = await sql<{ name: string }>`select name from ${sql.table(`${names.sync}.migrations`)}`
     .execute(db.withoutPlugins())
     .catch(() => undefined)
-  const applied = new Set(seen?.rows.map(({ name }) => name))
-  return applied.size === ours.length && ours.every((name) => applied.has(name))
+  return seen?.rows.map(({ name }) => name) ?? []
 }
 
 const asksForIndex = /^\s*(alter table \S+\s+add constraint|create index)\b/i

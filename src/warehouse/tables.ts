@@ -199,7 +199,7 @@ async function recordColumns(
 }
 
 /** The columns as `create table` takes them, in parentheses. */
-export const definitions = (columns: readonly TypedColumn[], dialect: Dialect): string =>
+export const columnDefinitions = (columns: readonly TypedColumn[], dialect: Dialect): string =>
   `(\n  ${columns.map((column) => columnDefinition(column, dialect)).join(',\n  ')}\n)`
 
 const columnDefinition = ({ name, type }: TypedColumn, dialect: Dialect): string =>

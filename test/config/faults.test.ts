@@ -1,7 +1,7 @@
 // biome-ignore-all lint/suspicious/noTemplateCurlyInString: ${NAME} is how a configuration refers to a value
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
-import { endpointNames } from '../../src/config/endpoints.ts'
+import { pacedEndpoints } from '../../src/config/endpoints.ts'
 import { parseConfig } from '../../src/config/load.ts'
 import type { ConfigInput } from '../../src/config/schema.ts'
 import { ConfigError, exitCodes } from '../../src/errors.ts'
@@ -298,7 +298,7 @@ test('any JSON in place of a configuration gives a ConfigError or a configuratio
 })
 
 test('every endpoint of the list may have a rate, and all may be off', () => {
-  const rate_limits = Object.fromEntries(endpointNames.map((name) => [name, 'off'] as const))
+  const rate_limits = Object.fromEntries(pacedEndpoints.map((name) => [name, 'off'] as const))
   expect(faultsOf({ warehouse, ...connection({ rate_limits }) })).toEqual([])
   expect(faultsOf({ warehouse, ...connection({ rate_limits: 'off' }) })).toEqual([])
 })

@@ -1,7 +1,12 @@
 // biome-ignore-all lint/suspicious/noTemplateCurlyInString: ${NAME} is how a configuration refers to a value
 import { readFileSync } from 'node:fs'
 import { describe, expect, test } from 'vitest'
-import { alternatives, configJsonSchema, type JsonSchema, memberOf } from '../../src/config/json-schema.ts'
+import {
+  alternatives,
+  configJsonSchema,
+  type JsonSchema,
+  schemaMember,
+} from '../../src/config/json-schema.ts'
 import { configReference } from '../../src/config/reference.ts'
 
 const schema = configJsonSchema()
@@ -74,7 +79,7 @@ function missingKeys(part: JsonSchema, value: unknown, path: string): string[] {
   return alternatives(part, value).flatMap((option) => {
     const known = Object.entries(option.properties ?? {}).flatMap(([name, member]) => {
       const key = `${path}.${name}`
-      const inner = memberOf(value, name)
+      const inner = schemaMember(value, name)
       return inner === undefined ? [key] : missingKeys(member, inner, key)
     })
     const entry = option.additionalProperties

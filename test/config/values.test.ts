@@ -5,7 +5,7 @@ import {
   anyCase,
   duration,
   httpUrl,
-  instant,
+  instantSetting,
   rateLimit,
   signedDuration,
   timezone,
@@ -52,7 +52,7 @@ describe('dates become instants, in UTC unless they name a zone', () => {
     ['2025-01-31T10:20:30+02:00', '2025-01-31T08:20:30.000Z'],
     ['2024-02-29', '2024-02-29T00:00:00.000Z'],
   ])('%s', (given, iso) => {
-    expect(instant.parse(given).toISOString()).toBe(iso)
+    expect(instantSetting.parse(given).toISOString()).toBe(iso)
   })
 
   test('both spellings of a day are the same instant', () => {
@@ -60,8 +60,8 @@ describe('dates become instants, in UTC unless they name a zone', () => {
     fc.assert(
       fc.property(day, (date) => {
         const utc = DateTime.fromJSDate(date, { zone: 'utc' }).startOf('day')
-        expect(instant.parse(utc.toFormat('MM/dd/yyyy'))).toEqual(utc.toJSDate())
-        expect(instant.parse(utc.toISODate())).toEqual(utc.toJSDate())
+        expect(instantSetting.parse(utc.toFormat('MM/dd/yyyy'))).toEqual(utc.toJSDate())
+        expect(instantSetting.parse(utc.toISODate())).toEqual(utc.toJSDate())
       }),
     )
   })
@@ -69,7 +69,7 @@ describe('dates become instants, in UTC unless they name a zone', () => {
   test.each(['', '31/12/2025', '02/30/2025', '2025-02-29', '2025', '20250131', 'soon', '10:00', '1/2/25'])(
     'not %j',
     (given) => {
-      expect(instant.safeParse(given).success).toBe(false)
+      expect(instantSetting.safeParse(given).success).toBe(false)
     },
   )
 })

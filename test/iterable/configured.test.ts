@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { endpointNames as configuredNames } from '../../src/config/endpoints.ts'
+import { pacedEndpoints as configuredNames } from '../../src/config/endpoints.ts'
 import { configSchema } from '../../src/config/schema.ts'
 import { endpointNames } from '../../src/iterable/endpoints.ts'
 import { apiKey, clientOf, json, serve, virtualClock } from './server.ts'

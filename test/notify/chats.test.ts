@@ -4,9 +4,9 @@ import { createServer, type ServerResponse } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { z } from 'zod'
-import { messageOf } from '../../src/notify/message.ts'
+import { messageAbout } from '../../src/notify/message.ts'
 import type { slackOf } from '../../src/notify/slack.ts'
-import { formatOf, postWebhook, type Target } from '../../src/notify/webhook.ts'
+import { formatOf, postWebhook, type WebhookTarget } from '../../src/notify/webhook.ts'
 import type { Happening } from '../../src/state/schedules.ts'
 
 const text = z.strictObject({ type: z.literal(['mrkdwn']), text: z.string().min(1).max(3_000) })
@@ -135,9 +135,9 @@ const base: Happening = {
   since: at,
   failures: 1,
 }
-const send = (target: Target, given: Partial<Happening>) => {
+const send = (target: WebhookTarget, given: Partial<Happening>) => {
   const rows = { read: 10_000, written: 9_999, rejected: 1 }
-  const message = messageOf({ ...base, ...given }, { id: 'one', rows, hide: (said) => said })
+  const message = messageAbout({ ...base, ...given }, { id: 'one', rows, hide: (said) => said })
   return postWebhook(target, message, { env: {}, version: '0' })
 }
 const targets = () =>
@@ -192,7 +192,7 @@ test('a refusal is told with the words of the chat, also where Teams says 200', 
   await expect(send({ ...teams, format: 'json' }, {})).rejects.toThrow(
     /answered 400: .*TriggerInputSchemaMismatch/,
   )
-  const large = messageOf(base, { id: 'one', rows: null, hide: (said) => said })
+  const large = messageAbout(base, { id: 'one', rows: null, hide: (said) => said })
   const told = { ...large, error: { code: 'c', text: 'x'.repeat(30_000) } }
   await expect(postWebhook(teams, told, { env: {}, version: '0' })).rejects.toThrow(
     /the webhook answered 200: .*HTTP error 413/,

@@ -6,7 +6,7 @@ import pLimit from 'p-limit'
 import { catalogue, type Stream, selectStreams } from '../../src/catalog/index.ts'
 import type { EndpointName } from '../../src/iterable/client.ts'
 import { createPacer, type Pacer } from '../../src/iterable/pace.ts'
-import type { Volume } from '../../src/state/stream-volumes.ts'
+import type { StreamVolume } from '../../src/state/stream-volumes.ts'
 import { Ahead } from '../../src/sync/ahead.ts'
 import type { Download } from '../../src/sync/download.ts'
 import { WindowFit } from '../../src/sync/fit.ts'
@@ -17,8 +17,8 @@ import type { Part } from '../../src/sync/parts.ts'
 import { byBulk, partsOf } from '../../src/sync/plan.ts'
 import { isQuiet } from '../../src/sync/quiet.ts'
 import type { Route, RouteSetting } from '../../src/sync/route.ts'
-import { directLanes, jobPlaces, jobSlots, type Place, Routes } from '../../src/sync/routes.ts'
-import { daysOf, learned } from '../../src/sync/volume.ts'
+import { directLanes, jobPlaces, jobSlots, type RoutePlace, Routes } from '../../src/sync/routes.ts'
+import { daysBetween, learned } from '../../src/sync/volume.ts'
 import { budgetBytes, probeDays, shorterDays } from '../../src/sync/window-length.ts'
 import { JumpingClock } from './jumping-clock.ts'
 
@@ -45,13 +45,13 @@ export interface SimulatedSync {
   readonly startDate: Date
   readonly now: Date
   readonly bookmark?: Date | undefined
-  readonly volumes?: ReadonlyMap<string, Volume>
+  readonly volumes?: ReadonlyMap<string, StreamVolume>
 }
 
 export interface SimulatedEnd {
   readonly seconds: number
   readonly calls: number
-  readonly volumes: ReadonlyMap<string, Volume>
+  readonly volumes: ReadonlyMap<string, StreamVolume>
   /** Streams that were asked for. */
   readonly asked: number
   readonly bytes: number
@@ -96,7 +96,7 @@ interface World {
   readonly clock: JumpingClock
   readonly pacer: Pacer
   readonly routes: Routes
-  readonly known: Map<string, Volume>
+  readonly known: Map<string, StreamVolume>
   readonly lanes: Readonly<Record<Route, ReturnType<typeof pLimit>>>
   /** Iterable's, for jobs that work. */
   readonly slots: ReturnType<typeof pLimit>
@@ -158,7 +158,7 @@ async function syncStream(world: World, stream: Stream): Promise<void> {
 
 function routeOf({ routes }: World, stream: Stream, { window, missed, cutFor }: Part): Route {
   if (!window) return 'direct'
-  return routes.choose(stream.name, { days: daysOf(window), hasJob: false, missed, cutFor }).route
+  return routes.choose(stream.name, { days: daysBetween(window), hasJob: false, missed, cutFor }).route
 }
 
 interface Reading {
@@ -171,7 +171,7 @@ interface Reading {
 async function read(world: World, reading: Reading): Promise<Brought> {
   const { stream, part, fit } = reading
   const { routes } = world
-  const days = part.window ? daysOf(part.window) : 0
+  const days = part.window ? daysBetween(part.window) : 0
   const bytes = (world.input.bytesPerDay.get(stream.name) ?? 0) * days
   using place = await routes.place(stream.name, {
     days,
@@ -218,7 +218,7 @@ async function readDirectly(world: World, part: Part, { bytes, budget }: Load): 
 async function readByJob(
   world: World,
   { part, startTurn }: Reading,
-  { bytes, budget, place }: Load & { readonly place: Place },
+  { bytes, budget, place }: Load & { readonly place: RoutePlace },
 ): Promise<Brought> {
   const { clock } = world
   const files = Math.ceil(Math.min(bytes, budget) / assumed.fileBytes)

@@ -1,7 +1,7 @@
 /** By which route a window goes. */
 import { describe, expect, test } from 'vitest'
 import { type RouteCase, routeOf } from '../../src/sync/route.ts'
-import { type Place, Routes, type RoutesOptions, type Taker } from '../../src/sync/routes.ts'
+import { type RoutePlace, Routes, type RoutesOptions, type Taker } from '../../src/sync/routes.ts'
 
 const usual: RouteCase = {
   setting: 'auto',
@@ -69,7 +69,7 @@ describe('while a sync goes on', () => {
 
   test('windows take the places of the rate limit, then those of jobs, then whichever is free first', async () => {
     const routes = routesOf({ volumes: new Map([['known', { ...volume, jobSeconds: 60 }]]) })
-    const taken: Place[] = []
+    const taken: RoutePlace[] = []
     for (let count = 0; count < 20; count += 1) {
       void routes.place('other', window).then((place) => {
         if (place.route === 'jobs') place.begin()

@@ -1,6 +1,6 @@
 /** The sixteen tables against what the project holds, for every type of project. */
 import { describe, expect } from 'vitest'
-import type { ProjectType } from '../../src/sandbox/index.ts'
+import type { SandboxProjectType } from '../../src/sandbox/index.ts'
 import {
   ago,
   days,
@@ -15,7 +15,7 @@ import {
 } from '../support/sync.ts'
 import { eachWarehouse, everyWarehouse } from '../support/warehouse.ts'
 
-describe.each<ProjectType>(['email', 'userId', 'hybrid'])('a project of type %s', (projectType) => {
+describe.each<SandboxProjectType>(['email', 'userId', 'hybrid'])('a project of type %s', (projectType) => {
   // What people are known by is the same to every warehouse.
   const onWarehouses = projectType === 'hybrid' ? everyWarehouse : eachWarehouse
   onWarehouses('is replicated row by row and value by value', async (warehouse) => {

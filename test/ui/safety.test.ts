@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { isOurHost } from '../../src/ui/hosts.ts'
-import { hashOf } from '../../src/ui/passwords.ts'
+import { passwordHashOf } from '../../src/ui/passwords.ts'
 import { serveUi } from '../../src/ui/server.ts'
 import { type Fixture, makeFixture } from '../export/support.ts'
 import { createTestWarehouse, type TestWarehouse } from '../support/warehouse.ts'
@@ -16,8 +16,8 @@ beforeAll(async () => {
   f = await makeFixture(warehouse)
   held = await holdMirror(f)
   users = {
-    reader: { password: await hashOf('read only, please'), role: 'viewer' },
-    doer: { password: await hashOf('do what is needed'), role: 'operator' },
+    reader: { password: await passwordHashOf('read only, please'), role: 'viewer' },
+    doer: { password: await passwordHashOf('do what is needed'), role: 'operator' },
   }
 })
 afterAll(async () => {

@@ -5,7 +5,7 @@ import type { Tx } from '../../warehouse/session.ts'
 import { instant, literal, quoted } from '../../warehouse/sql.ts'
 import type { ExportInput } from '../context.ts'
 import type { Definition } from '../definition/definition.ts'
-import { readMembers } from './members-file.ts'
+import { fetchMembers } from './members-file.ts'
 
 /** True for a mirror that is to adopt and manages nobody yet. */
 export async function needsBaseline(
@@ -28,7 +28,7 @@ export async function adoptMembers(input: ExportInput, now: Date) {
   const { definition, warehouse, client, connection, runId, signal } = input
   const { name, settings } = definition
   const byUserId = settings.identifier === 'user_id'
-  const file = await readMembers({
+  const file = await fetchMembers({
     warehouse,
     client,
     runId,

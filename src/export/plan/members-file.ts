@@ -28,7 +28,7 @@ export interface MembersInput {
   readonly signal: AbortSignal
 }
 
-export async function readMembers(input: MembersInput): Promise<MembersFile> {
+export async function fetchMembers(input: MembersInput): Promise<MembersFile> {
   const { warehouse, client, listId, projectType, byUserId, runId, signal } = input
   const directory = `${warehouse.spoolDirectory}-members-${runId}`
   await makeFolder(directory)

@@ -5,7 +5,7 @@ import type { Destination } from '../definition/list.ts'
 import type { ExportPlan, PlanView } from '../progress.ts'
 import type { FieldReport } from '../rows/fields.ts'
 import { exactJson, withDigits } from '../rows/values.ts'
-import { endpointOf } from '../send/body.ts'
+import { sendingEndpoint } from '../send/body.ts'
 import { changesOfRow, countFields, marksOf } from './changes.ts'
 import { type Planned, verdictOn } from './verdict.ts'
 
@@ -40,7 +40,9 @@ export async function readPlan(
     ...view,
     list_name: destination.listName ?? null,
     requests: batches.reduce((sum, { n }) => sum + n, 0),
-    seconds: Math.ceil(batches.reduce((sum, { op, n }) => sum + client.secondsFor(endpointOf(op), n), 0)),
+    seconds: Math.ceil(
+      batches.reduce((sum, { op, n }) => sum + client.secondsFor(sendingEndpoint(op), n), 0),
+    ),
     state: !ended ? 'ready' : ended.state === 'held' ? 'held' : ended.error ? 'failed' : 'nothing_to_do',
     brakes,
     notices,

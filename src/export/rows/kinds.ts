@@ -3,7 +3,7 @@ import type { ExportSettings } from '../definition/settings.ts'
 import type { FieldKind } from './fields.ts'
 import type { Field, Mapping } from './mapping.ts'
 import { ExactNumber } from './number.ts'
-import type { Shape } from './shape.ts'
+import type { RowShape } from './shape.ts'
 
 export class FieldKinds {
   readonly all = new Map<string, Set<FieldKind>>()
@@ -27,7 +27,7 @@ export class FieldKinds {
   }
 
   /** Which of its kinds the rows have that the engine has made. */
-  addMade({ kinds }: Shape, has: readonly unknown[]): void {
+  addMade({ kinds }: RowShape, has: readonly unknown[]): void {
     if (this.#nulls === 'send') for (const { name } of this.#fields) this.#of(name)
     for (const [index, { field, kind }] of kinds.entries()) if (has[index]) this.#of(field).add(kind)
   }

@@ -34,7 +34,7 @@ export function payloadBuilder(
   { identifier, nulls }: Pick<StatedSettings, 'identifier' | 'nulls'>,
   onField: (name: string, value: unknown) => void = () => {},
 ): (row: Row) => Subscriber | Invalid {
-  const parts = partsOf(mapping)
+  const parts = payloadParts(mapping)
   const { reserved } = mapping
   const at = (row: Row, name: Reserved) => (reserved[name] === undefined ? null : row[reserved[name]])
 
@@ -79,12 +79,12 @@ export function payloadBuilder(
 }
 
 /** A field or a constant, as it stands in `dataFields`. */
-export type Part =
+export type PayloadPart =
   | { readonly text: string; readonly isVolatile: boolean; readonly name: string }
   | { readonly field: Field; readonly prefix: string; readonly name: string }
 
 /** Fields and constants in the order of their names, with what does not change written already. */
-export function partsOf({ fields, constants }: Mapping): readonly Part[] {
+export function payloadParts({ fields, constants }: Mapping): readonly PayloadPart[] {
   return [
     ...fields.map((field) => ({ field, name: field.name, prefix: `${JSON.stringify(field.name)}:` })),
     ...constants.map(({ name, value, isVolatile }) => ({
@@ -95,7 +95,7 @@ export function partsOf({ fields, constants }: Mapping): readonly Part[] {
   ].sort((a, b) => (a.name < b.name ? -1 : 1))
 }
 
-const hasVolatile = (parts: readonly Part[]): boolean =>
+const hasVolatile = (parts: readonly PayloadPart[]): boolean =>
   parts.some((part) => 'text' in part && part.isVolatile)
 
 function fieldValue({ convert, index, column }: Field, row: Row): unknown {

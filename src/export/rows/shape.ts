@@ -8,10 +8,10 @@ import { literal } from '../../warehouse/sql.ts'
 import type { StatedSettings } from '../definition/settings.ts'
 import type { FieldKind } from './fields.ts'
 import type { Field, Mapping } from './mapping.ts'
-import { maxRowBytes, type Part, partsOf } from './payload.ts'
+import { maxRowBytes, type PayloadPart, payloadParts } from './payload.ts'
 
 /** How the engine makes rows. */
-export interface Shape {
+export interface RowShape {
   /** A table of such rows: what is sent, and of rows that are left, the columns of the query: c0, c1 … */
   readonly columns: readonly (readonly [name: string, type: string])[]
   /** A select of them from `query`, whose columns have these names. */
@@ -34,7 +34,7 @@ export function shapeOf(
   mapping: Mapping,
   types: readonly string[],
   settings: Pick<StatedSettings, 'identifier' | 'nulls'>,
-): Shape | undefined {
+): RowShape | undefined {
   const { fields, columns } = mapping
   const person = personOf(mapping, types, settings.identifier)
   const flags = flagsOf(mapping, types)
@@ -43,8 +43,8 @@ export function shapeOf(
   if (!types.every((type) => isSimple(type))) return undefined
   const known = forms as readonly Form[]
   const jsonOf = new Map(fields.map((field, index) => [field.name, `j${index}`]))
-  const parts = partsOf(mapping)
-  const data = (some: readonly Part[]) => dataOf(some, jsonOf, settings.nulls)
+  const parts = payloadParts(mapping)
+  const data = (some: readonly PayloadPart[]) => dataOf(some, jsonOf, settings.nulls)
   const lasting = parts.filter((part) => !('text' in part && part.isVolatile))
   const said = lasting.length < parts.length ? lasting : undefined
   const bits = fields.flatMap(({ name }, index) =>
@@ -111,7 +111,7 @@ export function shapeOf(
 const bitsOfWord = 50
 
 function dataOf(
-  parts: readonly Part[],
+  parts: readonly PayloadPart[],
   jsonOf: ReadonlyMap<string, string>,
   nulls: StatedSettings['nulls'],
 ): string {

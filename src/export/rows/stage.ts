@@ -13,7 +13,7 @@ import type { FieldKind } from './fields.ts'
 import { FieldKinds } from './kinds.ts'
 import { type NumberedRow, readLines, writeRows } from './lines.ts'
 import { type Mapping, type MappingContext, mapColumns } from './mapping.ts'
-import { type Shape, shapeOf } from './shape.ts'
+import { type RowShape, shapeOf } from './shape.ts'
 
 /** The frozen result of a query. */
 export interface Staged extends AsyncDisposable {
@@ -120,7 +120,7 @@ const besideBytes = 200
 /** Has the engine make the rows. Returns how many they are. */
 async function fill(
   scratch: Scratch,
-  shape: Shape,
+  shape: RowShape,
   engine: EngineRows,
   { signal, onRows }: StageInput,
 ): Promise<number> {

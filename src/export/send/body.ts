@@ -5,14 +5,14 @@ import type { ExportSettings } from '../definition/settings.ts'
 import { canonical, exactJson } from '../rows/values.ts'
 
 /** What each request of a run says besides its rows; frozen with the plan. */
-export interface Envelope {
+export interface RequestFrame {
   readonly listId: number
   readonly updateExistingUsersOnly: boolean
   readonly channelUnsubscribe: boolean
   readonly campaignId?: number | undefined
 }
 
-export function envelopeOf(settings: ExportSettings): Envelope {
+export function envelopeOf(settings: ExportSettings): RequestFrame {
   const { list_id, update_existing_users_only, channel_unsubscribe, campaign_id } = settings
   return {
     listId: list_id,
@@ -22,14 +22,14 @@ export function envelopeOf(settings: ExportSettings): Envelope {
   }
 }
 
-export const endpointOf = (op: ExportOp): 'subscribe' | 'unsubscribe' =>
+export const sendingEndpoint = (op: ExportOp): 'subscribe' | 'unsubscribe' =>
   op === 'remove' ? 'unsubscribe' : 'subscribe'
 
 /** The body for some rows of one operation. */
 export function bodyOf(
   op: ExportOp,
   rows: Pick<PlannedRows, 'payloads' | 'all'>,
-  envelope: Envelope,
+  envelope: RequestFrame,
 ): Buffer {
   const { listId, updateExistingUsersOnly, channelUnsubscribe, campaignId } = envelope
   const head =

@@ -8,13 +8,13 @@ import type { PlannedRows } from '../../state/batches.ts'
 import type { ExportOp } from '../../state/tables/exports.ts'
 import { type ListAnswer, type Refused, readAnswer, unattributed } from './answer.ts'
 import { nextAttempt } from './attempt.ts'
-import { bodyOf, type Envelope, endpointOf } from './body.ts'
+import { bodyOf, type RequestFrame, sendingEndpoint } from './body.ts'
 
 export interface Courier {
   readonly client: IterableClient
   readonly clock: Clock
   readonly random: () => number
-  readonly envelope: Envelope
+  readonly envelope: RequestFrame
   /** How often a request whose outcome is unknown is sent again. */
   readonly maxRetries: number
   /** The longest wait that an answer may ask for. */
@@ -104,7 +104,7 @@ async function deliverRows(
   const tries = { failures: 0, limited: 0 }
   for (;;) {
     try {
-      const answer: ListAnswer = await client.json(endpointOf(op), {
+      const answer: ListAnswer = await client.json(sendingEndpoint(op), {
         form: answerForm,
         body,
         retry: false,

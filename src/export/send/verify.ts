@@ -6,7 +6,7 @@ import type { TypedColumn } from '../../warehouse/shape.ts'
 import { ownTable, type Sql } from '../../warehouse/sql.ts'
 import { type ExportInput, inTransaction } from '../context.ts'
 import { isTracked } from '../definition/settings.ts'
-import { readMembers } from '../plan/members-file.ts'
+import { fetchMembers } from '../plan/members-file.ts'
 import type { Verification } from '../progress.ts'
 
 /** Iterable shows membership late, by up to a minute: who is missing is looked for again. */
@@ -30,7 +30,7 @@ export async function verifyList(input: ExportInput, runId: string): Promise<Ver
 async function compareList(input: ExportInput, runId: string): Promise<Verification> {
   const { definition, warehouse, client, connection, clock, signal } = input
   for (let tries = 1; ; tries += 1) {
-    await using file = await readMembers({
+    await using file = await fetchMembers({
       warehouse,
       client,
       runId,

@@ -10,7 +10,7 @@ import { refuseWrongCalls } from './calls.ts'
 import { maskedSelect, type Relation, readableSchemas, readRelations } from './relations.ts'
 import { replaceTables, withSelects } from './replace.ts'
 import { refuseWrongTree } from './tree.ts'
-import { notMaskable, wordsOf } from './words.ts'
+import { notMaskable, statementWords } from './words.ts'
 
 export interface ShieldOptions {
   readonly engine: Engine
@@ -26,7 +26,7 @@ export async function shielded(
   text: string,
   { engine, shownFields, key }: ShieldOptions,
 ): Promise<string> {
-  const words = wordsOf(text)
+  const words = statementWords(text)
   const [first] = words
   if (!first || !(first.text === '(' || beginnings.has(first.name))) {
     throw notMaskable('it does not begin with select, with, from or values')

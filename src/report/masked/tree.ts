@@ -5,7 +5,7 @@ import type { Session } from '../../warehouse/session.ts'
 import { literal } from '../../warehouse/sql.ts'
 import { notMaskable } from './words.ts'
 
-export interface Look {
+export interface TreeRequest {
   readonly engine: Engine
   readonly statement: string
   /** Selects that stand in place of tables. */
@@ -18,7 +18,7 @@ export interface Look {
  */
 export async function refuseWrongTree(
   { tables }: Pick<Session, 'tables'>,
-  { engine, statement, tables: masked }: Look,
+  { engine, statement, tables: masked }: TreeRequest,
 ): Promise<void> {
   const [row] = await engine.rows(`select json_serialize_sql(${literal(statement)})`)
   const tree = JSON.parse(String(row?.[0])) as { readonly error?: boolean; readonly error_type?: string }

@@ -21,7 +21,7 @@ const longestName = 63
  * The words of a statement, without comments and without the semicolon at its end.
  * @throws ConfigError `not_maskable`
  */
-export function wordsOf(text: string): readonly Word[] {
+export function statementWords(text: string): readonly Word[] {
   const words: Word[] = []
   let isApart = true
   cuts.lastIndex = 0

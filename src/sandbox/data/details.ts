@@ -1,7 +1,7 @@
 /** What each data type says beyond who, when and which campaign. */
 import type { Row } from '../options.ts'
 import { mobileDetails } from './mobile.ts'
-import type { Person } from './people.ts'
+import type { SandboxPerson } from './people.ts'
 import { phoneDetails } from './phone.ts'
 import type { Random } from './random.ts'
 
@@ -20,7 +20,7 @@ export const subjects = [
 ]
 
 /** Fields beyond the common ones, by data type. */
-export const details: Readonly<Record<string, (random: Random, person: Person) => Row>> = {
+export const details: Readonly<Record<string, (random: Random, person: SandboxPerson) => Row>> = {
   emailOpen: (random, person) => ({
     ...visit(random, person),
     ...(random.chance(0.4) ? { proxySource: 'Gmail', isBot: true } : {}),
@@ -75,7 +75,7 @@ export const details: Readonly<Record<string, (random: Random, person: Person) =
   }),
 }
 
-function visit(random: Random, { home }: Person): Row {
+function visit(random: Random, { home }: SandboxPerson): Row {
   const known = random.chance(0.8)
   return {
     ip: `203.0.113.${random.below(256)}`,

@@ -1,15 +1,15 @@
 /** Events: each one a pure function of seed, data type, block of time and position. */
-import type { ProjectType, Row } from '../options.ts'
+import type { Row, SandboxProjectType } from '../options.ts'
 import { systemTime } from '../times.ts'
 import { details, subjects } from './details.ts'
-import { identity, type Person } from './people.ts'
+import { identity, type SandboxPerson } from './people.ts'
 import { profileOf } from './profiles.ts'
 import { hash32, type Random, randomFor } from './random.ts'
 
 export interface Scene {
   readonly seed: number
-  readonly projectType: ProjectType
-  readonly people: readonly Person[]
+  readonly projectType: SandboxProjectType
+  readonly people: readonly SandboxPerson[]
   /** Campaign rows by medium. */
   readonly campaigns: (medium: string) => readonly Row[]
   readonly listIds: readonly number[]
@@ -91,7 +91,7 @@ function answer(dataType: string, { person, row }: Begun, at: number, random: Ra
 
 interface Begun {
   readonly at: number
-  readonly person: Person
+  readonly person: SandboxPerson
   readonly row: Row
 }
 
@@ -142,7 +142,7 @@ const messageIdOf = (dataType: string, random: Random): string =>
 
 interface Sent {
   readonly at: number
-  readonly person: Person
+  readonly person: SandboxPerson
   readonly campaignId: unknown
   readonly templateId: unknown
   readonly messageTypeId: number

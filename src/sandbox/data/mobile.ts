@@ -1,9 +1,9 @@
 /** What events of apps and browsers say beyond who, when and which campaign. */
 import type { Row } from '../options.ts'
-import type { Person } from './people.ts'
+import type { SandboxPerson } from './people.ts'
 import type { Random } from './random.ts'
 
-type Details = Readonly<Record<string, (random: Random, person: Person) => Row>>
+type Details = Readonly<Record<string, (random: Random, person: SandboxPerson) => Row>>
 
 const channelOf = (messageTypeId: number, channelId: number): Row => ({ messageTypeId, channelId })
 const pushChannel = channelOf(51_005, 12_013)

@@ -1,17 +1,17 @@
 /** Who lives in the project: names in many scripts, identifiers by project type. */
-import type { ProjectType } from '../options.ts'
+import type { SandboxProjectType } from '../options.ts'
 import { hash32, randomFor } from './random.ts'
 
 /** What events need to know of a person. */
-export interface Person {
+export interface SandboxPerson {
   readonly index: number
   readonly email?: string
   readonly userId?: string
   readonly itblUserId?: string
-  readonly home: Home
+  readonly home: PersonsHome
 }
 
-export interface Home {
+export interface PersonsHome {
   readonly first: string
   readonly last: string
   readonly latin: string
@@ -23,7 +23,7 @@ export interface Home {
   readonly dial: string
 }
 
-const row = (line: string): Home => {
+const row = (line: string): PersonsHome => {
   const [first, last, latin, locale, country, city, region, zone, dial] = line.split('|') as [
     string,
     string,
@@ -38,7 +38,7 @@ const row = (line: string): Home => {
   return { first, last, latin, locale, country, city, region, zone, dial }
 }
 
-const homes: readonly Home[] = [
+const homes: readonly PersonsHome[] = [
   'Grace|Bennett|grace.bennett|en-US|United States|Portland|OR|America/Los_Angeles|+1503555',
   'Oliver|O’Neill|oliver.oneill|en-GB|United Kingdom|Leeds|ENG|Europe/London|+44113496',
   'Zoë|Müller|zoe.mueller|de-DE|Germany|Köln|NW|Europe/Berlin|+4922155',
@@ -74,7 +74,7 @@ const domains = [
 ] as const
 
 /** The person with this number; the same for every call with the same seed. */
-export function personAt(index: number, seed: number, projectType: ProjectType): Person {
+export function personAt(index: number, seed: number, projectType: SandboxProjectType): SandboxPerson {
   const dice = hash32(`${seed}:person:${index}`)
   const home = homes[dice % homes.length]!
   const email = `${home.latin}.${index}@${domains[(dice >>> 8) % domains.length]}`
@@ -96,7 +96,7 @@ export function personAt(index: number, seed: number, projectType: ProjectType):
 }
 
 /** The identifying columns of a row, absent where the person has none. */
-export function identity(person: Person): { email?: string; userId?: string; itblUserId?: string } {
+export function identity(person: SandboxPerson): { email?: string; userId?: string; itblUserId?: string } {
   const columns: { email?: string; userId?: string; itblUserId?: string } = {}
   if (person.email !== undefined) columns.email = person.email
   if (person.userId !== undefined) columns.userId = person.userId

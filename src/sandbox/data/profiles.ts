@@ -1,7 +1,7 @@
 /** Profiles: about 70 fields, most of them sparse, of every type that Iterable knows. */
-import type { ProjectType, Row } from '../options.ts'
+import type { Row, SandboxProjectType } from '../options.ts'
 import { dayText, systemTime } from '../times.ts'
-import { identity, type Person } from './people.ts'
+import { identity, type SandboxPerson } from './people.ts'
 import { type Random, randomFor } from './random.ts'
 
 const dayMs = 86_400_000
@@ -67,7 +67,12 @@ export const declaredFields: Readonly<Record<string, string>> = {
 }
 
 /** One flat profile without its lists (the store knows those). */
-export function profileOf(person: Person, seed: number, until: number, projectType: ProjectType): Row {
+export function profileOf(
+  person: SandboxPerson,
+  seed: number,
+  until: number,
+  projectType: SandboxProjectType,
+): Row {
   const random = randomFor(seed, 'profile', person.index)
   const signup = until - Math.floor((30 + random.below(900)) * dayMs * random.next()) - dayMs
   const updated = Math.min(until - 1000, signup + Math.floor((until - signup) * (1 - random.next() ** 2)))
@@ -83,7 +88,13 @@ export function profileOf(person: Person, seed: number, until: number, projectTy
   return Object.assign(row, awkwardFields(person, random))
 }
 
-function internals(person: Person, random: Random, signup: number, updated: number, type: ProjectType): Row {
+function internals(
+  person: SandboxPerson,
+  random: Random,
+  signup: number,
+  updated: number,
+  type: SandboxProjectType,
+): Row {
   const emailDomain = person.email?.split('@')[1]
   if (type === 'email' && random.chance(0.5)) {
     return emailDomain ? { 'itblInternal.emailDomain': emailDomain } : {}
@@ -97,7 +108,7 @@ function internals(person: Person, random: Random, signup: number, updated: numb
   }
 }
 
-function commonFields({ home, index }: Person, random: Random): Row {
+function commonFields({ home, index }: SandboxPerson, random: Random): Row {
   return {
     firstName: home.first,
     lastName: home.last,
@@ -114,7 +125,11 @@ function commonFields({ home, index }: Person, random: Random): Row {
 }
 
 /** Share of the profiles that have the field, its name, its value. */
-const sparse: readonly [number, string, (random: Random, person: Person, updated: number) => unknown][] = [
+const sparse: readonly [
+  number,
+  string,
+  (random: Random, person: SandboxPerson, updated: number) => unknown,
+][] = [
   [0.3, 'phoneNumber', (_random, { home, index }) => `${home.dial}${String(1000 + (index % 9000))}`],
   [
     0.2,
@@ -164,7 +179,7 @@ const sparse: readonly [number, string, (random: Random, person: Person, updated
 
 const attributes = Array.from({ length: 24 }, (_, tag) => `attribute_${String(tag + 1).padStart(2, '0')}`)
 
-function addSparse(row: Row, person: Person, random: Random, updated: number): void {
+function addSparse(row: Row, person: SandboxPerson, random: Random, updated: number): void {
   for (const [share, name, make] of sparse) {
     if (random.chance(share)) row[name] = make(random, person, updated)
   }
@@ -174,7 +189,7 @@ function addSparse(row: Row, person: Person, random: Random, updated: number): v
 }
 
 /** The names that have broken loaders before: case pairs, blanks, dots, quotes, drifting types. */
-function awkwardFields({ index, home }: Person, random: Random): Row {
+function awkwardFields({ index, home }: SandboxPerson, random: Random): Row {
   return {
     ...(random.chance(0.4) ? { Industry: random.pick(['Retail', 'Bildung', '金融']) } : {}),
     ...(random.chance(0.3) ? { industry: random.pick(['retail', 'education', 'finance']) } : {}),

@@ -1,17 +1,17 @@
 /** `/api/export/data.json`, `data.csv` and `userEvents`. */
-import { type Answer, badParams, lines } from '../answers.ts'
+import { badParams, lines, type SandboxAnswer } from '../answers.ts'
 import { dataTypes, eventShares, spellingOf } from '../data/catalog.ts'
 import { limits } from '../limits.ts'
-import { eventsOf, type Person, personOf } from '../person.ts'
-import { csv, isPlain, reshape, type Shape } from '../rows.ts'
+import { eventsOf, type PersonName, personOf } from '../person.ts'
+import { csv, isPlain, type RowSelection, reshape } from '../rows.ts'
 import { readTime } from '../times.ts'
 import { rowBytes } from '../truth.ts'
-import type { Call, Route, World } from './route.ts'
+import type { SandboxCall, SandboxRoute, World } from './route.ts'
 
 const dayMs = 86_400_000
 const ndjson = 'application/x-json-stream'
 
-export const exportRoutes: readonly Route[] = [
+export const exportRoutes: readonly SandboxRoute[] = [
   { method: 'GET', pattern: '/api/export/data.json', limit: limits.export, handle: exportData },
   { method: 'GET', pattern: '/api/export/data.csv', limit: limits.export, handle: exportData },
   { method: 'GET', pattern: '/api/export/userEvents', handle: exportUserEvents },
@@ -22,12 +22,12 @@ export interface Request {
   readonly dataType: string
   readonly from: number
   readonly to: number
-  readonly shape: Shape
+  readonly shape: RowSelection
   readonly format: 'csv' | 'json'
   readonly delimiter: string
 }
 
-function exportData({ path, query }: Call, world: World): Answer {
+function exportData({ path, query }: SandboxCall, world: World): SandboxAnswer {
   const asked = readRequest(
     (name) => query.getAll(name).join(',') || undefined,
     path.endsWith('.csv') ? 'csv' : 'json',
@@ -81,13 +81,13 @@ export function exportBytes(
   return format === 'csv' ? csv(shaped, delimiter) : shaped
 }
 
-function exportUserEvents({ query }: Call, { project }: World): Answer {
+function exportUserEvents({ query }: SandboxCall, { project }: World): SandboxAnswer {
   const who = personOf(query)
   if (!who) return badParams('email or userId is required')
   const custom = query.get('includeCustomEvents') === 'true'
   return lines(eventsOfUser(who), ndjson)
 
-  function* eventsOfUser(person: Person): Generator<Buffer> {
+  function* eventsOfUser(person: PersonName): Generator<Buffer> {
     for (const dataType of dataTypes) {
       if (dataType === 'user' || (dataType === 'customEvent' && !custom)) continue
       if (project.events(dataType).count === 0 && !eventShares[dataType]) continue

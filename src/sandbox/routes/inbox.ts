@@ -1,10 +1,10 @@
 /** What one person was sent, and what waits in their inbox: messages of the last sends, newest first. */
-import { type Answer, badParams, json } from '../answers.ts'
+import { badParams, json, type SandboxAnswer } from '../answers.ts'
 import { limits } from '../limits.ts'
 import type { Row } from '../options.ts'
 import { eventsOf, personOf } from '../person.ts'
 import { readTime } from '../times.ts'
-import type { Call, Route, World } from './route.ts'
+import type { SandboxCall, SandboxRoute, World } from './route.ts'
 
 /** The mediums that the endpoint knows, and the events that are their sends. */
 const sends = new Map([
@@ -14,13 +14,13 @@ const sends = new Map([
   ['SMS', 'smsSend'],
 ])
 
-export const inboxRoutes: readonly Route[] = [
+export const inboxRoutes: readonly SandboxRoute[] = [
   { method: 'GET', pattern: '/api/users/getSentMessages', limit: limits.sentMessages, handle: sentMessages },
   { method: 'GET', pattern: '/api/inApp/getMessages', handle: inAppMessages },
   { method: 'GET', pattern: '/api/embedded-messaging/messages', handle: embeddedMessages },
 ]
 
-function sentMessages({ query }: Call, { project }: World): Answer {
+function sentMessages({ query }: SandboxCall, { project }: World): SandboxAnswer {
   const who = personOf(query)
   if (!who) return badParams('email or userId is required')
   const limit = Number(query.get('limit') ?? 10)
@@ -49,7 +49,7 @@ function sentMessages({ query }: Call, { project }: World): Answer {
   })
 }
 
-function inAppMessages({ query }: Call, { project }: World): Answer {
+function inAppMessages({ query }: SandboxCall, { project }: World): SandboxAnswer {
   const who = personOf(query)
   if (!who) return badParams('email or userId is required')
   const count = Number(query.get('count') ?? 100)
@@ -66,7 +66,7 @@ function inAppMessages({ query }: Call, { project }: World): Answer {
   })
 }
 
-function embeddedMessages({ query }: Call, { project }: World): Answer {
+function embeddedMessages({ query }: SandboxCall, { project }: World): SandboxAnswer {
   const who = personOf(query)
   if (!who) return badParams('email or userId is required')
   const rows = eventsOf(project, who, 'embeddedSend')

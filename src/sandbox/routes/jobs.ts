@@ -1,20 +1,29 @@
 /** Asynchronous exports: jobs that wait, work and fail, files of whole lines, signed links that expire. */
-import { type Answer, badJson, badParams, failure, json, linkExpired, notFound, success } from '../answers.ts'
+import {
+  badJson,
+  badParams,
+  failure,
+  json,
+  linkExpired,
+  notFound,
+  type SandboxAnswer,
+  success,
+} from '../answers.ts'
 import { hash32 } from '../data/random.ts'
-import { type Job, Jobs } from '../jobs.ts'
+import { type Job, SandboxJobs } from '../jobs.ts'
 import { limits } from '../limits.ts'
-import type { FaultKind, JobFault } from '../options.ts'
+import type { FaultKind, JobFaultKind } from '../options.ts'
 import { exportBytes, readRequest } from './exports.ts'
-import type { Call, Route, World } from './route.ts'
+import type { SandboxCall, SandboxRoute, World } from './route.ts'
 
 const filesPerPage = 10
 const usualLinkMs = 30 * 60_000
 
 /** Jobs belong to one sandbox; so do these routes. */
-export function jobRoutes(): readonly Route[] {
-  let all: Jobs | undefined
+export function jobRoutes(): readonly SandboxRoute[] {
+  let all: SandboxJobs | undefined
   const jobsOf = (world: World) => {
-    all ??= new Jobs(world)
+    all ??= new SandboxJobs(world)
     return all
   }
   return [
@@ -53,7 +62,7 @@ export function jobRoutes(): readonly Route[] {
   ]
 }
 
-function startJob({ body, path, fault }: Call, world: World, jobs: Jobs): Answer {
+function startJob({ body, path, fault }: SandboxCall, world: World, jobs: SandboxJobs): SandboxAnswer {
   if (!body) return badJson(path, { obj: 'JSON object expected' })
   const format = body.outputFormat
   if (format !== 'text/csv' && format !== 'application/x-json-stream') {
@@ -79,10 +88,10 @@ function startJob({ body, path, fault }: Call, world: World, jobs: Jobs): Answer
   return json({ jobId: id })
 }
 
-export const isJobFault = (fault: FaultKind | undefined): fault is JobFault =>
+export const isJobFault = (fault: FaultKind | undefined): fault is JobFaultKind =>
   typeof fault === 'string' && /^(?:job-|file-twice)/.test(fault)
 
-function showJob(job: Job, jobs: Jobs) {
+function showJob(job: Job, jobs: SandboxJobs) {
   const jobState = jobs.stateOf(job)
   const bytes = jobs.filesOf(job).reduce((sum, { bytes }) => sum + bytes.length, 0)
   return {
@@ -95,7 +104,7 @@ function showJob(job: Job, jobs: Jobs) {
   }
 }
 
-function listFiles({ parts: [id], query }: Call, world: World, jobs: Jobs): Answer {
+function listFiles({ parts: [id], query }: SandboxCall, world: World, jobs: SandboxJobs): SandboxAnswer {
   const job = jobs.find(Number(id))
   if (!job) return notFound(`Export job ${id} not found`)
   // Before the files: a job that is told to be completed has all of them.
@@ -116,7 +125,7 @@ function listFiles({ parts: [id], query }: Call, world: World, jobs: Jobs): Answ
   return json({ exportTruncated: jobs.isTruncated(job), jobId: job.id, jobState, files })
 }
 
-function cancelJob(id: number, jobs: Jobs): Answer {
+function cancelJob(id: number, jobs: SandboxJobs): SandboxAnswer {
   const job = jobs.find(id)
   if (!job) return notFound(`Export job ${id} not found`)
   if (jobs.stateOf(job) === 'completed') return badParams(`Export job ${id} is completed`)
@@ -125,7 +134,11 @@ function cancelJob(id: number, jobs: Jobs): Answer {
 }
 
 /** The link is the permission. */
-function download({ parts: [id, name = ''], query }: Call, world: World, jobs: Jobs): Answer {
+function download(
+  { parts: [id, name = ''], query }: SandboxCall,
+  world: World,
+  jobs: SandboxJobs,
+): SandboxAnswer {
   const job = jobs.find(Number(id))
   const file = job && jobs.filesOf(job).find((file) => file.name === name)
   const expires = Number(query.get('expires'))

@@ -1,11 +1,11 @@
 /** Experiments, journeys, snippets, catalogues, webhooks, and who was forgotten. */
 import { createHash } from 'node:crypto'
-import { type Answer, badParams, json, notFound, success } from '../answers.ts'
+import { badParams, json, notFound, type SandboxAnswer, success } from '../answers.ts'
 import { limits } from '../limits.ts'
 import type { Row } from '../options.ts'
-import type { Call, Route, World } from './route.ts'
+import type { SandboxCall, SandboxRoute, World } from './route.ts'
 
-export const libraryRoutes: readonly Route[] = [
+export const libraryRoutes: readonly SandboxRoute[] = [
   { method: 'GET', pattern: '/api/experiments', handle: listExperiments },
   { method: 'GET', pattern: '/api/experiments/{id}', handle: oneExperiment },
   { method: 'GET', pattern: '/api/experiments/{id}/variants', handle: variants },
@@ -48,7 +48,7 @@ const hashes = (names: ReadonlySet<string>, areEmails: boolean): string[] =>
     .filter((name) => name.includes('@') === areEmails)
     .map((name) => createHash('sha256').update(name.trim().toLowerCase()).digest('hex'))
 
-function listExperiments({ query }: Call, { project }: World): Answer {
+function listExperiments({ query }: SandboxCall, { project }: World): SandboxAnswer {
   const limit = Number(query.get('limit') ?? 20)
   const offset = Number(query.get('offset') ?? 0)
   if (!(limit >= 1 && limit <= 100))
@@ -68,14 +68,14 @@ function listExperiments({ query }: Call, { project }: World): Answer {
   return json({ experiments: rows.slice(offset, offset + limit), pagination })
 }
 
-function oneExperiment({ parts: [id] }: Call, { project }: World): Answer {
+function oneExperiment({ parts: [id] }: SandboxCall, { project }: World): SandboxAnswer {
   const found = project.experiments.find((row) => row.id === Number(id))
   if (!found) return notFound(`Experiment ${id} not found`)
   const { author, name, ...row } = found
   return json(row)
 }
 
-function variants({ parts: [id] }: Call, { project }: World): Answer {
+function variants({ parts: [id] }: SandboxCall, { project }: World): SandboxAnswer {
   const found = project.experiments.find((row) => row.id === Number(id))
   if (!found) return notFound(`Experiment ${id} not found`)
   return json({
@@ -93,7 +93,7 @@ function variants({ parts: [id] }: Call, { project }: World): Answer {
   })
 }
 
-function journeys(call: Call, { project }: World): Answer {
+function journeys(call: SandboxCall, { project }: World): SandboxAnswer {
   const isArchived = call.query.getAll('state').includes('Archived')
   const rows = project.journeys.filter((row) => row.isArchived === isArchived)
   const page = pageOf(call, rows, 50)
@@ -101,14 +101,14 @@ function journeys(call: Call, { project }: World): Answer {
   return json({ journeys: page.rows, totalJourneysCount: rows.length, ...page.links })
 }
 
-function catalogs(call: Call, world: World): Answer {
+function catalogs(call: SandboxCall, world: World): SandboxAnswer {
   const rows = world.project.catalogs.map(({ name }) => ({ name }))
   const page = pageOf(call, rows, 100)
   if (typeof page === 'string') return badParams(page)
   return wrapped(world, { catalogNames: page.rows, totalCatalogsCount: rows.length, ...page.links })
 }
 
-function items(call: Call, world: World): Answer {
+function items(call: SandboxCall, world: World): SandboxAnswer {
   const catalog = world.project.catalogs.find(({ name }) => name === call.parts[0])
   if (!catalog) return notFound(`Catalog ${call.parts[0]} not found`)
   const page = pageOf(call, catalog.items, 1000)
@@ -120,7 +120,7 @@ function items(call: Call, world: World): Answer {
   })
 }
 
-function mappings({ parts: [name] }: Call, world: World): Answer {
+function mappings({ parts: [name] }: SandboxCall, world: World): SandboxAnswer {
   const catalog = world.project.catalogs.find((row) => row.name === name)
   if (!catalog) return notFound(`Catalog ${name} not found`)
   const { definedMappings, undefinedFields } = catalog
@@ -128,11 +128,11 @@ function mappings({ parts: [name] }: Call, world: World): Answer {
 }
 
 /** In `params`, as the official client knows it, or flat, as the documentation says. */
-const wrapped = ({ options }: World, params: unknown): Answer =>
+const wrapped = ({ options }: World, params: unknown): SandboxAnswer =>
   options.catalogForm === 'flat' ? json(params) : success('', params)
 
 function pageOf<T>(
-  { path, query }: Call,
+  { path, query }: SandboxCall,
   rows: readonly T[],
   most: number,
 ): { rows: T[]; links: { nextPageUrl?: string } } | string {

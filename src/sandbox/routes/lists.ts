@@ -1,14 +1,23 @@
 /** Reading, making and deleting lists; their members as text. */
-import { type Answer, badParams, failure, invalidList, json, lines, success, text } from '../answers.ts'
+import {
+  badParams,
+  failure,
+  invalidList,
+  json,
+  lines,
+  type SandboxAnswer,
+  success,
+  text,
+} from '../answers.ts'
 import { randomFor } from '../data/random.ts'
 import { limits } from '../limits.ts'
 import type { ListRow } from '../options.ts'
-import type { Call, Route, World } from './route.ts'
+import type { SandboxCall, SandboxRoute, World } from './route.ts'
 
 /** When a list was made here, by the sandbox's clock: it is unknown to other calls for a while. */
 const madeAt = new WeakMap<ListRow, number>()
 
-export const listRoutes: readonly Route[] = [
+export const listRoutes: readonly SandboxRoute[] = [
   {
     method: 'GET',
     pattern: '/api/lists',
@@ -38,7 +47,7 @@ export const listRoutes: readonly Route[] = [
     pattern: '/api/lists/{id}/size',
     limit: limits.listSize,
     handle: ({ parts: [id] }, world) => {
-      const list = findList(world, Number(id))
+      const list = knownList(world, Number(id))
       return list ? text(String(world.project.users.members(list.id).size)) : invalidList(Number(id))
     },
   },
@@ -46,7 +55,7 @@ export const listRoutes: readonly Route[] = [
 ]
 
 /** A list that exists, and has existed for long enough. */
-export function findList({ project, options, clock }: World, listId: unknown): ListRow | undefined {
+export function knownList({ project, options, clock }: World, listId: unknown): ListRow | undefined {
   const list = project.lists.find(({ id }) => id === listId)
   if (!list) return undefined
   const since = madeAt.get(list)
@@ -54,7 +63,7 @@ export function findList({ project, options, clock }: World, listId: unknown): L
   return since !== undefined && clock() - since < delayMs ? undefined : list
 }
 
-function createList({ body, path }: Call, { project, clock }: World): Answer {
+function createList({ body, path }: SandboxCall, { project, clock }: World): SandboxAnswer {
   const name = body?.name
   if (typeof name !== 'string' || name === '') {
     return failure(400, 'BadJsonBody', `[${path}] Invalid JSON body`, { 'obj.name': 'Required' })
@@ -72,7 +81,7 @@ function createList({ body, path }: Call, { project, clock }: World): Answer {
   return json({ listId: list.id })
 }
 
-function deleteList({ parts: [id] }: Call, { project }: World): Answer {
+function deleteList({ parts: [id] }: SandboxCall, { project }: World): SandboxAnswer {
   const index = project.lists.findIndex((list) => list.id === Number(id))
   if (index < 0) return invalidList(Number(id))
   project.users.dropList(Number(id))
@@ -81,10 +90,10 @@ function deleteList({ parts: [id] }: Call, { project }: World): Answer {
 }
 
 /** One identifier per line, in an order that changes from call to call. */
-function readMembers({ query }: Call, world: World, size: number): Answer {
+function readMembers({ query }: SandboxCall, world: World, size: number): SandboxAnswer {
   const listId = Number(query.get('listId') ?? Number.NaN)
   if (!Number.isInteger(listId)) return badParams('listId is required')
-  const list = findList(world, listId)
+  const list = knownList(world, listId)
   if (!list) return invalidList(listId)
   const names = world.project.users.members(listId).identifiers(query.get('preferUserId') === 'true')
   const random = randomFor(world.project.seed, 'order', world.log.counts().total ?? 0)

@@ -1,11 +1,11 @@
 /** User tables in three levels. Table names in any case, keys exact. */
 import { json, notFound } from '../answers.ts'
 import type { MetadataRow } from '../options.ts'
-import type { Route } from './route.ts'
+import type { SandboxRoute } from './route.ts'
 
 const keysPerPage = 100
 
-export const metadataRoutes: readonly Route[] = [
+export const metadataRoutes: readonly SandboxRoute[] = [
   {
     method: 'GET',
     pattern: '/api/metadata',

@@ -1,12 +1,12 @@
 /** Metrics as CSV: the headings follow the media that are asked for. */
-import { type Answer, badParams, text } from '../answers.ts'
+import { badParams, type SandboxAnswer, text } from '../answers.ts'
 import { hash32 } from '../data/random.ts'
 import { limits } from '../limits.ts'
 import type { Row } from '../options.ts'
 import { readTime } from '../times.ts'
-import type { Call, Route } from './route.ts'
+import type { SandboxCall, SandboxRoute } from './route.ts'
 
-export const metricRoutes: readonly Route[] = [
+export const metricRoutes: readonly SandboxRoute[] = [
   {
     method: 'GET',
     pattern: '/api/campaigns/metrics',
@@ -32,7 +32,7 @@ const headings = new Map([
 ])
 const states = ['Draft', 'Scheduled', 'Recurring', 'Starting']
 
-function campaignMetrics(call: Call, campaigns: readonly Row[]): Answer {
+function campaignMetrics(call: SandboxCall, campaigns: readonly Row[]): SandboxAnswer {
   const range = rangeOf(call)
   if (typeof range === 'string') return badParams(range)
   const ids = idsOf(call, 'campaignId')
@@ -49,7 +49,7 @@ function campaignMetrics(call: Call, campaigns: readonly Row[]): Answer {
   return csv([all, ...rows])
 }
 
-function experimentMetrics(call: Call, experiments: readonly Row[]): Answer {
+function experimentMetrics(call: SandboxCall, experiments: readonly Row[]): SandboxAnswer {
   const range = rangeOf(call)
   if (typeof range === 'string') return badParams(range)
   const ids = idsOf(call, 'experimentId')
@@ -78,7 +78,7 @@ function experimentMetrics(call: Call, experiments: readonly Row[]): Answer {
 }
 
 /** Both times, or what is wrong with the request. */
-function rangeOf({ path, query }: Call): { from: number; to: number } | string {
+function rangeOf({ path, query }: SandboxCall): { from: number; to: number } | string {
   if (path.length + 1 + String(query).length > mostCharacters)
     return `The URL is longer than ${mostCharacters} characters`
   // Documented so: a month of 2018.
@@ -87,7 +87,7 @@ function rangeOf({ path, query }: Call): { from: number; to: number } | string {
   return from === undefined || to === undefined ? 'Invalid date' : { from, to }
 }
 
-const idsOf = ({ query }: Call, name: string): Set<number> =>
+const idsOf = ({ query }: SandboxCall, name: string): Set<number> =>
   new Set(
     query
       .getAll(name)
@@ -102,7 +102,7 @@ function figure(id: number, name: string, { from, to }: { from: number; to: numb
   return /^(?:Revenue|Average)/.test(name) ? (perDay * days) / 4 : perDay * days
 }
 
-function csv(rows: readonly (readonly unknown[])[]): Answer {
+function csv(rows: readonly (readonly unknown[])[]): SandboxAnswer {
   const cell = (value: unknown) => {
     const written = String(value ?? '')
     return /[",\n]/.test(written) ? `"${written.replaceAll('"', '""')}"` : written

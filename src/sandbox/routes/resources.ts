@@ -1,11 +1,11 @@
 /** Campaigns, channels, message types, templates. */
-import { type Answer, badParams, json, notFound } from '../answers.ts'
+import { badParams, json, notFound, type SandboxAnswer } from '../answers.ts'
 import { limits } from '../limits.ts'
 import type { Row } from '../options.ts'
 import { readTime } from '../times.ts'
-import type { Call, Route } from './route.ts'
+import type { SandboxCall, SandboxRoute } from './route.ts'
 
-export const resourceRoutes: readonly Route[] = [
+export const resourceRoutes: readonly SandboxRoute[] = [
   {
     method: 'GET',
     pattern: '/api/channels',
@@ -75,7 +75,7 @@ export const resourceRoutes: readonly Route[] = [
     },
   },
   ...(['email', 'sms', 'push', 'inapp', 'embedded'] as const).map(
-    (medium): Route => ({
+    (medium): SandboxRoute => ({
       method: 'GET',
       pattern: `/api/templates/${medium}/get`,
       ...(medium === 'inapp' ? {} : { limit: limits.templates }),
@@ -101,7 +101,13 @@ export const resourceRoutes: readonly Route[] = [
 ]
 
 /** `page` counts from 1; `nextPageUrl` is relative and absent on the last page. */
-function page({ path, query }: Call, rows: readonly Row[], name: string, total: string, id: string): Answer {
+function page(
+  { path, query }: SandboxCall,
+  rows: readonly Row[],
+  name: string,
+  total: string,
+  id: string,
+): SandboxAnswer {
   const number = Number(query.get('page') ?? 1)
   const size = Number(query.get('pageSize') ?? 20)
   if (!Number.isInteger(number) || number < 1) return badParams(`Invalid page: ${query.get('page')}`)
@@ -139,7 +145,7 @@ function compare(a: unknown, b: unknown): number {
   return String(a ?? '') < String(b ?? '') ? -1 : 1
 }
 
-function templatesFor({ query }: Call, templates: readonly Row[]): Row[] | string {
+function templatesFor({ query }: SandboxCall, templates: readonly Row[]): Row[] | string {
   const type = query.get('templateType')
   const medium = query.get('messageMedium')
   if (type && !['Base', 'Blast', 'Triggered', 'Workflow'].includes(type))

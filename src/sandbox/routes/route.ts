@@ -1,5 +1,5 @@
 /** One endpoint as a value, and what its handler is given. */
-import type { Answer } from '../answers.ts'
+import type { SandboxAnswer } from '../answers.ts'
 import type { FaultBook } from '../faults.ts'
 import type { Limit } from '../limits.ts'
 import type { Log } from '../log.ts'
@@ -17,7 +17,7 @@ export interface World {
   url: string
 }
 
-export interface Call {
+export interface SandboxCall {
   readonly method: string
   readonly path: string
   /** Values of the `{…}` parts of the pattern, decoded. */
@@ -33,18 +33,18 @@ export interface Call {
   wrote(rows: { listId?: number; rows: number; successCount: number; failCount: number }): void
 }
 
-export interface Route {
+export interface SandboxRoute {
   readonly method: 'GET' | 'POST' | 'DELETE'
   /** As `/api/lists/{id}/size`: `{id}` matches digits, `{name}` any segment. */
   readonly pattern: string
   readonly limit?: Limit
-  readonly handle: (call: Call, world: World) => Answer
+  readonly handle: (call: SandboxCall, world: World) => SandboxAnswer
 }
 
-export type Find = (method: string, path: string) => { route: Route; parts: string[] } | undefined
+export type Find = (method: string, path: string) => { route: SandboxRoute; parts: string[] } | undefined
 
 /** Routes in order; the first that fits is taken. */
-export function finder(routes: readonly Route[]): Find {
+export function finder(routes: readonly SandboxRoute[]): Find {
   const compiled = routes.map((route) => {
     const source = route.pattern.replaceAll('{id}', '(\\d+)').replaceAll('{name}', '([^/]+)')
     return { route, matcher: new RegExp(`^${source}$`) }

@@ -1,20 +1,20 @@
 /** `lists/subscribe` and `lists/unsubscribe`: 200 with per-row outcomes, 400 for the whole request where it is unsound. */
-import { type Answer, badJson, badParams, failure, invalidList, json } from '../answers.ts'
+import { badJson, badParams, failure, invalidList, json, type SandboxAnswer } from '../answers.ts'
 import type { Mismatch } from '../fields.ts'
 import { limits } from '../limits.ts'
 import type { Row, RowFailure } from '../options.ts'
 import type { Project } from '../project.ts'
 import { systemTime } from '../times.ts'
-import { checkFields, identify, type Rules, type Subscriber, upsert } from '../upsert.ts'
-import { findList } from './lists.ts'
-import type { Call, Route, World } from './route.ts'
+import { checkFields, identify, type Rules, type SandboxSubscriber, upsert } from '../upsert.ts'
+import { knownList } from './lists.ts'
+import type { SandboxCall, SandboxRoute, World } from './route.ts'
 
-export const subscriberRoutes: readonly Route[] = [
+export const subscriberRoutes: readonly SandboxRoute[] = [
   { method: 'POST', pattern: '/api/lists/subscribe', limit: limits.listWrite, handle: subscribe },
   { method: 'POST', pattern: '/api/lists/unsubscribe', limit: limits.listWrite, handle: unsubscribe },
 ]
 
-function subscribe(call: Call, world: World): Answer {
+function subscribe(call: SandboxCall, world: World): SandboxAnswer {
   const request = readBatch(call, world, 'subscribers')
   if ('status' in request) return request
   const { list, rows } = request
@@ -38,7 +38,7 @@ function subscribe(call: Call, world: World): Answer {
   return report.answer(call, rows.length, list)
 }
 
-function unsubscribe(call: Call, world: World): Answer {
+function unsubscribe(call: SandboxCall, world: World): SandboxAnswer {
   const request = readBatch(call, world, 'subscribers')
   if ('status' in request) return request
   const { list, rows } = request
@@ -67,10 +67,10 @@ function unsubscribe(call: Call, world: World): Answer {
 
 /** The rows of a sound request, or the answer that refuses it as a whole. */
 export function readBatch(
-  call: Call,
+  call: SandboxCall,
   world: World,
   field: 'subscribers' | 'users',
-): { list: number; rows: Subscriber[] } | Answer {
+): { list: number; rows: SandboxSubscriber[] } | SandboxAnswer {
   const { body, path } = call
   const { options, faults } = world
   if (!body) return badJson(path, { obj: 'JSON object expected' })
@@ -82,20 +82,20 @@ export function readBatch(
   if (rows.length > maxRows) {
     return failure(400, 'BatchTooLarge', `Batch of ${rows.length} exceeds the maximum of ${maxRows}`)
   }
-  if (field === 'users') return { list: 0, rows: rows as Subscriber[] }
+  if (field === 'users') return { list: 0, rows: rows as SandboxSubscriber[] }
   const listId = body.listId
   if (typeof listId !== 'number') return badJson(path, { 'obj.listId': 'Number value expected' })
-  const list = findList(world, listId)
+  const list = knownList(world, listId)
   if (!list) return invalidList(listId)
   if (list.listType === 'Dynamic') return badParams(`List ${listId} is dynamic, its members cannot be set`)
-  return { list: listId, rows: rows as Subscriber[] }
+  return { list: listId, rows: rows as SandboxSubscriber[] }
 }
 
 /** With `typeConflicts: batch` one bad field refuses everything. */
 export function refuseTypes(
-  rows: readonly Subscriber[],
+  rows: readonly SandboxSubscriber[],
   { project, options, faults }: World,
-): Answer | undefined {
+): SandboxAnswer | undefined {
   if (options.typeConflicts !== 'batch' && !faults.has('batch-400')) return undefined
   const validationErrors: Record<string, Mismatch> = {}
   for (const row of rows)
@@ -120,13 +120,13 @@ export function makeReport() {
       successCount += 1
       for (const field of fields) createdFields.add(field)
     },
-    failed: ({ email, userId }: Subscriber, kind: RowFailure) => {
+    failed: ({ email, userId }: SandboxSubscriber, kind: RowFailure) => {
       failCount += 1
       if (kind === 'unattributed') return
       if (email !== undefined) arrays[`${kind}Emails`]!.push(email.toLowerCase())
       else arrays[`${kind}UserIds`]!.push(userId!)
     },
-    answer: (call: Call, rows: number, listId?: number): Answer => {
+    answer: (call: SandboxCall, rows: number, listId?: number): SandboxAnswer => {
       call.wrote({ rows, successCount, failCount, ...(listId === undefined ? {} : { listId }) })
       const { invalidEmails, invalidUserIds } = arrays
       return json({

@@ -1,21 +1,21 @@
 /** Profile look-ups and writes. */
-import { type Answer, badJson, failure, json, success } from '../answers.ts'
+import { badJson, failure, json, type SandboxAnswer, success } from '../answers.ts'
 import { limits } from '../limits.ts'
 import type { Row } from '../options.ts'
-import { type Subscriber, upsert } from '../upsert.ts'
-import type { Call, Route, World } from './route.ts'
+import { type SandboxSubscriber, upsert } from '../upsert.ts'
+import type { SandboxCall, SandboxRoute, World } from './route.ts'
 import { makeReport, readBatch, refuseTypes } from './subscribers.ts'
 
 const lookUp =
-  (read: (call: Call) => string) =>
-  (call: Call, { project }: World): Answer => {
+  (read: (call: SandboxCall) => string) =>
+  (call: SandboxCall, { project }: World): SandboxAnswer => {
     const profile = project.users.get(read(call))
     if (!profile) return json({})
     const { email, userId, ...dataFields } = profile
     return json({ user: { email, userId, dataFields: { ...dataFields, email, userId } } })
   }
 
-export const userRoutes: readonly Route[] = [
+export const userRoutes: readonly SandboxRoute[] = [
   {
     method: 'GET',
     pattern: '/api/users/getFields',
@@ -53,10 +53,10 @@ export const userRoutes: readonly Route[] = [
   { method: 'DELETE', pattern: '/api/users/{name}', limit: limits.userDelete, handle: remove },
 ]
 
-function updateOne(call: Call, { project }: World): Answer {
+function updateOne(call: SandboxCall, { project }: World): SandboxAnswer {
   const { body, path } = call
   if (!body) return badJson(path, { obj: 'JSON object expected' })
-  const subscriber = body as Subscriber
+  const subscriber = body as SandboxSubscriber
   const outcome = upsert(project, subscriber, { existingOnly: false, unlucky: false })
   if (!('failure' in outcome)) {
     call.wrote({ rows: 1, successCount: 1, failCount: 0 })
@@ -80,7 +80,7 @@ function updateOne(call: Call, { project }: World): Answer {
   }
 }
 
-function updateMany(call: Call, world: World): Answer {
+function updateMany(call: SandboxCall, world: World): SandboxAnswer {
   const request = readBatch(call, world, 'users')
   if ('status' in request) return request
   // Unlike list calls, bulkUpdate is known to refuse the whole call for one type conflict.
@@ -99,7 +99,7 @@ function updateMany(call: Call, world: World): Answer {
   return report.answer(call, request.rows.length)
 }
 
-function forget({ body, path }: Call, { project }: World): Answer {
+function forget({ body, path }: SandboxCall, { project }: World): SandboxAnswer {
   const name = body?.email ?? body?.userId
   if (typeof name !== 'string') return badJson(path, { 'obj.email': 'String value expected' })
   project.users.remove(name)
@@ -107,7 +107,7 @@ function forget({ body, path }: Call, { project }: World): Answer {
   return success()
 }
 
-function remove({ parts: [name = ''] }: Call, { project }: World): Answer {
+function remove({ parts: [name = ''] }: SandboxCall, { project }: World): SandboxAnswer {
   project.users.remove(name)
   return success()
 }

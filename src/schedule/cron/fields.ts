@@ -6,7 +6,7 @@
 import { ConfigError } from '../../errors.ts'
 
 /** One of the five fields: its limits, and the three-letter names of its values, the first for `min`. */
-export interface Field {
+export interface CronField {
   readonly key: 'minute' | 'hour' | 'day_of_month' | 'month' | 'day_of_week'
   readonly label: string
   readonly min: number
@@ -17,11 +17,17 @@ export interface Field {
 const monthNames = ['jan', 'feb', 'mar', 'apr', 'may', 'jun', 'jul', 'aug', 'sep', 'oct', 'nov', 'dec']
 const weekdayNames = ['sun', 'mon', 'tue', 'wed', 'thu', 'fri', 'sat']
 
-export const minute: Field = { key: 'minute', label: 'minute', min: 0, max: 59, names: [] }
-export const hour: Field = { key: 'hour', label: 'hour', min: 0, max: 23, names: [] }
-export const dayOfMonth: Field = { key: 'day_of_month', label: 'day of month', min: 1, max: 31, names: [] }
-export const month: Field = { key: 'month', label: 'month', min: 1, max: 12, names: monthNames }
-export const dayOfWeek: Field = {
+export const minute: CronField = { key: 'minute', label: 'minute', min: 0, max: 59, names: [] }
+export const hour: CronField = { key: 'hour', label: 'hour', min: 0, max: 23, names: [] }
+export const dayOfMonth: CronField = {
+  key: 'day_of_month',
+  label: 'day of month',
+  min: 1,
+  max: 31,
+  names: [],
+}
+export const month: CronField = { key: 'month', label: 'month', min: 1, max: 12, names: monthNames }
+export const dayOfWeek: CronField = {
   key: 'day_of_week',
   label: 'day of week',
   min: 0,
@@ -32,7 +38,7 @@ export const dayOfWeek: Field = {
 /** What the dialects read differently inside a field. */
 export interface FieldGrammar {
   /** Values that `*\/step` selects, notes for the user, or a refusal (`ConfigError` by `fail`). */
-  readonly everyNth: (step: number, field: Field, remarks: FieldRemarks) => readonly number[]
+  readonly everyNth: (step: number, field: CronField, remarks: FieldRemarks) => readonly number[]
   /** `a-b/n` and `a/n` are allowed. */
   readonly steppedRanges: boolean
   /** `*` may be one item of a list among others. */
@@ -48,7 +54,7 @@ interface FieldRemarks {
 
 /** One field as read: its text, and the sorted, unique values it selects (7 of day of week is 0). */
 export interface FieldReading {
-  readonly field: Field
+  readonly field: CronField
   readonly text: string
   readonly values: readonly number[]
 }
@@ -56,7 +62,7 @@ export interface FieldReading {
 /** Reads one field; throws `ConfigError` with the field, the value met, the values allowed and the cure. */
 export function readField(
   text: string,
-  field: Field,
+  field: CronField,
   { grammar, source, warnings }: { grammar: FieldGrammar; source: string; warnings: string[] },
 ): FieldReading {
   const remarks: FieldRemarks = {
@@ -85,14 +91,14 @@ export function valuesFrom(from: number, to: number, step = 1): number[] {
 }
 
 /** The values a field allows, in words: `1-12 or jan-dec`. */
-export function allowedValues({ min, max, names }: Field): string {
+export function allowedValues({ min, max, names }: CronField): string {
   return names.length === 0 ? `${min}-${max}` : `${min}-${max} or ${names.at(0)}-${names.at(-1)}`
 }
 
 function readItem(
   item: string,
   inList: boolean,
-  field: Field,
+  field: CronField,
   grammar: FieldGrammar,
   remarks: FieldRemarks,
 ): readonly number[] {
@@ -116,7 +122,7 @@ function readItem(
 }
 
 /** `a` or `a-b`; `to` is absent for a single value. */
-function readSpan(span: string, field: Field, remarks: FieldRemarks): { from: number; to?: number } {
+function readSpan(span: string, field: CronField, remarks: FieldRemarks): { from: number; to?: number } {
   const [fromText = '', toText, ...rest] = span.split('-')
   if (rest.length > 0 || fromText === '' || toText === '') {
     const cure = `write one of ${allowedValues(field)}, or a range such as ${field.min}-${field.min + 3}`
@@ -131,7 +137,7 @@ function readSpan(span: string, field: Field, remarks: FieldRemarks): { from: nu
   return remarks.fail(`has the range ${span}, which runs backwards`, `write it in two parts: ${wrapped}`)
 }
 
-function readValue(word: string, field: Field, { note, fail }: FieldRemarks): number {
+function readValue(word: string, field: CronField, { note, fail }: FieldRemarks): number {
   const named = field.names.indexOf(word.toLowerCase())
   if (named >= 0) return named + field.min
   const value = /^\d+$/.test(word) ? Number(word) : Number.NaN
@@ -149,7 +155,7 @@ function readStep(text: string, item: string, { fail }: FieldRemarks): number {
 }
 
 /** What someone may have meant who wrote `monday`, `?` or `L`. */
-function hint(word: string, field: Field): string {
+function hint(word: string, field: CronField): string {
   const short = word.slice(0, 3).toLowerCase()
   if (/^[a-z]{4,}$/i.test(word) && field.names.includes(short)) return ` (write ${short})`
   if (word === '?') return ' (write * for "any")'
@@ -160,7 +166,7 @@ function hint(word: string, field: Field): string {
  * Vixie cron counts the days of the week from 0 to 7, both ends Sunday; a step reaches the 7 (`1/2` is
  * 1,3,5,7).
  */
-export function highest(field: Field): number {
+export function highest(field: CronField): number {
   return field === dayOfWeek ? 7 : field.max
 }
 

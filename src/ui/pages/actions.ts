@@ -2,7 +2,7 @@
 import type { ActionStatus } from '../../report/actions.ts'
 import { type Html, html } from '../html.ts'
 import type { Page, View } from '../page.ts'
-import { badge, brief, instant, table } from '../parts.ts'
+import { badge, brief, htmlTable, timeElement } from '../parts.ts'
 
 export const actionsView = (page: Page, actions: readonly ActionStatus[]): View => ({
   title: 'Actions',
@@ -12,11 +12,11 @@ export const actionsView = (page: Page, actions: readonly ActionStatus[]): View 
 })
 
 export const actionsTable = (page: Page, actions: readonly ActionStatus[]): Html =>
-  table(
+  htmlTable(
     'Actions',
     ['when', 'who', 'what', 'of what', 'note', 'outcome'],
     actions.map(({ at, actor, role, action, subject, note, outcome }) => [
-      ...[instant(at), `${actor} (${role})`, action, subject, brief(note, page)],
+      ...[timeElement(at), `${actor} (${role})`, action, subject, brief(note, page)],
       /^[a-z_]+$/.test(outcome ?? 'running') ? badge(outcome ?? 'running') : brief(outcome, page, 300),
     ]),
   )

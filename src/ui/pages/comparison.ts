@@ -5,7 +5,7 @@ import { type RunStream, remarksOf, streamsOfRun } from '../../report/run-stream
 import { count, seconds, size } from '../../words.ts'
 import { type Html, html } from '../html.ts'
 import type { Page } from '../page.ts'
-import { badge, brief, instant, runLink, streamLink, table } from '../parts.ts'
+import { badge, brief, htmlTable, runLink, streamLink, timeElement } from '../parts.ts'
 import { tookText } from './overview.ts'
 
 export interface ComparisonInput {
@@ -44,7 +44,7 @@ export function comparisonPart({ run, before, sums }: ComparisonInput): Html {
     line('rows rejected', (one) => count(one.rows_rejected)),
     line('bytes read', (one) => size(one.bytes_read)),
   ]
-  return table(
+  return htmlTable(
     'Comparison',
     ['', 'this run', html`the run before ${runLink(before.run_id)}`],
     [
@@ -77,14 +77,14 @@ export function streamsPart(page: Page, { run, before }: ComparisonInput): Html 
   return html`
     <h2>Streams</h2>
     ${earlier.size > 0 && html`<p class="soft">In brackets: the run before, where it differs.</p>`}
-    ${table(
+    ${htmlTable(
       'Streams of this run',
       ['stream', 'state', 'windows', 'calls', 'read', 'written', 'rejected', 'bookmark', 'remarks'],
       reports.map((report) => [
         streamLink(report.stream),
         badge(report.state ?? ''),
         ...counts.map((name) => compared(report[name], earlier.get(report.stream)?.[name])),
-        instant(report.bookmark),
+        timeElement(report.bookmark),
         brief(remarksOf(report), page, 300),
       ]),
       'llrrrrrll',

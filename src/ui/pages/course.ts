@@ -4,7 +4,7 @@ import type { BatchStatus } from '../../report/run-detail.ts'
 import { count, seconds, size } from '../../words.ts'
 import { type Html, html } from '../html.ts'
 import type { Page } from '../page.ts'
-import { badge, instant, runLink, streamLink, table } from '../parts.ts'
+import { badge, htmlTable, runLink, streamLink, timeElement } from '../parts.ts'
 import { type Lane, timeline } from '../timeline.ts'
 
 /** Steps of a run that are drawn, those of them that are listed, and lines of its log. */
@@ -36,7 +36,7 @@ export function stepsPart(steps: readonly StepStatus[]): Html | null {
 
 /** Steps one by one, with the stream or the run that each is of. */
 export const stepsTable = (steps: readonly StepStatus[], of: 'stream' | 'run'): Html =>
-  table(
+  htmlTable(
     'Steps',
     [
       ...[of, 'window, list or table', 'committed', 'took', 'waited', 'calls', 'sent again'],
@@ -44,7 +44,12 @@ export const stepsTable = (steps: readonly StepStatus[], of: 'stream' | 'run'): 
     ],
     steps.map((step) => [
       of === 'stream' ? streamLink(step.stream) : runLink(step.run_id),
-      ...[step.step, instant(step.ended_at), seconds(tookMs(step) / 1000), seconds(step.waited_ms / 1000)],
+      ...[
+        step.step,
+        timeElement(step.ended_at),
+        seconds(tookMs(step) / 1000),
+        seconds(step.waited_ms / 1000),
+      ],
       ...[count(step.api_calls), count(step.retries), count(step.rows_read), count(step.rows_written)],
       ...[count(step.rows_rejected), size(step.bytes_read)],
     ]),
@@ -75,10 +80,10 @@ export function batchesPart(batches: readonly BatchStatus[], { now }: Pick<Page,
 
 export const logPart = ({ see }: Page, lines: readonly LogStatus[]): Html => html`
   <h2>Log</h2>
-  ${table(
+  ${htmlTable(
     'Log',
     ['when', 'level', 'stream', 'message'],
     lines.map(({ at, level, stream, message }) => [
-      ...[instant(at), badge(level), stream, see.reason(message)],
+      ...[timeElement(at), badge(level), stream, see.reason(message)],
     ]),
   )}`

@@ -2,7 +2,7 @@
 import { type ErrorCode, errorCodes } from '../../error-codes.ts'
 import { type Html, html } from '../html.ts'
 import type { Page, View } from '../page.ts'
-import { table } from '../parts.ts'
+import { htmlTable } from '../parts.ts'
 
 export const errorsView = (_page: Page): View => ({
   title: 'Errors',
@@ -10,7 +10,7 @@ export const errorsView = (_page: Page): View => ({
     <p>A failure of the kind <em>config</em> needs a change by a person, and several in a row pause a schedule; one of the kind
       <em>transient</em> may have passed by the next try; one of the kind <em>run</em> concerns its run only.
       <code>unexpected</code> is a fault that nobody foresaw, and is tried again.</p>
-    ${table(
+    ${htmlTable(
       'Errors',
       ['code', 'kind', 'what has happened', 'what helps'],
       Object.entries(errorCodes).map(([code, { kind, means, cure }]) => [

@@ -7,7 +7,7 @@ import { count, counted } from '../../words.ts'
 import type { Beside } from '../context.ts'
 import { type Html, html } from '../html.ts'
 import type { Page, View } from '../page.ts'
-import { actionForm, badge, brief, chart, facts, instant, runLink, table, when } from '../parts.ts'
+import { actionForm, badge, brief, chart, facts, htmlTable, runLink, timeElement, when } from '../parts.ts'
 import { sqlText } from '../sql-text.ts'
 
 const linkTo = (name: string): string => `/exports/${encodeURIComponent(name)}`
@@ -21,7 +21,7 @@ const textOf = (value: unknown): string | null =>
 export const exportsView = (page: Page, saved: readonly SavedExportStatus[]): View => ({
   title: 'Exports',
   body: html`
-    ${table(
+    ${htmlTable(
       'Exports',
       ['export', 'action', 'list', 'schedule', 'last run', 'sent', 'removed', 'rejected', 'problem'],
       saved.map(({ name, settings, last_run, error }) => [
@@ -85,7 +85,7 @@ export function exportView(page: Page, history: ExportHistory, members: Beside<n
           ],
         })
       }
-      ${table(
+      ${htmlTable(
         'Runs',
         [
           'run',
@@ -108,7 +108,7 @@ export function exportView(page: Page, history: ExportHistory, members: Beside<n
         'lllrrrrrrrr',
       )}
       <h2>Settings</h2>
-      ${table(
+      ${htmlTable(
         'Settings',
         ['setting', 'value'],
         Object.entries(settings).map(([key, value]) => [
@@ -123,15 +123,15 @@ export function exportView(page: Page, history: ExportHistory, members: Beside<n
 
 function peoplePart(page: Page, { sample }: ExportHistory, members: Beside<number> | undefined): Html {
   return html`
-    ${members && html`<p>${peopleText(members.value)} whom this export put there, as of ${instant(members.at.toISOString())}${members.value > sample.length && `; ${sample.length} of them here`}.</p>`}
-    ${table(
+    ${members && html`<p>${peopleText(members.value)} whom this export put there, as of ${timeElement(members.at.toISOString())}${members.value > sample.length && `; ${sample.length} of them here`}.</p>`}
+    ${htmlTable(
       'People on the list',
       ['person', 'since'],
       sample.map(({ person, since }) => [
         page.see.isMasked
           ? page.see.person(person)
           : html`<a href="/person?${new URLSearchParams({ who: person }).toString()}">${person}</a>`,
-        instant(since),
+        timeElement(since),
       ]),
     )}`
 }
@@ -164,7 +164,7 @@ function schedulePart(page: Page, schedule: unknown): Html {
   return html`
     <p>${explained.words}</p>
     ${explained.warnings.map((warning) => html`<p class="notice">${warning}</p>`)}
-    ${table(
+    ${htmlTable(
       'Next runs',
       [`next runs in ${explained.timezone}`, 'UTC', ''],
       explained.runs.map(({ local, utc, transition }) => [local, utc, transition ?? '']),

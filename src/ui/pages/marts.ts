@@ -6,7 +6,7 @@ import { count } from '../../words.ts'
 import type { Beside } from '../context.ts'
 import { type Html, html } from '../html.ts'
 import type { Page, View } from '../page.ts'
-import { badge, chart, instant, sparkline, table } from '../parts.ts'
+import { badge, chart, htmlTable, sparkSvg, timeElement } from '../parts.ts'
 
 /** A view that has a page, with the columns that it shows. */
 export interface Mart {
@@ -90,7 +90,7 @@ export const martsView = (_page: Page, views: readonly ViewStatus[]): View => ({
   body: html`
     <ul>${marts.map(({ view, title }) => html`<li><a href="/marts/${view}">${title}</a></li>`)}</ul>
     <h2>All views for analysts</h2>
-    ${table(
+    ${htmlTable(
       'Views',
       ['view', 'state', 'one row is', 'missing streams'],
       views.map((view) => [
@@ -130,10 +130,10 @@ export function martView(
     title: mart.title,
     body: html`
       <p class="soft">${view.about}</p>
-      <p class="soft">As of ${instant(at.toISOString())}; for ${martGoodMs / 60_000} minutes it is not asked for anew.</p>
+      <p class="soft">As of ${timeElement(at.toISOString())}; for ${martGoodMs / 60_000} minutes it is not asked for anew.</p>
       ${view.state !== 'made' && html`<p class="notice">The view is not made: ${badge(view.state)} ${view.missing_streams.join(', ')} ${view.problem}</p>`}
       ${trendChart(mart, rows.trend)}
-      ${table(
+      ${htmlTable(
         mart.title,
         withTrend(
           shown.map((name) => heading(mart, name, { about: about.get(name), order, isAscending })),
@@ -165,7 +165,7 @@ function trendOf(
   if (!trends) return html`<span class="soft">being counted</span>`
   const trend = trends.value.get(row.campaign_id ?? '')
   const days = daysBefore(now, trendDays).map((day) => trend?.get(day) ?? 0)
-  return trend ? sparkline(days, `Opened of ${row.campaign_name ?? row.campaign_id}`) : null
+  return trend ? sparkSvg(days, `Opened of ${row.campaign_name ?? row.campaign_id}`) : null
 }
 
 function heading(

@@ -13,14 +13,14 @@ import {
   badge,
   brief,
   countedAt,
-  instant,
+  htmlTable,
   jobLink,
   rowCount,
   runLink,
-  sparkline,
+  sparkSvg,
   streamLink,
-  table,
   tiles,
+  timeElement,
   when,
 } from '../parts.ts'
 import { codeLink, cureOf } from './errors.ts'
@@ -65,7 +65,7 @@ export function overviewView(
       <h2>At work now</h2>
       ${workingRuns(page, working)}
       <h2>Streams</h2>
-      ${table(
+      ${htmlTable(
         'Streams',
         ['stream', 'state', 'rows', 'bookmark', 'last sync', `rows per day, ${overviewDays} days`],
         streams.map((one) => streamRow(page, one, volumes?.value.get(one.stream.stream))),
@@ -77,7 +77,7 @@ export function overviewView(
       ${
         quotas.length > 0 &&
         html`<h2>Pace of the endpoints</h2>
-          ${table(
+          ${htmlTable(
             'Pace',
             [
               'connection and endpoint',
@@ -87,7 +87,7 @@ export function overviewView(
               'closed until',
             ],
             quotas.map(({ lane, used, waiting, last_at, closed_until }) => [
-              ...[lane, count(used), count(waiting), instant(last_at), instant(closed_until)],
+              ...[lane, count(used), count(waiting), timeElement(last_at), timeElement(closed_until)],
             ]),
             'lrrll',
           )}`
@@ -109,13 +109,13 @@ function streamRow(
     rowCount(stream),
     when(stream.bookmark, page),
     stream.last_sync && html`${when(stream.last_sync.at, page)} ${runLink(stream.last_sync.run_id)}`,
-    volume ? sparkline(days, stream.stream) : null,
+    volume ? sparkSvg(days, stream.stream) : null,
   ]
 }
 
 const heldRuns = (page: Page, runs: readonly RunSummary[]): Html => html`
   <h2>Waiting for approval</h2>
-  ${table(
+  ${htmlTable(
     'Held runs',
     ['run', 'export', 'held', 'why', ''],
     runs.map((run) => [
@@ -129,7 +129,7 @@ const heldRuns = (page: Page, runs: readonly RunSummary[]): Html => html`
 
 function workingRuns(page: Page, runs: readonly WorkingRun[]): Html {
   if (runs.length === 0) return html`<p class="empty">Nothing runs at the moment.</p>`
-  return table(
+  return htmlTable(
     'Runs at work',
     ['run', 'job', 'since', 'progress', 'rows', 'rows per second', 'calls'],
     runs.map((run) => {
@@ -158,7 +158,7 @@ function progressOf({ progress }: WorkingRun, page: Page, tookMs: number): Html 
 }
 
 const failedRuns = (page: Page, runs: readonly RunSummary[]): Html =>
-  table(
+  htmlTable(
     'Failures',
     ['run', 'job', 'when', 'what happened', 'error', 'what helps'],
     runs.map((run) => [
@@ -169,7 +169,7 @@ const failedRuns = (page: Page, runs: readonly RunSummary[]): Html =>
 
 /** Runs as on the page of runs. */
 export const runsTable = (page: Page, runs: readonly RunSummary[]): Html =>
-  table(
+  htmlTable(
     'Runs',
     ['run', 'job', 'state', 'trigger', 'started', 'took', 'read', 'written', 'rejected', 'error'],
     runs.map((run) => [

@@ -4,7 +4,7 @@ import { eventDays, type PersonEvent } from '../../report/person-events.ts'
 import type { Beside } from '../context.ts'
 import { type Html, html } from '../html.ts'
 import type { Page, View } from '../page.ts'
-import { badge, facts, instant, runLink, streamLink, table } from '../parts.ts'
+import { badge, facts, htmlTable, runLink, streamLink, timeElement } from '../parts.ts'
 
 type Events = Beside<readonly PersonEvent[]> | undefined
 
@@ -39,23 +39,23 @@ function found(page: Page, person: Person, events: Events): Html {
     ])}
     ${!profile && lists.length === 0 && events?.value.length === 0 && html`<p class="notice">Nobody of this name is in the warehouse: the name may be misspelt, unknown to Iterable, or not synced yet.</p>`}
     <h2>Exports: why are they, or are they not, on a list?</h2>
-    ${table(
+    ${htmlTable(
       'Exports',
       ['export', 'list', 'state', 'since', 'why'],
       exports.map((one) => [
         html`<a href="/exports/${encodeURIComponent(one.export)}">${one.export}</a>`,
         one.list_id === null ? null : String(one.list_id),
-        ...[badge(one.state), instant(one.since), reasonOf(page, one, lists)],
+        ...[badge(one.state), timeElement(one.since), reasonOf(page, one, lists)],
       ]),
     )}
     <h2>Lists in Iterable</h2>
-    ${table(
+    ${htmlTable(
       'Lists',
       ['list', 'name', 'on it since', 'as of'],
       lists.map(({ id, name, joined_at, first_read_at, updated_at }) => [
         ...[id, name],
-        joined_at ? instant(joined_at) : first_read_at && html`before ${instant(first_read_at)}`,
-        instant(updated_at),
+        joined_at ? timeElement(joined_at) : first_read_at && html`before ${timeElement(first_read_at)}`,
+        timeElement(updated_at),
       ]),
     )}
     <h2>Events</h2>
@@ -63,7 +63,7 @@ function found(page: Page, person: Person, events: Events): Html {
     ${
       profile &&
       html`<h2>Profile</h2>
-        ${table(
+        ${htmlTable(
           'Profile',
           ['field', 'value'],
           Object.entries(profile)
@@ -76,11 +76,11 @@ function found(page: Page, person: Person, events: Events): Html {
 function eventsPart(events: Events): Html {
   if (!events) return html`<p class="soft">They are being looked for.</p>`
   return html`
-    <p class="soft">The last 100 of ${eventDays} days, as of ${instant(events.at.toISOString())}.</p>
-    ${table(
+    <p class="soft">The last 100 of ${eventDays} days, as of ${timeElement(events.at.toISOString())}.</p>
+    ${htmlTable(
       'Events',
       ['when', 'stream', 'campaign'],
-      events.value.map(({ at, stream, campaign_id }) => [instant(at), streamLink(stream), campaign_id]),
+      events.value.map(({ at, stream, campaign_id }) => [timeElement(at), streamLink(stream), campaign_id]),
     )}`
 }
 

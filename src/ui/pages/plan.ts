@@ -5,11 +5,11 @@ import { count, counted } from '../../words.ts'
 import type { Beside } from '../context.ts'
 import { type Html, html } from '../html.ts'
 import type { Page, View } from '../page.ts'
-import { actionForm, badge, facts, jobLink, signature, table, tiles } from '../parts.ts'
+import { actionForm, badge, facts, htmlTable, jobLink, signature, tiles } from '../parts.ts'
 
 export const changesShown = 200
 
-export interface PlanInput {
+export interface PlanPageInput {
   readonly run: CompleteRun
   readonly changes: readonly ChangeText[]
   readonly hasMore: boolean
@@ -22,7 +22,7 @@ type PlanView = NonNullable<Detail['plan']>
 
 export function planView(
   page: Page,
-  { run, changes, hasMore, search }: PlanInput,
+  { run, changes, hasMore, search }: PlanPageInput,
   counts: Beside<readonly FieldCount[]> | undefined,
 ): View {
   const detail = run.export
@@ -134,7 +134,7 @@ const planParts = (
   ${
     rejects.length > 0 &&
     html`<h2>Rejected rows</h2>
-      ${table(
+      ${htmlTable(
         'Rejected rows',
         ['code', 'reason', 'rows'],
         rejects.map(({ code, reason, rows }) => [code, page.see.reason(reason), count(rows)]),
@@ -143,7 +143,7 @@ const planParts = (
   }`
 
 const fieldsTable = (counts: readonly FieldCount[]): Html =>
-  table(
+  htmlTable(
     'Fields',
     ['field', 'people', ''],
     counts.map(({ field, people, mark, column }) => [
@@ -154,7 +154,7 @@ const fieldsTable = (counts: readonly FieldCount[]): Html =>
   )
 
 const changesTable = ({ see }: Page, changes: readonly ChangeText[]): Html =>
-  table(
+  htmlTable(
     'Changes',
     ['', 'person', 'field', 'before', 'after'],
     changes.map(({ action, identifier, field, before, after, mark }) => [

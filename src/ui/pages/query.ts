@@ -2,7 +2,7 @@
 import { count } from '../../words.ts'
 import { type Html, html } from '../html.ts'
 import type { Page, View } from '../page.ts'
-import { actionForm, chart, table } from '../parts.ts'
+import { actionForm, chart, htmlTable } from '../parts.ts'
 
 /** Rows of a result that are shown; a file has all of them. */
 export const rowsShown = 1_000
@@ -67,7 +67,7 @@ function resultPart({ columns, rows, hasMore, tookMs }: QueryResult, kind: Chart
   return html`
     <h2>${count(rows.length)}${hasMore && '+'} rows, ${count(Math.round(tookMs))} ms</h2>
     ${chartOf(columns, rows, kind)}
-    ${table(
+    ${htmlTable(
       'Result',
       columns.map(({ name }) => name),
       rows,

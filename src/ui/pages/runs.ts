@@ -6,7 +6,7 @@ import type { RunSummary } from '../../report/runs.ts'
 import { count, counted, seconds } from '../../words.ts'
 import { type Html, html } from '../html.ts'
 import type { Page, View } from '../page.ts'
-import { badge, facts, instant, jobLink, table, when } from '../parts.ts'
+import { badge, facts, htmlTable, jobLink, timeElement, when } from '../parts.ts'
 import { actionsTable } from './actions.ts'
 import { type ComparisonInput, comparisonPart, streamsPart } from './comparison.ts'
 import { batchesPart, logPart, stepsListed, stepsPart } from './course.ts'
@@ -70,10 +70,10 @@ export function runView(page: Page, input: RunInput): View {
       ${facts([
         ['state', badge(run.state)],
         ['job', html`${jobLink(run.job)} (${run.trigger})`],
-        ['started', instant(run.started_at)],
-        ['finished', instant(run.finished_at)],
+        ['started', timeElement(run.started_at)],
+        ['finished', timeElement(run.finished_at)],
         ['took', tookText(run)],
-        ['nominal time', instant(run.nominal_at)],
+        ['nominal time', timeElement(run.nominal_at)],
         ['id', html`<code>${run.run_id}</code>`],
       ])}
       ${
@@ -91,7 +91,7 @@ export function runView(page: Page, input: RunInput): View {
         html`<h2>Requests</h2>
           <p>${count(batches.done)} of ${counted(batches.total, 'request')} acknowledged.</p>
           ${batchesPart(batches.batches, page)}
-          ${table(
+          ${htmlTable(
             'Requests',
             ['no.', 'what', 'state', 'people', 'attempts', 'sent again', 'waited', 'sent', 'acknowledged'],
             batches.batches
@@ -106,13 +106,13 @@ export function runView(page: Page, input: RunInput): View {
                   count(batch.retries),
                   seconds(batch.waited_ms / 1000),
                 ],
-                ...[instant(batch.sent_at), instant(batch.acked_at)],
+                ...[timeElement(batch.sent_at), timeElement(batch.acked_at)],
               ]),
             'rllrrrrll',
           )}`
       }
       <h2>Rejected rows</h2>
-      ${table(
+      ${htmlTable(
         'Rejected rows',
         ['of', 'reason', 'rows'],
         run.rejects.map(({ source, code, rows }) => [source, code, count(rows)]),

@@ -6,7 +6,17 @@ import type { ScheduleRow } from '../../state/schedules.ts'
 import { count, counted } from '../../words.ts'
 import { type Html, html } from '../html.ts'
 import type { Page, View } from '../page.ts'
-import { actionForm, badge, brief, instant, jobLink, runLink, signature, table, when } from '../parts.ts'
+import {
+  actionForm,
+  badge,
+  brief,
+  htmlTable,
+  jobLink,
+  runLink,
+  signature,
+  timeElement,
+  when,
+} from '../parts.ts'
 import { codeLink } from './errors.ts'
 
 const dayMs = 86_400_000
@@ -21,7 +31,7 @@ export const schedulesView = (page: Page, { schedules, skipped }: ScheduleBook):
     <h2>The coming seven days (UTC)</h2>
     <div class="days">${calendar(page, schedules)}</div>
     <h2>Schedules</h2>
-    ${table(
+    ${htmlTable(
       'Schedules',
       ['job', 'when', 'time zone', 'state', 'next run', 'last nominal time', 'failures', ''],
       schedules.map((row) => scheduleRow(page, row)),
@@ -29,11 +39,11 @@ export const schedulesView = (page: Page, { schedules, skipped }: ScheduleBook):
     )}
     ${actionForm(page, { action: '/definitions', label: 'Read the definitions anew' })}
     <h2>Skipped ticks</h2>
-    ${table(
+    ${htmlTable(
       'Skipped ticks',
       ['run', 'job', 'nominal time', 'why'],
       skipped.map((run) => [
-        ...[runLink(run.run_id), jobLink(run.job), instant(run.nominal_at)],
+        ...[runLink(run.run_id), jobLink(run.job), timeElement(run.nominal_at)],
         run.error_code && html`${codeLink(run.error_code)} ${brief(run.error_text, page)}`,
       ]),
     )}`,
@@ -47,7 +57,7 @@ function scheduleRow(page: Page, row: ScheduleRow) {
     html`<code>${row.cron || 'never'}</code>`,
     row.timezone,
     html`${badge(state === 'fresh' ? 'active' : state)} ${brief(row.problem ?? row.paused_reason, page)}`,
-    row.paused_at ? null : instant(iso(row.retry_at ?? row.next_due_at)),
+    row.paused_at ? null : timeElement(iso(row.retry_at ?? row.next_due_at)),
     when(iso(row.last_nominal_at), page),
     count(Number(row.consecutive_failures)),
     html`
@@ -129,10 +139,10 @@ export function backfillView(
         'times' in preview &&
         html`
           <h2>${counted(preview.times.length, 'run')}</h2>
-          ${table(
+          ${htmlTable(
             'Nominal times',
             ['nominal time'],
-            preview.times.slice(0, 100).map((at) => [instant(at)]),
+            preview.times.slice(0, 100).map((at) => [timeElement(at)]),
           )}
           ${
             preview.times.length > 0 &&

@@ -6,7 +6,18 @@ import { count } from '../../words.ts'
 import type { Beside } from '../context.ts'
 import { type Html, html } from '../html.ts'
 import type { Page, View } from '../page.ts'
-import { badge, brief, chart, countedAt, facts, instant, rowCount, runLink, table, when } from '../parts.ts'
+import {
+  badge,
+  brief,
+  chart,
+  countedAt,
+  facts,
+  htmlTable,
+  rowCount,
+  runLink,
+  timeElement,
+  when,
+} from '../parts.ts'
 import { stepsTable } from './course.ts'
 
 /** Days of the chart. */
@@ -22,7 +33,7 @@ export function streamView(page: Page, detail: StreamDetail, volumes: Beside<Vol
         ['rows', rowCount(stream)],
         ['replication', stream.replication],
         ['primary key', stream.primary_key.join(', ') || 'none'],
-        ['bookmark', instant(stream.bookmark)],
+        ['bookmark', timeElement(stream.bookmark)],
         [
           'last sync',
           stream.last_sync && html`${badge(stream.last_sync.state)} ${when(stream.last_sync.at, page)}`,
@@ -30,7 +41,7 @@ export function streamView(page: Page, detail: StreamDetail, volumes: Beside<Vol
       ])}
       ${volumePart(page, stream.stream, volumes)}
       <h2>Runs</h2>
-      ${table(
+      ${htmlTable(
         'Runs',
         ['run', 'state', 'started', 'windows', 'calls', 'read', 'rejected', 'remarks'],
         runs.map((run) => [
@@ -43,25 +54,25 @@ export function streamView(page: Page, detail: StreamDetail, volumes: Beside<Vol
       <h2>Windows</h2>
       ${stepsTable(steps, 'run')}
       <h2>Columns</h2>
-      ${table(
+      ${htmlTable(
         'Columns',
         ['column', 'type', 'from', 'first seen', 'was before'],
         columns.map((column) => [
           html`<code>${column.column}</code>${column.source !== column.column && ` (${column.source} in Iterable)`}`,
-          ...[column.type, column.origin, instant(column.first_seen_at)],
+          ...[column.type, column.origin, timeElement(column.first_seen_at)],
           column.previous_types.length > 0
-            ? html`${column.previous_types.join(', ')}, until ${instant(column.changed_at)}`
+            ? html`${column.previous_types.join(', ')}, until ${timeElement(column.changed_at)}`
             : null,
         ]),
       )}
       <h2>Rejected rows</h2>
       <p>${count(rejected)} in all${rejected > rejects.length && `, the latest ${rejects.length} here`}.</p>
-      ${table(
+      ${htmlTable(
         'Rejected rows',
         ['when', 'run', 'code', 'reason', 'row'],
         rejects.map((reject) => [
           ...[
-            instant(reject.rejected_at),
+            timeElement(reject.rejected_at),
             runLink(reject.run_id),
             reject.code,
             page.see.reason(reject.reason),
@@ -95,7 +106,7 @@ function samplePart(page: Page, { stream, samples }: StreamDetail): Html {
     return html`<p><a href="/streams/${encodeURIComponent(stream.stream)}?samples=yes">Show ten rows</a>: they are personal data.</p>`
   }
   const names = Object.keys(samples[0] ?? {})
-  return table(
+  return htmlTable(
     'Sample rows',
     names,
     samples.map((row) => names.map((name) => row[name]?.slice(0, 200) ?? null)),

@@ -2,6 +2,14 @@
 import { existsSync } from 'node:fs'
 import { setTimeout as delay } from 'node:timers/promises'
 import type { DuckDBConnection, DuckDBInstance } from '@duckdb/node-api'
+import {
+  isDamagedDatabase,
+  isFileAttached,
+  isFileLocked,
+  isNewerDatabase,
+  isNoDatabase,
+  lockingProcess,
+} from '../../engine/errors.ts'
 import { sweepNow } from '../../engine/sweep.ts'
 import {
   ConfigError,
@@ -38,7 +46,7 @@ export async function attachFile(
       await attach(connection, path, `warehouse${form}; use warehouse`)
       return
     } catch (error) {
-      if (!isLocked(error)) throw attachError(path, error)
+      if (!isFileLocked(error)) throw attachError(path, error)
       if (waitedMs === 0) {
         const held = `${path} is in use by ${holderOf(error)}`
         onWait?.(`${held}; waiting for it, ${patienceMs / 1000} s at most`, held)
@@ -66,7 +74,7 @@ async function attach(connection: DuckDBConnection, path: string, nameAndMore: s
       await connection.run(`attach ${literal(path)} as ${nameAndMore}`)
       return
     } catch (error) {
-      if (!/Unique file handle conflict/i.test(messageOf(error)) || waitedMs >= patienceMs) throw error
+      if (!isFileAttached(error) || waitedMs >= patienceMs) throw error
       sweepNow()
       await delay(lingerMs)
     }
@@ -97,7 +105,7 @@ export async function holdFile(
   } catch (error) {
     heldHere.delete(path)
     connection.closeSync()
-    throw isLocked(error) ? lockedError(job, holderOf(error), error) : attachError(path, error)
+    throw isFileLocked(error) ? lockedError(job, holderOf(error), error) : attachError(path, error)
   }
   return {
     async [Symbol.asyncDispose]() {
@@ -111,30 +119,27 @@ export async function holdFile(
 const lockedError = (job: string, holder: string, cause?: unknown): LockedError =>
   new LockedError(`another ${job} of this warehouse is running`, holder, { cause })
 
-const isLocked = (error: unknown): boolean =>
-  /Could not set lock on file|being used by another process/i.test(messageOf(error))
-
 /** "process 4711", as far as DuckDB knows. */
 function holderOf(error: unknown): string {
-  const pid = /PID (\d+)/.exec(messageOf(error))?.[1]
+  const pid = lockingProcess(error)
   return pid ? `process ${pid}` : 'another program'
 }
 
 function attachError(path: string, error: unknown): UserError {
-  const message = messageOf(error)
-  if (/not a valid DuckDB database file/.test(message)) {
+  const said = messageOf(error).split('\n')[0]
+  if (isNoDatabase(error)) {
     return new ConfigError(
       `${path} exists but is not a DuckDB database; change "warehouse.path", or move that file away`,
       { code: 'not_a_warehouse', cause: error },
     )
   }
-  if (/corrupt|checksum/i.test(message)) {
+  if (isDamagedDatabase(error)) {
     return new ConfigError(
-      `${path} is damaged (${message.split('\n')[0]}); put a backup in its place, or move it away and sync again from the start`,
+      `${path} is damaged (${said}); put a backup in its place, or move it away and sync again from the start`,
       { code: 'damaged_warehouse', cause: error },
     )
   }
-  if (/version number|newer version|storage version/i.test(message)) {
+  if (isNewerDatabase(error)) {
     return new ConfigError(
       `${path} was written by a newer version of DuckDB; upgrade iterable-elt, or put a backup in its place (docs/troubleshooting.md#duckdb-2)`,
       {
@@ -143,7 +148,7 @@ function attachError(path: string, error: unknown): UserError {
       },
     )
   }
-  if (/Unique file handle conflict/i.test(message)) {
+  if (isFileAttached(error)) {
     return new TransientError(
       'warehouse_locked',
       `${path} is still in use by a statement of this process that does not end; try again, or restart it`,
@@ -151,7 +156,7 @@ function attachError(path: string, error: unknown): UserError {
     )
   }
   return new ConfigError(
-    `cannot open the warehouse ${path}: ${message.split('\n')[0]}; check "warehouse.path" and its permissions`,
+    `cannot open the warehouse ${path}: ${said}; check "warehouse.path" and its permissions`,
     { code: 'warehouse_not_writable', cause: error },
   )
 }

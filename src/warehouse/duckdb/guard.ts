@@ -6,7 +6,6 @@
 import { existsSync } from 'node:fs'
 import { type DuckDBConnection, type DuckDBValue, listValue } from '@duckdb/node-api'
 import { connectionSettings, type Engine, makeInstance } from '../../engine/engine.ts'
-import { messageOf } from '../../errors.ts'
 import { makeFolder } from '../../folders.ts'
 import type { UseOptions } from '../session.ts'
 import { literal } from '../sql.ts'
@@ -164,10 +163,6 @@ export const refusedAccess = (why: string, cause?: unknown) =>
     `${why}, and a query sees nothing but the warehouse unless "exports.allow_external_access" is true`,
     cause,
   )
-
-/** True for what a guarded instance says to a query that reaches for a file. */
-export const isAccessRefusal = (error: unknown): boolean =>
-  /disabled (by|through) configuration/.test(messageOf(error))
 
 async function rowsOf(
   connection: DuckDBConnection,

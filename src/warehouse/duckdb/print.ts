@@ -14,10 +14,10 @@ import {
   type DuckDBValue,
 } from '@duckdb/node-api'
 import { isoTime, jsonOf, type PrintedColumn, type PrintedKind } from '../printed.ts'
-import type { Form } from './query.ts'
+import type { DuckdbForm } from './query.ts'
 import { shortestSingle } from './select.ts'
 
-export const printed: Form<PrintedColumn, string> = {
+export const duckdbPrinted: DuckdbForm<PrintedColumn, string> = {
   column: (name, type) => ({ name, kind: kindOf(type) }),
   reader: printerOf,
 }

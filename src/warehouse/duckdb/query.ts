@@ -11,22 +11,22 @@ import {
   type DuckDBValue,
   StatementType,
 } from '@duckdb/node-api'
-import { isOutsideTransaction } from '../../engine/errors.ts'
+import { isAccessRefusal, isOutsideTransaction, isReadOnly, isWrongStatement } from '../../engine/errors.ts'
 import type { Interrupter } from '../../engine/interrupter.ts'
 import { wholeStream } from '../../engine/stream.ts'
-import { ConfigError, messageOf } from '../../errors.ts'
+import { ConfigError } from '../../errors.ts'
 import type { EngineRows, Rows } from '../select.ts'
 import { refusedQuery, type Statement, wrongQuery } from '../statement.ts'
-import { isAccessRefusal, refusedAccess } from './guard.ts'
+import { refusedAccess } from './guard.ts'
 
 /** What becomes of the columns of a result, and of their values. */
-export interface Form<Column, Value> {
+export interface DuckdbForm<Column, Value> {
   column(name: string, type: DuckDBType): Column
   /** How a value that is not NULL is read. */
   reader(type: DuckDBType): (value: DuckDBValue) => Value
 }
 
-export interface Query {
+export interface DuckdbQuery {
   readonly connection: DuckDBConnection
   /** Ends the query when the user asks to stop. */
   readonly interrupter: Interrupter
@@ -36,9 +36,9 @@ export interface Query {
 
 /** Begins a query, see `Session.select` and `Session.print`. It runs once its rows are asked for. */
 export async function queryDuckdb<Column, Value>(
-  { connection, interrupter, admit }: Query,
+  { connection, interrupter, admit }: DuckdbQuery,
   statement: Statement,
-  form: Form<Column, Value>,
+  form: DuckdbForm<Column, Value>,
 ): Promise<Rows<Column, Value | null> & { readonly engine: EngineRows }> {
   const ended = interrupter.begin()
   const end = async () => {
@@ -84,7 +84,7 @@ export async function queryDuckdb<Column, Value>(
 async function* rowsOf<Value>(
   portions: AsyncIterable<readonly (readonly DuckDBValue[])[]>,
   types: readonly DuckDBType[],
-  form: Pick<Form<unknown, Value>, 'reader'>,
+  form: Pick<DuckdbForm<unknown, Value>, 'reader'>,
 ): AsyncGenerator<readonly (readonly (Value | null)[])[]> {
   const readers = types.map((type) => form.reader(type))
   const read = (row: readonly DuckDBValue[]) =>
@@ -134,14 +134,9 @@ async function prepare(
 
 function explained(error: unknown): unknown {
   if (error instanceof ConfigError) return error
-  const message = messageOf(error)
-  if (/launched in read-only mode|attached in read-only mode/.test(message)) {
-    return refusedQuery('it writes', error)
-  }
+  if (isReadOnly(error)) return refusedQuery('it writes', error)
   if (isAccessRefusal(error)) return refusedAccess('it reads files', error)
-  return /(Parser|Binder|Catalog|Conversion|Invalid Input|Permission) Error/.test(message)
-    ? wrongQuery(error)
-    : error
+  return isWrongStatement(error) ? wrongQuery(error) : error
 }
 
 async function rollBack(connection: DuckDBConnection): Promise<void> {

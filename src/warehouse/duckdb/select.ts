@@ -13,9 +13,9 @@ import {
   DuckDBTypeId,
 } from '@duckdb/node-api'
 import type { SelectedColumn, ValueType } from '../select.ts'
-import type { Form } from './query.ts'
+import type { DuckdbForm } from './query.ts'
 
-export const selected: Form<SelectedColumn, unknown> = {
+export const duckdbSelected: DuckdbForm<SelectedColumn, unknown> = {
   column: (name, type) => ({ name, type: typeOf(type) }),
   reader: readerOf,
 }

@@ -15,7 +15,7 @@ import { Migrations } from '../migrations.ts'
 import { type SchemaNames, schemaNames } from '../schema-names.ts'
 import type { Dialect, Session, Tx, UseOptions, Warehouse } from '../session.ts'
 import { quoted } from '../sql.ts'
-import { alterations, definitions } from '../tables.ts'
+import { alterations, columnDefinitions } from '../tables.ts'
 import { transact, transactionIn } from '../transaction.ts'
 import { appendTo, runOn } from './append.ts'
 import { holdFile } from './attach.ts'
@@ -23,10 +23,10 @@ import { holdGuarded, refuseWrongFunctions } from './guard.ts'
 import { type HeldProgress, Holder } from './hold.ts'
 import { openHome } from './home.ts'
 import { paceFiles } from './pace.ts'
-import { printed } from './print.ts'
+import { duckdbPrinted } from './print.ts'
 import { queryDuckdb } from './query.ts'
 import { scrubFile } from './scrub.ts'
-import { selected } from './select.ts'
+import { duckdbSelected } from './select.ts'
 import { copyDuckdb, unloadDuckdb } from './snapshot.ts'
 import { upsertIntoDuckdb } from './upsert.ts'
 
@@ -203,11 +203,11 @@ function session({ connection, engine, names, interrupter, admit, isLive, progre
         await andThen(tx)
       }),
     async select(statement) {
-      const { engine: rows, ...selection } = await queryDuckdb(query, statement, selected)
+      const { engine: rows, ...selection } = await queryDuckdb(query, statement, duckdbSelected)
       // A host's instance reads no file of ours.
       return isLive ? selection : { ...selection, engine: rows }
     },
-    print: (statement) => queryDuckdb(query, statement, printed),
+    print: (statement) => queryDuckdb(query, statement, duckdbPrinted),
     files: {
       copyTo: (target) => copyDuckdb(connection, names, target),
       unload: (wanted) => unloadDuckdb(connection, wanted),
@@ -231,7 +231,7 @@ function transactionOf(db: Transaction<StateDatabase>, names: SchemaNames, progr
       run(`insert into ${table} (${columns.map(quoted).join(', ')}) ${select}`),
     upsert: (table, upsert) => upsertIntoDuckdb({ tables: db, append }, table, upsert),
     async createTable(table, columns) {
-      await run(`create table if not exists ${table} ${definitions(columns, duckdbTables)}`)
+      await run(`create table if not exists ${table} ${columnDefinitions(columns, duckdbTables)}`)
     },
     async alterTable(table, change) {
       for (const alteration of alterations(change, duckdbTables))

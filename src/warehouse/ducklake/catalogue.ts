@@ -1,10 +1,12 @@
 /** How DuckDB reaches the database of the catalogue: through a secret, since what ATTACH is told can be read by queries. */
+
+import type { Environment } from '../../config/interpolate.ts'
 import { ConfigError, messageOf } from '../../errors.ts'
-import { completedAddress, type Environment } from '../postgres/address.ts'
+import { completedAddress } from '../postgres/address.ts'
 import { literal } from '../sql.ts'
 
 /** Statements and words that attach something of the database, without its password in any of them but the secret's. */
-export interface Catalogue {
+export interface CatalogueAccess {
   /** Makes the secret, in memory. */
   readonly secret: string
   /** For `attach 'postgres:…'`: what the secret has no word for. */
@@ -14,7 +16,7 @@ export interface Catalogue {
 export const catalogueSecret = 'catalogue'
 
 /** @throws ConfigError for an address that is none. */
-export function catalogueOf(url: string, environment: Environment): Catalogue {
+export function catalogueOf(url: string, environment: Environment): CatalogueAccess {
   const address = parsed(url, environment)
   const parameters = address.searchParams
   const from = (name: string, part: string) => decodeURIComponent(part) || parameters.get(name) || undefined

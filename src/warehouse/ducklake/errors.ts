@@ -1,4 +1,7 @@
-/** What DuckDB says of a lake, in words that tell the user what to change. */
+/**
+ * What DuckDB says of a lake, in words that tell the user what to change. DuckLake has no codes, nor have the storages behind
+ * DuckDB: all of their words that decide anything stand here, as DuckDB 1.5.5 and its extensions say them.
+ */
 import { ConfigError, messageOf, TransientError, UserError } from '../../errors.ts'
 import type { Lake } from './lake.ts'
 

@@ -1,9 +1,9 @@
 /** A lake as DuckDB has it: extensions loaded, secrets made, the catalogue attached. */
 import type { DuckDBConnection } from '@duckdb/node-api'
-import type { Environment } from '../postgres/address.ts'
+import type { Environment } from '../../config/interpolate.ts'
 import type { SchemaNames } from '../schema-names.ts'
 import { literal, quoted } from '../sql.ts'
-import { type Catalogue, catalogueOf, catalogueSecret } from './catalogue.ts'
+import { type CatalogueAccess, catalogueOf, catalogueSecret } from './catalogue.ts'
 import { Extensions } from './extensions.ts'
 import { type Storage, type StorageAccess, storageAccess } from './storage.ts'
 
@@ -22,7 +22,7 @@ export class Lake {
   readonly names: SchemaNames
   readonly extensions: Extensions
   readonly #options: LakeOptions
-  readonly #catalogue: Catalogue
+  readonly #catalogue: CatalogueAccess
   readonly #storage: StorageAccess
 
   constructor(options: LakeOptions, names: SchemaNames) {

@@ -3,7 +3,7 @@
  * also be another lake's whose settings name the same folder, so a file goes only where its rows are of runs of ours.
  */
 import { type QueryExecutorProvider, sql } from 'kysely'
-import { messageOf } from '../../errors.ts'
+import { isParquetCut } from '../../engine/errors.ts'
 import { ownColumns } from '../names.ts'
 import type { Session } from '../session.ts'
 import { literal, quoted } from '../sql.ts'
@@ -34,7 +34,7 @@ export async function orphansOf(
   const ours: string[] = []
   const foreign: string[] = []
   for (const { path } of unknown.rows.slice(0, most)) {
-    const isOurs = await isOf(session, lake, path).catch((error: unknown) => takesCut && isCut(error))
+    const isOurs = await isOf(session, lake, path).catch((error: unknown) => takesCut && isParquetCut(error))
     ;(isOurs ? ours : foreign).push(path)
   }
   return { ours, foreign }
@@ -85,10 +85,6 @@ async function isOf({ db, tables, names }: Session, lake: Lake, path: string): P
       where regexp_replace(path, '^.*/', '') = any(${files})`.execute(db)
   return files.length > 0 && rows.length >= files.length
 }
-
-/** A writer that died in the middle of a file has left no end of it, and nobody can read it. */
-const isCut = (error: unknown): boolean =>
-  /No magic bytes|too small to be a Parquet file/i.test(messageOf(error))
 
 async function valuesOf(tables: QueryExecutorProvider, query: string): Promise<readonly string[]> {
   const { rows } = await sql.raw<{ value: unknown }>(query).execute(tables)

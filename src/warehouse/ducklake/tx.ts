@@ -7,7 +7,7 @@ import { appendTo, runOn } from '../duckdb/append.ts'
 import { upsertIntoDuckdb } from '../duckdb/upsert.ts'
 import type { Dialect, Tx } from '../session.ts'
 import { literal, quoted } from '../sql.ts'
-import { definitions } from '../tables.ts'
+import { columnDefinitions } from '../tables.ts'
 import { alterLakeTable } from './alter.ts'
 
 export interface LakeTxOptions {
@@ -17,7 +17,7 @@ export interface LakeTxOptions {
 }
 
 /** A transaction of Postgres, and within it one of the lake, which is the first to commit. */
-export function transactionOf(own: Tx, tables: Tx['tables'], { dialect, directory }: LakeTxOptions): Tx {
+export function lakeTx(own: Tx, tables: Tx['tables'], { dialect, directory }: LakeTxOptions): Tx {
   const { names } = own
   const append = appendTo(tables)
   let copies = 0
@@ -29,7 +29,7 @@ export function transactionOf(own: Tx, tables: Tx['tables'], { dialect, director
     upsert: (table, upsert) => upsertIntoDuckdb({ tables, append }, table, upsert),
     async createTable(table, columns, stream) {
       // What an attempt that failed has left holds nothing that anybody tells of.
-      await runOn(tables, `create or replace table ${table} ${definitions(columns, dialect)}`)
+      await runOn(tables, `create or replace table ${table} ${columnDefinitions(columns, dialect)}`)
       if (stream.replication !== 'append') return
       // Windows are deleted by time, and marts read some months of many.
       const time = quoted(stream.bookmark as string)
@@ -44,7 +44,7 @@ export function transactionOf(own: Tx, tables: Tx['tables'], { dialect, director
       copies += 1
       const name = `copied${copies}`
       await sql
-        .raw(`create temp table ${name} ${definitions(columns, own.dialect)} on commit drop`)
+        .raw(`create temp table ${name} ${columnDefinitions(columns, own.dialect)} on commit drop`)
         .execute(own.db)
       const list = columns.map((column) => quoted(column.name))
       // By way of a file: what this transaction has changed in the lake is seen by nobody else.

@@ -15,9 +15,9 @@ import { Turns } from '../../engine/turns.ts'
 import type { StateDatabase } from '../../state/tables.ts'
 import { postgresAnalysis } from '../analysis.ts'
 import { runOn } from '../duckdb/append.ts'
-import { printed } from '../duckdb/print.ts'
-import { type Form, queryDuckdb } from '../duckdb/query.ts'
-import { selected } from '../duckdb/select.ts'
+import { duckdbPrinted } from '../duckdb/print.ts'
+import { type DuckdbForm, queryDuckdb } from '../duckdb/query.ts'
+import { duckdbSelected } from '../duckdb/select.ts'
 import { unloadDuckdb } from '../duckdb/snapshot.ts'
 import { duckdbTables } from '../duckdb/warehouse.ts'
 import { Migrations } from '../migrations.ts'
@@ -40,7 +40,7 @@ import { OneReader, openReader } from './reader.ts'
 import { SchemaEngine } from './schema-engine.ts'
 import { scrubLake } from './scrub.ts'
 import { copyLake } from './snapshot.ts'
-import { transactionOf } from './tx.ts'
+import { lakeTx } from './tx.ts'
 
 export interface DucklakeOptions extends LakeOptions {
   readonly schema: string
@@ -203,15 +203,14 @@ function session(
     own.transaction(
       (tx) =>
         // What is taken back as a whole has one leg: nothing of it is ever committed.
-        transactionIn(isDryRun ? tables : changing, (trx) => transactionOf(tx, trx, { dialect, directory }))(
-          work,
-          { isDryRun },
-        ),
+        transactionIn(isDryRun ? tables : changing, (trx) => lakeTx(tx, trx, { dialect, directory }))(work, {
+          isDryRun,
+        }),
       { isDryRun },
     )
   const transaction: Session['transaction'] = (work, options) =>
     options?.isAltering ? again(() => once(work, options), isDisturbed) : once(work, options)
-  const query = async <Column, Value>(statement: Statement, form: Form<Column, Value>) => {
+  const query = async <Column, Value>(statement: Statement, form: DuckdbForm<Column, Value>) => {
     const { connection, admit } = await reader.get()
     return queryDuckdb(
       { connection, admit, interrupter: new Interrupter(connection, signal) },
@@ -233,8 +232,8 @@ function session(
         },
         { isAltering: true },
       ),
-    select: (statement) => query(statement, selected),
-    print: (statement) => query(statement, printed),
+    select: (statement) => query(statement, duckdbSelected),
+    print: (statement) => query(statement, duckdbPrinted),
     files: {
       copyTo: (target) => copyLake(own, connection, target),
       async unload(wanted) {

@@ -1,6 +1,7 @@
 /** Where a Postgres server is, and how it is spoken to: from the configuration and the environment, as psql does it. */
 import { readFileSync } from 'node:fs'
 import type pg from 'pg'
+import type { Environment } from '../../config/interpolate.ts'
 import { ConfigError, messageOf } from '../../errors.ts'
 
 /** The `warehouse` part of a configuration; times in milliseconds, files by their absolute paths. */
@@ -18,8 +19,6 @@ export interface PostgresConfig {
   readonly statement_timeout?: number | undefined
   readonly lock_timeout?: number | undefined
 }
-
-export type Environment = Readonly<Record<string, string | undefined>>
 
 /** What a pool is made of, apart from what all pools have. */
 export type Way = Pick<pg.PoolConfig, 'connectionString' | 'ssl'>

@@ -2,7 +2,8 @@
  * What an error of Postgres means where its code leaves that open. Its words would tell, in the language of the server, which
  * we do not read (`lc_messages`): so the server is asked.
  */
-import { codeOf, type Facts } from './errors.ts'
+import { systemCodeOf } from '../../errors.ts'
+import type { Facts } from './errors.ts'
 import { inOwnTransaction } from './row-lock.ts'
 import type { PostgresServer } from './server.ts'
 
@@ -18,8 +19,8 @@ export interface Asked {
 /** Nothing where there is nothing to ask, or nobody answers: the error is what counts. */
 export async function factsOf(error: unknown, server: PostgresServer, asked: Asked): Promise<Facts> {
   try {
-    if (codeOf(error) === '42501') return { lacks: await lackOf(server, asked.schemas) }
-    if (codeOf(error) === '57014') return { isCancelled: await isCancelled(server, asked) }
+    if (systemCodeOf(error) === '42501') return { lacks: await lackOf(server, asked.schemas) }
+    if (systemCodeOf(error) === '57014') return { isCancelled: await isCancelled(server, asked) }
   } catch {}
   return {}
 }

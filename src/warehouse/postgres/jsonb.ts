@@ -5,7 +5,7 @@ import { messageOf } from '../../errors.ts'
 import type { StateDatabase } from '../../state/tables.ts'
 import type { Session } from '../session.ts'
 import { quoted } from '../sql.ts'
-import { isRefusedValue } from './errors.ts'
+import { isRefusedValue } from './codes.ts'
 import { withoutViews } from './views.ts'
 
 /** Digits of `numeric` before and behind the point (PostgreSQL's documentation, 8.1.2). */

@@ -12,7 +12,7 @@ import { createSchemas } from '../schemas.ts'
 import type { Tx } from '../session.ts'
 import type { Parsed } from '../shape.ts'
 import { instant, quoted } from '../sql.ts'
-import { isLockTimeout, isNeededByOthers } from './errors.ts'
+import { isLockTimeout, isNeededByOthers } from './codes.ts'
 
 /** One part of a table. */
 interface Part {

@@ -1,10 +1,10 @@
 /** Values of a query as text, see `Session.print`. */
 import pg from 'pg'
 import { isoTime, jsonOf, type PrintedColumn, type PrintedKind } from '../printed.ts'
-import type { Form } from './query.ts'
+import type { PostgresForm } from './query.ts'
 import { readArray } from './select.ts'
 
-export const printed: Form<PrintedColumn, string> = async (_client, fields) =>
+export const postgresPrinted: PostgresForm<PrintedColumn, string> = async (_client, fields) =>
   fields.map(({ name, dataTypeID }) => ({
     column: { name, kind: kindOf(dataTypeID) },
     read: printerOf(dataTypeID),

@@ -7,21 +7,22 @@
  */
 import type pg from 'pg'
 import Cursor from 'pg-cursor'
-import { ConfigError, messageOf } from '../../errors.ts'
+import { ConfigError, messageOf, systemCodeOf } from '../../errors.ts'
 import type { Rows } from '../select.ts'
 import { quoted } from '../sql.ts'
 import { refusedQuery, type Statement, wrongQuery } from '../statement.ts'
 import type { HeldClient } from './client.ts'
+import { raisedBy } from './codes.ts'
 
 const rowsAtOnce = 1_000
 
 /** What becomes of the columns of a result, and of their values. */
-export type Form<Column, Value> = (
+export type PostgresForm<Column, Value> = (
   client: pg.ClientBase,
   fields: readonly pg.FieldDef[],
-) => Promise<readonly Reading<Column, Value>[]>
+) => Promise<readonly ColumnReading<Column, Value>[]>
 
-export interface Reading<Column, Value> {
+export interface ColumnReading<Column, Value> {
   readonly column: Column
   /** The server turns it into JSON. */
   readonly asJson?: boolean
@@ -34,7 +35,7 @@ export async function queryPostgres<Column, Value>(
   held: HeldClient,
   role: string | undefined,
   statement: Statement,
-  form: Form<Column, Value>,
+  form: PostgresForm<Column, Value>,
 ): Promise<Rows<Column, Value | null>> {
   const { client } = held
   await held.begin('begin transaction isolation level repeatable read, read only')
@@ -48,7 +49,7 @@ export async function queryPostgres<Column, Value>(
     const readings = described || (await form(client, cursor.fields))
     const read = (row: readonly (string | null)[]) =>
       row.map((value, index) =>
-        value === null ? null : (readings[index] as Reading<Column, Value>).read(value),
+        value === null ? null : (readings[index] as ColumnReading<Column, Value>).read(value),
       )
     return {
       columns: readings.map(({ column }) => column),
@@ -99,7 +100,7 @@ async function describe(
   return fields
 }
 
-function selectOf(query: string, readings: readonly Reading<unknown, unknown>[]): string {
+function selectOf(query: string, readings: readonly ColumnReading<unknown, unknown>[]): string {
   // Names may repeat.
   const names = readings.map((_, index) => `c${index}`)
   const values = readings.map(({ asJson }, index) => (asJson ? `to_json(c${index})` : `c${index}`))
@@ -144,12 +145,17 @@ class RowCursor {
 
 function explained(error: unknown): unknown {
   if (error instanceof ConfigError) return error
-  const code = error instanceof Error && 'code' in error ? String(error.code) : ''
-  const message = messageOf(error)
-  // 25006 read_only_sql_transaction; 0A000 feature_not_supported: a data-modifying CTE below the top.
-  if (code === '25006' || /multiple commands|data-modifying|INTO is not allowed/i.test(message)) {
-    return refusedQuery(message, error)
-  }
+  const code = systemCodeOf(error)
+  const doesMore = refusals.some(([state, raiser]) => code === state && raisedBy(error, raiser))
+  // 25006 read_only_sql_transaction.
+  if (code === '25006' || doesMore) return refusedQuery(messageOf(error), error)
   // Class 42: syntax, names, types, rights. Class 22: values.
   return /^(42|22|0A)/.test(code) ? wrongQuery(error) : error
 }
+
+/** What Postgres says to a statement that does more than read, where only one that reads may stand; and who says it. */
+const refusals = [
+  ['42601', 'exec_parse_message'], // several statements
+  ['42601', 'transformSelectStmt'], // select into
+  ['0A000', 'analyzeCTE'], // a data-modifying CTE below the top
+] as const

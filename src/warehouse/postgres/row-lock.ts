@@ -6,7 +6,7 @@ import { randomUUID } from 'node:crypto'
 import { setTimeout as delay } from 'node:timers/promises'
 import type pg from 'pg'
 import { quoted } from '../sql.ts'
-import { isLockTimeout } from './errors.ts'
+import { isLockTimeout } from './codes.ts'
 import { holderName, type JobLock, lockedBy, lockKey } from './lock.ts'
 import type { PostgresServer } from './server.ts'
 
@@ -84,7 +84,7 @@ export async function takeRows(
 export const locksOf = (schema: string): string => `${quoted(schema)}.locks`
 
 /** True of a row whose holder has been heard of lately. A clock that was set back must not keep the dead alive. */
-export const isAlive = `abs(extract(epoch from clock_timestamp() - beat_at)) * 1000 <= ${leaseMs}`
+export const holderIsAlive = `abs(extract(epoch from clock_timestamp() - beat_at)) * 1000 <= ${leaseMs}`
 
 interface Attempt {
   readonly job: string
@@ -99,7 +99,7 @@ const attempt = (server: PostgresServer, locks: string, { job, id, choose }: Att
     // One after the other: what is free is seen and taken at once.
     await client.query(`select pg_advisory_xact_lock(${lockKey(locks)})`)
     const isOfJob = `(job = $1 or starts_with(job, $1 || ' '))`
-    await client.query(`delete from ${locks} where ${isOfJob} and not ${isAlive}`, [job])
+    await client.query(`delete from ${locks} where ${isOfJob} and not ${holderIsAlive}`, [job])
     const { rows } = await client.query<HeldRow>(
       `select job, holder, abs(extract(epoch from clock_timestamp() - beat_at)) * 1000 > ${2 * beatMs} as is_silent
        from ${locks} where ${isOfJob} order by job`,

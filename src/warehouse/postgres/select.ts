@@ -1,9 +1,9 @@
 /** Values of a query as exact as Postgres has them, see `Session.select`. */
 import pg from 'pg'
 import type { SelectedColumn, ValueType } from '../select.ts'
-import type { Form, Reading } from './query.ts'
+import type { ColumnReading, PostgresForm } from './query.ts'
 
-export const selected: Form<SelectedColumn, unknown> = async (client, fields) => {
+export const postgresSelected: PostgresForm<SelectedColumn, unknown> = async (client, fields) => {
   // With the types that domains stand for and that arrays are made of, however deep.
   const { rows } = await client.query<PostgresType>(
     `with recursive known as (
@@ -38,7 +38,11 @@ interface PostgresType {
 /** Finds a type by its number; domains are what they stand for. */
 type TypeOf = (oid: number | string) => PostgresType
 
-function columnOf(name: string, postgres: PostgresType, typeOf: TypeOf): Reading<SelectedColumn, unknown> {
+function columnOf(
+  name: string,
+  postgres: PostgresType,
+  typeOf: TypeOf,
+): ColumnReading<SelectedColumn, unknown> {
   // Composites, also inside of arrays, are written by the server.
   const asJson = isComposite(postgres, typeOf)
   const type: ValueType = asJson ? { kind: 'json' } : valueType(postgres, typeOf)

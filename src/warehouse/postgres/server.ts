@@ -1,16 +1,20 @@
 /** A Postgres server as we reach it: the host application's pool, or one of our own from address and environment. */
 import { setTimeout as delay } from 'node:timers/promises'
 import pg from 'pg'
+import type { Environment } from '../../config/interpolate.ts'
 import { ConfigError, InterruptedError, messageOf } from '../../errors.ts'
-import { type Environment, type PostgresConfig, type Way, waysToConnect } from './address.ts'
-import { explained, isConnectionLost, isStartingUp, type Target } from './errors.ts'
+import { type PostgresConfig, type Way, waysToConnect } from './address.ts'
+import { isConnectionLost, isRefusedByRules, isStartingUp } from './codes.ts'
+import { speaksNoTls } from './driver.ts'
+import { explained } from './errors.ts'
+import type { Target } from './login.ts'
 
 /** How long a server that was there before is waited for, e.g. while it restarts. */
 const patienceMs = 60_000
 const connectTimeoutMs = 30_000
 
 export class PostgresServer implements AsyncDisposable {
-  readonly target: Target
+  #target: Target
   readonly #isOurs: boolean
   #pool: pg.Pool
   /** Other ways to connect, for `sslmode=prefer` and `allow`. */
@@ -28,7 +32,11 @@ export class PostgresServer implements AsyncDisposable {
     const [first, ...others] = isPool(source) ? [] : waysToConnect(source, environment)
     this.#pool = isPool(source) ? source : newPool(first as Way)
     this.#alternatives = others
-    this.target = { ...targetOf(this.#pool.options, schema), setting }
+    this.#target = targetOf(this.#pool.options, schema, setting)
+  }
+
+  get target(): Target {
+    return this.#target
   }
 
   /** True for a pool of the host application, whose settings must be found again as they were. */
@@ -121,7 +129,9 @@ export class PostgresServer implements AsyncDisposable {
       } catch (error) {
         if (this.#connectOtherwise(error)) continue
         const mayCome = isStartingUp(error) || (this.#wasReached && isConnectionLost(error))
-        if (!mayCome || waitedMs >= patienceMs) throw explained(error, this.target)
+        if (!mayCome || waitedMs >= patienceMs) {
+          throw explained(error, this.target, { isAtLogin: true })
+        }
       }
       const pauseMs = Math.min(2_000, 200 + waitedMs / 4)
       await delay(pauseMs, undefined, signal && { signal }).catch(ignore)
@@ -129,13 +139,14 @@ export class PostgresServer implements AsyncDisposable {
     }
   }
 
-  /** True when there is another way to connect and the failure was about encryption. */
+  /** True when there is another way to connect, and the failure was about encryption or may have been. */
   #connectOtherwise(error: unknown): boolean {
-    if (!/does not support SSL|no encryption/.test(messageOf(error))) return false
+    if (!speaksNoTls(error) && !isRefusedByRules(error)) return false
     const other = this.#alternatives.shift()
     if (!other) return false
     this.#pool.end().catch(ignore)
     this.#pool = newPool(other)
+    this.#target = targetOf(this.#pool.options, this.#target.schema, this.#target.setting)
     return true
   }
 
@@ -209,10 +220,18 @@ function configOf(options: pg.PoolConfig): pg.ClientConfig {
   return { ...options, ...(options.password !== undefined && { password: options.password }) }
 }
 
-function targetOf(options: pg.PoolConfig, schema: string): Omit<Target, 'setting'> {
+function targetOf(options: pg.PoolConfig, schema: string, setting: string): Target {
   try {
-    const { host, port, database, user } = new pg.Client(configOf(options))
-    return { host, port, database: database ?? '', user: user ?? '', schema }
+    const { host, port, database, user, ssl } = new pg.Client(configOf(options))
+    return {
+      host,
+      port,
+      database: database ?? '',
+      user: user ?? '',
+      schema,
+      setting,
+      isEncrypted: Boolean(ssl),
+    }
   } catch (error) {
     throw new ConfigError(`the address of Postgres cannot be used: ${messageOf(error)}`, { cause: error })
   }

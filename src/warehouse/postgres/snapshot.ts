@@ -9,6 +9,7 @@ import { pipeline } from 'node:stream/promises'
 import type { ClientBase } from 'pg'
 import { to as copyTo } from 'pg-copy-streams'
 import type { Engine } from '../../engine/engine.ts'
+import { isCsvLineTooLong } from '../../engine/errors.ts'
 import { ConfigError, messageOf } from '../../errors.ts'
 import { makeFolder } from '../../folders.ts'
 import type { SchemaNames } from '../schema-names.ts'
@@ -22,8 +23,8 @@ import {
 } from '../snapshot.ts'
 import { literal, quoted } from '../sql.ts'
 import type { HeldClient } from './client.ts'
+import { isForbidden } from './codes.ts'
 import { csvOptions, readCsv } from './csv.ts'
-import { isForbidden } from './errors.ts'
 
 export interface SnapshotContext {
   readonly held: HeldClient
@@ -135,7 +136,7 @@ async function withLongerLines(work: (lineBytes: number) => Promise<void>): Prom
     try {
       return await work(lineBytes)
     } catch (error) {
-      if (!/Maximum line size/i.test(messageOf(error)) || lineBytes >= mostLineBytes) throw error
+      if (!isCsvLineTooLong(error) || lineBytes >= mostLineBytes) throw error
     }
   }
 }

@@ -6,7 +6,7 @@ import { join } from 'node:path'
 import { ConfigError, messageOf } from '../../errors.ts'
 import { makeFolder } from '../../folders.ts'
 import { ownName, removeLeftovers } from '../../spool/leftovers.ts'
-import type { Target } from './errors.ts'
+import type { Target } from './login.ts'
 
 /** Makes the directory, readable by nobody else, and removes those that dead processes have left behind. */
 export async function makeWorkDirectory(parent: string | undefined, target: Target): Promise<string> {

@@ -6,7 +6,7 @@ import { setTimeout as delay } from 'node:timers/promises'
 import { LockedError } from '../../errors.ts'
 import type { StreamLocks } from '../stream-locks.ts'
 import { type JobLock, lockedBy } from './lock.ts'
-import { type HeldRow, inOwnTransaction, isAlive, locksOf, takeRowLock, takeRows } from './row-lock.ts'
+import { type HeldRow, holderIsAlive, inOwnTransaction, locksOf, takeRowLock, takeRows } from './row-lock.ts'
 import type { PostgresServer } from './server.ts'
 
 const job = 'sync'
@@ -40,7 +40,7 @@ export async function takeStreamRows(
   const isThere = (condition: string, name: string): Promise<boolean> =>
     inOwnTransaction(server, async (client) => {
       const { rowCount } = await client.query(
-        `select 1 from ${locks} where ${condition} and id <> $2 and ${isAlive} limit 1`,
+        `select 1 from ${locks} where ${condition} and id <> $2 and ${holderIsAlive} limit 1`,
         [name, taken.id],
       )
       return rowCount === 1

@@ -6,12 +6,13 @@ import type { StateDatabase } from '../../state/tables.ts'
 import { schemaNames } from '../schema-names.ts'
 import type { Tx } from '../session.ts'
 import { quoted } from '../sql.ts'
-import { alterations, definitions, keyExpressions } from '../tables.ts'
+import { alterations, columnDefinitions, keyExpressions } from '../tables.ts'
 import type { HeldClient } from './client.ts'
+import { isRefusedValue } from './codes.ts'
 import { copyRows } from './copy.ts'
 import { type CsvWriter, csvExpression } from './csv.ts'
 import { postgresTables } from './dialect.ts'
-import { explained, isRefusedValue } from './errors.ts'
+import { explained } from './errors.ts'
 import { tableLock } from './lock.ts'
 import { makeRoom, partitionedBy } from './partitions.ts'
 import type { PostgresServer } from './server.ts'
@@ -28,7 +29,7 @@ export interface TransactionContext {
   readonly isPartitioned: boolean
 }
 
-export function transactionOf(
+export function postgresTx(
   db: Transaction<StateDatabase>,
   { held, writer, server, signal, engine, isPartitioned }: TransactionContext,
 ): Tx {
@@ -83,7 +84,7 @@ export function transactionOf(
       refusing(() => upsertIntoPostgres({ db, append }, createStaging, table, upsert)),
     async createTable(table, columns, stream) {
       const parts = isPartitioned && stream.replication === 'append' ? partitionedBy(stream) : ''
-      await run(`create table if not exists ${table} ${definitions(columns, postgresTables)}${parts}`)
+      await run(`create table if not exists ${table} ${columnDefinitions(columns, postgresTables)}${parts}`)
       await run(keyOf(table, stream))
     },
     async alterTable(table, change) {

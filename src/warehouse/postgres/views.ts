@@ -7,7 +7,7 @@ import { ConfigError, messageOf } from '../../errors.ts'
 import type { StateDatabase } from '../../state/tables.ts'
 import type { Session, Tx } from '../session.ts'
 import { quoted } from '../sql.ts'
-import { isLockTimeout } from './errors.ts'
+import { isLockTimeout } from './codes.ts'
 
 /** A view (or materialized view) that reads one of the columns, itself or through other views. */
 interface Dependent {

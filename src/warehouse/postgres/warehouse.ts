@@ -3,6 +3,7 @@ import { join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
 import { sql } from 'kysely'
 import type { ClientBase, Pool } from 'pg'
+import type { Environment } from '../../config/interpolate.ts'
 import { Engine } from '../../engine/engine.ts'
 import { firstOf, InterruptedError } from '../../errors.ts'
 import { makeFolder } from '../../folders.ts'
@@ -12,11 +13,12 @@ import { schemaNames } from '../schema-names.ts'
 import type { Session, UseOptions, Warehouse } from '../session.ts'
 import type { StreamLocks } from '../stream-locks.ts'
 import { transact, transactionIn } from '../transaction.ts'
-import type { Environment, PostgresConfig } from './address.ts'
+import type { PostgresConfig } from './address.ts'
 import { holdClient } from './client.ts'
+import { isConnectionLost, isLockTimeout } from './codes.ts'
 import { CsvWriter } from './csv.ts'
 import { postgresTables } from './dialect.ts'
-import { explained, isConnectionLost, isLockTimeout } from './errors.ts'
+import { explained } from './errors.ts'
 import { factsOf } from './facts.ts'
 import { buildIndexes } from './indexes.ts'
 import { convertJson } from './jsonb.ts'
@@ -24,18 +26,18 @@ import { type JobLock, takeSessionLock } from './lock.ts'
 import { paceBook } from './pace.ts'
 import { partitionTables } from './partition-tables.ts'
 import { countParts, dropPartsBefore } from './partitions.ts'
-import { printed } from './print.ts'
+import { postgresPrinted } from './print.ts'
 import { queryPostgres } from './query.ts'
 import { admitReaders } from './readers.ts'
 import { takeRowLock } from './row-lock.ts'
-import { selected } from './select.ts'
+import { postgresSelected } from './select.ts'
 import { PostgresServer } from './server.ts'
 import { copyPostgres, unloadPostgres } from './snapshot.ts'
 import { makeWorkDirectory } from './spool.ts'
 import { takeStreamLocks } from './stream-locks.ts'
 import { takeStreamRows } from './stream-rows.ts'
 import type { Settings } from './transactions.ts'
-import { type TransactionContext, transactionOf } from './tx.ts'
+import { postgresTx, type TransactionContext } from './tx.ts'
 import { vacuum } from './vacuum.ts'
 import { replaceView } from './views.ts'
 import { watchTables } from './watch.ts'
@@ -245,7 +247,7 @@ function session(context: SessionContext): Session {
   const { queryRole } = options
   const names = schemaNames(server.target.schema)
   const db = held.db.withSchema(names.sync)
-  const once = transactionIn(db, (trx) => transactionOf(trx, context), engine)
+  const once = transactionIn(db, (trx) => postgresTx(trx, context), engine)
   const transaction: Session['transaction'] = async (work, transactionOptions = {}) => {
     if (!transactionOptions.isAltering) return once(work, transactionOptions)
     for (let waitedMs = 0; ; waitedMs += alterWaitMs + alterPauseMs) {
@@ -268,8 +270,8 @@ function session(context: SessionContext): Session {
     dialect: postgresTables,
     transaction,
     replaceView: (view, select, andThen) => replaceView(transaction, view, select, andThen),
-    select: (statement) => queryPostgres(held, queryRole, statement, selected),
-    print: (statement) => queryPostgres(held, queryRole, statement, printed),
+    select: (statement) => queryPostgres(held, queryRole, statement, postgresSelected),
+    print: (statement) => queryPostgres(held, queryRole, statement, postgresPrinted),
     files: {
       copyTo: (target) => copyPostgres(snapshot, target),
       unload: (wanted) => unloadPostgres(snapshot, wanted),
