@@ -4,6 +4,7 @@
  */
 import { setTimeout as delay } from 'node:timers/promises'
 import { type DuckDBConnection, DuckDBInstance, type Json } from '@duckdb/node-api'
+import './texts.ts'
 import { ConfigError, firstOf } from '../errors.ts'
 import { type Budget, type BudgetSettings, baseMemoryMb, budgetFor, type Room } from './budget.ts'
 import { isOutOfMemory } from './errors.ts'

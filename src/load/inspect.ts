@@ -4,8 +4,12 @@ import type { Engine } from '../engine/engine.ts'
 import { type Chunk, objectSizeOption } from '../spool/chunk.ts'
 import type { Kind } from '../warehouse/shape.ts'
 import { literal, quoted } from '../warehouse/sql.ts'
+import { DriftError } from './faults.ts'
 
-/** The kinds of values that one member of an object field has in a chunk. */
+/**
+ * The kinds of values that one member of an object field has in a chunk.
+ * @throws DriftError where DuckDB cannot read a line of it: the careful path can.
+ */
 export async function kindsInside(
   engine: Engine,
   chunk: Chunk,
@@ -13,8 +17,12 @@ export async function kindsInside(
   member: string,
 ): Promise<ReadonlySet<Kind>> {
   const value = `nullif(json_extract(${quoted(field)}, ${literal(`$."${member}"`)}), 'null'::json)`
-  const rows = await engine.rows(
-    `select distinct json_kind(${value}) from read_json(${literal(chunk.path)}, format = 'newline_delimited', columns = {${literal(field)}: 'JSON'}${objectSizeOption([chunk])})`,
-  )
+  const rows = await engine
+    .rows(
+      `select distinct json_kind(${value}) from read_json(${literal(chunk.path)}, format = 'newline_delimited', columns = {${literal(field)}: 'JSON'}${objectSizeOption([chunk])})`,
+    )
+    .catch((error: unknown) => {
+      throw isRefusedInput(error) ? new DriftError(error) : error
+    })
   return new Set(rows.map(([kind]) => kind as Kind | null).filter((kind) => kind !== null))
 }

@@ -12,7 +12,8 @@ const stream = 'custom_event'
 
 /** Every view has these, filled or not. */
 const always: ReadonlySet<string> = new Set(['createdAt', 'email', 'userId', 'itblUserId', 'id'])
-const never: ReadonlySet<string> = new Set(['eventName', ownColumns.extra])
+const nameColumn = 'eventName'
+const never: ReadonlySet<string> = new Set([nameColumn, ownColumns.extra])
 
 /** With more names than this, they are values rather than names. */
 const mostViews = 1_000
@@ -32,11 +33,17 @@ export async function keepEventViews(
   session: Session,
   { since, now }: { readonly since: Date | undefined; readonly now: Date },
 ): Promise<readonly string[]> {
-  const types = await columnTypes(session)
-  if (types.size === 0) return []
+  const all = await columnTypes(session)
+  if (all.size === 0) return []
+  const types = new Map([...all].filter(([name]) => !never.has(name)))
+  const eventName = nameExpression(session, all)
   const known = await readViews(session)
   const there = await namesIn(session.tables, session.names.views)
-  const filled = await filledColumns(session, [...types.keys()], known.size > 0 ? since : undefined)
+  const filled = await filledColumns(session, {
+    eventName,
+    columns: [...types.keys()],
+    since: known.size > 0 ? since : undefined,
+  })
   const taken = new Set([...known.values()].map(({ viewName }) => viewName))
   const notices: string[] = []
   for (const event of new Set([...known.keys(), ...filled.keys()])) {
@@ -51,7 +58,7 @@ export async function keepEventViews(
     taken.add(viewName)
     const seen = new Set([...(before?.columns ?? []), ...(filled.get(event) ?? [])])
     const columns = [...types.keys()].filter((name) => always.has(name) || seen.has(name))
-    const select = selectOf(session, event, columns)
+    const select = selectOf(session, { event, eventName, columns })
     // Types belong to a view: it is made anew where a column has become wider.
     const hash = createHash('sha256')
       .update([select, ...columns.map((name) => types.get(name))].join('\n'))
@@ -81,9 +88,13 @@ async function columnTypes({ db }: Session): Promise<ReadonlyMap<string, string>
     .where('stream', '=', stream)
     .orderBy('position')
     .execute()
-  return new Map(
-    rows.filter(({ column_name: name }) => !never.has(name)).map((row) => [row.column_name, row.type]),
-  )
+  return new Map(rows.map((row) => [row.column_name, row.type]))
+}
+
+/** What names the event of a row. A column that has met an object is JSON; only its texts are names. */
+function nameExpression({ dialect }: Session, types: ReadonlyMap<string, string>): string {
+  const column = quoted(nameColumn)
+  return types.get(nameColumn) === 'json' ? dialect.analysis.string(column) : column
 }
 
 async function readViews({ db }: Session): Promise<ReadonlyMap<string, EventView>> {
@@ -99,14 +110,22 @@ async function readViews({ db }: Session): Promise<ReadonlyMap<string, EventView
 /** Which columns the rows of each event fill. */
 async function filledColumns(
   session: Session,
-  columns: readonly string[],
-  since: Date | undefined,
+  {
+    eventName,
+    columns,
+    since,
+  }: {
+    readonly eventName: string
+    readonly columns: readonly string[]
+    readonly since: Date | undefined
+  },
 ): Promise<ReadonlyMap<string, readonly string[]>> {
   const counts = columns.map((name, at) => sql`count(${sql.id(name)}) as ${sql.id(`c${at}`)}`)
   const recent = since ? sql`and "createdAt" >= ${since}` : sql``
+  const name = sql.raw(eventName)
   const { rows } = await sql<FilledRow>`
-    select "eventName" as event, ${sql.join(counts)} from ${streamTable(session, stream)}
-    where "eventName" is not null ${recent} group by 1 order by count(*) desc, 1`.execute(session.tables)
+    select ${name} as event, ${sql.join(counts)} from ${streamTable(session, stream)}
+    where ${name} is not null ${recent} group by 1 order by count(*) desc, 1`.execute(session.tables)
   return new Map(rows.map((row) => [row.event, columns.filter((_, at) => (row[`c${at}`] ?? 0) > 0)]))
 }
 
@@ -125,7 +144,14 @@ function freeName({ dialect }: Session, event: string, taken: ReadonlySet<string
   }
 }
 
-function selectOf(session: Session, event: string, columns: readonly string[]): string {
+function selectOf(
+  session: Session,
+  {
+    event,
+    eventName,
+    columns,
+  }: { readonly event: string; readonly eventName: string; readonly columns: readonly string[] },
+): string {
   const named = [...viewColumns(columns)].map(([column, name]) => `${quoted(column)} as ${quoted(name)}`)
-  return `select\n  ${named.join(',\n  ')}\nfrom ${tableOf(session, stream)}\nwhere "eventName" = ${literal(event)}`
+  return `select\n  ${named.join(',\n  ')}\nfrom ${tableOf(session, stream)}\nwhere ${eventName} = ${literal(event)}`
 }

@@ -86,3 +86,23 @@ eachWarehouse(
     expect(all).toEqual({ events: 6 })
   },
 )
+
+eachWarehouse('an event whose name is no text has no view, and takes none from others', async (warehouse) => {
+  await using sandbox = await startProject({ empty: true })
+  const events = sandbox.data.events('customEvent')
+  const event = (eventName: unknown, fields: object) => ({
+    eventName,
+    email: 'a@example.com',
+    createdAt: ago(hours(5)).toISOString(),
+    ...fields,
+  })
+  events.push(event('Cart Updated', { total: 1 }))
+  expect(outcome(await syncOnce(sandbox, warehouse, { sync }))).toEqual({ state: 'succeeded', wrong: [] })
+  events.push(event({ of: 'cart' }, { total: 2 }), event('Cart Updated', { total: 3 }))
+  sandbox.advance(hours(1))
+  expect(outcome(await syncOnce(sandbox, warehouse, { sync }))).toEqual({ state: 'succeeded', wrong: [] })
+  expect(Object.keys(await views(warehouse))).toEqual(['custom_event_cart_updated'])
+  expect(
+    await warehouse.query('select total from iterable_views.custom_event_cart_updated order by 1'),
+  ).toEqual([{ total: 1 }, { total: 3 }])
+})

@@ -77,6 +77,25 @@ eachWarehouse(
   },
 )
 
+eachWarehouse('a byte order mark is part of a name, and of a text, in every sync', async (warehouse) => {
+  await using loading = await startLoading(warehouse)
+  const shelf = loading.sandbox.data.events('emailOpen')
+  for (const id of ['a', 'b']) {
+    shelf.push(event(id, { '\ufeff': `"\ufeff${id}"`, '\ufefftown': '1', town: '2' }))
+    await loading.load('email_open')
+  }
+  expect(await mapping(warehouse, 'email_open')).toEqual({
+    '\ufeff': '\ufeff',
+    '\ufefftown': '\ufefftown',
+    town: 'town',
+  })
+  const rows = await textRows(warehouse, 'email_open')
+  expect(rows.map((row) => ['\ufeff', '\ufefftown', 'town'].map((name) => row.get(name)))).toEqual([
+    ['\ufeffa', '1', '2'],
+    ['\ufeffb', '1', '2'],
+  ])
+})
+
 eachWarehouse(
   'Industry and "offers.Intro APR" of users are renamed as the reference does it',
   async (warehouse) => {
@@ -104,6 +123,16 @@ eachWarehouse(
     expect(c?.get('offers.intro APR')).toBe('lower')
   },
 )
+
+eachWarehouse('"offers.Intro APR" is taken out of lines that need care', async (warehouse) => {
+  await using loading = await startLoading(warehouse)
+  const shelf = loading.sandbox.data.events('user')
+  shelf.push(user('a@x.com', { offers: '{"Intro APR":1.5}', odd: '"half of a pair: \\ud83d"' }))
+  await loading.load('users')
+  const [a] = await textRows(warehouse, 'users', 'email')
+  expect(a?.get('_offers.intro APR')).toBe('1.5')
+  expect(a?.get('odd')).toBe('half of a pair: \ufffd')
+})
 
 eachWarehouse('Industry is renamed where it comes alone, and only in users', async (warehouse) => {
   await using loading = await startLoading(warehouse)

@@ -113,6 +113,21 @@ describe('widening', () => {
 })
 
 describe("analysts' views", () => {
+  test('upon tables that become wider at the same time step aside for one after the other', async () => {
+    await using fixture = await openFixture()
+    const streams = ['email_open', 'email_click', 'email_send']
+    const widen = (n: unknown) =>
+      Promise.all(streams.map((stream) => loadLines(fixture.warehouse, stream, [eventLine({ n })])))
+    await widen(1)
+    const both = streams
+      .map((stream) => `select jsonb_build_array(n) as n from iterable.${stream}`)
+      .join(' union all ')
+    const views = Array.from({ length: 20 }, (_, at) => `create view mart.all_${at} as ${both}`)
+    await fixture.query(`create schema mart; ${views.join('; ')}`)
+    for (const n of [1.5, { a: 1 }]) await widen(n)
+    expect(await fixture.query('select n from mart.all_19')).toEqual(streams.map(() => ({ n: [{ a: 1 }] })))
+  })
+
   test('come back as they were: text, owner, rights, comments, options, indexes, in order of dependence', async () => {
     await using fixture = await openFixture()
     await loadLines(fixture.warehouse, 'email_open', [eventLine({ n: 1, city: 'x' })])

@@ -188,11 +188,8 @@ const simple = /^(VARCHAR|UUID|BOOLEAN|DATE|TIMESTAMP|TIMESTAMP WITH TIME ZONE|D
 
 const isSimple = (type: string): boolean => simple.test(type) || wholeNumbers.test(type)
 
-/**
- * Characters that JSON escapes, and that the engine writes in large hexadecimal digits; and a byte order mark at the
- * beginning, which its client takes away.
- */
-const control = '^\\x{FEFF}|[\\x00-\\x08\\x0B\\x0C\\x0E-\\x1F]'
+/** Characters that JSON escapes, and that the engine writes in large hexadecimal digits. */
+const control = '[\\x00-\\x08\\x0B\\x0C\\x0E-\\x1F]'
 
 function formOf({ index, isParsed }: Field, at: number, types: readonly string[]): Form | undefined {
   const [c, type] = [`c${index}`, types[index] as string]

@@ -91,7 +91,7 @@ export function postgresTx(
       const alter = () => run(`alter table ${table} ${alterations(change, postgresTables).join(', ')}`)
       const widened = change.widened.map(({ column }) => column.name)
       if (widened.length === 0) await alter()
-      else await withoutViews(db, table, { columns: widened }, alter)
+      else await withoutViews(db, table, { columns: widened, remade: names.views }, alter)
     },
     reserve: (table) => run(tableLock(table)),
     copied: async (_columns, select) => sql`(${select})`,

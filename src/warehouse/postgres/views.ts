@@ -8,11 +8,13 @@ import type { StateDatabase } from '../../state/tables.ts'
 import type { Session, Tx } from '../session.ts'
 import { quoted } from '../sql.ts'
 import { isLockTimeout } from './codes.ts'
+import { lockKey } from './lock.ts'
 
 /** A view (or materialized view) that reads one of the columns, itself or through other views. */
 interface Dependent {
   readonly oid: number
   readonly name: string
+  readonly schema: string
   readonly owner: string
   readonly isMaterialized: boolean
   /** Statements that make it again. */
@@ -24,6 +26,8 @@ interface Away {
   /** Those that read one of these columns; all of the table's views where it is left out. */
   readonly columns?: readonly string[]
   readonly why?: string
+  /** The schema of views that the end of each sync makes where they are missing: one that cannot come back stays away. */
+  readonly remade?: string
 }
 
 /**
@@ -90,9 +94,11 @@ async function rightsOn(trx: Transaction<StateDatabase>, view: string): Promise<
 export async function withoutViews(
   trx: Transaction<StateDatabase>,
   table: string,
-  { columns, why = `columns of ${table} must become wider` }: Away,
+  { columns, why = `columns of ${table} must become wider`, remade }: Away,
   work: () => Promise<void>,
 ): Promise<void> {
+  // Two that put the same views aside at once would not find them again.
+  await run(trx, viewsLock)
   const dependents = await findDependents(trx, table, columns)
   for (const view of dependents.toReversed()) {
     await explaining(view, why, 'cannot be dropped and made again', () =>
@@ -101,9 +107,29 @@ export async function withoutViews(
   }
   await work()
   for (const view of dependents) {
-    await explaining(view, why, 'cannot be made again upon the new types', async () => {
-      for (const statement of view.restore) await run(trx, statement)
-    })
+    if (view.schema === remade) await restoreIfItFits(trx, view)
+    else await explaining(view, why, 'cannot be made again upon the new types', () => restore(trx, view))
+  }
+}
+
+/** Held until the transaction ends. Nobody is kept waiting behind this wait, so it may be longer than that for a table. */
+const viewsLock = `do $$ declare patience text := current_setting('lock_timeout'); begin
+  perform set_config('lock_timeout', '2min', true);
+  perform pg_advisory_xact_lock(${lockKey('views')});
+  perform set_config('lock_timeout', patience, true);
+end $$`
+
+async function restore(trx: Transaction<StateDatabase>, view: Dependent): Promise<void> {
+  for (const statement of view.restore) await run(trx, statement)
+}
+
+async function restoreIfItFits(trx: Transaction<StateDatabase>, view: Dependent): Promise<void> {
+  await run(trx, 'savepoint restoring')
+  try {
+    await restore(trx, view)
+  } catch (error) {
+    if (isLockTimeout(error)) throw error
+    await run(trx, 'rollback to savepoint restoring')
   }
 }
 
@@ -133,6 +159,7 @@ async function explaining(
 interface ViewRow {
   readonly oid: number
   readonly name: string
+  readonly schema: string
   readonly kind: 'v' | 'm'
   readonly definition: string
   readonly owner: string
@@ -165,12 +192,12 @@ async function findDependents(
            and rule.ev_class <> refobjid
        ),
        views as (
-         select view.*, quote_ident(nspname) || '.' || quote_ident(relname) as name, depth
+         select view.*, nspname as schema, quote_ident(nspname) || '.' || quote_ident(relname) as name, depth
          from (select oid, max(depth) as depth from readers group by oid) as found
            join pg_class as view using (oid) join pg_namespace as namespace on namespace.oid = relnamespace
          where relkind in ('v', 'm')
        )
-       select oid::bigint as oid, name, relkind as kind, pg_get_viewdef(oid) as definition,
+       select oid::bigint as oid, name, schema, relkind as kind, pg_get_viewdef(oid) as definition,
          pg_get_userbyid(relowner) as owner, pg_get_userbyid(relowner) = current_user as is_own,
          reloptions as options, relispopulated as populated,
          array(
@@ -180,6 +207,7 @@ async function findDependents(
   return rows.map((row) => ({
     oid: row.oid,
     name: row.name,
+    schema: row.schema,
     owner: row.owner,
     isMaterialized: row.kind === 'm',
     restore: [
