@@ -10,7 +10,7 @@ import { messageOf } from '../../errors.ts'
 import { makeFolder } from '../../folders.ts'
 import type { UseOptions } from '../session.ts'
 import { literal } from '../sql.ts'
-import { refusedQuery } from '../statement.ts'
+import { refusedAccess, refusedQuery } from '../statement.ts'
 import { attachFile } from './attach.ts'
 import type { Held } from './hold.ts'
 
@@ -158,12 +158,6 @@ export interface Admission extends Permissions {
   /** The instance has a lake attached, and the database of its catalogue: all that is in there, not only what is ours. */
   readonly isLake?: boolean
 }
-
-export const refusedAccess = (why: string, cause?: unknown) =>
-  refusedQuery(
-    `${why}, and a query sees nothing but the warehouse unless "exports.allow_external_access" is true`,
-    cause,
-  )
 
 /** True for what a guarded instance says to a query that reaches for a file. */
 export const isAccessRefusal = (error: unknown): boolean =>

@@ -16,8 +16,8 @@ import type { Interrupter } from '../../engine/interrupter.ts'
 import { wholeStream } from '../../engine/stream.ts'
 import { ConfigError, messageOf } from '../../errors.ts'
 import type { EngineRows, Rows } from '../select.ts'
-import { refusedQuery, type Statement, wrongQuery } from '../statement.ts'
-import { isAccessRefusal, refusedAccess } from './guard.ts'
+import { refusedAccess, refusedQuery, type Statement, wrongQuery } from '../statement.ts'
+import { isAccessRefusal } from './guard.ts'
 
 /** What becomes of the columns of a result, and of their values. */
 export interface Form<Column, Value> {
