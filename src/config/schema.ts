@@ -156,7 +156,7 @@ export const configSchema = z.strictObject({
         .boolean()
         .default(false)
         .describe(
-          'DuckDB: queries of exports and of `sql` may read files and addresses (`read_parquet`), not only the warehouse.',
+          'Queries of exports and of `sql` may read files and addresses (`read_parquet`; on Postgres `pg_read_file`, `dblink`), not only the warehouse.',
         ),
     })
     .prefault({})

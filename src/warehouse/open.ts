@@ -51,6 +51,7 @@ export async function openWarehouse(
   return openPostgres({
     source: 'pool' in warehouse ? warehouse.pool : warehouse,
     queryRole: exports.role,
+    allowsExternalAccess: exports.allow_external_access,
     readers: warehouse.readers,
     indexes: warehouse.indexes,
     isPartitioned: warehouse.partition === 'month',

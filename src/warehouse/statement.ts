@@ -103,6 +103,13 @@ export const refusedQuery = (why: string, cause?: unknown) =>
     { code: 'not_a_select', cause },
   )
 
+/** It reaches for what is not of the warehouse. */
+export const refusedAccess = (why: string, cause?: unknown) =>
+  refusedQuery(
+    `${why}, and a query sees nothing but the warehouse unless "exports.allow_external_access" is true`,
+    cause,
+  )
+
 /** The statement does not compile. */
 export const wrongQuery = (error: unknown) =>
   new ConfigError(`the query does not run: ${messageOf(error)}`, { code: 'query_invalid', cause: error })

@@ -246,6 +246,49 @@ exportTest(
   },
 )
 
+exportTest('on Postgres a query names nothing beyond the warehouse, also as a superuser', async (fixture) => {
+  const { elt, save, run, warehouse, sandbox } = fixture
+  if (warehouse.config.type !== 'postgres') return
+  await run("create table iterable.t as select 'a@x.org' as email, 'dblink_get' as pg_ls_dir")
+  const reading = [
+    "select pg_read_file('PG_VERSION') as email",
+    'select PG_Catalog."pg_read_binary_file" (\'PG_VERSION\')',
+    "select pg_read_file/* x */('PG_VERSION') as email",
+    "select pg_read_file --\r('PG_VERSION') as email",
+    "select * from pg_ls_dir('.')",
+    'select passwd as email from pg_shadow',
+    'select line_number from pg_catalog.pg_hba_file_rules',
+  ]
+  const acting = [
+    "select lo_export(1, '/tmp/x')",
+    'select pg_terminate_backend(pg_backend_pid())',
+    'select pg_reload_conf()',
+    "select pg_logical_emit_message(true, 'a', 'b')",
+    "select set_config('role', 'none', true)",
+    "select query_to_xml('select pg_read_fi' || 'le(''PG_VERSION'')', true, false, '')",
+    "select * from ts_stat('select to_tsvector(pg_read_' || 'file(''PG_VERSION''))')",
+    `select U&"pg\\005fread_file"('PG_VERSION') as email`,
+    "select $é$ ' $é$, pg_reload_conf(), ' '",
+  ]
+  for (const attack of [...reading, ...acting, ...reading.map((query) => `explain analyze ${query}`)]) {
+    expect.soft(await outcomeOf(elt, attack), attack).toMatchObject({ code: 'not_a_select' })
+  }
+  await save('attack', { action: 'add' }, reading[0] as string)
+  expect(await elt.export('attack')).toMatchObject({ state: 'failed', error_code: 'not_a_select', sent: 0 })
+  expect(sandbox.writes).toEqual([])
+  expect(await rowsOf(elt, 'select email, pg_ls_dir from iterable.t')).toEqual([
+    { email: 'a@x.org', pg_ls_dir: 'dblink_get' },
+  ])
+  await using open = await openParsed({
+    ...elt.config,
+    exports: { ...elt.config.exports, allow_external_access: true },
+  })
+  expect(await rowsOf(open, "select count(*) > 0 as is_read from pg_ls_dir('.')")).toEqual([
+    { is_read: true },
+  ])
+  expect(await outcomeOf(open, acting[0] as string)).toMatchObject({ code: 'not_a_select' })
+})
+
 exportTest('advisory locks that a query takes end with it', async ({ elt, save, run, warehouse }) => {
   if (warehouse.config.type !== 'postgres') return
   await run('create table iterable.t (email text)')

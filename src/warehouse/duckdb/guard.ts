@@ -9,7 +9,7 @@ import { connectionSettings, type Engine, makeInstance } from '../../engine/engi
 import { makeFolder } from '../../folders.ts'
 import type { UseOptions } from '../session.ts'
 import { literal } from '../sql.ts'
-import { refusedQuery } from '../statement.ts'
+import { refusedAccess, refusedQuery } from '../statement.ts'
 import { attachFile } from './attach.ts'
 import type { Held } from './hold.ts'
 
@@ -157,12 +157,6 @@ export interface Admission extends Permissions {
   /** The instance has a lake attached, and the database of its catalogue: all that is in there, not only what is ours. */
   readonly isLake?: boolean
 }
-
-export const refusedAccess = (why: string, cause?: unknown) =>
-  refusedQuery(
-    `${why}, and a query sees nothing but the warehouse unless "exports.allow_external_access" is true`,
-    cause,
-  )
 
 async function rowsOf(
   connection: DuckDBConnection,

@@ -16,8 +16,7 @@ import type { Interrupter } from '../../engine/interrupter.ts'
 import { wholeStream } from '../../engine/stream.ts'
 import { ConfigError } from '../../errors.ts'
 import type { EngineRows, Rows } from '../select.ts'
-import { refusedQuery, type Statement, wrongQuery } from '../statement.ts'
-import { refusedAccess } from './guard.ts'
+import { refusedAccess, refusedQuery, type Statement, wrongQuery } from '../statement.ts'
 
 /** What becomes of the columns of a result, and of their values. */
 export interface DuckdbForm<Column, Value> {

@@ -1,9 +1,9 @@
 /**
  * Queries of people on Postgres. The statement stands as a subquery, where only a SELECT may stand (data-modifying CTEs
  * and SELECT INTO are refused there by Postgres itself), is sent by the extended protocol, which takes one statement at
- * a time, and runs in a read-only transaction; so does an explanation, which stands alone. What such a transaction lets
- * pass (advisory locks, functions that speak to other servers, ending other sessions) is what the rights of the role
- * allow: see docs/postgres-roles.md.
+ * a time, and runs in a read-only transaction; so does an explanation, which stands alone. Of what such a transaction lets
+ * pass, `reach.ts` refuses what it knows by name; the rest (advisory locks, functions of the database's own) is what the
+ * rights of the role allow: see docs/postgres-roles.md.
  */
 import type pg from 'pg'
 import Cursor from 'pg-cursor'
@@ -13,6 +13,7 @@ import { quoted } from '../sql.ts'
 import { refusedQuery, type Statement, wrongQuery } from '../statement.ts'
 import type { HeldClient } from './client.ts'
 import { raisedBy } from './codes.ts'
+import { refuseReach } from './reach.ts'
 
 const rowsAtOnce = 1_000
 
@@ -30,17 +31,25 @@ export interface ColumnReading<Column, Value> {
   readonly read: (text: string) => Value
 }
 
-/** Begins a query with the rights of `role`, see `Session.select` and `Session.print`. */
+/** What queries of people may do. */
+interface QueryRights {
+  /** They run with the rights of this role. */
+  readonly queryRole?: string | undefined
+  readonly allowsExternalAccess?: boolean | undefined
+}
+
+/** Begins a query of a person, see `Session.select` and `Session.print`. */
 export async function queryPostgres<Column, Value>(
   held: HeldClient,
-  role: string | undefined,
+  { queryRole, allowsExternalAccess = false }: QueryRights,
   statement: Statement,
   form: PostgresForm<Column, Value>,
 ): Promise<Rows<Column, Value | null>> {
+  refuseReach(statement.text, allowsExternalAccess)
   const { client } = held
   await held.begin('begin transaction isolation level repeatable read, read only')
   try {
-    await takeRole(client, role)
+    await takeRole(client, queryRole)
     if (statement.isBare) await client.query('set local search_path = pg_catalog')
     const described = statement.isSelect && (await form(client, await describe(client, statement)))
     const text = described ? selectOf(statement.text, described) : statement.text

@@ -52,6 +52,8 @@ export interface PostgresOptions {
   readonly spoolDirectory?: string | undefined
   /** Queries of people run with the rights of this role. */
   readonly queryRole?: string | undefined
+  /** `exports.allow_external_access`: they may name what reads files and asks other servers. */
+  readonly allowsExternalAccess?: boolean | undefined
   /** Roles that may read all that is ours. */
   readonly readers?: readonly string[] | undefined
   /** Event tables get indexes for looking things up. */
@@ -239,12 +241,11 @@ function sessionSettings(source: PostgresConfig | Pool): Settings {
 
 interface SessionContext extends TransactionContext {
   readonly workDirectory: string
-  readonly options: Pick<PostgresOptions, 'queryRole'>
+  readonly options: Pick<PostgresOptions, 'queryRole' | 'allowsExternalAccess'>
 }
 
 function session(context: SessionContext): Session {
   const { held, server, signal, engine, workDirectory, options } = context
-  const { queryRole } = options
   const names = schemaNames(server.target.schema)
   const db = held.db.withSchema(names.sync)
   const once = transactionIn(db, (trx) => postgresTx(trx, context), engine)
@@ -270,8 +271,8 @@ function session(context: SessionContext): Session {
     dialect: postgresTables,
     transaction,
     replaceView: (view, select, andThen) => replaceView(transaction, view, select, andThen),
-    select: (statement) => queryPostgres(held, queryRole, statement, postgresSelected),
-    print: (statement) => queryPostgres(held, queryRole, statement, postgresPrinted),
+    select: (statement) => queryPostgres(held, options, statement, postgresSelected),
+    print: (statement) => queryPostgres(held, options, statement, postgresPrinted),
     files: {
       copyTo: (target) => copyPostgres(snapshot, target),
       unload: (wanted) => unloadPostgres(snapshot, wanted),
