@@ -1,6 +1,7 @@
 /** A look at the values of a chunk before it is loaded: which kinds of them its fields have. */
 
 import type { Engine } from '../engine/engine.ts'
+import { isRefusedJson } from '../engine/errors.ts'
 import { type Chunk, objectSizeOption } from '../spool/chunk.ts'
 import type { Kind } from '../warehouse/shape.ts'
 import { literal, quoted } from '../warehouse/sql.ts'
@@ -22,7 +23,7 @@ export async function kindsInside(
       `select distinct json_kind(${value}) from read_json(${literal(chunk.path)}, format = 'newline_delimited', columns = {${literal(field)}: 'JSON'}${objectSizeOption([chunk])})`,
     )
     .catch((error: unknown) => {
-      throw isRefusedInput(error) ? new DriftError(error) : error
+      throw isRefusedJson(error) ? new DriftError(error) : error
     })
   return new Set(rows.map(([kind]) => kind as Kind | null).filter((kind) => kind !== null))
 }
