@@ -8,6 +8,8 @@ export default defineConfig({
     setupFiles: ['test/support/setup.ts'],
     testTimeout: 120_000,
     hookTimeout: 120_000,
+    // What happens beside a test comes later on a machine under load.
+    expect: { poll: { timeout: 30_000 } },
     pool: 'forks',
     // Files of one worker share what they have loaded.
     isolate: false,
