@@ -38,7 +38,7 @@ beforeAll(async () => {
     'auto_explain.log_level': 'notice',
     'auto_explain.log_format': 'json',
   })
-}, 60_000)
+})
 afterAll(() => server.stop())
 
 const urlOf = ({ config }: TestWarehouse): string => ('url' in config ? config.url : '')
@@ -90,7 +90,7 @@ test('no statement of a mirror looks at a row more than a few times, whatever Po
   await run('delete from iterable_sync.members')
   expect(await sendAll({ baseline: 'adopt' }, half)).toMatchObject({ update: count, add: 0 })
   expect(members()).toHaveLength(count)
-}, 60_000)
+})
 
 test('a plan that is being made ends at once when the user wants to stop, and is finished by the next run', async () => {
   await using warehouse = await createTestWarehouse('postgres', server.url)

@@ -55,4 +55,4 @@ test('a mirror reads its people a few times, and not once for each of them, on a
     await server.stop()
     await rm(tempDir, { recursive: true, force: true })
   }
-}, 120_000)
+})

@@ -33,4 +33,4 @@ test('Postgres dies and comes back while answers are recorded: none of them is l
     await server.stop()
     await rm(tempDir, { recursive: true, force: true })
   }
-}, 120_000)
+})

@@ -147,7 +147,7 @@ test('many workers and schedules, some killed at random: each tick exactly once'
     await stopAll(workers)
     await database.drop()
   }
-}, 240_000)
+})
 
 test('the database is killed and restarted under the workers: nothing is lost, nothing doubles', async () => {
   const server = await startEmbeddedPostgres()
@@ -167,4 +167,4 @@ test('the database is killed and restarted under the workers: nothing is lost, n
     await stopAll(workers)
     await server.stop()
   }
-}, 240_000)
+})

@@ -146,7 +146,7 @@ eachWarehouse(
     expect(await rowsOf(test, 'email_open')).toEqual(await expectedEvents(sandbox, test, 'email_open'))
     expect(await test.query('select count(*) as n from iterable_sync.queue')).toEqual([{ n: 0 }])
   },
-  120_000,
+  300_000,
 )
 
 eachWarehouse(
@@ -172,7 +172,7 @@ eachWarehouse(
     expect(writesTo(sandbox)).toHaveLength(batches)
     expect(sandbox.data.members(listId).all()).toHaveLength(people)
   },
-  120_000,
+  300_000,
 )
 
 /** The clock of the machine, on which waits take so many times as long. */

@@ -196,7 +196,7 @@ test('every page is accessible, in light and dark, and fits a phone', async () =
     expect(await page.evaluate('document.documentElement.scrollWidth <= innerWidth'), path).toBe(true)
   }
   await page.setViewportSize({ width: 1200, height: 900 })
-}, 180_000)
+})
 
 /** For whoever wants to see what the tests saw. */
 const keepPicture = (path: string) =>
