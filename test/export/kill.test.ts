@@ -127,7 +127,7 @@ exportTest(
     expect(sandbox.writes.length).toBeLessThan(24)
     expect(await warehouse.query('select state from iterable_sync.runs')).toEqual([{ state: 'cancelled' }])
   },
-  { latencyMs: 250, timeoutMs: 300_000 },
+  { latencyMs: 600, timeoutMs: 300_000 },
 )
 
 exportTest(
@@ -150,7 +150,7 @@ exportTest(
           .query("select body_sha256 from iterable_sync.batches where state = 'acked'")
           .catch(() => [])
       ).map((row) => String(row.body_sha256))
-    await expect.poll(acked, { timeout: 20_000 }).toHaveLength(3)
+    await expect.poll(acked).toHaveLength(3)
     const answered = await acked()
     child.kill('SIGKILL')
     await exit

@@ -1,6 +1,6 @@
 /** What Postgres really does for an export, on a server that has no statistics but those that we make. */
 import pg from 'pg'
-import { afterAll, beforeAll, expect, test, vi } from 'vitest'
+import { afterAll, beforeAll, expect, test } from 'vitest'
 import { type EmbeddedPostgres, startEmbeddedPostgres } from '../support/embedded-postgres.ts'
 import { createTestWarehouse, type TestWarehouse } from '../support/warehouse.ts'
 import { makeFixture, people } from './support.ts'
@@ -106,10 +106,10 @@ test('a plan that is being made ends at once when the user wants to stop, and is
     await other.query('lock table iterable_sync.export_rejects')
     const stop = new AbortController()
     const stopped = elt.export('vip', { signal: stop.signal })
-    await vi.waitFor(async () => expect(await waiting(other)).toBe(1), 10_000)
+    await expect.poll(() => waiting(other)).toBe(1)
     stop.abort()
     // The lock is still held: only a statement that is ended by us can end.
-    await vi.waitFor(async () => expect(await waiting(other)).toBe(0), 10_000)
+    await expect.poll(() => waiting(other)).toBe(0)
     await other.query('rollback')
     expect(await stopped).toMatchObject({ state: 'cancelled', sent: 0 })
   } finally {
