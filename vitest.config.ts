@@ -6,8 +6,10 @@ export default defineConfig({
     include: ['test/**/*.test.ts'],
     globalSetup: ['test/support/global-setup.ts'],
     setupFiles: ['test/support/setup.ts'],
-    testTimeout: 120_000,
-    hookTimeout: 120_000,
+    testTimeout: 300_000,
+    hookTimeout: 300_000,
+    // What happens beside a test comes later on a machine under load.
+    expect: { poll: { timeout: 30_000 } },
     pool: 'forks',
     // Files of one worker share what they have loaded.
     isolate: false,

@@ -9,32 +9,45 @@ export class Changes {
   readonly #source: ReportSource
   readonly #followers = new Set<() => void>()
   #timer: NodeJS.Timeout | undefined
+  #looking: Promise<void> | undefined
   #last: string | undefined
 
   constructor(source: ReportSource) {
     this.#source = source
   }
 
-  /** Calls back at each change until the function that is returned is called; undefined where too many follow. */
-  follow(onChange: () => void): (() => void) | undefined {
+  /**
+   * Calls back at each change until the function that it resolves to is called; that is undefined where too many follow.
+   * What changes once it has resolved is told, however soon.
+   */
+  async follow(onChange: () => void): Promise<(() => void) | undefined> {
     if (this.#followers.size >= mostFollowers) return undefined
+    const isFirst = this.#followers.size === 0
     this.#followers.add(onChange)
-    this.#timer ??= setTimeout(() => this.#look(), pollMs)
+    if (isFirst) this.#last = undefined
+    // The look that later ones are compared with.
+    if (isFirst || this.#looking) await this.#look()
     return () => {
       this.#followers.delete(onChange)
-      if (this.#followers.size > 0) return
-      clearTimeout(this.#timer)
-      this.#timer = undefined
-      this.#last = undefined
+      if (this.#followers.size === 0) clearTimeout(this.#timer)
     }
   }
 
-  async #look(): Promise<void> {
+  /** One at a time; the next one comes by itself while somebody follows. */
+  #look(): Promise<void> {
+    clearTimeout(this.#timer)
+    this.#looking ??= this.#compare().finally(() => {
+      this.#looking = undefined
+      if (this.#followers.size > 0) this.#timer = setTimeout(() => this.#look(), pollMs)
+    })
+    return this.#looking
+  }
+
+  async #compare(): Promise<void> {
     // A warehouse that is away, or held, shows what has changed when it is back.
     const seen = await markOf(this.#source).catch(() => this.#last)
     if (this.#last !== undefined && seen !== this.#last) for (const tell of this.#followers) tell()
     this.#last = seen
-    if (this.#followers.size > 0) this.#timer = setTimeout(() => this.#look(), pollMs)
   }
 }
 

@@ -221,15 +221,17 @@ export function addPages(app: App, ui: Ui): void {
   const changes = new Changes(ui.states.source)
   app.get('/live', (c) =>
     streamSSE(c, async (stream) => {
-      const unfollow = changes.follow(() => {
+      const unfollow = await changes.follow(() => {
         stream.writeSSE({ event: 'changed', data: '' }).catch(() => {})
       })
       if (!unfollow) return
       await stream.writeSSE({ event: 'ready', data: '' })
-      await new Promise<void>((resolve) => {
-        stream.onAbort(resolve)
-        ui.closing.addEventListener('abort', () => resolve(), { once: true })
-      })
+      if (!stream.aborted) {
+        await new Promise<void>((resolve) => {
+          stream.onAbort(resolve)
+          ui.closing.addEventListener('abort', () => resolve(), { once: true })
+        })
+      }
       unfollow()
     }),
   )

@@ -88,7 +88,8 @@ describe('the commands, on one warehouse', () => {
     const bookmark = async () =>
       (await cliJson('sql', 'select * from iterable_sync.bookmarks order by 1')).stdout
     const before = await bookmark()
-    const day = (ago: number) => new Date(Date.now() - ago * 86_400_000).toISOString().slice(0, 10)
+    const now = Date.now()
+    const day = (ago: number) => new Date(now - ago * 86_400_000).toISOString().slice(0, 10)
     const slice = ['email_send', '--from', day(5), '--to', day(4)]
     const { document, exitCode } = remember(await cliJson('sync', ...slice))
     expect(exitCode).toBe(0)

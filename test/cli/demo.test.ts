@@ -53,7 +53,7 @@ eachWarehouse(
     expect(steps.mirror_again.planned.unchanged).toBeGreaterThan(0)
     if (config.type === 'postgres') expect(stdout + stderr + status.stdout).not.toContain(config.url)
   },
-  120_000,
+  300_000,
 )
 
 /** `--ui` leaves a plan that waits, and the page on which to decide about it. */
@@ -61,7 +61,7 @@ async function expectPlanToDecideAbout(page: string): Promise<void> {
   // What is slow to read comes a moment later.
   const seen = (path: string, what: RegExp) =>
     vi.waitUntil(async () => what.exec(await (await fetch(new URL(path, page))).text())?.[0], {
-      timeout: 20_000,
+      timeout: 60_000,
       interval: 200,
     })
   const plan = await seen('/', /\/runs\/[\w-]+\/plan/)

@@ -155,7 +155,7 @@ describe('on a terminal', () => {
     const check = await run(['check'], { cwd })
     expect(check.stdout).toMatch(/ok +api_key[\s\S]*→ check list_id[\s\S]*ready to sync/)
     expect(check.exitCode).toBe(0)
-  }, 60_000)
+  })
 
   test('Ctrl-C at a question writes nothing, and a key that is set is not asked for', async () => {
     await using folder = await temporaryFolder()
@@ -195,7 +195,7 @@ describe('on a terminal', () => {
       `OTHER=1\nITERABLE_API_KEY=${sandbox.keys.server}\nDATABASE_URL='postgres://me:pa%20ss@db/x'\n`,
     )
     expect((await stat(join(folder.path, '.env'))).mode & 0o777).toBe(0o600)
-  }, 60_000)
+  })
 
   test('the data centre is found by asking both', async () => {
     await using eu = await startSandbox({ region: 'eu', users: 2, lists: 1, eventsPerDay: 1, days: 1 })

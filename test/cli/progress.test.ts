@@ -69,7 +69,7 @@ test.each([80, 130])(
     }
     expect(left.filter((line) => /DEBUG/.test(line)).length).toBeGreaterThan(3)
   },
-  60_000,
+  300_000,
 )
 
 test('a terminal without a size is told in plain lines, all of them', async () => {

@@ -24,10 +24,10 @@ eachWarehouse(
         ended.then(({ stderr }) => stderr),
       ])
       const url = /http:\/\/127\.0\.0\.1:\d+\//.exec(await said)?.[0]
-      expect(url, args.join(' ')).toBeDefined()
+      expect(url, `${args.join(' ')}: ${await said}`).toBeDefined()
       // What is not read within a moment comes in the next.
       const look = async () => (await fetch(`${url}schedules`)).text()
-      await expect.poll(look, { timeout: 20_000 }).toContain('The coming seven days')
+      await expect.poll(look).toContain('The coming seven days')
       child.kill('SIGTERM')
       expect(await ended).toMatchObject({ exitCode: 0 })
     }

@@ -81,13 +81,13 @@ async function addHstore(query: (sql: string) => Promise<unknown[]>): Promise<bo
 test(
   'every type of Postgres is sent, rejected or refused as the documentation says',
   () => expectTypes('postgres', postgresExamples, { setUp: postgresTypes, findsHstore: true }),
-  60_000,
+  300_000,
 )
 
 test(
   'every type of DuckDB is sent, rejected or refused as the documentation says',
   () => expectTypes('duckdb', duckdbExamples),
-  60_000,
+  300_000,
 )
 
 test('the documentation has the tables that are tested', async () => {

@@ -138,5 +138,5 @@ exportTest(
       },
     )
   },
-  { maxRetries: 2, timeoutMs: often(240_000, 3_600_000) },
+  { maxRetries: 2, timeoutMs: often(300_000, 3_600_000) },
 )

@@ -1,6 +1,6 @@
 /** What Postgres really does for an export, on a server that has no statistics but those that we make. */
 import pg from 'pg'
-import { afterAll, beforeAll, expect, test, vi } from 'vitest'
+import { afterAll, beforeAll, expect, test } from 'vitest'
 import { type EmbeddedPostgres, startEmbeddedPostgres } from '../support/embedded-postgres.ts'
 import { createTestWarehouse, type TestWarehouse } from '../support/warehouse.ts'
 import { makeFixture, people } from './support.ts'
@@ -38,7 +38,7 @@ beforeAll(async () => {
     'auto_explain.log_level': 'notice',
     'auto_explain.log_format': 'json',
   })
-}, 60_000)
+})
 afterAll(() => server.stop())
 
 const urlOf = ({ config }: TestWarehouse): string => ('url' in config ? config.url : '')
@@ -90,7 +90,7 @@ test('no statement of a mirror looks at a row more than a few times, whatever Po
   await run('delete from iterable_sync.members')
   expect(await sendAll({ baseline: 'adopt' }, half)).toMatchObject({ update: count, add: 0 })
   expect(members()).toHaveLength(count)
-}, 60_000)
+})
 
 test('a plan that is being made ends at once when the user wants to stop, and is finished by the next run', async () => {
   await using warehouse = await createTestWarehouse('postgres', server.url)
@@ -106,10 +106,10 @@ test('a plan that is being made ends at once when the user wants to stop, and is
     await other.query('lock table iterable_sync.export_rejects')
     const stop = new AbortController()
     const stopped = elt.export('vip', { signal: stop.signal })
-    await vi.waitFor(async () => expect(await waiting(other)).toBe(1), 10_000)
+    await expect.poll(() => waiting(other)).toBe(1)
     stop.abort()
     // The lock is still held: only a statement that is ended by us can end.
-    await vi.waitFor(async () => expect(await waiting(other)).toBe(0), 10_000)
+    await expect.poll(() => waiting(other)).toBe(0)
     await other.query('rollback')
     expect(await stopped).toMatchObject({ state: 'cancelled', sent: 0 })
   } finally {

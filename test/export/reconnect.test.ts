@@ -20,10 +20,10 @@ test('Postgres dies and comes back while answers are recorded: none of them is l
       "select 'p' || n || '@x.org' as email from generate_series(1, 30000) as g(n)",
     )
     const running = elt.export('vip')
-    await expect.poll(() => sandbox.writes.length, { interval: 5, timeout: 20_000 }).toBeGreaterThan(3)
+    await expect.poll(() => sandbox.writes.length, { interval: 5 }).toBeGreaterThan(3)
     await server.kill9()
     // Answers come in while there is nobody to write them down.
-    await expect.poll(() => sandbox.writes.length, { interval: 5, timeout: 5_000 }).toBeGreaterThan(7)
+    await expect.poll(() => sandbox.writes.length, { interval: 5 }).toBeGreaterThan(7)
     await server.restart()
     expect(await running).toMatchObject({ state: 'succeeded', sent: 30_000, batches: 30 })
     expect(members()).toHaveLength(30_000)
@@ -33,4 +33,4 @@ test('Postgres dies and comes back while answers are recorded: none of them is l
     await server.stop()
     await rm(tempDir, { recursive: true, force: true })
   }
-}, 120_000)
+})

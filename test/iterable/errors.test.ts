@@ -3,7 +3,7 @@ import { expect, test } from 'vitest'
 import { exitCodes, UserError } from '../../src/errors.ts'
 import { createClient } from '../../src/iterable/client.ts'
 import { IterableHttpError, isUnknownList } from '../../src/iterable/errors.ts'
-import { type Answer, apiKey, clientOf, failure, json, serve, text } from './server.ts'
+import { type Answer, apiKey, clientOf, failure, json, nobody, serve, text } from './server.ts'
 
 async function errorOf(answer: Answer): Promise<IterableHttpError> {
   await using server = await serve(answer)
@@ -145,10 +145,8 @@ test('the key is in no error, also when the server sends it back', async () => {
 })
 
 test('a host that refuses the connection or has no name is named with the cure', async () => {
-  const unused = await serve(text(''))
-  await unused[Symbol.asyncDispose]()
   for (const [base_url, why] of [
-    [unused.url, 'the connection was refused'],
+    [nobody, 'the connection was refused'],
     ['http://no-such-host.invalid', 'its name cannot be resolved'],
   ]) {
     await using client = createClient({ api_key: apiKey, region: 'us', base_url, max_retries: 0 })

@@ -1,7 +1,7 @@
 import { createServer, request } from 'node:http'
 import { connect, type Socket } from 'node:net'
 import { expect, test } from 'vitest'
-import { apiKey, clientOf, failure, json, listen, readText, serve, text } from './server.ts'
+import { apiKey, clientOf, failure, json, listen, nobody, readText, serve, text } from './server.ts'
 
 interface Proxy extends AsyncDisposable {
   readonly url: string
@@ -101,10 +101,8 @@ test('a proxy gets its password, and one that refuses is named without showing i
 
 test('a proxy that is not there is reported, not waited for', async () => {
   await using server = await serve(json([]))
-  const gone = await serveProxy()
-  await gone[Symbol.asyncDispose]()
   for (const base_url of [server.url, server.url.replace('http:', 'https:')]) {
-    const proxyEnv = { HTTP_PROXY: gone.url, HTTPS_PROXY: gone.url }
+    const proxyEnv = { HTTP_PROXY: nobody, HTTPS_PROXY: nobody }
     await using client = clientOf(server, { base_url, max_retries: 0 }, { proxyEnv })
     const error = await failure(client.request('lists'))
     expect(error).toMatchObject({ code: 'unreachable' })

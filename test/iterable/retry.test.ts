@@ -141,10 +141,9 @@ test('a wait ends at once when the signal is aborted', async () => {
 })
 
 test('a request in flight ends at once when the signal is aborted', async () => {
-  await using server = await serve(() => undefined)
-  await using client = clientOf(server)
   const stop = new AbortController()
-  setTimeout(() => stop.abort(), 20)
+  await using server = await serve(() => stop.abort())
+  await using client = clientOf(server)
   expect(await failure(client.json('lists', { signal: stop.signal }))).toBeInstanceOf(InterruptedError)
   expect(await failure(client.json('lists', { signal: stop.signal }))).toBeInstanceOf(InterruptedError)
   expect(server.requests).toHaveLength(1)

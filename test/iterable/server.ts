@@ -5,6 +5,9 @@ import type { Clock } from '../../src/iterable/clock.ts'
 
 export const apiKey = '0123456789abcdef0123456789abcdef'
 
+/** Where no server ever is: a port that is free now may be somebody's in a moment. */
+export const nobody = 'http://127.0.0.1:1'
+
 export type Answer = (response: ServerResponse, request: IncomingMessage, body: string) => void
 
 export interface FakeServer extends AsyncDisposable {

@@ -78,7 +78,7 @@ eachWarehouse(
     ).toEqual([])
     expect((await elt.status()).views).toEqual([])
   },
-  120_000,
+  300_000,
 )
 
 eachWarehouse('comments say what views, tables and columns are', async (warehouse) => {

@@ -4,11 +4,14 @@ import { ask, exportPath, withSandbox } from './ask.ts'
 
 const path = exportPath('emailSend')
 
+/** Of a client whom an answer may leave waiting for ever. */
+const hastyMs = 300
+
 /** What a client sees of one read: the text as far as it came, and how it ended. */
 async function read(
   sandbox: Sandbox,
   from = path,
-  patienceMs = 300,
+  patienceMs = 30_000,
 ): Promise<{ status: number; text: string; broken: boolean }> {
   const abort = new AbortController()
   let status = 0
@@ -79,7 +82,7 @@ describe('a fault that is asked for', () => {
   it('falls silent until the client goes, answers what it is told to, or drops the connection', () =>
     withSandbox({}, async (sandbox) => {
       sandbox.faults.next({ fault: 'stall' })
-      const stalled = await read(sandbox, path, 80)
+      const stalled = await read(sandbox, path, hastyMs)
       expect([stalled.broken, stalled.text.length > 0]).toEqual([true, true])
       sandbox.faults.next({ fault: { status: 503, body: 'try later', headers: { 'retry-after': '7' } } })
       const told = await ask(sandbox, path)
@@ -129,12 +132,16 @@ describe('a fault that is asked for', () => {
 
 describe('fault profiles', () => {
   /** A client as patient as any: a few tries, and a second look at a torn or erroneous last line. */
-  async function patientRead(sandbox: Sandbox, from: string): Promise<{ text: string; tries: number }> {
-    for (let tries = 1; tries <= 4; tries++) {
-      const { status, text, broken } = await read(sandbox, from, 200)
+  async function patientRead(
+    sandbox: Sandbox,
+    from: string,
+    patienceMs?: number,
+  ): Promise<{ text: string; tries: number }> {
+    for (let tries = 1; tries <= 20; tries++) {
+      const { status, text, broken } = await read(sandbox, from, patienceMs)
       if (status === 200 && !broken && (text === '' || text.endsWith('\n'))) return { text, tries }
     }
-    throw new Error(`not read in four tries: ${from}`)
+    throw new Error(`not read in twenty tries: ${from}`)
   }
 
   const windows = (dataType: string) =>
@@ -160,7 +167,7 @@ describe('fault profiles', () => {
         const paths = [...windows('emailSend'), ...windows('emailOpen')]
         let tries = 0
         for (const from of paths) {
-          const result = await patientRead(sandbox, from)
+          const result = await patientRead(sandbox, from, profile === 'stall' ? hastyMs : undefined)
           tries += result.tries
           const query = new URLSearchParams(from.split('?')[1])
           const rows = result.text
@@ -185,7 +192,7 @@ describe('fault profiles', () => {
     withSandbox({ faults: ['429', '5xx', 'reset', 'cut', 'cut-line', 'stall'] }, async (sandbox) => {
       for (const dataType of ['emailSend', 'emailOpen', 'emailClick']) {
         for (const from of windows(dataType)) {
-          await patientRead(sandbox, from)
+          await patientRead(sandbox, from, hastyMs)
         }
       }
       const kinds = new Set(sandbox.requests.map(({ fault }) => fault))

@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest'
 import { startSandbox } from '../../src/sandbox/index.ts'
+import { freePort } from '../support/embedded-postgres.ts'
 import { ask, exportPath, withSandbox } from './ask.ts'
 
 describe('keys', () => {
@@ -195,7 +196,7 @@ describe('the house', () => {
     }))
 
   it('gives its port back when it is closed, also while a client waits', async () => {
-    const first = await startSandbox({ rateLimits: 'off' })
+    const first = await startSandbox({ rateLimits: 'off', port: await freePort() })
     first.faults.next({ fault: 'stall' })
     const waiting = ask(first, exportPath('emailSend')).catch((error: unknown) => error)
     while (first.requests.length === 0) await new Promise((resolve) => setTimeout(resolve, 5))

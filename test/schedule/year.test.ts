@@ -95,4 +95,4 @@ test('a year of a worker with daily, weekly and monthly jobs', async () => {
     expect(Object.fromEntries(counts)).toEqual({ sync: 365, 'export:weekly': 52, 'export:monthly': 12 })
   }
   await database.drop()
-}, 120_000)
+})

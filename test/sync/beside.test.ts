@@ -26,10 +26,16 @@ import { createTestWarehouse, eachWarehouse, type TestWarehouse } from '../suppo
 
 const sync = { streams: ['email_open'] }
 
-/** Lets the next export hang in the middle of its answer, until the client gives up after `body`. */
+/**
+ * Lets each export hang in the middle of its answer until the client gives up after `body`, again and again; with
+ * `sandbox.faults.clear()` the next one is answered.
+ */
 function hang(sandbox: Sandbox): void {
-  sandbox.faults.next({ fault: 'stall', path: '/api/export' })
+  sandbox.faults.next({ fault: 'stall', path: '/api/export', times: Number.POSITIVE_INFINITY })
 }
+
+/** Who ends at once has not waited for what would have taken a minute, or an hour, or for ever. */
+const atOnceMs = 20_000
 
 const patient = { sync, connection: { timeouts: { body: '3s' } } } satisfies Changes
 
@@ -59,6 +65,7 @@ describe('two syncs of one warehouse at once', () => {
       const { error, exitCode } = await second.result()
       expect(error).toMatchObject({ code: 'locked', message: expect.stringContaining('another sync') })
       expect(exitCode).toBe(1)
+      sandbox.faults.clear()
       const { report } = await first.result()
       expect(report && outcome(report)).toEqual({ state: 'succeeded', wrong: [] })
       await expectOpens(sandbox, warehouse)
@@ -94,10 +101,11 @@ describe('two syncs of one warehouse at once', () => {
       const linked: TestWarehouse = { ...warehouse, config: { type: 'duckdb', path } }
       await using one = await openOn(sandbox, linked, { sync })
       await using other = await openOn(sandbox, warehouse, { sync })
-      const running = one.sync()
-      const refused = await Promise.allSettled([other.sync()])
-      expect(refused).toMatchObject([{ status: 'rejected', reason: { code: 'locked' } }])
-      expect(outcome(await running)).toEqual({ state: 'succeeded', wrong: [] })
+      // Whichever comes first.
+      const results = await Promise.allSettled([one.sync(), other.sync()])
+      const [done, refused] = results.toSorted((a, b) => (a.status < b.status ? -1 : 1))
+      expect(refused).toMatchObject({ status: 'rejected', reason: { code: 'locked' } })
+      expect(done).toMatchObject({ status: 'fulfilled', value: { state: 'succeeded' } })
     } finally {
       await rm(folder, { recursive: true, force: true })
     }
@@ -132,6 +140,7 @@ describe('a DuckDB warehouse', () => {
     while (!events.some((event) => event.type === 'progress' && event.bytes > 0)) await delay(5)
     const holder = await holdFile(path)
     expect(isDone, 'the sync still downloads').toBe(false)
+    sandbox.faults.clear()
     await holder[Symbol.asyncDispose]()
     expect(outcome(await running)).toEqual({ state: 'succeeded', wrong: [] })
     await expectOpens(sandbox, warehouse)
@@ -167,7 +176,7 @@ describe('a DuckDB warehouse', () => {
     const running = elt.sync({ signal: controller.signal, onProgress: () => controller.abort() })
     const started = performance.now()
     await expect(running).rejects.toBeInstanceOf(InterruptedError)
-    expect(performance.now() - started).toBeLessThan(2000)
+    expect(performance.now() - started).toBeLessThan(atOnceMs)
   })
 })
 
@@ -190,7 +199,8 @@ describe('asked to stop', () => {
           controller.abort()
         }
         const report = await elt.sync({ signal: controller.signal, onProgress })
-        expect(performance.now() - stoppedAt).toBeLessThan(2000)
+        expect(performance.now() - stoppedAt).toBeLessThan(atOnceMs)
+        sandbox.faults.clear()
         expect(report.state).toBe('cancelled')
         expect(report.streams.some(({ state }) => state === 'cancelled')).toBe(true)
         expect(await warehouse.query('select state from iterable_sync.runs')).toEqual([
@@ -243,7 +253,7 @@ describe('asked to stop', () => {
       controller.abort()
     }
     const report = await elt.sync({ signal: controller.signal, onProgress })
-    expect(performance.now() - stoppedAt).toBeLessThan(2000)
+    expect(performance.now() - stoppedAt).toBeLessThan(atOnceMs)
     expect(of(report, 'email_open').state).toBe('cancelled')
   })
 })

@@ -8,7 +8,7 @@ import type { ReportSource } from '../../src/report/read.ts'
 import { LastStates } from '../../src/ui/last-states.ts'
 import { openOn, startProject } from '../support/sync.ts'
 import { createTestWarehouse, eachWarehouse, everyWarehouse } from '../support/warehouse.ts'
-import { servePage, soon } from './support.ts'
+import { servePage } from './support.ts'
 
 eachWarehouse('a large table is counted only where that costs nothing, and the page says so', async (w) => {
   await using sandbox = await startProject({ empty: true })
@@ -19,6 +19,8 @@ eachWarehouse('a large table is counted only where that costs nothing, and the p
     await using page = await servePage(elt, { now: () => sandbox.now })
     return (await page.visitor().get(path)).body.replace(/\s+/g, ' ')
   }
+  // A server that looks at its tables by itself may do so at any moment.
+  if (w.kind === 'postgres') await change('alter table iterable.users set (autovacuum_enabled = false)')
   await change(`insert into iterable.users ("email", "profileUpdatedAt")
     select 'p' || n || '@example.com', now() from generate_series(1, 60123) as g(n)`)
   // Nobody has looked at the table yet, so its rows are counted.
@@ -100,7 +102,7 @@ eachWarehouse(
         if (body.includes(`<h1>${title}</h1>`)) seen.push(body)
         return body
       }
-      await expect.poll(look, soon).toContain(chart)
+      await expect.poll(look).toContain(chart)
       expect(seen[0]).toContain('are being counted')
       expect(seen[0]).toContain('data-pending')
       expect(seen.at(-1)).not.toContain('are being counted')

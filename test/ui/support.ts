@@ -15,8 +15,6 @@ export interface PageOptions {
 
 /** A machine under load answers late, and says the same. */
 const unhurried = { readMs: 30_000, besideMs: 30_000, settleMs: 30_000 }
-/** For what happens beside the tests. */
-export const soon = { timeout: 30_000 }
 
 /** The page of what is open already. */
 export async function servePage(

@@ -48,7 +48,7 @@ eachWarehouse(
       const late = new AbortController()
       const outcome = await Promise.race([
         ended,
-        delay(10_000, 'still running', { signal: late.signal }).catch(() => ''),
+        delay(60_000, 'still running', { signal: late.signal }).catch(() => ''),
       ])
       expect(outcome, `round ${round}`).toBe('interrupted')
       late.abort()
@@ -60,7 +60,7 @@ eachWarehouse(
       }
     }
   },
-  often(120_000, 1_800_000),
+  often(300_000, 1_800_000),
 )
 
 test(
@@ -106,5 +106,5 @@ test(
     }
     await rm(folder, { recursive: true })
   },
-  often(120_000, 1_800_000),
+  often(300_000, 1_800_000),
 )

@@ -129,5 +129,5 @@ onLake(
     // The lake had a window, and Postgres did not know of it.
     expect(early).toBeGreaterThan(0)
   },
-  often(180_000, 3_600_000),
+  often(300_000, 3_600_000),
 )

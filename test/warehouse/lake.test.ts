@@ -107,7 +107,7 @@ describe('a sync that is killed', () => {
         whole ??= await contentsWithoutKill(sandbox)
         expect(await contentsOf(warehouse)).toEqual(whole)
       },
-      180_000,
+      300_000,
     )
   }
 })

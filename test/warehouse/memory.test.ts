@@ -102,7 +102,7 @@ eachWarehouse(
     for (const { peakMb } of all) expect(peakMb).toBeLessThan(300)
     expect(whole.peakMb).toBeLessThan(half.peakMb * 1.2)
   },
-  120_000,
+  300_000,
 )
 
 for (const [lines, megabytes] of [
@@ -122,6 +122,6 @@ for (const [lines, megabytes] of [
       expect([long.error, long.rows]).toEqual([null, lines])
       expect(long.peakMb).toBeLessThan(300 + 2 * megabytes)
     },
-    120_000,
+    300_000,
   )
 }

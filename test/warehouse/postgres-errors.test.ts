@@ -274,7 +274,7 @@ describe('limits of time', () => {
     const cancelled = async () =>
       query(
         database.url,
-        `select pg_cancel_backend(pid) from pg_stat_activity where query = 'select pg_sleep(60)' and state = 'active'`,
+        `select pg_cancel_backend(pid) from pg_stat_activity where datname = current_database() and query = 'select pg_sleep(60)' and state = 'active'`,
       )
     for (let isOver = false; !isOver; ) {
       await cancelled()

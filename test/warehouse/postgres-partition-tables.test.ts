@@ -226,7 +226,8 @@ test('who reads is waited for, and whoever comes meanwhile is not held up', asyn
   await reader.query('commit')
   expect((await converting).tables).toMatchObject([{ table: 'iterable.email_open', state: 'converted' }])
   expect(await kindOf(warehouse, 'email_send')).toBe('r')
-  expect(Math.max(...waits)).toBeLessThan(2_500)
+  // A second each time that it tries, and not until the reader is done.
+  expect(Math.max(...waits)).toBeLessThan(10_000)
 })
 
 test('a table with what would be lost stays as it was, and says why', async () => {

@@ -1,6 +1,6 @@
 /** A Postgres warehouse behind a pooler in transaction mode, where no session keeps anything. */
 import pg from 'pg'
-import { describe, expect, onTestFinished, test } from 'vitest'
+import { describe, expect, onTestFinished, test, vi } from 'vitest'
 import { InterruptedError } from '../../src/index.ts'
 import { openPostgres } from '../../src/warehouse/postgres/warehouse.ts'
 import { makeFixture, people } from '../export/support.ts'
@@ -98,13 +98,14 @@ describe.skipIf(!pgbouncer)('behind a pooler', () => {
       for await (const _ of elt.query('select pg_sleep(60)', { signal: controller.signal }));
     }
     await expect(slow()).rejects.toBeInstanceOf(InterruptedError)
-    expect(performance.now() - began).toBeLessThan(10_000)
+    expect(performance.now() - began).toBeLessThan(30_000)
   })
 
   test('a sync that was stopped for longer than its lease writes nothing more once another has begun', async () => {
     await using sandbox = await startProject()
     const through = await pooled()
-    sandbox.faults.next({ fault: 'stall', path: '/api/export' })
+    // It hangs again and again until it is stopped.
+    sandbox.faults.next({ fault: 'stall', path: '/api/export', times: Number.POSITIVE_INFINITY })
     const sync = { streams: ['email_open'] }
     await using first = await startSync({
       config: configFor(sandbox, through, { sync, connection: { timeouts: { body: '3s' } } }),
@@ -119,8 +120,9 @@ describe.skipIf(!pgbouncer)('behind a pooler', () => {
       message: expect.stringContaining(`iterable-elt sync, process ${first.pid}`),
     })
     first.signal('SIGSTOP')
+    sandbox.faults.clear()
     await expect
-      .poll(() => elt.sync().then(outcome, () => 'locked'), { timeout: 15_000 })
+      .poll(() => elt.sync().then(outcome, () => 'locked'), { timeout: 60_000 })
       .toEqual({
         state: 'succeeded',
         wrong: [],
@@ -149,13 +151,13 @@ describe.skipIf(!pgbouncer)('behind a pooler', () => {
     await first.until((line) => line.type === 'progress' && line.bytes > 0)
     await first.kill()
     const began = performance.now()
-    await using elt = await openOn(sandbox, through, { sync })
-    await expect
-      .poll(() => elt.sync().then(outcome, () => 'locked'), { timeout: 15_000 })
-      .toEqual({
-        state: 'succeeded',
-        wrong: [],
-      })
-    expect(performance.now() - began).toBeLessThan(8_000)
+    await using other = await openPostgres({ source: { url: through.url }, schema: 'iterable' })
+    {
+      await using lock = await vi.waitFor(() => other.lock('sync'), { timeout: 60_000, interval: 50 })
+      expect(lock).toBeDefined()
+      // A lease of four seconds, and what a slow machine adds.
+      expect(performance.now() - began).toBeLessThan(12_000)
+    }
+    expect(outcome(await syncOnce(sandbox, through, { sync }))).toEqual({ state: 'succeeded', wrong: [] })
   })
 })

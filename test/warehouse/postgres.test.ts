@@ -324,9 +324,9 @@ describe('sessions', () => {
       { signal: stop.signal },
     )
     await expect(work).rejects.toBeInstanceOf(InterruptedError)
-    expect(performance.now() - began).toBeLessThan(5_000)
-    const active = `select count(*)::int as count from pg_stat_activity where query like '%pg_sleep(30)%' and state = 'active' and pid <> pg_backend_pid()`
-    expect(await fixture.query(active)).toEqual([{ count: 0 }])
+    expect(performance.now() - began).toBeLessThan(20_000)
+    const active = `select count(*)::int as count from pg_stat_activity where datname = current_database() and query like '%pg_sleep(30)%' and state = 'active' and pid <> pg_backend_pid()`
+    await expect.poll(() => fixture.query(active)).toEqual([{ count: 0 }])
   })
 
   test('a stop in the middle of a load leaves nothing of it', async () => {
@@ -353,9 +353,8 @@ describe('a broken connection', () => {
         tries += 1
         if (tries > 2) return
         await fixture.query(
-          `select pg_terminate_backend(pid) from pg_stat_activity where datname = current_database() and state = 'idle in transaction'`,
+          `select pg_terminate_backend(pid, 60000) from pg_stat_activity where datname = current_database() and state = 'idle in transaction'`,
         )
-        await delay(50)
       },
     })
     expect(tries).toBe(3)
@@ -370,9 +369,8 @@ describe('a broken connection', () => {
     const loading = loadLines(fixture.warehouse, 'email_open', [eventLine({})], {
       beforeCommit: async () => {
         await fixture.query(
-          `select pg_terminate_backend(pid) from pg_stat_activity where datname = current_database() and state = 'idle in transaction'`,
+          `select pg_terminate_backend(pid, 60000) from pg_stat_activity where datname = current_database() and state = 'idle in transaction'`,
         )
-        await delay(50)
       },
     })
     await expect(loading).rejects.toMatchObject({ code: 'connection_lost' })

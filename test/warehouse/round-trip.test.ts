@@ -43,7 +43,7 @@ eachWarehouse(
       { numRuns: runs, endOnFailure: true },
     )
   },
-  often(120_000, 3_600_000),
+  often(300_000, 3_600_000),
 )
 
 const idOf = (index: number) => String(index).padStart(3, '0')

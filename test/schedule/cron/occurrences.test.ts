@@ -193,7 +193,7 @@ describe('bounds', () => {
     for (const at of found) expect([at.getUTCDate(), at.getUTCMonth(), at.getUTCDay()]).toEqual([29, 1, 0])
   })
   test('a year of minutes is walked without a pause that anyone would notice', () => {
-    const started = performance.now()
+    const started = process.cpuUsage()
     const year = occurrencesBetween(
       parseCron('* * * * *', 'treasuredata'),
       'Europe/Berlin',
@@ -203,6 +203,7 @@ describe('bounds', () => {
     let count = 0
     for (const at of year) count += at.getTime() % 60_000 === 0 ? 1 : 0
     expect(count).toBe(525_600)
-    expect(performance.now() - started).toBeLessThan(5000)
+    const { user, system } = process.cpuUsage(started)
+    expect((user + system) / 1000).toBeLessThan(5000)
   })
 })
