@@ -150,6 +150,53 @@ test('a workflow becomes export files that are sound, with a word on every setti
   }
 })
 
+test('what a workflow exports stands for settings of its tasks and for variables, near ones first', async () => {
+  const { exports, report, faults } = await importTd({
+    fileName: 'w.dig',
+    readQuery: async () => `select email from t where country = \${country} and day = \${session_date}`,
+    text: [
+      '_export:',
+      '  list: 957002',
+      '  unused: 1',
+      `  loop: "\${loop}"`,
+      '  where: { country: "\'DE\'" }',
+      `  country: \${where.country}`,
+      '  td:',
+      '    database: d',
+      '    result_connection: far',
+      `    result_settings: { type: iterable, action: remove, list_id: "\${list}" }`,
+      '+first:',
+      '  td>: a.sql',
+      '+group:',
+      '  _export:',
+      '    list: 5',
+      `    td: { result_connection: "near_\${list}" }`,
+      '  +second:',
+      '    td>: a.sql',
+      `    result_settings: { action: add, list_id: "\${ list }", skip_invalid_data: "\${loop}" }`,
+    ].join('\n'),
+  })
+  const [first, second] = exports.map(({ name, text }) => [name, parseExportFile(text, name)] as const)
+  expect(first).toMatchObject([
+    'first',
+    {
+      query: `select email from t where country = 'DE' and day = \${session_date}`,
+      settings: { action: 'remove', list_id: '957002', connection: 'far' },
+    },
+  ])
+  expect(second).toMatchObject([
+    'second',
+    { settings: { action: 'add', list_id: '5', connection: 'near_5', skip_invalid_data: `\${loop}` } },
+  ])
+  const of = (setting: string) =>
+    report.filter((note) => note.setting === setting).map(({ became }) => became)
+  expect(of('_export.list')).toEqual(Array(2).fill(`put in where \${list} stands`))
+  expect(of('_export.unused')).toEqual([expect.stringMatching(/^ignored/)])
+  expect(of('query')).toEqual(Array(2).fill(expect.stringMatching(/^kept: replace it/)))
+  // What goes round in a circle is no value of a setting.
+  expect(faults).toBe(1)
+})
+
 test.each([
   ['hourly>: 30:00', '30 * * * *'],
   ['weekly>: Sun,09:05:00', '5 9 * * 0'],

@@ -4,6 +4,7 @@ import { ConfigError, messageOf } from '../../errors.ts'
 import { checkDefinition, FaultyDefinition, parseExportFile } from '../definition/definition.ts'
 import { sortResult } from './result.ts'
 import { scheduleOf } from './schedule.ts'
+import { type Block, isBlock, Variables } from './variables.ts'
 
 /** What became of one setting. */
 export interface ImportNote {
@@ -82,10 +83,6 @@ class Report {
 const queryToWrite =
   '-- the query of the Treasure Data job goes here\nselect email from iterable.users where false'
 
-type Block = Readonly<Record<string, unknown>>
-const isBlock = (value: unknown): value is Block =>
-  typeof value === 'object' && value !== null && !Array.isArray(value)
-
 async function importWorkflow(input: ImportInput): Promise<Import> {
   let root: unknown
   try {
@@ -105,19 +102,19 @@ async function importWorkflow(input: ImportInput): Promise<Import> {
   if (root.timezone !== undefined && !schedule)
     note('', 'timezone', root.timezone, 'ignored: there is no schedule')
   const exports: ImportedExport[] = []
-  const visit = async (block: Block, path: string, inherited: Block): Promise<void> => {
+  const visit = async (block: Block, path: string, inherited: Variables): Promise<void> => {
     const own = isBlock(block._export) ? block._export : {}
-    const scope = { ...inherited, ...(isBlock(own.td) ? own.td : {}) }
-    noteExportBlock(own, path, note)
-    if (block['td>'] !== undefined) exports.push(...(await importTask(block, path, scope)))
+    const scope = inherited.with(own)
+    if (block['td>'] !== undefined) exports.push(...(await importTask(scope.settle(block), path, scope)))
     for (const [key, value] of Object.entries(block)) {
       if (key.startsWith('+') && isBlock(value)) await visit(value, `${path}${key}`, scope)
       else if (path === '' ? !knownAtTop.has(key) : !isTaskKey(key))
         note(path, key, value, 'ignored: it has no counterpart here')
     }
+    noteExportBlock(own, path, scope, note)
   }
 
-  async function importTask(task: Block, path: string, scope: Block): Promise<ImportedExport[]> {
+  async function importTask(task: Block, path: string, scope: Variables): Promise<ImportedExport[]> {
     const to = task.result_url ?? task.result_connection
     if (to === undefined && task.result_settings === undefined) {
       note(path, 'td>', task['td>'], 'left out: its result goes nowhere')
@@ -136,8 +133,8 @@ async function importWorkflow(input: ImportInput): Promise<Import> {
     if (task.result_url !== undefined)
       note(path, 'result_url', '…', 'left out: name a connection instead of a URL with a key')
     if (schedule) settings.schedule = schedule
-    for (const [key, value] of Object.entries({ ...scope, ...task })) noteTaskKey(path, key, value)
-    const query = await queryOf(task, path)
+    for (const [key, value] of Object.entries(task)) noteTaskKey(path, key, value)
+    const query = await queryOf(task, path, scope)
     const base = exportName(path.split('+').at(-1) ?? input.fileName)
     const taken = exports.filter(({ name }) => name === base || name.startsWith(`${base}_`)).length
     const name = taken > 0 ? `${base}_${taken + 1}` : base
@@ -163,12 +160,13 @@ async function importWorkflow(input: ImportInput): Promise<Import> {
     if (text !== undefined) note(path, key, value, text)
   }
 
-  async function queryOf(task: Block, path: string): Promise<string> {
+  async function queryOf(task: Block, path: string, scope: Variables): Promise<string> {
     const given = task['td>']
     const inline = isBlock(given) ? given.data : task.query
     const file = typeof given === 'string' && given !== '' ? given : undefined
-    const query =
+    const written =
       typeof inline === 'string' ? inline : file === undefined ? undefined : await input.readQuery(file)
+    const query = written === undefined ? undefined : String(scope.fill(written))
     if (file !== undefined)
       note(
         path,
@@ -187,22 +185,20 @@ async function importWorkflow(input: ImportInput): Promise<Import> {
     return query.trim().replace(/;\s*$/, '')
   }
 
-  await visit(root, '', {})
+  await visit(root, '', new Variables())
   if (exports.length === 0) note('', input.fileName, '', 'no task with td> and result_settings was found')
   return report.with(exports)
 }
 
 type Note = (task: string, setting: string, value: unknown, became: string) => void
 
-function noteExportBlock(own: Block, path: string, note: Note): void {
+function noteExportBlock(own: Block, path: string, scope: Variables, note: Note): void {
   for (const [key, value] of Object.entries(own)) {
     if (key === 'td' && isBlock(value)) continue
-    note(
-      path,
-      `_export.${key}`,
-      value,
-      'ignored: variables of a workflow have no counterpart; write values into the query',
-    )
+    const became = scope.isUsed(key)
+      ? `put in where \${${key}} stands`
+      : 'ignored: no query and no setting that was taken over names it'
+    note(path, `_export.${key}`, value, became)
   }
 }
 
