@@ -141,7 +141,7 @@ export interface Elt extends AsyncDisposable, Exporter, Scheduler {
   erase(query: EraseQuery): Promise<Erasure>
   /**
    * Merges the files of a lake, ends older states, and removes what nothing needs, as `lake.maintenance` says.
-   * @throws ConfigError where the warehouse is no lake; UserError `locked` while a sync runs.
+   * @throws ConfigError where the warehouse is not a lake; UserError `locked` while a sync runs.
    */
   maintain(request?: MaintainRequest): Promise<MaintenanceReport>
   /**

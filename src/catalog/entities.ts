@@ -157,6 +157,7 @@ function users(projectType: ProjectType): Stream {
       ['offers.Intro APR', '_offers.intro APR'],
     ]),
     lifted: { source: 'offers.Intro APR', parent: 'offers', member: 'Intro APR' },
+    usual: { firstName: 'text', lastName: 'text', browserTokens: 'text' },
     hasProfileFields: true,
     isBulky: true,
     columns: {

@@ -128,6 +128,8 @@ export interface Stream {
   readonly bookmark?: string
   /** Known fields by Iterable's own spelling; any other field gets a column when it first appears. */
   readonly columns: Readonly<Record<string, SourceType>>
+  /** Fields that most projects have, and that no project need have: views for analysts read them where they are. */
+  readonly usual?: Readonly<Record<string, ColumnType>>
   /** True where `users/getFields` declares the types of fields (profiles, and events that copy them). */
   readonly hasProfileFields: boolean
   /** It is among the largest of every project that has rows of it. */

@@ -85,7 +85,7 @@ async function sayProject(
   const { written, unchanged, kept } = files
   terminal.result({ folder, ...files, left_out: project.left_out }, () => {
     terminal.say(`${folder}: ${counted(written.length, 'file')} written, ${unchanged.length} as they were`)
-    for (const { view, reason } of project.left_out) terminal.say(`${view} is no model: it ${reason}`)
+    for (const { view, reason } of project.left_out) terminal.say(`${view} is not a model: it ${reason}`)
     if (written.includes('dbt_project.yml'))
       terminal.say('dbt wants a profile iterable_elt (docs/dbt-and-bi.md).')
   })

@@ -13,7 +13,7 @@ export type { DbtFile } from './dbt-models.ts'
 
 export interface DbtProject {
   readonly files: readonly DbtFile[]
-  /** Views that are no models, and why. */
+  /** Views that do not become models, and why. */
   readonly left_out: readonly { readonly view: string; readonly reason: string }[]
 }
 

@@ -130,23 +130,12 @@ interface StreamColumn {
 function streamColumns(name: string): readonly StreamColumn[] {
   const stream = catalogue('email').find((one) => one.name === name)
   if (!stream) throw new Error(`sql/views reads ${name}, which is not a stream`)
+  const fields = [...Object.entries(stream.columns), ...Object.entries(stream.usual ?? {})]
   return [
-    ...Object.entries(stream.columns).map(([source, type]) => ({
-      source,
-      name: snakeCase(source),
-      type: storedType(type),
-    })),
-    ...(name === 'users' ? usualFields : []),
+    ...fields.map(([source, type]) => ({ source, name: snakeCase(source), type: storedType(type) })),
     { source: ownColumns.loadedAt, name: ownColumns.loadedAt, type: 'timestamptz' as const },
   ]
 }
-
-/** Fields of profiles that most projects have, and that no project need have. */
-const usualFields: readonly StreamColumn[] = [
-  { source: 'firstName', name: 'first_name', type: 'text' },
-  { source: 'lastName', name: 'last_name', type: 'text' },
-  { source: 'browserTokens', name: 'browser_tokens', type: 'text' },
-]
 
 interface AnalysisPlace {
   readonly names: Session['names']

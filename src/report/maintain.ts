@@ -34,7 +34,7 @@ export interface MaintenanceReport {
 
 /**
  * Maintains the lake as `lake.maintenance` says.
- * @throws ConfigError where the warehouse is no lake; UserError `locked` while a sync runs.
+ * @throws ConfigError where the warehouse is not a lake; UserError `locked` while a sync runs.
  */
 export async function maintain(
   { warehouse, config, now }: ReportSource & { readonly now: () => Date },

@@ -13,7 +13,7 @@ const usualDays = 28
 
 /**
  * The days asked for; without a beginning the 28 that end with the last one, without an end those up to that of `now`.
- * @throws ConfigError `bad_range` for what is no day, and for an end before its beginning.
+ * @throws ConfigError `bad_range` for what is not a day, and for an end before its beginning.
  */
 export function rangeOf(
   { from, to }: { readonly from?: string | undefined; readonly to?: string | undefined },

@@ -6,7 +6,7 @@ import { forgetOldCourses, writeLog } from '../state/run-log.ts'
 import { writeSteps } from '../state/run-steps.ts'
 import { endRun } from '../state/runs.ts'
 import { commentTables } from '../warehouse/comments.ts'
-import { keepEventViews } from '../warehouse/custom-events.ts'
+import { customEvents, keepEventViews } from '../warehouse/custom-events.ts'
 import type { Session } from '../warehouse/session.ts'
 import type { StreamLocks } from '../warehouse/stream-locks.ts'
 import { createMissingViews } from '../warehouse/views.ts'
@@ -138,7 +138,7 @@ async function eventViews(
   reports: readonly StreamReport[],
   starts: readonly StreamStart[],
 ): Promise<readonly string[]> {
-  const report = reports.find(({ stream }) => stream === 'custom_event')
+  const report = reports.find(({ stream }) => stream === customEvents)
   if (signal.aborted || !report || report.windows === 0) return []
   const bookmark = starts.find(({ stream }) => stream.name === report.stream)?.bookmark
   const isBounded = reach.kind === 'incremental' && bookmark !== undefined

@@ -164,9 +164,7 @@ export class WindowJob {
     const { requestId } = this.#asked
     await warehouse.use(
       ({ db }) => endExportJob(db, requestId, { state, problem: message, now: clock.now() }),
-      {
-        isRepeatable: true,
-      },
+      { isRepeatable: true },
     )
     this.#asked = undefined
     this.#bytesBefore = undefined

@@ -8,7 +8,9 @@ import { literal, quoted, streamTable } from './sql.ts'
 import { tableOf } from './tables.ts'
 import { snakeCase, viewColumns } from './views.ts'
 
-const stream = 'custom_event'
+/** The stream that they are rows of. */
+export const customEvents = 'custom_event'
+const stream = customEvents
 
 /** Every view has these, filled or not. */
 const always: ReadonlySet<string> = new Set(['createdAt', 'email', 'userId', 'itblUserId', 'id'])

@@ -12,5 +12,5 @@ exportTest('an export that has nothing to do asks few questions', async ({ wareh
   })
   const isDuckdb = warehouse.kind === 'duckdb'
   expect.soft(asked.filter((statement) => statement.startsWith('attach '))).toHaveLength(isDuckdb ? 4 : 0)
-  expect(asked.length, asked.join('\n')).toBeLessThanOrEqual(isDuckdb ? 30 : 33)
+  expect(asked.length, asked.join('\n')).toBeLessThanOrEqual(30)
 })

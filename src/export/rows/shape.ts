@@ -168,7 +168,7 @@ function personOf(
   }
 }
 
-/** Undefined where a flag is no boolean. */
+/** Undefined where a flag is not a boolean. */
 function flagsOf({ reserved }: Mapping, types: readonly string[]): string | undefined {
   const flags = [
     ['mergeNestedObjects', reserved.merge_nested_objects],

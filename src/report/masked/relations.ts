@@ -2,6 +2,7 @@
 import { sql } from 'kysely'
 import { catalogue } from '../../catalog/index.ts'
 import { readViewFiles } from '../../marts/files.ts'
+import { customEvents } from '../../warehouse/custom-events.ts'
 import { ownColumns } from '../../warehouse/names.ts'
 import type { Session } from '../../warehouse/session.ts'
 import { literal, quoted } from '../../warehouse/sql.ts'
@@ -79,7 +80,7 @@ async function knownColumns(
     if (schema === names.fivetran) return fivetran.get(relation)
     return (
       streams.get(relation) ??
-      (relation.startsWith('custom_event_') ? streams.get('custom_event') : undefined)
+      (relation.startsWith(`${customEvents}_`) ? streams.get(customEvents) : undefined)
     )
   }
 }

@@ -1,6 +1,6 @@
 /**
  * A table of a lake changes in a transaction that commits before our own tables tell of it: after a crash in between, it has
- * more than they know. So it is looked at first, and what a change finds done, or half done, is no fault.
+ * more than they know. So it is looked at first, and what a change finds done, or half done, is not a fault.
  */
 import { type QueryExecutorProvider, sql } from 'kysely'
 import type { ColumnType } from '../../catalog/index.ts'

@@ -54,13 +54,16 @@ export async function connectHolder<T>(
   job: string,
   take: (client: pg.Client) => Promise<T>,
 ): Promise<T> {
-  const client = await server.connectAlone(holderName(job))
+  const client = await server.connectAlone()
   try {
     // The server notices within seconds that a machine is gone, and lets an idle holder live.
-    await client.query(`select set_config(name, value, false)
-      from (values ('tcp_keepalives_idle', '5'), ('tcp_keepalives_interval', '2'), ('tcp_keepalives_count', '3'),
-        ('idle_session_timeout', '0'), ('statement_timeout', '0')) as wanted(name, value)
-      where current_setting(name, true) is not null`)
+    await client.query(
+      `select set_config(name, value, false)
+       from (values ('application_name', $1), ('tcp_keepalives_idle', '5'), ('tcp_keepalives_interval', '2'),
+         ('tcp_keepalives_count', '3'), ('idle_session_timeout', '0'), ('statement_timeout', '0')) as wanted(name, value)
+       where current_setting(name, true) is not null`,
+      [holderName(job)],
+    )
     return await take(client)
   } catch (error) {
     await client.end().catch(() => {})

@@ -68,8 +68,7 @@ export function postgresTx(
     const list = columns
       .map(({ name, type }) => `${quoted(name)} ${postgresTables.typeName[type]}`)
       .join(', ')
-    await run('drop table if exists pg_temp.staging')
-    await run(`create temp table staging (${list}) on commit drop`)
+    await run(`drop table if exists pg_temp.staging; create temp table staging (${list}) on commit drop`)
     return 'pg_temp.staging'
   }
 
