@@ -113,7 +113,7 @@ eachWarehouse(
 test('what took long is not read anew for a while, and what was quick always is', async () => {
   await using warehouse = await createTestWarehouse('duckdb')
   await using elt = await open({ warehouse: warehouse.config })
-  const states = new LastStates(elt, new AbortController().signal)
+  const states = new LastStates(elt, new AbortController().signal, { besideMs: 30_000 })
   const now = Date.parse('2026-01-01T00:00:00Z')
   let times = 0
   const wish = { goodMs: 300_000 }
