@@ -255,3 +255,21 @@ test('every setting of every task is told, also when some are refused', async ()
   expect(of('+fourth').filter((became) => became.startsWith('refused'))).toEqual([])
   expect(faults).toBe(report.filter(({ became }) => became.startsWith('refused')).length)
 })
+
+test('variables that name each other many times over are taken over in no time', async () => {
+  const names = ['a', 'b', 'c', 'd', 'e', 'f', 'g', 'h', 'i']
+  const text = [
+    '_export:',
+    ...names.map((name, at) => `  ${name}: '${`\${${names[at + 1] ?? 'x'}}`.repeat(20)}'`),
+    '+task:',
+    '  td>: a.sql',
+    '  result_connection: c',
+    '  result_settings: { action: add, list_id: 1 }',
+  ].join('\n')
+  const { exports } = await importTd({
+    text,
+    fileName: 'w.dig',
+    readQuery: async () => `select '\${a}' as email`,
+  })
+  expect(exports[0]?.text.length).toBeLessThan(2_000_000)
+})

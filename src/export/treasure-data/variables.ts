@@ -7,11 +7,14 @@ export const isBlock = (value: unknown): value is Block =>
 
 /** Deeper than any sane workflow: variables that name each other in a circle stay as they are. */
 const mostSteps = 10
+/** Longer than any query: variables that grow by naming others many times stay as they are, too. */
+const mostCharacters = 1_000_000
 
 /** What is exported to a task, and which of it was used. */
 export class Variables {
   readonly #values: Block
   readonly #used: Set<string>
+  readonly #texts = new Map<string, string>()
 
   constructor(values: Block = {}, used: Set<string> = new Set()) {
     this.#values = values
@@ -46,12 +49,22 @@ export class Variables {
   }
 
   #fillText(text: string, steps: number): string {
-    return text.replaceAll(/\$\{\s*([A-Za-z_]\w*(?:\.[A-Za-z_]\w*)*)\s*\}/g, (whole, path: string) => {
-      const value = this.#find(path.split('.'))
-      if (value === undefined || value === null || typeof value === 'object' || steps === 0) return whole
-      this.#used.add(path.split('.')[0] as string)
-      return this.#fillText(String(value), steps - 1)
-    })
+    const filled = text.replaceAll(
+      /\$\{\s*([A-Za-z_]\w*(?:\.[A-Za-z_]\w*)*)\s*\}/g,
+      (whole, path: string) => this.#textOf(path, steps) ?? whole,
+    )
+    return filled.length > mostCharacters ? text : filled
+  }
+
+  /** What stands for a variable, filled itself: once, however often others name it. */
+  #textOf(path: string, steps: number): string | undefined {
+    const value = this.#find(path.split('.'))
+    if (value === undefined || value === null || typeof value === 'object' || steps === 0) return undefined
+    this.#used.add(path.split('.')[0] as string)
+    const key = `${steps} ${path}`
+    const text = this.#texts.get(key) ?? this.#fillText(String(value), steps - 1)
+    this.#texts.set(key, text)
+    return text
   }
 
   #find(path: readonly string[]): unknown {
