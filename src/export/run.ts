@@ -18,7 +18,7 @@ import { type Planned, type Settled, settle } from './plan/verdict.ts'
 import type { ExportPlan, ExportReport } from './progress.ts'
 import { prepareQuery } from './rows/query.ts'
 import { type Staged, stageRows } from './rows/stage.ts'
-import { envelopeOf, type RequestFrame } from './send/body.ts'
+import { envelopeOf, type RequestEnvelope } from './send/body.ts'
 import { sendPlan } from './send/send.ts'
 
 /**
@@ -93,7 +93,7 @@ async function resume(input: ExportInput, { run, token }: Reopened): Promise<Exp
     type: 'notice',
     message: `going on with the interrupted run ${run.run_id}; the query is not run again`,
   })
-  return sendRun(input, run.run_id, run.envelope as unknown as RequestFrame, token, [])
+  return sendRun(input, run.run_id, run.envelope as unknown as RequestEnvelope, token, [])
 }
 
 async function runAnew(
@@ -236,7 +236,7 @@ async function planIn(
 export async function sendRun(
   input: ExportInput,
   runId: string,
-  envelope: RequestFrame,
+  envelope: RequestEnvelope,
   token: number,
   notices: readonly string[],
   brakes: readonly Braking[] = [],
