@@ -1,6 +1,5 @@
 /** Warehouse → list: one run of one export, from its query to the last acknowledgement. */
 import { LockedError } from '../errors.ts'
-import type { Clock } from '../iterable/clock.ts'
 import { hasSucceeded } from '../state/runs.ts'
 import { inSpan } from '../telemetry.ts'
 import type { Tx } from '../warehouse/session.ts'
@@ -19,6 +18,7 @@ import type { ExportPlan, ExportReport } from './progress.ts'
 import { prepareQuery } from './rows/query.ts'
 import { type Staged, stageRows } from './rows/stage.ts'
 import { envelopeOf, type RequestEnvelope } from './send/body.ts'
+import { graceAfter } from './send/grace.ts'
 import { sendPlan } from './send/send.ts'
 
 /**
@@ -275,27 +275,4 @@ export async function sendRun(
   }
   const isOver = ended.state === 'succeeded' || ended.error?.code === 'too_many_rejects'
   return finishExport(input, runId, ended, { notices, brakes, dropsPlan: isOver })
-}
-
-/** Requests on their way may come to their end, but not for ever, once the user wants to stop. */
-const graceMs = 10_000
-
-function graceAfter(signal: AbortSignal, clock: Clock): { signal: AbortSignal; done: () => void } {
-  const hard = new AbortController()
-  const over = new AbortController()
-  const start = () => {
-    clock
-      .sleep(graceMs, over.signal)
-      .then(() => hard.abort())
-      .catch(() => {})
-  }
-  if (signal.aborted) start()
-  signal.addEventListener('abort', start, { once: true })
-  return {
-    signal: hard.signal,
-    done() {
-      over.abort()
-      signal.removeEventListener('abort', start)
-    },
-  }
 }
