@@ -8,7 +8,7 @@ import { version } from '../package-files.ts'
 import { action, type Context, type Runtime, withExamples } from './command.ts'
 import { wholeNumber } from './values.ts'
 
-interface McpOptions {
+interface McpFlags {
   readonly http?: boolean
   readonly port: number
   readonly host: string
@@ -26,12 +26,12 @@ export function mcpCommand(program: Command, runtime: Runtime): void {
     .option('--port <port>', 'HTTP: where it listens', wholeNumber(0), usualMcpPort)
     .option('--host <address>', 'HTTP: on this address; another than loopback needs mcp.token', '127.0.0.1')
   withExamples(command, 'mcp', 'mcp --http --port 9466')
-  command.action(action<McpOptions>(runtime, (context, options) => runMcp(context, options, runtime.stdout)))
+  command.action(action<McpFlags>(runtime, (context, options) => runMcp(context, options, runtime.stdout)))
 }
 
 async function runMcp(
   context: Context,
-  { http, port, host }: McpOptions,
+  { http, port, host }: McpFlags,
   stdout: Runtime['stdout'],
 ): Promise<number> {
   const { terminal, signal, interruption, stdin } = context

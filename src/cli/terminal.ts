@@ -11,15 +11,15 @@ const noteLine = (text: string): string =>
   JSON.stringify({ level: 30, time: new Date().toISOString(), msg: stripVTControlCharacters(text) })
 
 type Colors = ReturnType<typeof picocolors.createColors>
-type Stream = NodeJS.WriteStream
+type Output = NodeJS.WriteStream
 
 /** How often a file or a pipe hears how far the work is. */
 const plainEveryMs = 10_000
 
 /** What of the process a terminal needs. */
 export interface TerminalStreams {
-  readonly stdout: Stream
-  readonly stderr: Stream
+  readonly stdout: Output
+  readonly stderr: Output
   readonly env: Readonly<Record<string, string | undefined>>
 }
 

@@ -12,7 +12,7 @@ import { actorName } from './approve.ts'
 import { action, type Context, type Runtime, withExamples } from './command.ts'
 import { wholeNumber } from './values.ts'
 
-interface UiOptions {
+interface UiFlags {
   readonly port: number
   readonly host: string
   readonly open?: boolean
@@ -34,10 +34,10 @@ export function uiCommand(program: Command, runtime: Runtime): void {
     .option('--open', 'open it in the browser of this machine')
     .option('--hash', 'read a password from standard input, and print its hash for ui.users')
   withExamples(command, 'ui --open', 'ui --hash < password.txt')
-  command.action(action<UiOptions>(runtime, runUi))
+  command.action(action<UiFlags>(runtime, runUi))
 }
 
-async function runUi(context: Context, { port, host, open, hash }: UiOptions): Promise<number> {
+async function runUi(context: Context, { port, host, open, hash }: UiFlags): Promise<number> {
   const { terminal, signal, interruption } = context
   if (hash) return printHash(context)
   interruption.waitForTheEnd()
@@ -57,7 +57,7 @@ export async function openUi(
   context: Pick<Context, 'env'>,
   elt: Elt,
   { config, env }: Pick<LoadedConfig, 'config' | 'env'>,
-  { port, host }: Pick<UiOptions, 'port' | 'host'>,
+  { port, host }: Pick<UiFlags, 'port' | 'host'>,
 ): Promise<UiServer> {
   const { serveUi } = await import('../ui/server.ts')
   return serveUi(elt, {

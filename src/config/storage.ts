@@ -40,13 +40,13 @@ const taken: Readonly<Record<StorageKind, readonly Setting[]>> = {
   azure: ['connection_string', 'account_name'],
 }
 
-interface Place {
+interface StoragePlace {
   readonly data_path: string
   readonly storage: Storage
 }
 
 /** What is wrong with the storage of a lake, for what its address says it is. */
-export function judgeStorage({ data_path, storage }: Place, context: z.RefinementCtx): void {
+export function judgeStorage({ data_path, storage }: StoragePlace, context: z.RefinementCtx): void {
   const fault = (path: readonly string[], message: string) =>
     context.addIssue({ code: 'custom', path: [...path], message })
   const [scheme] = /^[a-z][a-z0-9+.-]*:\/\//i.exec(data_path) ?? []

@@ -1,6 +1,7 @@
 /**
  * What DuckDB says, known by its words: its errors have no codes, and they are English everywhere. All of those that decide
- * anything stand here, as DuckDB 1.5.5 says them; `test/engine/errors.test.ts` makes it say each.
+ * anything stand here, as DuckDB 1.5.5 says them. Tests make it say each: `errors.test.ts` of `test/engine`, `newer-file.test.ts` and
+ * `duckdb-room.test.ts` of `test/warehouse`.
  */
 import { messageOf } from '../errors.ts'
 

@@ -13,9 +13,9 @@ import type { StatedDefinition } from './definition/definition.ts'
 import { definitionHash } from './definition/settings.ts'
 import type { ExportReport } from './progress.ts'
 import { lockList, sendRun } from './run.ts'
-import type { RequestFrame } from './send/body.ts'
+import type { RequestEnvelope } from './send/body.ts'
 
-interface Place {
+interface DecisionContext {
   readonly warehouse: Warehouse
   readonly clock: Clock
 }
@@ -31,7 +31,7 @@ type Finder = (name: string) => Promise<{
  * @throws ConfigError when the run is not held, its plan is older than a day, or the export has changed since.
  */
 export async function approveRun(
-  { warehouse, clock }: Place,
+  { warehouse, clock }: DecisionContext,
   runId: string,
   { by = 'unknown', note }: { readonly by?: string; readonly note?: string },
   find: Finder,
@@ -83,7 +83,7 @@ export async function approveRun(
     })
     input.emit({ type: 'started', runId: run.run_id, export: run.export })
     const brakes = (run.brakes ?? []) as unknown as ExportReport['brakes']
-    return await sendRun(input, run.run_id, run.envelope as unknown as RequestFrame, token, [], brakes)
+    return await sendRun(input, run.run_id, run.envelope as unknown as RequestEnvelope, token, [], brakes)
   })
 }
 
@@ -92,7 +92,7 @@ export async function approveRun(
  * acknowledged stays. Who says no to a held plan is kept where those are who say yes.
  */
 export async function cancelRun(
-  { warehouse, clock }: Place,
+  { warehouse, clock }: DecisionContext,
   runId: string,
   { by, note }: { readonly by?: string; readonly note?: string } = {},
 ): Promise<{ readonly run_id: string; readonly state: 'cancelled' }> {

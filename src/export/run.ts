@@ -1,6 +1,5 @@
 /** Warehouse → list: one run of one export, from its query to the last acknowledgement. */
 import { LockedError } from '../errors.ts'
-import type { Clock } from '../iterable/clock.ts'
 import { hasSucceeded } from '../state/runs.ts'
 import { inSpan } from '../telemetry.ts'
 import type { Tx } from '../warehouse/session.ts'
@@ -18,7 +17,8 @@ import { type Planned, type Settled, settle } from './plan/verdict.ts'
 import type { ExportPlan, ExportReport } from './progress.ts'
 import { prepareQuery } from './rows/query.ts'
 import { type Staged, stageRows } from './rows/stage.ts'
-import { envelopeOf, type RequestFrame } from './send/body.ts'
+import { envelopeOf, type RequestEnvelope } from './send/body.ts'
+import { graceAfter } from './send/grace.ts'
 import { sendPlan } from './send/send.ts'
 
 /**
@@ -93,7 +93,7 @@ async function resume(input: ExportInput, { run, token }: Reopened): Promise<Exp
     type: 'notice',
     message: `going on with the interrupted run ${run.run_id}; the query is not run again`,
   })
-  return sendRun(input, run.run_id, run.envelope as unknown as RequestFrame, token, [])
+  return sendRun(input, run.run_id, run.envelope as unknown as RequestEnvelope, token, [])
 }
 
 async function runAnew(
@@ -236,7 +236,7 @@ async function planIn(
 export async function sendRun(
   input: ExportInput,
   runId: string,
-  envelope: RequestFrame,
+  envelope: RequestEnvelope,
   token: number,
   notices: readonly string[],
   brakes: readonly Braking[] = [],
@@ -275,27 +275,4 @@ export async function sendRun(
   }
   const isOver = ended.state === 'succeeded' || ended.error?.code === 'too_many_rejects'
   return finishExport(input, runId, ended, { notices, brakes, dropsPlan: isOver })
-}
-
-/** Requests on their way may come to their end, but not for ever, once the user wants to stop. */
-const graceMs = 10_000
-
-function graceAfter(signal: AbortSignal, clock: Clock): { signal: AbortSignal; done: () => void } {
-  const hard = new AbortController()
-  const over = new AbortController()
-  const start = () => {
-    clock
-      .sleep(graceMs, over.signal)
-      .then(() => hard.abort())
-      .catch(() => {})
-  }
-  if (signal.aborted) start()
-  signal.addEventListener('abort', start, { once: true })
-  return {
-    signal: hard.signal,
-    done() {
-      over.abort()
-      signal.removeEventListener('abort', start)
-    },
-  }
 }

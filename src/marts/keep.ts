@@ -45,7 +45,7 @@ export async function keepTables(session: Session, input: KeepInput): Promise<Ke
     notices.push(`the table of ${session.names.marts}.${file.name} is as it was: ${messageOf(error)}`)
     if (known) tables.set(file.name, known.table_name)
   }
-  const plans: Plan[] = []
+  const plans: KeepPlan[] = []
   for (const file of input.wanted) {
     const known = await knownTable(session, file.name)
     await planOf(session, file, known, input).then(
@@ -112,7 +112,7 @@ const isTableOf = (view: string, table: string): boolean =>
   table.startsWith(`${view}_table_`) && table.length === tableNameOf(view, '00000000').length
 
 /** What is to be done with the table of a view. */
-interface Plan {
+interface KeepPlan {
   readonly file: ViewFile
   readonly known: KnownTable | undefined
   /** Name of its table. */
@@ -129,7 +129,7 @@ async function planOf(
   file: ViewFile,
   known: KnownTable | undefined,
   input: KeepInput,
-): Promise<Plan> {
+): Promise<KeepPlan> {
   const select = renderInline(file, session, input)
   const hash = sha256(select)
   if (known?.hash !== hash) await input.prepare()
@@ -148,9 +148,9 @@ async function planOf(
 }
 
 /** Tables of messages that are filled anew are filled together, after those of which less is to be done. */
-function groupsOf(plans: readonly Plan[]): (readonly Plan[])[] {
-  const isFilled = ({ step }: Plan) => step === 'fill'
-  const isOfMessages = ({ file }: Plan) => file.refresh !== undefined
+function groupsOf(plans: readonly KeepPlan[]): (readonly KeepPlan[])[] {
+  const isFilled = ({ step }: KeepPlan) => step === 'fill'
+  const isOfMessages = ({ file }: KeepPlan) => file.refresh !== undefined
   const together = plans.filter((plan) => isFilled(plan) && isOfMessages(plan))
   const others = plans.filter((plan) => isFilled(plan) && !isOfMessages(plan))
   return [
@@ -162,7 +162,7 @@ function groupsOf(plans: readonly Plan[]): (readonly Plan[])[] {
 
 async function keepTogether(
   session: Session,
-  group: readonly Plan[],
+  group: readonly KeepPlan[],
   current: ReadonlyMap<string, string>,
   input: KeepInput,
 ): Promise<void> {
@@ -186,7 +186,11 @@ async function keepTogether(
   })
 }
 
-async function record(tx: Tx, { file, known, table, hash, inputs }: Plan, input: KeepInput): Promise<void> {
+async function record(
+  tx: Tx,
+  { file, known, table, hash, inputs }: KeepPlan,
+  input: KeepInput,
+): Promise<void> {
   const facts = {
     table_name: table,
     hash,

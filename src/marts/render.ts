@@ -46,11 +46,15 @@ export type Places = Readonly<Record<'streams' | 'marts' | 'tables' | 'sync', (n
 
 function ownPlaces(names: Session['names']): Places {
   const within = (schema: string) => (name: string) => `${quoted(schema)}.${quoted(name)}`
-  const [streams, marts, sync] = [names.streams, names.marts, names.sync].map(within) as [Place, Place, Place]
+  const [streams, marts, sync] = [names.streams, names.marts, names.sync].map(within) as [
+    PlaceOf,
+    PlaceOf,
+    PlaceOf,
+  ]
   return { streams, marts, tables: marts, sync }
 }
 
-type Place = Places['streams']
+type PlaceOf = Places['streams']
 
 /**
  * The same select without any other view: each that it reads stands in it, or what `kept` gives for it. With `only`, a

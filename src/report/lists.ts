@@ -12,7 +12,7 @@ export interface ListStatus {
   readonly members: number | null
 }
 
-type ProjectList = Pick<ListStatus, 'id'> & {
+type NamedList = Pick<ListStatus, 'id'> & {
   readonly name?: string | null | undefined
   readonly listType?: string | null | undefined
 }
@@ -20,7 +20,7 @@ type ProjectList = Pick<ListStatus, 'id'> & {
 /** Adds to the lists of the project how many members the warehouse has of each; by name. */
 export async function describeLists(
   source: ReportSource,
-  lists: readonly ProjectList[],
+  lists: readonly NamedList[],
 ): Promise<readonly ListStatus[]> {
   const members = await readState(source, async (session, tables) =>
     tables.has(`${session.names.streams}.list_users`) ? readMemberCounts(session) : undefined,

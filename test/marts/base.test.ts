@@ -75,9 +75,15 @@ const orNull = (value: unknown): unknown => value ?? null
 const sendsOf = ({ sandbox }: World) =>
   media.flatMap(({ medium, send }) =>
     sandbox.truth.events(send).map((row) => ({
-      ...{ medium, message_id: orNull(row.messageId), person: personOf(row), email: emailOf(row) },
-      ...{ campaign_id: row.campaignId, template_id: row.templateId, message_type_id: row.messageTypeId },
-      ...{ channel_id: row.channelId, sent_at: timeOf(row) },
+      medium,
+      message_id: orNull(row.messageId),
+      person: personOf(row),
+      email: emailOf(row),
+      campaign_id: row.campaignId,
+      template_id: row.templateId,
+      message_type_id: row.messageTypeId,
+      channel_id: row.channelId,
+      sent_at: timeOf(row),
     })),
   )
 
@@ -91,7 +97,8 @@ onWorld('send_events has every send, sent_messages every message once', async (w
     ...groupBy(named, ({ medium, message_id, person }) => `${medium} ${message_id} ${person}`).values(),
   ].map((copies) => ({
     ...copies[0],
-    ...{ sent_at: Math.min(...copies.map(({ sent_at }) => sent_at)), copies: copies.length },
+    sent_at: Math.min(...copies.map(({ sent_at }) => sent_at)),
+    copies: copies.length,
   }))
   expect(new Set(messages.map(({ medium, copies }) => `${medium} ${copies > 1}`)).size).toBeGreaterThan(11)
   expect(sorted(await world.rows('sent_messages'))).toEqual(sorted(messages))
@@ -112,17 +119,20 @@ const touchesOf = ({ sandbox }: World) =>
         const told = places[`${medium} ${action}`] ?? []
         const place = (name: string) => (told.includes(name) ? orNull(row[name]) : null)
         return {
-          ...{
-            medium,
-            action,
-            occurred_at: timeOf(row),
-            message_id: messageIdOf(row),
-            person: personOf(row),
-          },
-          ...{ campaign_id: orNull(row.campaignId), template_id: orNull(row.templateId) },
-          ...{ url: orNull(urlOf(row)), ip: place('ip'), user_agent: place('userAgent') },
-          ...{ device: place('userAgentDevice'), country: place('country') },
-          ...{ proxy_source: place('proxySource'), is_bot: place('isBot') },
+          medium,
+          action,
+          occurred_at: timeOf(row),
+          message_id: messageIdOf(row),
+          person: personOf(row),
+          campaign_id: orNull(row.campaignId),
+          template_id: orNull(row.templateId),
+          url: orNull(urlOf(row)),
+          ip: place('ip'),
+          user_agent: place('userAgent'),
+          device: place('userAgentDevice'),
+          country: place('country'),
+          proxy_source: place('proxySource'),
+          is_bot: place('isBot'),
         }
       }),
     ),
@@ -151,8 +161,10 @@ onWorld('judged_touches names the rules that an open or click meets, or may meet
             ? 'agent_python'
             : null,
         burst_rule: null,
-        ...{ proxy_rule: isProxied ? 'proxy_within_60_s' : null, proxy_seconds: isProxied ? 60 : null },
-        ...{ fast_rule: isMail ? 'open_within_1_s' : null, fast_seconds: isMail ? 1 : null },
+        proxy_rule: isProxied ? 'proxy_within_60_s' : null,
+        proxy_seconds: isProxied ? 60 : null,
+        fast_rule: isMail ? 'open_within_1_s' : null,
+        fast_seconds: isMail ? 1 : null,
         ...more(touch),
       }
     })
@@ -190,7 +202,8 @@ onWorld('judged_touches names the rules that an open or click meets, or may meet
             ? 'a_link'
             : null,
       burst_rule: isBurst ? 'three_links_within_10_s' : null,
-      ...{ fast_rule: isMail ? 'open_within_1_s' : null, fast_seconds: isMail ? 5 : null },
+      fast_rule: isMail ? 'open_within_1_s' : null,
+      fast_seconds: isMail ? 5 : null,
     }
   })
   const rows = await world.rows('judged_touches')
@@ -211,7 +224,10 @@ onWorld('message_bounces has every message that bounced, with its first bounce',
     const { medium, row } = some.find((one) => timeOf(one.row) === at) as (typeof some)[number]
     const status = { email: row.status, whatsapp: row.errorCode }[medium]
     return {
-      ...{ medium, message_id: row.messageId, person: personOf(row), bounced_at: at },
+      medium,
+      message_id: row.messageId,
+      person: personOf(row),
+      bounced_at: at,
       is_hard: medium === 'email' && some.some((one) => one.row.recipientState === 'HardBounce'),
       bounce_status: status === undefined ? null : String(status),
     }
@@ -223,7 +239,9 @@ onWorld('message_bounces has every message that bounced, with its first bounce',
 
 onWorld('opt_outs are the unsubscribes of people from channels and message types', async (world) => {
   const expected = optOutsOf(world.sandbox.truth).map((row) => ({
-    ...{ message_id: orNull(row.messageId), person: personOf(row), occurred_at: timeOf(row) },
+    message_id: orNull(row.messageId),
+    person: personOf(row),
+    occurred_at: timeOf(row),
   }))
   const unsubscribes = world.sandbox.truth.events('emailUnSubscribe').length
   expect(expected.length).toBeGreaterThan(20)
@@ -279,25 +297,31 @@ onWorld(
     })
     const outcomes = all.map(({ message, outcome, key, status }) => ({
       ...key,
-      ...{ email: message.email, mailbox_provider: providerOf(message.email?.split('@')[1] ?? null) },
-      ...{ template_id: message.templateId, is_delivered: outcome.isDelivered },
-      ...{ bounce_kind: outcome.kind, bounce_status: status, is_opened: outcome.opens.length > 0 },
-      ...{ is_human_opened: outcome.firstHumanOpen !== undefined, is_clicked: outcome.clicks.length > 0 },
-      ...{ is_human_clicked: outcome.humanClicks.length > 0 },
+      email: message.email,
+      mailbox_provider: providerOf(message.email?.split('@')[1] ?? null),
+      template_id: message.templateId,
+      is_delivered: outcome.isDelivered,
+      bounce_kind: outcome.kind,
+      bounce_status: status,
+      is_opened: outcome.opens.length > 0,
+      is_human_opened: outcome.firstHumanOpen !== undefined,
+      is_clicked: outcome.clicks.length > 0,
+      is_human_clicked: outcome.humanClicks.length > 0,
       is_complained: message.complainedAt !== undefined,
       is_unsubscribed: message.unsubscribedAt !== undefined,
     }))
     expect(sorted(await world.rows('message_outcomes'))).toEqual(sorted(outcomes))
     const times = all.map(({ message, outcome, key }) => ({
       ...key,
-      ...{ is_delivered: outcome.isDelivered, bounced_at: first(message.bounces.map(timeOf)) ?? null },
+      is_delivered: outcome.isDelivered,
+      bounced_at: first(message.bounces.map(timeOf)) ?? null,
       bounce_kind: outcome.kind,
-      ...{ first_open_at: outcome.firstOpen ?? null, first_human_open_at: outcome.firstHumanOpen ?? null },
-      ...{
-        first_click_at: outcome.firstClick ?? null,
-        first_human_click_at: outcome.firstHumanClick ?? null,
-      },
-      ...{ complained_at: message.complainedAt ?? null, unsubscribed_at: message.unsubscribedAt ?? null },
+      first_open_at: outcome.firstOpen ?? null,
+      first_human_open_at: outcome.firstHumanOpen ?? null,
+      first_click_at: outcome.firstClick ?? null,
+      first_human_click_at: outcome.firstHumanClick ?? null,
+      complained_at: message.complainedAt ?? null,
+      unsubscribed_at: message.unsubscribedAt ?? null,
     }))
     expect(sorted(await world.rows('message_times'))).toEqual(sorted(times))
     // The long story holds both short ones.

@@ -35,14 +35,24 @@ onWorld(
       const outcome = outcomeOf(message)
       const domain = message.email?.split('@')[1] ?? null
       return {
-        ...{ medium: message.medium, message_id: message.id, person: message.person, email: message.email },
-        ...{ email_domain: domain, mailbox_provider: providerOf(domain), campaign_id: message.campaignId },
-        ...{ template_id: message.templateId, message_type_id: 5, channel_id: 9 },
-        ...{ sent_at: message.sentAt, copies: message.copies, is_delivered: outcome.isDelivered },
+        medium: message.medium,
+        message_id: message.id,
+        person: message.person,
+        email: message.email,
+        email_domain: domain,
+        mailbox_provider: providerOf(domain),
+        campaign_id: message.campaignId,
+        template_id: message.templateId,
+        message_type_id: 5,
+        channel_id: 9,
+        sent_at: message.sentAt,
+        copies: message.copies,
+        is_delivered: outcome.isDelivered,
         bounced_at: outcome.bouncedAt ?? null,
         bounce_kind: outcome.kind,
         bounce_status: message.bounces.map(({ status }) => status)[0] ?? null,
-        ...{ is_opened: outcome.opens.length > 0, is_clicked: outcome.clicks.length > 0 },
+        is_opened: outcome.opens.length > 0,
+        is_clicked: outcome.clicks.length > 0,
         is_human_clicked: outcome.humanClicks.length > 0,
         is_complained: message.complainedAt !== undefined,
         is_unsubscribed: message.unsubscribedAt !== undefined,
@@ -81,7 +91,10 @@ onWorld('bot_events and engagement_events agree with the rules', async (world) =
   const told = (rows: readonly Row[]) =>
     rows.map((row) => JSON.stringify([row.message_id, row.action, row.occurred_at, row.rule])).sort()
   const expected = touches.map(({ messageId, action, at, rule }) => ({
-    ...{ message_id: messageId, action, occurred_at: at, rule },
+    message_id: messageId,
+    action,
+    occurred_at: at,
+    rule,
   }))
   const caught = expected.filter(({ rule }) => rule !== null)
   expect(new Set(caught.map(({ rule }) => rule)).size).toBe(5)
@@ -96,11 +109,17 @@ onWorld('purchase_attribution credits the last version of each purchase', async 
   expect(purchases.filter(({ click, touch }) => click && touch !== click).length).toBeGreaterThan(0)
   expect(new Set(purchases.map(({ explicitTemplate }) => explicitTemplate === null)).size).toBe(2)
   const expected = purchases.map(({ id, at, person, total, click, open, touch, items, ...purchase }) => ({
-    ...{ purchase_id: id, purchased_at: at, person, total, explicit_campaign_id: purchase.explicit },
+    purchase_id: id,
+    purchased_at: at,
+    person,
+    total,
+    explicit_campaign_id: purchase.explicit,
     explicit_template_id: purchase.explicitTemplate,
-    ...{ click_campaign_id: click?.campaignId ?? null, clicked_at: click?.at ?? null },
+    click_campaign_id: click?.campaignId ?? null,
+    clicked_at: click?.at ?? null,
     click_template_id: click ? Number(click.row.templateId) : null,
-    ...{ open_campaign_id: open?.campaignId ?? null, opened_at: open?.at ?? null },
+    open_campaign_id: open?.campaignId ?? null,
+    opened_at: open?.at ?? null,
     touch_campaign_id: touch?.campaignId ?? null,
     items: items ?? null,
   }))
@@ -123,10 +142,14 @@ onWorld('campaign_performance counts and rates each campaign', async (world) => 
     const clicked = revenueOf(purchases, ({ click }) => click?.campaignId === id)
     const times = sent.map(({ sentAt }) => sentAt)
     return {
-      ...{ campaign_id: id, campaign_name: listed?.name ?? null, campaign_type: listed?.type ?? null },
-      ...{ campaign_state: listed?.campaignState ?? null, medium },
+      campaign_id: id,
+      campaign_name: listed?.name ?? null,
+      campaign_type: listed?.type ?? null,
+      campaign_state: listed?.campaignState ?? null,
+      medium,
       labels: labelsOf(listed).join(', ') || null,
-      ...{ workflow_id: listed?.workflowId ?? null, journey: listed?.workflowId === 7 ? 'Welcome' : null },
+      workflow_id: listed?.workflowId ?? null,
+      journey: listed?.workflowId === 7 ? 'Welcome' : null,
       recurring_campaign_id: listed?.recurringCampaignId ?? null,
       recurring_campaign_name: listed?.recurringCampaignId === 100 ? 'Campaign 100' : null,
       first_sent_at: times.length > 0 ? Math.min(...times) : null,
@@ -135,9 +158,11 @@ onWorld('campaign_performance counts and rates each campaign', async (world) => 
       skipped: reasons.filter((reason) => reason !== 'ExperimentHoldOut').length,
       held_out: reasons.filter((reason) => reason === 'ExperimentHoldOut').length,
       ...ratesOf(counts),
-      ...{ orders: explicit.orders, revenue: explicit.revenue },
+      orders: explicit.orders,
+      revenue: explicit.revenue,
       revenue_per_thousand: perThousand(explicit.revenue, counts.delivered),
-      ...{ click_orders: clicked.orders, click_revenue: clicked.revenue },
+      click_orders: clicked.orders,
+      click_revenue: clicked.revenue,
       click_revenue_per_thousand: perThousand(clicked.revenue, counts.delivered),
     }
   })
@@ -173,8 +198,11 @@ onWorld('labels and lists of campaigns have a row each', async (world) => {
       ['suppress', 'suppressionListIds'],
     ].flatMap(([list_use, field]) =>
       idsOf(campaign, String(field)).map((id) => ({
-        ...{ campaign_id: campaign.id, campaign_name: campaign.name, list_id: String(id) },
-        ...{ list_name: name(id), list_use },
+        campaign_id: campaign.id,
+        campaign_name: campaign.name,
+        list_id: String(id),
+        list_name: name(id),
+        list_use,
       })),
     ),
   )
@@ -273,11 +301,16 @@ onWorld('deliverability_daily tells the providers apart, day by day and in weeks
       )
     const before = deliveryOf(since(28, 1)).human_open_rate
     return {
-      ...{ day, mailbox_provider: provider, sent: counts.sent, delivered: counts.delivered },
-      ...{ hard_bounced: counts.hard_bounced, soft_bounced: counts.soft_bounced },
+      day,
+      mailbox_provider: provider,
+      sent: counts.sent,
+      delivered: counts.delivered,
+      hard_bounced: counts.hard_bounced,
+      soft_bounced: counts.soft_bounced,
       policy_bounced: firstStatus.filter((status) => /^[45]\.7\./.test(status)).length,
       full_bounced: firstStatus.filter((status) => /^[45]\.2\.2$/.test(status)).length,
-      ...{ complained: counts.complained, human_opened: counts.human_opened },
+      complained: counts.complained,
+      human_opened: counts.human_opened,
       ...rates,
       complaint_alert: alertOf(rates.complaint_rate),
       ...Object.fromEntries(
@@ -312,15 +345,13 @@ onWorld('send_time_heatmap counts by weekday and hour', async (world) => {
       .map((message) => since(message.sentAt, outcomeOf(message).firstHumanOpen))
       .filter((delay) => delay !== null)
     return {
-      ...{
-        medium,
-        weekday: Number(weekday),
-        hour: Number(hour),
-        sent,
-        delivered,
-        human_opened,
-        human_clicked,
-      },
+      medium,
+      weekday: Number(weekday),
+      hour: Number(hour),
+      sent,
+      delivered,
+      human_opened,
+      human_clicked,
       human_open_rate: rate(human_opened, delivered),
       human_click_rate: rate(human_clicked, delivered),
       median_seconds_to_open: toldOf(medium, 'opens', median(delays)),
@@ -330,9 +361,23 @@ onWorld('send_time_heatmap counts by weekday and hour', async (world) => {
 })
 
 const zeros = {
-  ...{ sent: 0, delivered: 0, bounced: 0, opened: 0, human_opened: 0, clicked: 0, human_clicked: 0 },
-  ...{ hard_bounced: 0, soft_bounced: 0, skipped: 0, held_out: 0 },
-  ...{ complained: 0, unsubscribed: 0, orders: 0, revenue: 0, click_orders: 0, click_revenue: 0 },
+  sent: 0,
+  delivered: 0,
+  bounced: 0,
+  opened: 0,
+  human_opened: 0,
+  clicked: 0,
+  human_clicked: 0,
+  hard_bounced: 0,
+  soft_bounced: 0,
+  skipped: 0,
+  held_out: 0,
+  complained: 0,
+  unsubscribed: 0,
+  orders: 0,
+  revenue: 0,
+  click_orders: 0,
+  click_revenue: 0,
 }
 
 const perThousand = (revenue: number, delivered: number): number | null =>

@@ -61,7 +61,8 @@ describe.each(['duckdb', 'postgres'] as const)('%s', (kind) => {
     await appendFile(join(folder, 'models/marts/bot_events.sql'), '-- mine\n')
     const second = await runJson(['views', '--dbt', folder], { cwd: cwd() })
     expect(second.document).toMatchObject({
-      ...{ kept: ['models/sources.yml', 'models/marts/bot_events.sql'], written: [] },
+      kept: ['models/sources.yml', 'models/marts/bot_events.sql'],
+      written: [],
     })
     const forced = await run(['views', '--dbt', folder, '--force'], { cwd: cwd() })
     expect({ ...forced, stdout: '' }).toEqual({ exitCode: 0, stdout: '', stderr: '' })
@@ -70,7 +71,8 @@ describe.each(['duckdb', 'postgres'] as const)('%s', (kind) => {
     const { sources } = parse(await readFile(join(folder, 'models/sources.yml'), 'utf8'))
     const users = sources[0].tables.find(({ name }: { name: string }) => name === 'users')
     expect(users.columns.find(({ name }: { name: string }) => name === 'itblUserId')).toMatchObject({
-      ...{ quote: true, data_tests: ['unique', 'not_null'] },
+      quote: true,
+      data_tests: ['unique', 'not_null'],
       description: "Iterable's own id of the person, in hybrid and userID-based projects",
     })
     const facts = await readFile(join(folder, 'models/marts/message_facts.sql'), 'utf8')
@@ -165,6 +167,8 @@ async function rowsOf(
 
 const comparison = (row: Record<string, unknown>) => ({
   view: String(row.view),
-  ...{ rows: Number(row.rows), mart_rows: Number(row.mart_rows) },
-  ...{ checksum: row.checksum, mart_checksum: row.mart_checksum },
+  rows: Number(row.rows),
+  mart_rows: Number(row.mart_rows),
+  checksum: row.checksum,
+  mart_checksum: row.mart_checksum,
 })

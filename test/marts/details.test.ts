@@ -44,9 +44,15 @@ onWorld('link_performance counts the clicks of each link', async (world) => {
         .map(([key, own]) => (Math.min(...own.map(({ at }) => at)) - (sentAt.get(key) as number)) / 1000)
       const campaign = world.sandbox.data.campaigns.find(({ id }) => id === campaignId)
       return {
-        ...{ campaign_id: campaignId, campaign_name: campaign?.name ?? null, link },
-        ...{ clicks: some.length, human_clicks: human.length, human_share: rate(human.length, some.length) },
-        ...{ people, people_share: rate(people, whole), median_seconds_to_click: median(delays) },
+        campaign_id: campaignId,
+        campaign_name: campaign?.name ?? null,
+        link,
+        clicks: some.length,
+        human_clicks: human.length,
+        human_share: rate(human.length, some.length),
+        people,
+        people_share: rate(people, whole),
+        median_seconds_to_click: median(delays),
       }
     },
   )
@@ -69,13 +75,15 @@ onWorld(
     const weeks = [...groupBy(events, ({ person, at }) => `${mondayOf(at)} ${person}`)].map(([key, some]) => {
       const count = (...kinds: string[]) => some.filter(({ what }) => kinds.includes(what)).length
       return {
-        ...{ person: key.slice(11), week: key.slice(0, 10), messages: count('email', 'push', 'sms') },
-        ...{ email_messages: count('email'), push_messages: count('push'), sms_messages: count('sms') },
-        ...{
-          other_messages: 0,
-          is_unsubscribed: count('opt-out') > 0,
-          is_complained: count('complaint') > 0,
-        },
+        person: key.slice(11),
+        week: key.slice(0, 10),
+        messages: count('email', 'push', 'sms'),
+        email_messages: count('email'),
+        push_messages: count('push'),
+        sms_messages: count('sms'),
+        other_messages: 0,
+        is_unsubscribed: count('opt-out') > 0,
+        is_complained: count('complaint') > 0,
       }
     })
     expect(sorted(await world.rows('contact_pressure'))).toEqual(sorted(weeks))
@@ -83,8 +91,12 @@ onWorld(
       const unsubscribed = some.filter((week) => week.is_unsubscribed).length
       const complained = some.filter((week) => week.is_complained).length
       return {
-        ...{ messages: count, weeks: some.length, people: new Set(some.map(({ person }) => person)).size },
-        ...{ unsubscribed, complained, unsubscribe_rate: rate(unsubscribed, some.length) },
+        messages: count,
+        weeks: some.length,
+        people: new Set(some.map(({ person }) => person)).size,
+        unsubscribed,
+        complained,
+        unsubscribe_rate: rate(unsubscribed, some.length),
         complaint_rate: rate(complained, some.length),
       }
     })
@@ -103,7 +115,10 @@ onWorld('bounce_reasons tells why e-mail bounced where', async (world) => {
   const bounces = truth.events('emailBounce').map((row) => {
     const email = row.email === undefined ? undefined : String(row.email).toLowerCase()
     return {
-      ...{ row, email, day: dayOf(timeOf(row)), status: String(row.status ?? 'unknown') },
+      row,
+      email,
+      day: dayOf(timeOf(row)),
+      status: String(row.status ?? 'unknown'),
       provider: providerOf(email?.split('@')[1] ?? null) ?? 'unknown',
       kind: row.recipientState === 'HardBounce' ? 'hard' : 'soft',
     }
@@ -117,7 +132,11 @@ onWorld('bounce_reasons tells why e-mail bounced where', async (world) => {
       .flatMap(({ row }) => texts.get(keyOf(row)) ?? [])
       .map((row) => String(row.bounceMessage))
     return {
-      ...{ day, mailbox_provider, status, bounce_kind, bounces: some.length },
+      day,
+      mailbox_provider,
+      status,
+      bounce_kind,
+      bounces: some.length,
       status_class: classes.get(status?.slice(2, 3) ?? '') ?? 'other',
       messages: new Set(some.map(({ row }) => row.messageId)).size,
       addresses: new Set(some.flatMap(({ email }) => email ?? [])).size,
@@ -144,9 +163,15 @@ onWorld('send_skips tells why a campaign did not send, and what share that was',
       messages.filter((one) => onDay(one, one.sentAt)).length +
       skips.filter((one) => onDay(one, one.at) && one.reason !== 'ExperimentHoldOut').length
     return {
-      ...{ campaign_id: campaignId, reason, day, is_held_out: isHeldOut, medium: some[0]?.medium },
+      campaign_id: campaignId,
+      reason,
+      day,
+      is_held_out: isHeldOut,
+      medium: some[0]?.medium,
       campaign_name: data.campaigns.find(({ id }) => id === campaignId)?.name ?? null,
-      ...{ skipped: some.length, people: new Set(some.map(({ person }) => person)).size, attempted },
+      skipped: some.length,
+      people: new Set(some.map(({ person }) => person)).size,
+      attempted,
       share_of_attempted: rate(some.length, isHeldOut ? attempted + some.length : attempted),
     }
   })
@@ -160,8 +185,13 @@ onWorld('send_skips tells why a campaign did not send, and what share that was',
   expect(sorted(events)).toEqual(
     sorted(
       skipsOf(world.sandbox).map(({ medium, person, at, row }) => ({
-        ...{ medium, person, message_id: row.messageId, skipped_at: at, reason: row.reason ?? null },
-        ...{ campaign_id: row.campaignId ?? null, template_id: row.templateId ?? null },
+        medium,
+        person,
+        message_id: row.messageId,
+        skipped_at: at,
+        reason: row.reason ?? null,
+        campaign_id: row.campaignId ?? null,
+        template_id: row.templateId ?? null,
         is_held_out: row.reason === 'ExperimentHoldOut',
       })),
     ),
@@ -199,11 +229,17 @@ onWorld('template_performance tells the templates of a campaign apart', async (w
       ])
     }
     return {
-      ...{ campaign_id: campaignId, template_id: templateId, medium, template_name: template?.name ?? null },
+      campaign_id: campaignId,
+      template_id: templateId,
+      medium,
+      template_name: template?.name ?? null,
       campaign_name: data.campaigns.find(({ id }) => id === campaignId)?.name ?? null,
       // As the sandbox writes them in the default locale.
-      ...{ subject: template ? `${template.name} ✨` : null, preheader: template ? '' : null },
-      ...{ first_sent_at: Math.min(...times), last_sent_at: Math.max(...times), ...counts },
+      subject: template ? `${template.name} ✨` : null,
+      preheader: template ? '' : null,
+      first_sent_at: Math.min(...times),
+      last_sent_at: Math.max(...times),
+      ...counts,
       share_of_campaign: rate(counts.sent, ofCampaign.length),
       ...ratesOf(counts),
       ...earnings(
@@ -241,11 +277,18 @@ onWorld('subscription_changes takes the events of subscribing apart', async (wor
       ]
       const campaign = data.campaigns.find(({ id }) => id === row.campaignId)
       return (named.length > 0 ? named : [{ scope: 'unknown', id: null }]).map(({ scope, id }) => ({
-        ...{ occurred_at: timeOf(row), person: personOf(row), direction, scope, id },
+        occurred_at: timeOf(row),
+        person: personOf(row),
+        direction,
+        scope,
+        id,
         email: row.email === undefined ? null : String(row.email).toLowerCase(),
-        ...{ name: nameOf.get(`${scope} ${id}`) ?? null, source: row[source] ?? null },
-        ...{ message_id: row.messageId ?? null, campaign_id: row.campaignId ?? null },
-        ...{ campaign_name: campaign?.name ?? null, journey: null },
+        name: nameOf.get(`${scope} ${id}`) ?? null,
+        source: row[source] ?? null,
+        message_id: row.messageId ?? null,
+        campaign_id: row.campaignId ?? null,
+        campaign_name: campaign?.name ?? null,
+        journey: null,
         workflow_id: row.workflowId ?? campaign?.workflowId ?? null,
       }))
     })
@@ -297,7 +340,12 @@ onWorld('campaign_revenue credits each purchase once in each model and window', 
     const { delivered } = countsOf(messages.filter((one) => one.campaignId === campaignId))
     const revenue = sumOf(some)
     return {
-      ...{ campaign_id: campaignId, model, window_hours, orders: some.length, revenue, delivered },
+      campaign_id: campaignId,
+      model,
+      window_hours,
+      orders: some.length,
+      revenue,
+      delivered,
       campaign_name: world.sandbox.data.campaigns.find(({ id }) => id === campaignId)?.name ?? null,
       buyers: new Set(some.map(({ person }) => person)).size,
       average_order_value: revenue / some.length,
@@ -361,12 +409,18 @@ onWorld('experiment_results tells how sure a difference is, and what Iterable sa
       ])
     }
     return {
-      ...{ campaign_id: 103, template_id: one.templateId, template_name: `Template ${one.templateId}` },
-      ...{ is_control: isControl, sent: one.sent, delivered: one.delivered },
-      ...{ human_opened: one.human_opened, human_clicked: one.human_clicked },
+      campaign_id: 103,
+      template_id: one.templateId,
+      template_name: `Template ${one.templateId}`,
+      is_control: isControl,
+      sent: one.sent,
+      delivered: one.delivered,
+      human_opened: one.human_opened,
+      human_clicked: one.human_clicked,
       ...test('open', ({ human_opened }) => human_opened),
       ...test('click', ({ human_clicked }) => human_clicked),
-      ...{ held_out: heldOut.length, experiment_id: 71 },
+      held_out: heldOut.length,
+      experiment_id: 71,
       // As the sandbox has them of a variant that is not the control.
       iterable_improvement: one.templateId === 2000 ? 0.25 : null,
       iterable_confidence: one.templateId === 2000 ? 0.9 : null,
@@ -401,12 +455,17 @@ onWorld('freshness tells how far each stream has been read, and what it holds', 
     const times = events.get(stream)
     const isWhole = whole.has(stream)
     return {
-      ...{ stream, synced_at: now.getTime(), as_of: now.getTime(), hours_since_sync: 0 },
-      ...{ bookmark: isWhole ? null : now.getTime(), hours_behind: isWhole ? null : 0 },
+      stream,
+      synced_at: now.getTime(),
+      as_of: now.getTime(),
+      hours_since_sync: 0,
+      bookmark: isWhole ? null : now.getTime(),
+      hours_behind: isWhole ? null : 0,
       rows_written: times?.length ?? others.get(stream) ?? whole.get(stream),
       events: times?.length ?? null,
       newest_event_on: times ? Date.parse(dayOf(Math.max(...times))) : null,
-      ...{ swept_at: times ? now.getTime() : null, rows_late: null },
+      swept_at: times ? now.getTime() : null,
+      rows_late: null,
     }
   })
   const runs = await world.use(({ db }) => db.selectFrom('runs').select('run_id').execute())
@@ -426,12 +485,19 @@ onWorld('the lines of purchases add up to the purchases', async (world) => {
     )
     const sum = amounts.reduce((whole: number, amount) => whole + (amount ?? 0), 0)
     return lines.map((line, index) => ({
-      ...{ purchase_id: id, purchased_at: at, person, product_id: line.id ?? null, sku: line.sku ?? null },
-      ...{ product: line.name ?? null, price: line.price ?? null, amount: amounts[index] },
+      purchase_id: id,
+      purchased_at: at,
+      person,
+      product_id: line.id ?? null,
+      sku: line.sku ?? null,
+      product: line.name ?? null,
+      price: line.price ?? null,
+      amount: amounts[index],
       quantity: line.id === undefined ? null : (line.quantity ?? 1),
       revenue: cents(sum === 0 ? total / lines.length : (total * (amounts[index] ?? 0)) / sum),
       explicit_campaign_id: explicit,
-      ...{ click_campaign_id: click?.campaignId ?? null, open_campaign_id: open?.campaignId ?? null },
+      click_campaign_id: click?.campaignId ?? null,
+      open_campaign_id: open?.campaignId ?? null,
       touch_campaign_id: touch?.campaignId ?? null,
     }))
   })
@@ -457,8 +523,12 @@ onWorld('the lines of purchases add up to the purchases', async (world) => {
 const skipsOf = ({ truth }: Sandbox) =>
   ['email', 'push', 'sms'].flatMap((medium) =>
     truth.events(`${medium}SendSkip`).map((row) => ({
-      ...{ row, medium, at: timeOf(row), person: personOf(row) },
-      ...{ campaignId: row.campaignId, reason: String(row.reason ?? 'unknown') },
+      row,
+      medium,
+      at: timeOf(row),
+      person: personOf(row),
+      campaignId: row.campaignId,
+      reason: String(row.reason ?? 'unknown'),
     })),
   )
 

@@ -32,14 +32,19 @@ function addSkips({ data, truth }: Sandbox): void {
       if (index % 4 > 0) continue
       const reason = [undefined, 'ExperimentHoldOut', 'NoEnabledDevices'][(index / 4) % 3]
       data.events(skip).push({
-        ...{ ...row, eventName: skip, messageId: `${skip}-${index}` },
+        ...row,
+        eventName: skip,
+        messageId: `${skip}-${index}`,
         campaignId: index % 16 === 0 ? undefined : campaignId,
         ...(reason === undefined ? {} : { reason }),
       })
     }
   }
   data.events('emailSendSkip').push({
-    ...{ email: 'a@example.org', campaignId: 999, messageId: 'gone', reason: 'ExperimentHoldOut' },
+    email: 'a@example.org',
+    campaignId: 999,
+    messageId: 'gone',
+    reason: 'ExperimentHoldOut',
     createdAt: '2026-01-05 10:00:00 +00:00',
   })
 }
@@ -52,14 +57,14 @@ function addTemplates({ data }: Sandbox): void {
     [2000, 103, {}],
   ] as const) {
     data.templates.push({
-      ...{
-        templateId,
-        campaignId,
-        name: `Template ${templateId}`,
-        templateType: 'Blast',
-        messageMedium: 'Email',
-      },
-      ...{ createdAt: worldStart.getTime() + 1000, updatedAt: worldStart.getTime() + 1000, ...more },
+      templateId,
+      campaignId,
+      name: `Template ${templateId}`,
+      templateType: 'Blast',
+      messageMedium: 'Email',
+      createdAt: worldStart.getTime() + 1000,
+      updatedAt: worldStart.getTime() + 1000,
+      ...more,
     })
   }
 }
@@ -98,7 +103,10 @@ function addSubscriptions({ data, truth }: Sandbox): void {
     data.events('emailSubscribe').push({ ...who, ...scope })
     if (index % 3 > 0) continue
     data.events('emailUnSubscribe').push({
-      ...{ ...who, ...scope, createdAt: at.replace('08:', '09:'), unsubSource: 'ApiCall' },
+      ...who,
+      ...scope,
+      createdAt: at.replace('08:', '09:'),
+      unsubSource: 'ApiCall',
       ...(channelId === undefined ? {} : { channelId }),
     })
   }
@@ -107,15 +115,25 @@ function addSubscriptions({ data, truth }: Sandbox): void {
 /** Of the two templates of campaign 103 one is the control; the sandbox has figures of each. */
 function addExperiment({ data }: Sandbox): void {
   const variants = [1003, 2000].map((templateId, index) => ({
-    ...{ id: 9000 + index, name: `Variant ${index}`, value: { templateId }, isControl: index === 0 },
+    id: 9000 + index,
+    name: `Variant ${index}`,
+    value: { templateId },
+    isControl: index === 0,
   }))
   for (const [id, status] of [
     [71, 'winner_found'],
     [72, 'draft'],
   ] as const) {
     data.experiments.push({
-      ...{ id, status, name: 'Subjects', author: 'a@example.com', channelType: 'email', variants },
-      ...{ creationDate: worldStart.getTime(), startDate: worldStart.getTime(), meta: { campaignId: 103 } },
+      id,
+      status,
+      name: 'Subjects',
+      author: 'a@example.com',
+      channelType: 'email',
+      variants,
+      creationDate: worldStart.getTime(),
+      startDate: worldStart.getTime(),
+      meta: { campaignId: 103 },
     })
   }
 }

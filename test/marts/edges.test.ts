@@ -105,21 +105,31 @@ eachWarehouse('what no replicated stream tells is NULL', async (warehouse) => {
   const counts = { bounced: null, opened: null, clicked: null, complained: null, unsubscribed: null }
   const [performance] = await warehouse.query('select * from iterable_marts.campaign_performance')
   expect(performance).toMatchObject({
-    ...{ medium: 'email', sent: 1, delivered: 1, human_opened: null, opened_or_clicked: null, ...counts },
-    ...{ delivery_rate: null, bounce_rate: null, open_rate: null, complaint_rate: null },
+    medium: 'email',
+    sent: 1,
+    delivered: 1,
+    human_opened: null,
+    opened_or_clicked: null,
+    ...counts,
+    delivery_rate: null,
+    bounce_rate: null,
+    open_rate: null,
+    complaint_rate: null,
   })
   const [day] = await warehouse.query('select * from iterable_marts.campaign_performance_daily')
   expect(day).toMatchObject({ sent: 1, delivered: 1, human_opened: null, human_clicked: null, ...counts })
   const [provider] = await warehouse.query('select * from iterable_marts.deliverability_daily')
   expect(provider).toMatchObject({
-    ...{ sent: 1, hard_bounced: null, soft_bounced: null, policy_bounced: null, full_bounced: null },
-    ...{
-      bounce_rate: null,
-      complained: null,
-      complaint_rate: null,
-      human_opened: null,
-      human_open_rate: null,
-    },
+    sent: 1,
+    hard_bounced: null,
+    soft_bounced: null,
+    policy_bounced: null,
+    full_bounced: null,
+    bounce_rate: null,
+    complained: null,
+    complaint_rate: null,
+    human_opened: null,
+    human_open_rate: null,
   })
 })
 

@@ -24,9 +24,15 @@ export function countsOf(messages: readonly Message[]) {
 
 /** The event that tells of each count. */
 const tellingEvents = {
-  ...{ bounced: 'bounces', hard_bounced: 'bounces', soft_bounced: 'bounces' },
-  ...{ opened: 'opens', human_opened: 'opens', clicked: 'clicks', human_clicked: 'clicks' },
-  ...{ complained: 'complaints', unsubscribed: 'unsubscribes' },
+  bounced: 'bounces',
+  hard_bounced: 'bounces',
+  soft_bounced: 'bounces',
+  opened: 'opens',
+  human_opened: 'opens',
+  clicked: 'clicks',
+  human_clicked: 'clicks',
+  complained: 'complaints',
+  unsubscribed: 'unsubscribes',
 }
 type ToldColumn = keyof typeof tellingEvents | 'opened_or_clicked'
 

@@ -192,14 +192,15 @@ eachWarehouse(
     expect(ofDay.size).toBe(days.length)
     expect(days.length).toBeGreaterThan(20)
     const names = {
-      ...{ 'Total Email Sends': 'total_email_sends', 'Total Emails Delivered': 'total_email_delivered' },
-      ...{ 'Unique Email Opens': 'unique_emails_opens', 'Unique Email Clicks': 'unique_email_clicks' },
-      ...{ 'Total Pushes Sent': 'total_pushes_sent', 'Total In-App Opens': 'total_in_app_opens' },
-      ...{
-        'Revenue / M (Email)': 'revenue_m_email_',
-        Revenue: 'revenue',
-        'Total Purchases': 'total_purchases',
-      },
+      'Total Email Sends': 'total_email_sends',
+      'Total Emails Delivered': 'total_email_delivered',
+      'Unique Email Opens': 'unique_emails_opens',
+      'Unique Email Clicks': 'unique_email_clicks',
+      'Total Pushes Sent': 'total_pushes_sent',
+      'Total In-App Opens': 'total_in_app_opens',
+      'Revenue / M (Email)': 'revenue_m_email_',
+      Revenue: 'revenue',
+      'Total Purchases': 'total_purchases',
     }
     for (const [heading, column] of Object.entries(names)) {
       const told = days.filter((row) => row[heading] !== null && Number(row[heading]) > 0)

@@ -59,7 +59,9 @@ everyWarehouse(
     const push = (type: string, ago: number, row: Row) =>
       data.events(type).push({ createdAt: new Date(sandbox.now.getTime() - ago).toISOString(), ...row })
     const message = (id: number, more: Row = {}): Row => ({
-      ...{ email: `p${id % 9}@example.com`, campaignId: 100 + (id % 4), messageId: `m${id}` },
+      email: `p${id % 9}@example.com`,
+      campaignId: 100 + (id % 4),
+      messageId: `m${id}`,
       ...more,
     })
     data.campaigns.push({

@@ -59,9 +59,16 @@ class Notebook {
       const [subscribed, unsubscribed] = explained.get(`${list} ${name}`) ?? [0, 0]
       const before = rows.length >= 30 ? rows[rows.length - 30]?.members : undefined
       rows.push({
-        ...{ list_id: list, day: name, members, joined, left_list: left, net: joined - left },
-        ...{ joined_by_subscribe: subscribed, joined_otherwise: joined - subscribed },
-        ...{ left_by_unsubscribe: unsubscribed, left_otherwise: left - unsubscribed },
+        list_id: list,
+        day: name,
+        members,
+        joined,
+        left_list: left,
+        net: joined - left,
+        joined_by_subscribe: subscribed,
+        joined_otherwise: joined - subscribed,
+        left_by_unsubscribe: unsubscribed,
+        left_otherwise: left - unsubscribed,
         churn_rate: rate(left, members - joined + left),
         growth_30_days: before ? members / before - 1 : null,
       })
@@ -177,15 +184,17 @@ everyWarehouse(
       const subscribedAt = isFirst ? before[1] : joined ? subscribed.get(`${list} ${member}`) : undefined
       const hasLeft = left !== null && list === 1 && member === person(0) && left[0] < at && at <= left[1]
       return {
-        ...{ list_id: list, list_name: list === 1 ? null : list === 4 ? 'New' : `List ${list}` },
-        ...{
-          email: member,
-          user_id: null,
-          joined_after: joined?.[0] ?? null,
-          joined_at: joined?.[1] ?? null,
-        },
-        ...{ left_after: left?.[0] ?? null, left_at: left?.[1] ?? null, is_member: left === null },
-        ...{ subscribed_at: subscribedAt ?? null, unsubscribed_at: hasLeft ? at : null },
+        list_id: list,
+        list_name: list === 1 ? null : list === 4 ? 'New' : `List ${list}`,
+        email: member,
+        user_id: null,
+        joined_after: joined?.[0] ?? null,
+        joined_at: joined?.[1] ?? null,
+        left_after: left?.[0] ?? null,
+        left_at: left?.[1] ?? null,
+        is_member: left === null,
+        subscribed_at: subscribedAt ?? null,
+        unsubscribed_at: hasLeft ? at : null,
         joined_known_by: subscribedAt ? 'subscribe event' : joined ? 'read' : 'first read',
         left_known_by:
           left && (hasLeft ? 'unsubscribe event' : left[1] === gone && list === 1 ? 'list gone' : 'read'),
@@ -219,8 +228,11 @@ eachWarehouse(
     // The event names the person by the address and the userId, the list by the userId alone.
     const at = new Date(present.getTime() + days(0.5))
     sandbox.data.events('emailSubscribe').push({
-      ...{ email: 'c@example.com', userId: 'user-2', itblUserId: 'itbl-2' },
-      ...{ emailListIds: [1], createdAt: at.toISOString() },
+      email: 'c@example.com',
+      userId: 'user-2',
+      itblUserId: 'itbl-2',
+      emailListIds: [1],
+      createdAt: at.toISOString(),
     })
     await syncAfter(elt, sandbox, days(1))
     const rows = await warehouse.query(
@@ -250,8 +262,10 @@ eachWarehouse('members that were read before there was a history are its beginni
     await warehouse.query('select email, change, since, found_at from iterable_sync.list_changes'),
   ).toEqual([
     {
-      ...{ email: person(30), change: 'joined' },
-      ...{ since: present, found_at: new Date(present.getTime() + days(1)) },
+      email: person(30),
+      change: 'joined',
+      since: present,
+      found_at: new Date(present.getTime() + days(1)),
     },
   ])
   // Members that somebody has deleted from the table have not left the list, and do not join it when they are back.

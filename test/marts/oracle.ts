@@ -135,8 +135,14 @@ export const optOutsOf = (truth: Sandbox['truth']): Row[] => [
 ]
 
 const touch = (medium: string, action: Touch['action'], row: Row): Touch => ({
-  ...{ medium, action, row, rule: null, at: timeOf(row) },
-  ...{ messageId: messageIdOf(row), person: personOf(row), campaignId: Number(row.campaignId) },
+  medium,
+  action,
+  row,
+  rule: null,
+  at: timeOf(row),
+  messageId: messageIdOf(row),
+  person: personOf(row),
+  campaignId: Number(row.campaignId),
 })
 
 function ruleOf(
@@ -246,7 +252,9 @@ export function purchasesOf(
       total: Number(row.total),
       explicit: row.campaignId === undefined ? null : Number(row.campaignId),
       explicitTemplate: row.templateId === undefined ? null : Number(row.templateId),
-      ...{ click, open, touch: click && open ? (open.at > click.at ? open : click) : (click ?? open) },
+      click,
+      open,
+      touch: click && open ? (open.at > click.at ? open : click) : (click ?? open),
       items: row.shoppingCartItems as Row[] | undefined,
     }
   })

@@ -76,9 +76,14 @@ onWorld('subscription_state resolves channel, message type and policy', async (w
       const isOutOfChannel = has('unsubscribedChannelIds', type.channelId)
       const needsOptIn = type.subscriptionPolicy === 'OptIn'
       return {
-        ...{ person: personOf(user), email: user.email ? String(user.email).toLowerCase() : null },
-        ...{ message_type_id: type.id, message_type: type.name, channel_id: type.channelId },
-        ...{ channel: channel?.name, medium: channel?.messageMedium, policy: type.subscriptionPolicy },
+        person: personOf(user),
+        email: user.email ? String(user.email).toLowerCase() : null,
+        message_type_id: type.id,
+        message_type: type.name,
+        channel_id: type.channelId,
+        channel: channel?.name,
+        medium: channel?.messageMedium,
+        policy: type.subscriptionPolicy,
         is_subscribed: !isOutOfChannel && !isOut && (!needsOptIn || isIn),
         decided_by: isOutOfChannel ? 'channel' : isOut || (isIn && needsOptIn) ? 'message type' : 'policy',
         known_since: timeOf({ createdAt: user.profileUpdatedAt }),
@@ -108,13 +113,13 @@ onWorld('cohort_retention follows those who signed up in a month', async (world)
         const count = (...actions: string[]) =>
           new Set(active.filter(({ action }) => actions.includes(action)).map(({ person }) => person)).size
         rows.push({
-          ...{
-            cohort: firstDay(cohort),
-            month: firstDay(month),
-            months_since: month - cohort,
-            people: people.size,
-          },
-          ...{ opened: count('open', 'click'), clicked: count('click'), bought: count('buy') },
+          cohort: firstDay(cohort),
+          month: firstDay(month),
+          months_since: month - cohort,
+          people: people.size,
+          opened: count('open', 'click'),
+          clicked: count('click'),
+          bought: count('buy'),
           active_rate: rate(count('open', 'click', 'buy'), people.size),
           click_rate: rate(count('click'), people.size),
         })
@@ -187,14 +192,17 @@ onWorld('experiment_results sets templates against each other', async (world) =>
   for (const [index, one] of [control, variant].entries()) {
     const row = rows.find(({ template_id }) => template_id === one.templateId)
     expect(row).toMatchObject({
-      ...{ is_control: index === 0, sent: one.sent, delivered: one.delivered },
-      ...{ human_opened: one.opened, human_clicked: one.clicked },
-      ...{
-        human_open_rate: rate(one.opened, one.delivered),
-        human_click_rate: rate(one.clicked, one.delivered),
-      },
+      is_control: index === 0,
+      sent: one.sent,
+      delivered: one.delivered,
+      human_opened: one.opened,
+      human_clicked: one.clicked,
+      human_open_rate: rate(one.opened, one.delivered),
+      human_click_rate: rate(one.clicked, one.delivered),
       // Iterable's own figures are not replicated.
-      ...{ experiment_id: null, iterable_improvement: null, iterable_confidence: null },
+      experiment_id: null,
+      iterable_improvement: null,
+      iterable_confidence: null,
     })
   }
   const row = rows.find(({ is_control }) => is_control === false)

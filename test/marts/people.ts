@@ -157,7 +157,10 @@ export function engagementByMedium(sandbox: Sandbox): Row[] {
       return [name, what === undefined ? count : toldOf(medium, what, count)]
     })
     return {
-      ...{ person, medium, as_of: asOf, ...Object.fromEntries(counts) },
+      person,
+      medium,
+      as_of: asOf,
+      ...Object.fromEntries(counts),
       last_message_at: last(own.map(({ sentAt }) => sentAt)),
       last_open_at: toldOf(medium, 'opens', last(answers.map(({ at }) => at))),
       last_click_at: last(answers.filter(({ action }) => action === 'click').map(({ at }) => at)),
@@ -192,17 +195,23 @@ export function engagementOf(sandbox: Sandbox): Row[] {
     const reach = reachable.find((row) => row.person === person)
     const { email, email_unreachable_reason, ...others } = reach as Row
     return {
-      ...{ person, email, user_id: user.userId ?? null, as_of: asOf },
+      person,
+      email,
+      user_id: user.userId ?? null,
+      as_of: asOf,
       signup_at: user.signupDate === undefined ? null : timeOf({ createdAt: user.signupDate }),
       ...countsOf(own, asOf),
       messages_per_week: own.filter(({ sentAt }) => sentAt > asOf - 28 * dayMs).length / 4,
       unopened_streak: streakOf(own),
       first_message_at: first(own.map(({ sentAt }) => sentAt)) ?? null,
       last_message_at: last(own.map(({ sentAt }) => sentAt)),
-      ...{ first_answer_at: first(opens) ?? null, last_open_at: last(opens) },
+      first_answer_at: first(opens) ?? null,
+      last_open_at: last(opens),
       last_click_at: last(answers.filter(({ action }) => action === 'click').map(({ at }) => at)),
       best_hour: bestHourOf(opens),
-      ...{ orders, revenue, last_order_at: lastOrder },
+      orders,
+      revenue,
+      last_order_at: lastOrder,
       recency_score: score(
         lastOrder ?? 0,
         buyers.map((one) => one.lastOrder ?? 0),
@@ -285,7 +294,8 @@ export function reachabilityOf({ data, truth }: Sandbox): Row[] {
     }
     const noNumber = ['no number', user.phoneNumber === undefined] as const
     return {
-      ...{ person, email: user.email === undefined ? null : String(user.email).toLowerCase() },
+      person,
+      email: user.email === undefined ? null : String(user.email).toLowerCase(),
       ...reach('email', 'Email', true, [
         ['no address', user.email === undefined],
         ['complaint', complained.has(person)],

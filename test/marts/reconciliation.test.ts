@@ -84,12 +84,20 @@ const cases: readonly Case[] = [
     cause: 'unexplained',
   },
   {
-    ...{ id: 3, createdAt: '2026-02-01T00:00:00Z', startAt: '2025-12-01T00:00:00Z' },
-    ...{ eventsAt: '2026-02-10T00:00:00Z', more: 5, cause: 'before the warehouse begins' },
+    id: 3,
+    createdAt: '2026-02-01T00:00:00Z',
+    startAt: '2025-12-01T00:00:00Z',
+    eventsAt: '2026-02-10T00:00:00Z',
+    more: 5,
+    cause: 'before the warehouse begins',
   },
   {
-    ...{ id: 4, createdAt: '2025-03-01T00:00:00Z', eventsAt: '2026-02-10T00:00:00Z', more: -1 },
-    ...{ cause: 'unexplained', filtered: 'filtered since 24 April 2025' },
+    id: 4,
+    createdAt: '2025-03-01T00:00:00Z',
+    eventsAt: '2026-02-10T00:00:00Z',
+    more: -1,
+    cause: 'unexplained',
+    filtered: 'filtered since 24 April 2025',
   },
   {
     id: 5,
@@ -103,7 +111,10 @@ const measuredAt = (id: number) => (id === 1 ? '2026-03-01T00:00:00Z' : now)
 
 everyWarehouse('metrics_reconciliation counts each metric, and names each cause', async (warehouse) => {
   await using sandbox = await startSandbox({
-    ...{ empty: true, rateLimits: 'off', projectType: 'hybrid', now: new Date(now) },
+    empty: true,
+    rateLimits: 'off',
+    projectType: 'hybrid',
+    now: new Date(now),
   })
   const { data } = sandbox
   const add = (type: string, at: string, row: Row) =>
@@ -134,15 +145,14 @@ everyWarehouse('metrics_reconciliation counts each metric, and names each cause'
   }
   for (const { id, createdAt, startAt } of cases)
     data.campaigns.push({
-      ...{
-        id,
-        templateId: 1,
-        name: `Case ${id}`,
-        type: 'Blast',
-        campaignState: 'Finished',
-        messageMedium: 'Email',
-      },
-      ...{ createdAt: Date.parse(createdAt), updatedAt: Date.parse('2026-03-01T00:00:00Z') },
+      id,
+      templateId: 1,
+      name: `Case ${id}`,
+      type: 'Blast',
+      campaignState: 'Finished',
+      messageMedium: 'Email',
+      createdAt: Date.parse(createdAt),
+      updatedAt: Date.parse('2026-03-01T00:00:00Z'),
       ...(startAt === undefined ? {} : { startAt: Date.parse(startAt) }),
     })
   await using elt = await openOn(sandbox, warehouse, {
@@ -181,8 +191,14 @@ everyWarehouse('metrics_reconciliation counts each metric, and names each cause'
       const known = metric.endsWith('(filtered)') && filtered ? filtered : cause
       const difference = ours === null ? null : ours - iterable
       return {
-        ...{ campaign_id: id, campaign_name: `Case ${id}`, metric, measured_at: new Date(measuredAt(id)) },
-        ...{ ours, iterable, difference, difference_rate: rate(difference, iterable) },
+        campaign_id: id,
+        campaign_name: `Case ${id}`,
+        metric,
+        measured_at: new Date(measuredAt(id)),
+        ours,
+        iterable,
+        difference,
+        difference_rate: rate(difference, iterable),
         verdict: ours === null ? 'unknown' : difference === 0 ? 'equal' : 'differs',
         likely_cause: ours === null ? 'stream not replicated' : known,
       }

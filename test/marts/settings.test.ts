@@ -40,7 +40,10 @@ function addMore({ data, truth }: Sandbox): void {
   for (const [index, { profileUpdatedAt, signupDate, ...user }] of people.entries()) {
     if (index % 3 === 0) continue
     data.events('journeyExit').push({
-      ...{ itblUserId: user.itblUserId, userId: user.userId, email: user.email, workflowId: 7 },
+      itblUserId: user.itblUserId,
+      userId: user.userId,
+      email: user.email,
+      workflowId: 7,
       createdAt: dayText(worldStart.getTime() + (10 + index * 2) * dayMs),
     })
   }
@@ -65,7 +68,10 @@ function addMore({ data, truth }: Sandbox): void {
 function addProfiles(data: Sandbox['data'], people: readonly Row[]): void {
   for (const [index, user] of people.entries()) {
     const device = (number: number, platform: string, endpointEnabled?: boolean) => ({
-      ...{ token: `token-${index}-${number}`, platform, applicationName: 'app', endpointEnabled },
+      token: `token-${index}-${number}`,
+      platform,
+      applicationName: 'app',
+      endpointEnabled,
     })
     const more = [
       {
@@ -84,8 +90,11 @@ onWorld('purchase_attribution and send_time_heatmap follow the configuration', a
   const { messages, touches } = messagesOf(world.sandbox, { burst: false })
   const purchases = purchasesOf(world.sandbox, touches, { click: 2, open: 0.5 })
   const expected = purchases.map(({ id, at, total, click, open }) => ({
-    ...{ purchase_id: id, purchased_at: at, total },
-    ...{ click_campaign_id: click?.campaignId ?? null, open_campaign_id: open?.campaignId ?? null },
+    purchase_id: id,
+    purchased_at: at,
+    total,
+    click_campaign_id: click?.campaignId ?? null,
+    open_campaign_id: open?.campaignId ?? null,
   }))
   const wider = purchasesOf(world.sandbox, touches)
   expect(wider.filter(({ click }) => click).length).toBeGreaterThan(
@@ -184,21 +193,22 @@ onWorld('journey_funnel follows people from step to step', async (world) => {
     const clicked = own.filter(({ isClicked }) => isClicked).length
     const onward = own.filter(({ person }) => goesOn(person)).length
     return {
-      ...{
-        workflow_id: 7,
-        journey: 'Welcome',
-        step: index + 1,
-        campaign_id: id,
-        campaign_name: `Campaign ${id}`,
-      },
-      ...{ entered, sent, human_opened: opened, human_clicked: clicked, went_on: onward },
+      workflow_id: 7,
+      journey: 'Welcome',
+      step: index + 1,
+      campaign_id: id,
+      campaign_name: `Campaign ${id}`,
+      entered,
+      sent,
+      human_opened: opened,
+      human_clicked: clicked,
+      went_on: onward,
       exited: new Set(exits.filter(({ campaignId }) => campaignId === id).map(({ person }) => person)).size,
-      ...{
-        sent_rate: rate(sent, entered),
-        human_open_rate: rate(opened, sent),
-        human_click_rate: rate(clicked, sent),
-      },
-      ...{ drop_off_rate: rate(sent - onward, sent), median_days_since_entry: median / 1000 / 86_400 },
+      sent_rate: rate(sent, entered),
+      human_open_rate: rate(opened, sent),
+      human_click_rate: rate(clicked, sent),
+      drop_off_rate: rate(sent - onward, sent),
+      median_days_since_entry: median / 1000 / 86_400,
     }
   })
   expect(expected).toHaveLength(4)
@@ -243,14 +253,15 @@ onWorld('user_360 puts all that is known of a person side by side', async (world
     const revenue = orders.reduce((sum, { total }) => sum + total, 0)
     const mine = reasons.filter((reason) => reason.person === person)
     return {
-      ...{ person, email: user.email === undefined ? null : String(user.email).toLowerCase() },
-      ...{
-        user_id: user.userId ?? null,
-        first_name: user.firstName ?? null,
-        last_name: user.lastName ?? null,
-      },
-      ...{ phone_number: user.phoneNumber ?? null, signup_source: user.signupSource ?? null },
-      ...{ signup_at: timeIn(user.signupDate), profile_updated_at: timeIn(user.profileUpdatedAt) },
+      person,
+      email: user.email === undefined ? null : String(user.email).toLowerCase(),
+      user_id: user.userId ?? null,
+      first_name: user.firstName ?? null,
+      last_name: user.lastName ?? null,
+      phone_number: user.phoneNumber ?? null,
+      signup_source: user.signupSource ?? null,
+      signup_at: timeIn(user.signupDate),
+      profile_updated_at: timeIn(user.profileUpdatedAt),
       lists: lists.length,
       list_names: words(data.lists.filter(({ id }) => lists.includes(id)).map(({ name }) => name)),
       channel_optouts: idsOf(user.unsubscribedChannelIds).length,
@@ -267,7 +278,9 @@ onWorld('user_360 puts all that is known of a person side by side', async (world
       last_open_at: last(opens),
       last_click_at: last(answers.filter(({ action }) => action === 'click').map(({ at }) => at)),
       engagement: age === null ? 'never' : age < 30 ? 'engaged' : age < 90 ? 'lapsing' : 'dormant',
-      ...{ orders: orders.length, revenue, average_order_value: rate(revenue, orders.length) },
+      orders: orders.length,
+      revenue,
+      average_order_value: rate(revenue, orders.length),
       first_order_at: first(orders.map(({ at }) => at)) ?? null,
       last_order_at: last(orders.map(({ at }) => at)),
       is_email_reachable:
@@ -333,13 +346,13 @@ function suppressionsOf({ data, truth }: Sandbox) {
         )
       expect(own).toEqual([])
       reasons.push({
-        ...{ person: personOf(user), email: lower(user.email), reason: 'channel opt-out' },
-        ...{
-          detail: data.channels.find((channel) => channel.id === id)?.name,
-          detail_id: String(id),
-          since: null,
-          campaign_id: null,
-        },
+        person: personOf(user),
+        email: lower(user.email),
+        reason: 'channel opt-out',
+        detail: data.channels.find((channel) => channel.id === id)?.name,
+        detail_id: String(id),
+        since: null,
+        campaign_id: null,
       })
     }
   }
@@ -348,7 +361,11 @@ function suppressionsOf({ data, truth }: Sandbox) {
     const person = personOf(named(name.toLowerCase()))
     const email = name.includes('@') ? name.toLowerCase() : null
     reasons.push({
-      ...{ person, email, reason: 'suppression list', detail: 'Never', detail_id: '2' },
+      person,
+      email,
+      reason: 'suppression list',
+      detail: 'Never',
+      detail_id: '2',
       ...nameless,
     })
   }
@@ -362,7 +379,11 @@ function suppressionsOf({ data, truth }: Sandbox) {
     const user = named(name)
     const email = name.includes('@') ? name : lower(user.email)
     reasons.push({
-      ...{ person: personOf(user), email, reason: 'forgotten', detail: null, detail_id: null },
+      person: personOf(user),
+      email,
+      reason: 'forgotten',
+      detail: null,
+      detail_id: null,
       ...nameless,
     })
   }
@@ -425,9 +446,14 @@ onWorld('metrics_reconciliation sets our counts beside those of Iterable', async
         const id = Number(row.id)
         const [mine, theirs] = [ours[heading]?.(id) as number, Number(row[heading])]
         return {
-          ...{ campaign_id: id, campaign_name: data.campaigns.find((one) => one.id === id)?.name },
-          ...{ metric: heading, measured_at: present.getTime(), ours: mine, iterable: theirs },
-          ...{ difference: mine - theirs, difference_rate: rate(mine - theirs, theirs) },
+          campaign_id: id,
+          campaign_name: data.campaigns.find((one) => one.id === id)?.name,
+          metric: heading,
+          measured_at: present.getTime(),
+          ours: mine,
+          iterable: theirs,
+          difference: mine - theirs,
+          difference_rate: rate(mine - theirs, theirs),
           verdict: mine === theirs ? 'equal' : Math.abs(mine - theirs) <= 0.01 * theirs ? 'close' : 'differs',
         }
       }),

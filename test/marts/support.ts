@@ -59,11 +59,9 @@ export function worldOf(
       prepare?.(sandbox)
       const warehouse = await createTestWarehouse(kind)
       const sync = {
-        ...{
-          streams: [...worldStreams, ...streams],
-          start_date: since.toISOString(),
-          window_in_days: 366,
-        },
+        streams: [...worldStreams, ...streams],
+        start_date: since.toISOString(),
+        window_in_days: 366,
       }
       const elt = await openOn(sandbox, warehouse, { sync, marts })
       left.push(warehouse, sandbox, elt)

@@ -77,12 +77,14 @@ export async function makeWorld(seed: number): Promise<Sandbox> {
   }))
   for (const { id, templateId } of campaigns) {
     data.campaigns.push({
-      ...{ id, templateId, name: `Campaign ${id}`, type: 'Blast', campaignState: 'Finished' },
-      ...{
-        createdAt: worldStart.getTime(),
-        updatedAt: worldStart.getTime() + id,
-        workflowId: id === 101 ? 7 : null,
-      },
+      id,
+      templateId,
+      name: `Campaign ${id}`,
+      type: 'Blast',
+      campaignState: 'Finished',
+      createdAt: worldStart.getTime(),
+      updatedAt: worldStart.getTime() + id,
+      workflowId: id === 101 ? 7 : null,
     })
   }
   const media = [
@@ -179,7 +181,9 @@ export async function makeWorld(seed: number): Promise<Sandbox> {
     const reason = pick(['ExperimentHoldOut', 'FrequencyCapping', 'DuplicateMarketingMessage'])
     push('emailSendSkip', worldStart.getTime() + 1000 * below(5_000_000), {
       ...pick(people),
-      ...{ campaignId: 100 + below(7), messageId: `skip-${index}`, reason },
+      campaignId: 100 + below(7),
+      messageId: `skip-${index}`,
+      reason,
     })
   }
   // An open of a message that was sent before the warehouse begins.
@@ -190,7 +194,9 @@ export async function makeWorld(seed: number): Promise<Sandbox> {
 /** Up to three lines, of some purchases without prices. */
 const cartOf = (index: number): Row[] =>
   Array.from({ length: index % 4 }, (_, line) => ({
-    ...{ id: `p-${line}`, sku: `s-${line}`, name: `Product "${line}"` },
+    id: `p-${line}`,
+    sku: `s-${line}`,
+    name: `Product "${line}"`,
     ...(index % 3 === 0 ? {} : { price: 1.25 * (line + 1) }),
     ...(line === 1 ? { quantity: 3 } : {}),
   }))

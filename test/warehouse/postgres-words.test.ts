@@ -5,7 +5,13 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import pg from 'pg'
 import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest'
-import { isEnded, isLate, lacksPassword, speaksNoTls } from '../../src/warehouse/postgres/driver.ts'
+import {
+  isEnded,
+  isLate,
+  isStrange,
+  lacksPassword,
+  speaksNoTls,
+} from '../../src/warehouse/postgres/driver.ts'
 import { PostgresServer } from '../../src/warehouse/postgres/server.ts'
 import { openPostgres } from '../../src/warehouse/postgres/warehouse.ts'
 import { readStatement } from '../../src/warehouse/statement.ts'
@@ -141,6 +147,28 @@ describe('the driver', () => {
   test('says that a server speaks no TLS', async () => {
     const connectionString = await serve((socket) => socket.once('data', () => socket.write('N')))
     expect(speaksNoTls(await said(connect({ connectionString, ssl: true })))).toBe(true)
+  })
+
+  test('says that whoever answers is not Postgres', async () => {
+    const url = await serve((socket) => socket.once('data', () => socket.end('HTTP/1.1 400 Bad Request\r\n')))
+    expect(isStrange(await said(connect({ connectionString: url, ssl: true })))).toBe(true)
+    expect(await failureOf(url, 'postgres://elt:elt@HOST/postgres?sslmode=require')).toMatchObject({
+      code: 'warehouse_tls',
+      message: expect.stringContaining('does not speak as a Postgres server does; check host and port'),
+    })
+  })
+
+  test('says nothing of TLS that fails: Node does, by a code', async () => {
+    const url = await serve((socket) => {
+      socket.once('data', () => {
+        socket.write('S')
+        socket.on('data', () => socket.write('this is not TLS, however long one listens'))
+      })
+    })
+    expect(await failureOf(url, 'postgres://elt:elt@HOST/postgres?sslmode=require')).toMatchObject({
+      code: 'warehouse_tls',
+      message: expect.stringContaining('; check "warehouse.ssl", and ssl of the server'),
+    })
   })
 
   test.each([undefined, ''])('says that there is no password: %o', async (password) => {

@@ -4,6 +4,7 @@ import { planRanges, planRows } from '../../state/batches.ts'
 import type { ExportOp, PlanTable } from '../../state/tables/exports.ts'
 import type { Db } from '../../state/tables.ts'
 import type { FieldReport } from '../rows/fields.ts'
+import type { PayloadJson } from '../rows/payload.ts'
 import { canonical, exactJson, withDigits } from '../rows/values.ts'
 
 /** What happens to one field of one person. */
@@ -140,15 +141,9 @@ async function* everyRow(db: Db, runId: string): AsyncGenerator<PlannedPerson> {
   }
 }
 
-interface Subscriber {
-  readonly email?: string
-  readonly userId?: string
-  readonly dataFields?: Readonly<Record<string, unknown>>
-}
-
 /** Values are `undefined` where there is none. */
 function exactChanges({ op, payload, before }: PlannedPerson, marks: Marks): readonly PlanChange[] {
-  const { email, userId, dataFields = {} } = exactJson(payload) as Subscriber
+  const { email, userId, dataFields = {} } = exactJson(payload) as PayloadJson
   const identifier = email ?? userId ?? ''
   const known = new Map(Object.entries(before === null ? {} : fieldsOf(before)))
   const entries = op === 'remove' ? [] : Object.entries(dataFields)
@@ -166,7 +161,7 @@ function exactChanges({ op, payload, before }: PlannedPerson, marks: Marks): rea
   return changes.length > 0 ? changes : [nobody]
 }
 
-const fieldsOf = (payload: string) => (exactJson(payload) as Subscriber).dataFields ?? {}
+const fieldsOf = (payload: string) => (exactJson(payload) as PayloadJson).dataFields ?? {}
 
 const asText = (change: PlanChange): ChangeText => ({
   ...change,

@@ -15,6 +15,13 @@ export interface Subscriber {
   readonly hash: string
 }
 
+/** What a payload says. */
+export interface PayloadJson {
+  readonly email?: string
+  readonly userId?: string
+  readonly dataFields?: Readonly<Record<string, unknown>>
+}
+
 /** A row that may not. */
 export interface Invalid {
   /** Of the person, where the row says so much. */

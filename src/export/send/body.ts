@@ -2,17 +2,18 @@
 import type { PlannedRow, PlannedRows } from '../../state/batches.ts'
 import type { ExportOp } from '../../state/tables/exports.ts'
 import type { ExportSettings } from '../definition/settings.ts'
+import type { PayloadJson } from '../rows/payload.ts'
 import { canonical, exactJson } from '../rows/values.ts'
 
 /** What each request of a run says besides its rows; frozen with the plan. */
-export interface RequestFrame {
+export interface RequestEnvelope {
   readonly listId: number
   readonly updateExistingUsersOnly: boolean
   readonly channelUnsubscribe: boolean
   readonly campaignId?: number | undefined
 }
 
-export function envelopeOf(settings: ExportSettings): RequestFrame {
+export function envelopeOf(settings: ExportSettings): RequestEnvelope {
   const { list_id, update_existing_users_only, channel_unsubscribe, campaign_id } = settings
   return {
     listId: list_id,
@@ -29,7 +30,7 @@ export const sendingEndpoint = (op: ExportOp): 'subscribe' | 'unsubscribe' =>
 export function bodyOf(
   op: ExportOp,
   rows: Pick<PlannedRows, 'payloads' | 'all'>,
-  envelope: RequestFrame,
+  envelope: RequestEnvelope,
 ): Buffer {
   const { listId, updateExistingUsersOnly, channelUnsubscribe, campaignId } = envelope
   const head =
@@ -41,26 +42,20 @@ export function bodyOf(
   return Buffer.from(`${JSON.stringify(head).slice(0, -1)},"subscribers":[${subscribers}]}`)
 }
 
-interface Subscriber {
-  readonly dataFields?: Readonly<Record<string, unknown>>
-  readonly email?: string
-  readonly userId?: string
-}
-
 function subscriberText(op: ExportOp, { payload, before }: PlannedRow): string {
-  const subscriber = exactJson(payload) as Subscriber
+  const subscriber = exactJson(payload) as PayloadJson
   if (op === 'remove') {
     const { email, userId } = subscriber
     return JSON.stringify(email === undefined ? { userId } : { email })
   }
-  return before === null ? payload : changesOf(subscriber, exactJson(before) as Subscriber)
+  return before === null ? payload : changesOf(subscriber, exactJson(before) as PayloadJson)
 }
 
 /**
  * Only the fields that changed: less traffic, and no journey starts for a field that stayed. A changed field goes whole,
  * so nothing depends on how Iterable merges.
  */
-function changesOf({ dataFields = {}, ...person }: Subscriber, before: Subscriber): string {
+function changesOf({ dataFields = {}, ...person }: PayloadJson, before: PayloadJson): string {
   const known = before.dataFields ?? {}
   const changed = Object.entries(dataFields).filter(
     ([name, value]) => !Object.hasOwn(known, name) || canonical(value) !== canonical(known[name]),

@@ -8,13 +8,13 @@ import type { PlannedRows } from '../../state/batches.ts'
 import type { ExportOp } from '../../state/tables/exports.ts'
 import { type ListAnswer, type Refused, readAnswer, unattributed } from './answer.ts'
 import { nextAttempt } from './attempt.ts'
-import { bodyOf, type RequestFrame, sendingEndpoint } from './body.ts'
+import { bodyOf, type RequestEnvelope, sendingEndpoint } from './body.ts'
 
 export interface Courier {
   readonly client: IterableClient
   readonly clock: Clock
   readonly random: () => number
-  readonly envelope: RequestFrame
+  readonly envelope: RequestEnvelope
   /** How often a request whose outcome is unknown is sent again. */
   readonly maxRetries: number
   /** The longest wait that an answer may ask for. */

@@ -18,7 +18,7 @@ export interface PlanPageInput {
 }
 
 type Detail = NonNullable<CompleteRun['export']>
-type PlanView = NonNullable<Detail['plan']>
+type FrozenPlan = NonNullable<Detail['plan']>
 
 export function planView(
   page: Page,
@@ -68,7 +68,7 @@ export function planView(
 /** A plan that was made only to be looked at; `elt export NAME --dry-run` prints the same. */
 export function dryRunView(
   page: Page,
-  plan: PlanView & {
+  plan: FrozenPlan & {
     readonly export: string
     readonly state: string
     readonly planned: Detail['planned']
@@ -125,7 +125,7 @@ const brakeList = (page: Page, brakes: Detail['brakes']): readonly Html[] =>
 
 const planParts = (
   page: Page,
-  { rejects, fields }: PlanView,
+  { rejects, fields }: FrozenPlan,
   counts: readonly FieldCount[] | undefined,
 ): Html => html`
   <h2>Fields that change</h2>

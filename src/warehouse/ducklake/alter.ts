@@ -9,7 +9,7 @@ import type { SchemaNames } from '../schema-names.ts'
 import type { Dialect, TableChange } from '../session.ts'
 import { quoted } from '../sql.ts'
 
-interface Target {
+interface AlterPlace {
   readonly tables: QueryExecutorProvider
   readonly names: SchemaNames
   readonly dialect: Dialect
@@ -17,7 +17,7 @@ interface Target {
 
 /** `Tx.alterTable`. */
 export async function alterLakeTable(
-  { tables, names, dialect }: Target,
+  { tables, names, dialect }: AlterPlace,
   table: string,
   { added, widened }: TableChange,
 ): Promise<void> {

@@ -18,13 +18,13 @@ const filesOfOneStep = 8
 /** DuckLake makes no file larger by itself, and leaves one of this size alone. */
 const fullBytes = 512 * 2 ** 20
 
-interface Place extends Pick<Warehouse, 'use'> {
+interface MaintainedLake extends Pick<Warehouse, 'use'> {
   readonly engine: Engine
   readonly lake: Lake
 }
 
 /** `Warehouse.maintain`. */
-export async function maintainLake(place: Place, request: MaintenanceRequest): Promise<Maintenance> {
+export async function maintainLake(place: MaintainedLake, request: MaintenanceRequest): Promise<Maintenance> {
   const { lake } = place
   const { keepSnapshotsMs, keepFilesMs, isDryRun, signal, onTable } = request
   const step = stepper(place, signal)
@@ -50,11 +50,11 @@ export async function maintainLake(place: Place, request: MaintenanceRequest): P
   }
 }
 
-type Step = <T>(work: (session: Session) => Promise<T>) => Promise<T>
+type Stepper = <T>(work: (session: Session) => Promise<T>) => Promise<T>
 
 /** A step is begun anew where another writer was quicker, and where the engine needs more memory. */
 const stepper =
-  ({ use, engine }: Place, signal: AbortSignal | undefined): Step =>
+  ({ use, engine }: MaintainedLake, signal: AbortSignal | undefined): Stepper =>
   (work) =>
     engine.withRoom(async () => {
       if (signal?.aborted) throw new InterruptedError()
@@ -98,7 +98,7 @@ const expected = ({ schema, name, files, bytes, fewest }: TableFiles): Maintaine
 })
 
 /** Without the rows that were deleted, then in as few files as there are months. */
-async function mergeTable(step: Step, lake: Lake, found: TableFiles): Promise<MaintainedTable> {
+async function mergeTable(step: Stepper, lake: Lake, found: TableFiles): Promise<MaintainedTable> {
   const { schema, name, files, bytes } = found
   const table = `'warehouse', ${literal(name)}, schema => ${literal(schema)}`
   const calls = [

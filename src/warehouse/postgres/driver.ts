@@ -8,6 +8,10 @@ import { messageOf } from '../../errors.ts'
 export const speaksNoTls = (error: unknown): boolean =>
   /^The server does not support SSL connections/.test(messageOf(error))
 
+/** Whoever was asked for TLS has answered as no Postgres server does. */
+export const isStrange = (error: unknown): boolean =>
+  /^There was an error establishing an SSL connection/.test(messageOf(error))
+
 /** The server asks for a password, and there is none. */
 export const lacksPassword = (error: unknown): boolean =>
   /^SASL: SCRAM-SERVER-FIRST-MESSAGE: client password must be /.test(messageOf(error))

@@ -1,7 +1,7 @@
 /** Reaching a Postgres server, TLS and login: what may go wrong there, in words that tell the user what to change. */
 import { type ErrorCode, messageOf, systemCodeOf } from '../../errors.ts'
 import { isRefusedByRules } from './codes.ts'
-import { isLate, lacksPassword, speaksNoTls } from './driver.ts'
+import { isLate, isStrange, lacksPassword, speaksNoTls } from './driver.ts'
 
 /** Whom the messages speak of; the password is not part of it. */
 export interface Target {
@@ -90,6 +90,11 @@ function tlsFault(error: unknown, { host, port, setting }: Target): PostgresFaul
   if (speaksNoTls(error)) {
     return tls(
       `Postgres at ${place} speaks no TLS; set "warehouse": {"ssl": false} (and take sslmode out of "${setting}"), or turn ssl on there`,
+    )
+  }
+  if (isStrange(error)) {
+    return tls(
+      `what answers at ${place} does not speak as a Postgres server does; check host and port in "${setting}" (or PGHOST, PGPORT)`,
     )
   }
   return /^(EPROTO|CERT_|ERR_SSL_|ERR_TLS_|ERR_OSSL_)/.test(code)

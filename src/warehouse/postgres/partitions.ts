@@ -35,7 +35,7 @@ export interface PartedTable {
   readonly parts: readonly Part[]
 }
 
-type Place = Pick<Tx, 'db' | 'tables' | 'names'>
+type TxPlace = Pick<Tx, 'db' | 'tables' | 'names'>
 
 /** A load that touches more months than this has only those made that it brings rows of. */
 const mostUnseen = 2
@@ -74,7 +74,7 @@ async function readParts(db: Db, table: string): Promise<PartedTable | undefined
 }
 
 /** Makes the parts that rows need and that are missing. */
-export async function makeRoom(place: Place, table: string, rows: Parsed, engine: Engine): Promise<void> {
+export async function makeRoom(place: TxPlace, table: string, rows: Parsed, engine: Engine): Promise<void> {
   const parted = await readParts(place.db, table)
   if (!parted) return
   const touched = rows.span && monthsIn(rows.span)
@@ -114,7 +114,7 @@ async function monthsOf(
  * that gains a part at its making keeps all readers out. Returns its name, quoted.
  */
 export async function makePart(
-  place: Place,
+  place: TxPlace,
   { table, name, partsSchema, column, parts }: PartedTable,
   month: Date | undefined,
 ): Promise<string> {

@@ -89,7 +89,7 @@ export async function unloadPostgres(context: SnapshotContext, tables: readonly 
   }
 }
 
-interface Relation extends Copied {
+interface CopiedRelation extends Copied {
   readonly columns: readonly Column[]
 }
 
@@ -104,7 +104,7 @@ interface Column {
 
 async function copyRelation(
   { held, directory, signal }: SnapshotContext,
-  { schema, name, columns }: Relation,
+  { schema, name, columns }: CopiedRelation,
   take: (rows: string) => Promise<void>,
   where?: string,
 ): Promise<void> {
@@ -173,8 +173,11 @@ function typeOf({ type, isArray, precision, scale }: Column): string {
     : 'double'
 }
 
-async function relationsIn(client: ClientBase, schemas: readonly string[]): Promise<readonly Relation[]> {
-  const { rows } = await client.query<Relation>(
+async function relationsIn(
+  client: ClientBase,
+  schemas: readonly string[],
+): Promise<readonly CopiedRelation[]> {
+  const { rows } = await client.query<CopiedRelation>(
     `select n.nspname as schema, c.relname as name,
        json_agg(json_build_object(
          'name', a.attname,

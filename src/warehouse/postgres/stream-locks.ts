@@ -14,7 +14,7 @@ const job = 'sync'
 /** How often whoever waits for the turn looks whether it is free. */
 const turnPollMs = 100
 
-interface Held {
+interface StreamHolder {
   readonly client: pg.Client
   readonly heldBy: ReadonlyMap<string, string>
 }
@@ -28,7 +28,7 @@ export async function takeStreamLocks(
 ): Promise<StreamLocks & JobLock> {
   const keys = keysOf(schema)
   const take = (names: readonly string[]) =>
-    connectHolder(server, job, async (client): Promise<Held> => {
+    connectHolder(server, job, async (client): Promise<StreamHolder> => {
       const { rows } = await client.query(`select pg_try_advisory_lock_shared(${keys.job}) as taken`)
       if (!rows[0]?.taken) throw lockedBy(job, await holderOf(client, keys.job))
       const heldBy = new Map<string, string>()
