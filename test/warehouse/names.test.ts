@@ -134,6 +134,17 @@ eachWarehouse('"offers.Intro APR" is taken out of lines that need care', async (
   expect(a?.get('odd')).toBe('half of a pair: \ufffd')
 })
 
+eachWarehouse('"offers.Intro APR" is missed where offers has other numbers', async (warehouse) => {
+  await using loading = await startLoading(warehouse)
+  const shelf = loading.sandbox.data.events('user')
+  for (const [at, offers] of ["{\"Intro APR\":1.0}", `{"a":{"b":[1,2,{"c":1e400}]}}`].entries()) {
+    shelf.push(user(`${at}@x.com`, { offers }))
+    await loading.load('users')
+  }
+  const rows = await textRows(warehouse, 'users', 'email')
+  expect(rows.map((row) => row.get('_offers.intro APR'))).toEqual(['1.5', undefined, undefined])
+})
+
 eachWarehouse('Industry is renamed where it comes alone, and only in users', async (warehouse) => {
   await using loading = await startLoading(warehouse)
   loading.sandbox.data.events('user').push(user('a@x.com', { Industry: '"upper"' }))

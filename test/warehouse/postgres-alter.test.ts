@@ -119,7 +119,9 @@ describe("analysts' views", () => {
     const widen = (n: unknown) =>
       Promise.all(streams.map((stream) => loadLines(fixture.warehouse, stream, [eventLine({ n })])))
     await widen(1)
-    const both = streams.map((stream) => `select jsonb_build_array(n) as n from iterable.${stream}`).join(' union all ')
+    const both = streams
+      .map((stream) => `select jsonb_build_array(n) as n from iterable.${stream}`)
+      .join(' union all ')
     const views = Array.from({ length: 20 }, (_, at) => `create view mart.all_${at} as ${both}`)
     await fixture.query(`create schema mart; ${views.join('; ')}`)
     for (const n of [1.5, { a: 1 }]) await widen(n)
