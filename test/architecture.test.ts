@@ -201,6 +201,7 @@ const mayRunText: Readonly<Record<string, string>> = {
   'src/warehouse/comments.ts': 'comment on',
   'src/warehouse/migrations.ts': 'the files of migrations/',
   'src/warehouse/list-history.ts': 'an expression of the dialect',
+  'src/warehouse/custom-events.ts': 'an expression of the dialect',
   'src/warehouse/duckdb/append.ts': 'what load/ has made; alter table',
   'src/warehouse/duckdb/upsert.ts': 'keys, and conditions of load/',
   'src/warehouse/duckdb/warehouse.ts': 'create view; a name that is quoted',
