@@ -165,8 +165,5 @@ export function checked<T>(form: z.ZodType<T>, value: unknown, endpoint: string)
   if (success) return data
   const issue = error.issues[0]
   const where = issue && issue.path.length > 0 ? `${issue.path.map(String).join('.')}: ` : ''
-  throw new MalformedResponseError(
-    endpoint,
-    `${where}${issue?.message ?? 'another form'} (it is ${typeof value})`,
-  )
+  throw new MalformedResponseError(endpoint, `${where}${issue?.message ?? 'another form'}`)
 }
