@@ -85,7 +85,7 @@ function readReference(name: string, { env, baseDirectory, commands }: Sources):
 
 function contentOf(file: string): Reference {
   try {
-    return { value: readFileSync(file, 'utf8').replace(/(\r?\n)+$/, '') }
+    return { value: readFileSync(file, 'utf8').replaceAll(/^\uFEFF|(\r?\n)+$/g, '') }
   } catch (error) {
     return { fault: `cannot read the file of its value: ${messageOf(error)}` }
   }

@@ -189,7 +189,7 @@ async function readConfig(file: string): Promise<string> {
 
 async function readDotEnv(file: string): Promise<Environment> {
   try {
-    return parseEnv(await readFile(file, 'utf8')) as Environment
+    return parseEnv((await readFile(file, 'utf8')).replace(/^\uFEFF/, '')) as Environment
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code === 'ENOENT') return {}
     throw new ConfigError(`cannot read ${file}: ${messageOf(error)}`, { cause: error })

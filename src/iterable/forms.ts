@@ -41,6 +41,24 @@ export function decoded(body: Readable, headers: Headers, endpoint: string): Rea
   }, body)
 }
 
+const byteOrderMark = Buffer.from('\ufeff')
+
+/** The bytes of a text without the byte order mark that may stand before it: it is no part of a line, and no JSON. */
+export async function* withoutMark(blocks: AsyncIterable<Buffer>): AsyncGenerator<Buffer> {
+  let beginning: Buffer | undefined = Buffer.alloc(0)
+  for await (const block of blocks) {
+    if (!beginning) {
+      yield block
+      continue
+    }
+    beginning = Buffer.concat([beginning, block])
+    if (beginning.length < byteOrderMark.length) continue
+    yield beginning.indexOf(byteOrderMark) === 0 ? beginning.subarray(byteOrderMark.length) : beginning
+    beginning = undefined
+  }
+  if (beginning && beginning.length > 0) yield beginning
+}
+
 /**
  * What Iterable's successes are sent as: JSON, lines of JSON, lines of text, CSV. Nothing is documented for most
  * endpoints, so an answer without a type passes here, and its content decides.
@@ -147,8 +165,5 @@ export function checked<T>(form: z.ZodType<T>, value: unknown, endpoint: string)
   if (success) return data
   const issue = error.issues[0]
   const where = issue && issue.path.length > 0 ? `${issue.path.map(String).join('.')}: ` : ''
-  throw new MalformedResponseError(
-    endpoint,
-    `${where}${issue?.message ?? 'another form'} (it is ${typeof value})`,
-  )
+  throw new MalformedResponseError(endpoint, `${where}${issue?.message ?? 'another form'}`)
 }

@@ -5,7 +5,7 @@ import type { Clock } from './clock.ts'
 import type { Connections } from './connections.ts'
 import { endpoints } from './endpoints.ts'
 import { IterableHttpError, TransferError, UnreachableError } from './errors.ts'
-import { acceptedEncodings, decoded, refuseForeignType } from './forms.ts'
+import { acceptedEncodings, decoded, refuseForeignType, withoutMark } from './forms.ts'
 import { readRefusal } from './refusal.ts'
 
 /** What each request needs beside the call itself. */
@@ -86,7 +86,7 @@ function bodyOf(
   wire: Wire,
 ): Pick<IterableResponse, 'body' | 'dump'> {
   return {
-    body: guarded(decoded(answer.body, answer.headers, call.endpoint), call, wire),
+    body: withoutMark(guarded(decoded(answer.body, answer.headers, call.endpoint), call, wire)),
     async dump() {
       await answer.body.dump().catch(() => undefined)
     },

@@ -18,9 +18,10 @@ export async function kindsInside(
   member: string,
 ): Promise<ReadonlySet<Kind>> {
   const value = `nullif(json_extract(${quoted(field)}, ${literal(`$."${member}"`)}), 'null'::json)`
+  // Records by our word: of a single column and many names, DuckDB takes whole lines for the values.
   const rows = await engine
     .rows(
-      `select distinct json_kind(${value}) from read_json(${literal(chunk.path)}, format = 'newline_delimited', columns = {${literal(field)}: 'JSON'}${objectSizeOption([chunk])})`,
+      `select distinct json_kind(${value}) from read_json(${literal(chunk.path)}, format = 'newline_delimited', records = true, columns = {${literal(field)}: 'JSON'}${objectSizeOption([chunk])})`,
     )
     .catch((error: unknown) => {
       throw isRefusedJson(error) ? new DriftError(error) : error

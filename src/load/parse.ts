@@ -54,7 +54,7 @@ export function parsed(shape: Shape, chunks: readonly Chunk[], options: ParseOpt
     ${runIdExpression(fields, shape, options)} as ${quoted(ownColumns.runId)},
     ${instant(options.stamps.loadedAt)} as ${quoted(ownColumns.loadedAt)},
     ${extraExpression(fields, options)} as ${quoted(ownColumns.extra)}
-  from read_json(${literals(some.map(({ path }) => path))}, format = 'newline_delimited',
+  from read_json(${literals(some.map(({ path }) => path))}, format = 'newline_delimited', records = true,
     columns = {${[...reads, `${literal(extraKey)}: 'JSON'`].join(', ')}}${objectSizeOption(some)})
 )${where}`,
   }

@@ -28,7 +28,7 @@ export async function countUnreadTimes(
   const reads = fields.map((field) => `${literal(field)}: 'VARCHAR'`)
   const [row] = await engine.rows(
     `select ${unread.join(' + ')} from read_json(${literals(chunks.map(({ path }) => path))},
-       format = 'newline_delimited', columns = {${reads.join(', ')}}${objectSizeOption(chunks)})`,
+       format = 'newline_delimited', records = true, columns = {${reads.join(', ')}}${objectSizeOption(chunks)})`,
   )
   return Number(row?.[0] ?? 0)
 }

@@ -2,6 +2,7 @@
 import { templateTypes } from '../catalog/entities.ts'
 import type { EndpointName } from '../iterable/endpoints.ts'
 import { localesForm } from '../iterable/forms.ts'
+import { membersOf } from '../json/members.ts'
 import { campaignsRead } from './metrics.ts'
 import { documentLine, withFields } from './readers.ts'
 import type { CountingClient } from './source.ts'
@@ -101,12 +102,12 @@ async function contentOf(
   return { line: Buffer.concat([known === named ? line : withLocale(line, known), newline]), locale: known }
 }
 
-/** The record with a locale behind whatever it says itself (null, an empty text). */
+/** The record with a locale in place of whatever it says itself (null, an empty text); all else stays as it is written. */
 function withLocale(record: Buffer, locale: string): Buffer {
-  const text = record.toString().trimEnd()
-  return JSON.parse(text).locale === locale
-    ? record
-    : Buffer.from(JSON.stringify({ ...JSON.parse(text), locale }))
+  const members = [...membersOf(record)]
+    .filter(({ key }) => key !== 'locale')
+    .map(({ key, value }) => `${JSON.stringify(key)}:${value}`)
+  return Buffer.from(`{${[...members, `"locale":${JSON.stringify(locale)}`].join(',')}}`)
 }
 
 const newline = Buffer.from('\n')

@@ -160,6 +160,16 @@ describe('references', () => {
     expect(env).toMatchObject({ KEY: 'from-env', OTHER: '2' })
   })
 
+  test('take values from files that begin with a byte order mark', async () => {
+    await writeFile(join(directory, '.env'), '\uFEFFKEY=first\r\nOTHER=2\r\n')
+    await writeFile(join(directory, 'key'), '\uFEFFfrom-file\r\n')
+    const keyOf = async (reference: string) => {
+      const raw = { warehouse, connections: { iterable: { api_key: reference } } }
+      return (await load(JSON.stringify(raw))).config.connections.iterable?.api_key
+    }
+    expect([await keyOf('${KEY}'), await keyOf('${file:key}')]).toEqual(['first', 'from-file'])
+  })
+
   test('take values from files, without the line break at their end', async () => {
     await writeFile(join(directory, 'name'), ' sql dir \r\n\n')
     const from = async (file: string) => {

@@ -156,6 +156,18 @@ exportTest(
 )
 
 exportTest(
+  'an error that comes as a success is no answer: the same rows are sent again, and none is refused',
+  async ({ elt, save, sandbox, members }) => {
+    await save('vip', { action: 'add' }, people(16))
+    const body = { msg: 'An error occurred. Please try again later', code: 'GenericError', params: null }
+    sandbox.faults.next({ fault: { status: 200, body }, path: '/api/lists/subscribe', times: 2 })
+    expect(await elt.export('vip')).toMatchObject({ state: 'succeeded', sent: 16, rejected: 0 })
+    expect(members()).toHaveLength(16)
+    expect(sandbox.writes).toHaveLength(1)
+  },
+)
+
+exportTest(
   'a list that vanishes while sending stops the run, which can be gone on with',
   async ({ elt, save, sandbox, members }) => {
     await save('vip', { action: 'add' }, people(12_000))

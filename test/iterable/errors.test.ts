@@ -3,6 +3,8 @@ import { expect, test } from 'vitest'
 import { exitCodes, UserError } from '../../src/errors.ts'
 import { createClient } from '../../src/iterable/client.ts'
 import { IterableHttpError, isUnknownList } from '../../src/iterable/errors.ts'
+
+import { listsForm } from '../../src/iterable/forms.ts'
 import { type Answer, apiKey, clientOf, failure, json, nobody, serve, text } from './server.ts'
 
 async function errorOf(answer: Answer): Promise<IterableHttpError> {
@@ -159,6 +161,18 @@ test('a host that refuses the connection or has no name is named with the cure',
     })
     expect(error.message).toContain(`cannot reach ${new URL(base_url!).host}: ${why}`)
     expect(error.message).toContain('check base_url')
+  }
+})
+
+test('an answer of another form names the place, and what was met there', async () => {
+  for (const [answer, said] of [
+    [null, 'Invalid input: expected object, received null'],
+    [{ lists: [{ id: 'x' }] }, 'lists.0.id: Invalid input: expected number, received string'],
+  ] as const) {
+    await using server = await serve(json(answer))
+    await using client = clientOf(server, { max_retries: 0 })
+    const error = await failure(client.json('lists', { form: listsForm }))
+    expect(error.message).toBe(`the answer to lists is not what Iterable documents: ${said}`)
   }
 })
 

@@ -56,15 +56,16 @@ eachWarehouse('are asked for again only where they changed', async (warehouse) =
   expect(of(await syncOnce(sandbox, warehouse, { sync }), 'sms_templates').rows_written).toBe(0)
 })
 
-eachWarehouse('get a locale where Iterable names none', async (warehouse) => {
+eachWarehouse('get a locale where Iterable names none, and keep every digit', async (warehouse) => {
   await using sandbox = await startProject()
   const template = sandbox.data.templates.find(({ messageMedium }) => messageMedium === 'SMS')
-  const body = { templateId: template?.templateId, locale: null, message: 'Hello' }
+  const body = `{"templateId":${template?.templateId},"locale":null,"message":"Hello","feed":9007199254740993}`
   const query = { templateId: String(template?.templateId) }
-  sandbox.faults.next({ fault: { status: 200, body }, path: '/api/templates/sms/get', query })
+  const headers = { 'content-type': 'application/json' }
+  sandbox.faults.next({ fault: { status: 200, body, headers }, path: '/api/templates/sms/get', query })
   await syncOnce(sandbox, warehouse, { sync: { ...sync, streams: ['sms_templates'] } })
   const rows = await warehouse.query(
-    `select locale from iterable.sms_templates where "templateId" = ${template?.templateId} and message = 'Hello'`,
+    `select locale, cast(feed as varchar) as feed from iterable.sms_templates where "templateId" = ${template?.templateId} and message = 'Hello'`,
   )
-  expect(rows).toEqual([{ locale: 'default' }])
+  expect(rows).toEqual([{ locale: 'default', feed: '9007199254740993' }])
 })

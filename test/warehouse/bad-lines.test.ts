@@ -6,6 +6,22 @@ import { at, event, loadBytes, rejectsOf, startLoading, succeeded, textRows } fr
 const bytes = (...lines: (string | Buffer)[]): Buffer =>
   Buffer.concat(lines.flatMap((line) => [Buffer.from(line), Buffer.from('\n')]))
 
+eachWarehouse(
+  'a byte order mark before an answer costs no row, also where it comes in pieces',
+  async (warehouse) => {
+    const pieces = [Buffer.from([0xef]), Buffer.from([0xbb]), Buffer.from([0xbf]), Buffer.from(event('only'))]
+    const whole = Buffer.from(`\ufeff${event('first')}\r\n\r\n${event('second')}`)
+    for (const [stream, answer, ids] of [
+      ['email_open', whole, ['first', 'second']],
+      ['email_click', pieces, ['only']],
+    ] as const) {
+      const report = succeeded(await loadBytes(warehouse, stream, answer))
+      expect(report.rows_rejected).toBe(0)
+      expect((await textRows(warehouse, stream)).map((row) => row.get('messageId'))).toEqual(ids)
+    }
+  },
+)
+
 eachWarehouse('each bad line is a rejected row with its reason, the good ones load', async (warehouse) => {
   const bad: Record<string, string[]> = {
     malformed_line: [

@@ -4,7 +4,7 @@ import { membersOf } from '../../src/json/members.ts'
 import { columnName } from '../../src/warehouse/names.ts'
 import { snakeCase, viewColumns } from '../../src/warehouse/views.ts'
 import { eachWarehouse, type TestWarehouse } from '../support/warehouse.ts'
-import { columnsOf, event, line, startLoading, textRows } from './load.ts'
+import { at, columnsOf, event, exact, line, startLoading, textRows } from './load.ts'
 
 /** The column of each field that is not in the catalogue. */
 async function mapping(warehouse: TestWarehouse, table: string): Promise<Record<string, string>> {
@@ -132,6 +132,31 @@ eachWarehouse('"offers.Intro APR" is taken out of lines that need care', async (
   const [a] = await textRows(warehouse, 'users', 'email')
   expect(a?.get('_offers.intro APR')).toBe('1.5')
   expect(a?.get('odd')).toBe('half of a pair: \ufffd')
+})
+
+/** Members of names that nobody else has. */
+const manyNames = (at: number): Record<string, string> =>
+  Object.fromEntries(Array.from({ length: 6 }, (_, n) => [`field ${at}.${n}`, '1']))
+
+eachWarehouse('fields that stand in few of many different records are found', async (warehouse) => {
+  await using loading = await startLoading(warehouse)
+  const users = loading.sandbox.data.events('user')
+  users.push(user('a@x.com', { 'offers.Intro APR': '"text"' }))
+  await loading.load('users')
+  const opens = loading.sandbox.data.events('pushOpen')
+  for (let at = 0; at < 40; at += 1) {
+    users.push(user(`many${at}@x.com`, manyNames(at)))
+    opens.push(event(`${at}`, manyNames(at)))
+  }
+  users.push(user('z@x.com', { offers: '{"Intro APR":{"a":1}}' }))
+  opens.push(event('sent', { sentAt: JSON.stringify(at) }), event('unsent', { sentAt: '"never"' }))
+  await loading.load('users')
+  const z = (await textRows(warehouse, 'users', 'email')).at(-1)
+  expect(exact(z?.get('_offers.intro APR') ?? '')).toEqual(exact('{"a":1}'))
+  const { notes } = await loading.load('push_open')
+  expect(notes.filter((note) => /could not be read|cannot be read/.test(note))).toEqual([
+    expect.stringMatching(/^1 /),
+  ])
 })
 
 eachWarehouse('Industry is renamed where it comes alone, and only in users', async (warehouse) => {

@@ -10,6 +10,15 @@ export interface ListAnswer {
   readonly failedUpdates?: unknown
   readonly createdFields?: unknown
   readonly filteredOutFields?: unknown
+  /** Of an error in place of all this, which says nothing of the rows. */
+  readonly msg?: unknown
+  readonly code?: unknown
+}
+
+/** What an error says that came as a success; undefined for an answer that counts rows. */
+export function errorIn({ successCount, failCount, msg, code }: ListAnswer): string | undefined {
+  if (successCount !== undefined || failCount !== undefined || code === 'Success') return undefined
+  return typeof msg === 'string' && typeof code === 'string' ? `${code}: ${msg}` : undefined
 }
 
 /** Why Iterable refused a row. */

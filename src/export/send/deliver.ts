@@ -1,12 +1,12 @@
 /** Gets one batch through: repeats what may have been lost, halves what is too large or holds a poison row. */
 import type { IterableClient, Wait } from '../../iterable/client.ts'
 import type { Clock } from '../../iterable/clock.ts'
-import { IterableHttpError } from '../../iterable/errors.ts'
-import { answerForm } from '../../iterable/forms.ts'
+import { IterableHttpError, MalformedResponseError } from '../../iterable/errors.ts'
+import { answerForm, shown } from '../../iterable/forms.ts'
 import { isRateLimit, refuseLongWait } from '../../iterable/retry.ts'
 import type { PlannedRows } from '../../state/batches.ts'
 import type { ExportOp } from '../../state/tables/exports.ts'
-import { type ListAnswer, type Refused, readAnswer, unattributed } from './answer.ts'
+import { errorIn, type ListAnswer, type Refused, readAnswer, unattributed } from './answer.ts'
 import { nextAttempt } from './attempt.ts'
 import { bodyOf, type RequestEnvelope, sendingEndpoint } from './body.ts'
 
@@ -111,6 +111,8 @@ async function deliverRows(
         signal,
       })
       trace.isUntouched = false
+      const error = errorIn(answer)
+      if (error !== undefined) throw new MalformedResponseError(endpointOf(op), `it is ${shown(error)}`)
       const refused =
         readAnswer(answer, rows)?.refused ?? (rows.count === 1 ? alone(answer, rows) : undefined)
       if (!refused) return halves()
