@@ -82,3 +82,61 @@ test('schedules are listed, paused with a reason, shown as such, and resumed', a
     expect(unknown).toMatchObject({ code: 2, stderr: expect.stringContaining('did you mean "sync"?') })
   })
 })
+
+test('schedule next NAME is the same document, honours every option, and one broken schedule hides no other', async () => {
+  await inFolder(async (folder) => {
+    const at = { start: '2026-02-01T06:00:00Z', end: '2026-02-03', timezone: 'Europe/Berlin' }
+    await writeFile(
+      join(folder, 'config.json'),
+      JSON.stringify({
+        warehouse: { type: 'duckdb', path: 'warehouse.duckdb' },
+        sync: {
+          schedule: { cron: '0 7 * * *', ...at },
+          jobs: { broken: { streams: ['lists'], schedule: { cron: '61 * * * *' } } },
+        },
+      }),
+    )
+    const next = async (...args: string[]) => {
+      const { code, stdout } = await cli(
+        folder,
+        'schedule',
+        'next',
+        ...args,
+        '--from',
+        '2026-01-01',
+        '--json',
+      )
+      return { code, ...JSON.parse(stdout) }
+    }
+    const own = {
+      code: 0,
+      name: 'sync',
+      expression: '0 7 * * *',
+      dialect: 'treasuredata',
+      timezone: 'Europe/Berlin',
+      ignored: null,
+      warnings: [],
+      next: ['2026-02-01T06:00:00Z', '2026-02-02T06:00:00Z'],
+      problem: null,
+    }
+    expect(await next('sync')).toEqual(own)
+    expect(await next('sync', '--timezone', 'Asia/Tokyo', '--dialect', 'standard', '--count', '1')).toEqual({
+      ...own,
+      dialect: 'standard',
+      timezone: 'Asia/Tokyo',
+      warnings: [expect.stringContaining('Europe/Berlin'), expect.stringContaining('treasuredata')],
+      next: ['2026-02-01T22:00:00Z'],
+    })
+    const { code, schedules } = await next()
+    expect(code).toBe(0)
+    expect(schedules).toMatchObject([
+      { name: 'sync', problem: null, next: own.next },
+      { name: 'sync:broken', problem: expect.stringContaining('61'), next: [] },
+    ])
+    expect(await next('--timezone', 'PST')).toMatchObject({ code: 2, error: { code: 'config' } })
+    expect(await next('sync:broken')).toMatchObject({
+      code: 2,
+      error: { message: expect.stringContaining('sync:broken cannot run') },
+    })
+  })
+})
