@@ -5,7 +5,7 @@ import { ConfigError, exitCodes } from '../errors.ts'
 import type { FaultProfile, Sandbox, SandboxOptions } from '../sandbox/index.ts'
 import { action, type Context, type Runtime, withExamples } from './command.ts'
 import { table } from './text.ts'
-import { positiveNumber, wholeNumber } from './values.ts'
+import { oneOf, positiveNumber, wholeNumber } from './values.ts'
 
 interface Options {
   readonly port?: number
@@ -31,12 +31,13 @@ export function sandboxCommand(program: Command, runtime: Runtime): void {
     .option('--lists <number>', 'lists (default: 6)', wholeNumber())
     .option('--events-per-day <number>', 'events of all types together (default: 200)', wholeNumber())
     .option('--days <number>', 'days of events before now (default: 30)', wholeNumber(1))
-    .addOption(new Option('--region <region>', 'data centre (default: us)').choices(['us', 'eu']))
+    .addOption(oneOf('--region <region>', 'data centre (default: us)', ['us', 'eu']))
     .addOption(
-      new Option(
-        '--project-type <type>',
-        'what identifies people (default: email, hybrid in the eu)',
-      ).choices(['email', 'userId', 'hybrid']),
+      oneOf('--project-type <type>', 'what identifies people (default: email, hybrid in the eu)', [
+        'email',
+        'userId',
+        'hybrid',
+      ]),
     )
     .option('--faults <profiles>', 'what goes wrong, separated by commas (429, 5xx, cut, stall, bad-lines …)')
     .option('--time-scale <number>', 'divides every wait: 60 makes 4/min into 4/s', positiveNumber)
