@@ -42,7 +42,7 @@ const timesOptions = (command: Command): Command =>
       ).choices(['treasuredata', 'standard']),
     )
     .option('--from <time>', 'runs after this instant; now by default')
-    .option('--count <n>', 'how many run times', wholeNumber(1), 10)
+    .option('--count <n>', 'how many run times', wholeNumber(1, 10_000), 10)
 
 async function runNext(
   context: Context,
