@@ -1,5 +1,6 @@
 /** `schedule …`: which schedules there are, stopping and resuming them, running jobs now and for the past. */
 import type { Command } from 'commander'
+import { errorCodes, isErrorCode } from '../error-codes.ts'
 import { ConfigError, exitCodes } from '../errors.ts'
 import type { Elt, RequestedRun, ScheduleStatus } from '../index.ts'
 import { action, type Context, type Runtime, withExamples } from './command.ts'
@@ -160,10 +161,17 @@ function runLine({ run_id, job, state, nominal_at, error }: RequestedRun): strin
   return `${job}${of} ${state.replaceAll('_', ' ')} (run ${run_id})${error ? `: ${oneLine(error, 300)}` : ''}`
 }
 
+/** As `sync` and `export` would have ended. */
 function exitCodeOf(runs: readonly RequestedRun[]): number {
-  if (runs.some(({ state }) => state === 'failed' || state === 'cancelled')) return exitCodes.failed
+  const failed = runs.filter(({ state }) => state === 'failed')
+  if (failed.length > 0) return failed.every(isWronglyDefined) ? exitCodes.usage : exitCodes.failed
+  if (runs.some(({ state }) => state === 'cancelled')) return exitCodes.interrupted
   return runs.some(({ state }) => state === 'held') ? exitCodes.held : exitCodes.success
 }
+
+/** An export that cannot be: nothing was sent, and somebody has to change something. */
+const isWronglyDefined = ({ job, error_code }: RequestedRun): boolean =>
+  job.startsWith('export:') && isErrorCode(error_code) && errorCodes[error_code].kind === 'config'
 
 /** Schedules as a table, and below it why some do not run. */
 export function saySchedules(terminal: Terminal, schedules: readonly ScheduleStatus[]): void {

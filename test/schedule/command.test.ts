@@ -1,4 +1,4 @@
-import { mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
@@ -138,5 +138,30 @@ test('schedule next NAME is the same document, honours every option, and one bro
       code: 2,
       error: { message: expect.stringContaining('sync:broken cannot run') },
     })
+  })
+})
+
+test('schedule run and backfill of an export that cannot be end as export does: wrong configuration, with its code', async () => {
+  await inFolder(async (folder) => {
+    await writeFile(
+      join(folder, 'config.json'),
+      JSON.stringify({
+        warehouse: { type: 'duckdb', path: 'warehouse.duckdb' },
+        connections: {
+          iterable: { api_key: 'k'.repeat(32), base_url: 'http://127.0.0.1:9', max_retries: 0 },
+        },
+        exports: { directory: 'exports' },
+      }),
+    )
+    await mkdir(join(folder, 'exports'))
+    const schedule = 'schedule: { cron: "@daily" }'
+    const settings = `action: add\nlist_id: 1\nconnection: nowhere\n${schedule}`
+    await writeFile(join(folder, 'exports/vip.sql'), `/*\n${settings}\n*/\nselect 1 as email`)
+    const reach = ['--from', '2026-01-01', '--to', '2026-01-02']
+    expect(await cli(folder, 'export', 'vip')).toMatchObject({ code: 2 })
+    const run = await cli(folder, 'schedule', 'run', 'vip', '--json')
+    expect(run.code).toBe(2)
+    expect(JSON.parse(run.stdout)).toMatchObject({ state: 'failed', error_code: 'config' })
+    expect(await cli(folder, 'schedule', 'backfill', 'vip', ...reach)).toMatchObject({ code: 2 })
   })
 })
