@@ -496,6 +496,10 @@ export const errorCodes = {
 /** A code of the table. */
 export type ErrorCode = keyof typeof errorCodes
 
+/** Whether the table knows the code of a run. */
+export const isErrorCode = (code: string | null): code is ErrorCode =>
+  code !== null && Object.hasOwn(errorCodes, code)
+
 /** The code of a failure: `unexpected` for what nobody foresaw. */
 export type FailureCode = ErrorCode | 'unexpected'
 

@@ -23,7 +23,9 @@ export function completionCommand(program: Command, runtime: Runtime): void {
   )
   command.action(
     action<object, [Shell]>(runtime, async ({ terminal }, _, shell) => {
-      await terminal.write(scripts[shell])
+      const script = scripts[shell]
+      if (terminal.isJson) terminal.result({ shell, script }, () => {})
+      else await terminal.write(script)
       return undefined
     }),
   )

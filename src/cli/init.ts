@@ -1,8 +1,8 @@
 /** `init`: a commented starting set beside the configuration; what is there already is left alone. */
 import { existsSync } from 'node:fs'
 import { appendFile, readFile, writeFile } from 'node:fs/promises'
-import { dirname, join, relative } from 'node:path'
-import { type Command, Option } from 'commander'
+import { dirname, join, relative, resolve } from 'node:path'
+import type { Command } from 'commander'
 import { ConfigError, InterruptedError } from '../errors.ts'
 import { makeFolder } from '../folders.ts'
 import { packageFile } from '../package-files.ts'
@@ -17,6 +17,7 @@ import {
   usualProjectType,
 } from './init-files.ts'
 import { completeEnv } from './init-key.ts'
+import { oneOf } from './values.ts'
 
 interface InitOptions extends Partial<Answers> {
   readonly yes?: boolean
@@ -32,11 +33,11 @@ export function initCommand(program: Command, runtime: Runtime): void {
   const command = program
     .command('init')
     .description('Write a commented configuration and what belongs to it; nothing is overwritten.')
-    .addOption(new Option('--warehouse <type>', 'where the tables live').choices(words.warehouse))
+    .addOption(oneOf('--warehouse <type>', 'where the tables live', words.warehouse))
     .option('--path <file>', 'the DuckDB file (default: warehouse.duckdb)')
     .option('--url <address>', 'the Postgres database (default: $DATABASE_URL, when the tool runs)')
-    .addOption(new Option('--region <region>', 'data centre of the project').choices(words.region))
-    .addOption(new Option('--project-type <type>', 'what identifies people').choices(words.projectType))
+    .addOption(oneOf('--region <region>', 'data centre of the project', words.region))
+    .addOption(oneOf('--project-type <type>', 'what identifies people', words.projectType))
     .option('--base-url <address>', 'in place of the address of the data centre (a proxy, the sandbox)')
     .option('--start-date <day>', 'where the first sync begins (MM/DD/YYYY or ISO 8601)')
     .option('--yes', 'ask nothing; take the defaults for what is not given')
@@ -78,9 +79,17 @@ async function runInit(context: Context, options: InitOptions): Promise<undefine
       ['sync --dry-run', 'shows what a sync asks for, and how long that takes'],
       ['sync', 'replicates'],
     ] as const
-    for (const [command, what] of steps) terminal.say(`  ${`${invocation} ${command}`.padEnd(28)}  ${what}`)
+    const named =
+      configPath === resolve('config.json') ? '' : ` --config ${quotedForShell(shown(configPath))}`
+    const lines = steps.map(([command, what]) => [`${invocation} ${command}${named}`, what] as const)
+    const width = Math.max(...lines.map(([line]) => line.length))
+    for (const [line, what] of lines) terminal.say(`  ${line.padEnd(width)}  ${what}`)
   })
 }
+
+/** As a shell takes it for one word. */
+const quotedForShell = (path: string): string =>
+  /^[\w./-]+$/.test(path) ? path : `'${path.replaceAll("'", `'\\''`)}'`
 
 const shown = (path: string): string => relative('.', path)
 

@@ -6,7 +6,7 @@ import { secretsOf } from '../config/secrets.ts'
 import { ConfigError, exitCodes } from '../errors.ts'
 import { version } from '../package-files.ts'
 import { action, type Context, type Runtime, withExamples } from './command.ts'
-import { wholeNumber } from './values.ts'
+import { portNumber } from './values.ts'
 
 interface McpFlags {
   readonly http?: boolean
@@ -23,7 +23,7 @@ export function mcpCommand(program: Command, runtime: Runtime): void {
       'Serve the warehouse to assistants by the Model Context Protocol: they read, and cannot send.',
     )
     .option('--http', 'over HTTP, instead of standard input and output')
-    .option('--port <port>', 'HTTP: where it listens', wholeNumber(0), usualMcpPort)
+    .option('--port <port>', 'HTTP: where it listens', portNumber, usualMcpPort)
     .option('--host <address>', 'HTTP: on this address; another than loopback needs mcp.token', '127.0.0.1')
   withExamples(command, 'mcp', 'mcp --http --port 9466')
   command.action(action<McpFlags>(runtime, (context, options) => runMcp(context, options, runtime.stdout)))

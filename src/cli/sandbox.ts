@@ -5,7 +5,7 @@ import { ConfigError, exitCodes } from '../errors.ts'
 import type { FaultProfile, Sandbox, SandboxOptions } from '../sandbox/index.ts'
 import { action, type Context, type Runtime, withExamples } from './command.ts'
 import { table } from './text.ts'
-import { positiveNumber, wholeNumber } from './values.ts'
+import { oneOf, portNumber, positiveNumber, wholeNumber } from './values.ts'
 
 interface Options {
   readonly port?: number
@@ -25,18 +25,19 @@ export function sandboxCommand(program: Command, runtime: Runtime): void {
   const command = program
     .command('sandbox')
     .description('Start a fake Iterable with repeatable data; it runs until Ctrl-C.')
-    .option('--port <number>', 'port on 127.0.0.1 (default: a free one)', wholeNumber())
+    .option('--port <number>', 'port on 127.0.0.1 (default: a free one)', portNumber)
     .option('--seed <number>', 'same seed and sizes, same keys and rows (default: 1)', wholeNumber())
     .option('--users <number>', 'people in the project (default: 200)', wholeNumber())
     .option('--lists <number>', 'lists (default: 6)', wholeNumber())
     .option('--events-per-day <number>', 'events of all types together (default: 200)', wholeNumber())
-    .option('--days <number>', 'days of events before now (default: 30)', wholeNumber(1))
-    .addOption(new Option('--region <region>', 'data centre (default: us)').choices(['us', 'eu']))
+    .option('--days <number>', 'days of events before now (default: 30)', wholeNumber(1, 36_500))
+    .addOption(oneOf('--region <region>', 'data centre (default: us)', ['us', 'eu']))
     .addOption(
-      new Option(
-        '--project-type <type>',
-        'what identifies people (default: email, hybrid in the eu)',
-      ).choices(['email', 'userId', 'hybrid']),
+      oneOf('--project-type <type>', 'what identifies people (default: email, hybrid in the eu)', [
+        'email',
+        'userId',
+        'hybrid',
+      ]),
     )
     .option('--faults <profiles>', 'what goes wrong, separated by commas (429, 5xx, cut, stall, bad-lines …)')
     .option('--time-scale <number>', 'divides every wait: 60 makes 4/min into 4/s', positiveNumber)

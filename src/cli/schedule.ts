@@ -1,19 +1,13 @@
-/** `schedule …`: when jobs run, what an expression means, and making up for the past. */
-import { type Command, Option } from 'commander'
+/** `schedule …`: which schedules there are, stopping and resuming them, running jobs now and for the past. */
+import type { Command } from 'commander'
+import { errorCodes, isErrorCode } from '../error-codes.ts'
 import { ConfigError, exitCodes } from '../errors.ts'
 import type { Elt, RequestedRun, ScheduleStatus } from '../index.ts'
 import { action, type Context, type Runtime, withExamples } from './command.ts'
+import { timesCommands } from './schedule-times.ts'
 import { instantOf } from './sync.ts'
 import type { Terminal } from './terminal.ts'
 import { counted, oneLine, time } from './text.ts'
-import { wholeNumber } from './values.ts'
-
-interface ExplainOptions {
-  readonly timezone: string
-  readonly dialect: 'treasuredata' | 'standard'
-  readonly count: number
-  readonly from?: string
-}
 
 interface WhichOptions {
   readonly all?: boolean
@@ -33,19 +27,7 @@ export function scheduleCommand(program: Command, runtime: Runtime): void {
   withExamples(list, 'schedule list')
   list.action(action<object>(runtime, runList))
 
-  const next = schedule
-    .command('next')
-    .description('The coming run times of an expression, of one schedule, or of all.')
-    .argument('[expression...]', 'a cron expression, or the name of a schedule')
-  withExamples(explainOptions(next), 'schedule next "@daily" --timezone Asia/Tokyo', 'schedule next sync')
-  next.action(action<ExplainOptions, [readonly string[]]>(runtime, runNext))
-
-  const explain = schedule
-    .command('explain')
-    .description('Say in words what an expression does; needs no configuration.')
-    .argument('<expression...>', 'a cron expression')
-  withExamples(explainOptions(explain), 'schedule explain "0 0 */5 * mon" --count 5')
-  explain.action(action<ExplainOptions, [readonly string[]]>(runtime, runExplain))
+  timesCommands(schedule, runtime)
 
   const pause = schedule
     .command('pause')
@@ -82,89 +64,10 @@ export function scheduleCommand(program: Command, runtime: Runtime): void {
   backfill.action(action<BackfillOptions, [string]>(runtime, runBackfill))
 }
 
-const explainOptions = (command: Command): Command =>
-  command
-    .option('--timezone <name>', 'IANA time zone', 'UTC')
-    .addOption(
-      new Option('--dialect <name>', 'how the expression is read')
-        .choices(['treasuredata', 'standard'])
-        .default('treasuredata'),
-    )
-    .option('--from <time>', 'runs after this instant; now by default')
-    .option('--count <n>', 'how many run times', wholeNumber(1), 10)
-
 async function runList({ open, terminal }: Context): Promise<undefined> {
   await using elt = await open()
   const schedules = await elt.schedules()
   terminal.result({ schedules }, () => saySchedules(terminal, schedules))
-}
-
-async function runNext(
-  context: Context,
-  options: ExplainOptions,
-  words: readonly string[],
-): Promise<undefined> {
-  if (isExpression(words)) return runExplain(context, options, words, { isBrief: true })
-  await using elt = await context.open()
-  const [name] = words
-  const all = await elt.schedules()
-  const chosen =
-    name === undefined ? all : all.filter((one) => one.name === name || one.name === `export:${name}`)
-  if (name !== undefined && chosen.length === 0) {
-    throw new ConfigError(
-      `there is no schedule ${JSON.stringify(name)}; "iterable-elt schedule list" shows them`,
-    )
-  }
-  const { explainCron } = await import('../schedule/cron/explain.ts')
-  const from = await fromOf(options)
-  const schedules = chosen.map(({ name, cron, dialect, timezone }) => {
-    const as = { dialect: dialect as ExplainOptions['dialect'], timezone, from, count: options.count }
-    const { expression, ignored, warnings, next } = explainCron(cron, as)
-    return { name, expression, dialect, timezone, ignored, warnings, next }
-  })
-  context.terminal.result({ schedules }, () => {
-    const lines = schedules.flatMap(({ name, timezone, next }) =>
-      next.map((at) => [time(at), name, timezone]),
-    )
-    const soonest = lines.sort(([a = ''], [b = '']) => (a < b ? -1 : 1)).slice(0, options.count)
-    context.terminal.sayTable(['nominal time', 'schedule', 'time zone'], soonest)
-  })
-}
-
-/** Whether the words are an expression; else they name a schedule, or nothing. */
-const isExpression = (words: readonly string[]): boolean =>
-  words.length > 1 || (words.length === 1 && /^$|^@|\s|^none$/i.test(words[0] as string))
-
-async function runExplain(
-  { terminal }: Context,
-  options: ExplainOptions,
-  words: readonly string[],
-  { isBrief = false } = {},
-): Promise<undefined> {
-  if (words.length > 1 && words.length !== 5) {
-    throw new ConfigError(
-      `the shell made ${words.length} words of the expression; put it in quotes: "0 6 * * *"`,
-      { code: 'usage' },
-    )
-  }
-  const { explainCron } = await import('../schedule/cron/explain.ts')
-  const { dialect, timezone, count } = options
-  const explained = explainCron(words.join(' '), { dialect, timezone, from: await fromOf(options), count })
-  const { expression, ignored, warnings, next } = explained
-  const document = { expression, dialect, timezone: explained.timezone, ignored, warnings, next }
-  terminal.result(document, () => {
-    if (!isBrief) terminal.say(explained.words)
-    for (const warning of warnings) terminal.say(`Note: ${warning}.`)
-    if (!isBrief && explained.differs) terminal.say(explained.differs)
-    if (next.length === 0) return
-    if (!isBrief || warnings.length > 0) terminal.say()
-    const rows = explained.runs.map(({ local, utc, transition }) => [local, utc, transition ?? ''])
-    terminal.sayTable([explained.timezone, 'UTC', ''], rows)
-  })
-}
-
-async function fromOf({ from }: ExplainOptions): Promise<Date> {
-  return from === undefined ? new Date() : instantOf('--from', from)
 }
 
 async function runPause(
@@ -258,10 +161,17 @@ function runLine({ run_id, job, state, nominal_at, error }: RequestedRun): strin
   return `${job}${of} ${state.replaceAll('_', ' ')} (run ${run_id})${error ? `: ${oneLine(error, 300)}` : ''}`
 }
 
+/** As `sync` and `export` would have ended. */
 function exitCodeOf(runs: readonly RequestedRun[]): number {
-  if (runs.some(({ state }) => state === 'failed' || state === 'cancelled')) return exitCodes.failed
+  const failed = runs.filter(({ state }) => state === 'failed')
+  if (failed.length > 0) return failed.every(isWronglyDefined) ? exitCodes.usage : exitCodes.failed
+  if (runs.some(({ state }) => state === 'cancelled')) return exitCodes.interrupted
   return runs.some(({ state }) => state === 'held') ? exitCodes.held : exitCodes.success
 }
+
+/** An export that cannot be: nothing was sent, and somebody has to change something. */
+const isWronglyDefined = ({ job, error_code }: RequestedRun): boolean =>
+  job.startsWith('export:') && isErrorCode(error_code) && errorCodes[error_code].kind === 'config'
 
 /** Schedules as a table, and below it why some do not run. */
 export function saySchedules(terminal: Terminal, schedules: readonly ScheduleStatus[]): void {

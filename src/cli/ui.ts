@@ -10,7 +10,7 @@ import type { Elt } from '../index.ts'
 import type { UiServer } from '../ui/server.ts'
 import { actorName } from './approve.ts'
 import { action, type Context, type Runtime, withExamples } from './command.ts'
-import { wholeNumber } from './values.ts'
+import { portNumber } from './values.ts'
 
 interface UiFlags {
   readonly port: number
@@ -25,7 +25,7 @@ export function uiCommand(program: Command, runtime: Runtime): void {
   const command = program
     .command('ui')
     .description('Open the operations page: freshness, runs, plans and approvals in a browser.')
-    .option('--port <port>', 'where it listens', wholeNumber(0), usualUiPort)
+    .option('--port <port>', 'where it listens', portNumber, usualUiPort)
     .option(
       '--host <address>',
       'on this address; another than loopback needs ui.token or ui.users',

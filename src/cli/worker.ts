@@ -5,7 +5,7 @@ import type { WorkerEvent } from '../index.ts'
 import { action, type Context, type Runtime, withExamples } from './command.ts'
 import { oneLine, seconds } from './text.ts'
 import { openUi } from './ui.ts'
-import { wholeNumber } from './values.ts'
+import { portNumber, wholeNumber } from './values.ts'
 
 interface WorkerOptions {
   readonly concurrency?: number
@@ -15,21 +15,23 @@ interface WorkerOptions {
   readonly uiPort?: number
 }
 
+const daySeconds = 86_400
+
 export function workerCommand(program: Command, runtime: Runtime): void {
   const command = program
     .command('worker')
     .description('Run what is due until stopped; any number of workers may share a Postgres warehouse.')
-    .option('--concurrency <n>', 'runs at the same time', wholeNumber(1))
-    .option('--health-port <port>', 'serve /healthz and /metrics (Prometheus) there', wholeNumber(0))
+    .option('--concurrency <n>', 'runs at the same time', wholeNumber(1, 64))
+    .option('--health-port <port>', 'serve /healthz and /metrics (Prometheus) there', portNumber)
     .option(
       '--health-host <address>',
       'on this address, e.g. 0.0.0.0 (default: 127.0.0.1, this machine only)',
     )
-    .option('--ui-port <port>', 'serve the operations page there, for this machine only', wholeNumber(0))
+    .option('--ui-port <port>', 'serve the operations page there, for this machine only', portNumber)
     .option(
       '--grace <seconds>',
       'how long runs may go on after SIGTERM before they are put back',
-      wholeNumber(0),
+      wholeNumber(0, daySeconds),
       20,
     )
   withExamples(command, 'worker --health-port 9464')

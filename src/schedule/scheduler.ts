@@ -46,6 +46,7 @@ export interface RequestedRun {
   readonly state: RunState
   readonly nominal_at: string | null
   readonly error: string | null
+  readonly error_code: string | null
 }
 
 export interface BackfillRequest {
@@ -254,12 +255,13 @@ export function createScheduler(context: SchedulerContext): Scheduler {
 }
 
 async function readRun(db: Db, runId: string): Promise<RequestedRun> {
-  const { run_id, job, state, nominal_at, error_text } = await db
+  const { run_id, job, state, nominal_at, error_text, error_code } = await db
     .selectFrom('runs')
     .selectAll()
     .where('run_id', '=', runId)
     .executeTakeFirstOrThrow()
-  return { run_id, job, state, nominal_at: nominal_at?.toISOString() ?? null, error: error_text }
+  const nominal = nominal_at?.toISOString() ?? null
+  return { run_id, job, state, nominal_at: nominal, error: error_text, error_code }
 }
 
 /** Whoever asked does not want it any more; a worker that has it finds the row so. */

@@ -10,6 +10,10 @@ export interface ScheduleStatus {
   readonly dialect: string
   readonly timezone: string
   readonly delay_seconds: number
+  /** No run has a nominal time before this. */
+  readonly start_at: string | null
+  /** No run has a nominal time at or after this. */
+  readonly end_at: string | null
   readonly overlap: string
   readonly catchup: string
   readonly defined_in: string
@@ -44,6 +48,8 @@ export function statusOf(row: ScheduleRow): ScheduleStatus {
     dialect,
     timezone,
     delay_seconds: row.delay_seconds,
+    start_at: iso(row.start_at),
+    end_at: iso(row.end_at),
     overlap,
     catchup,
     defined_in,

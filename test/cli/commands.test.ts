@@ -266,3 +266,25 @@ test('every command has a help with an example', async () => {
   const helps = await Promise.all(named.slice(0, 20).map((name) => cli('help', name)))
   expect(helps.filter(({ stdout: help }) => !/Examples?:\n {2}\$ iterable-elt/.test(help))).toEqual([])
 })
+
+test('a number that cannot be is wrong usage, before anything is begun', async () => {
+  for (const args of [
+    ['sandbox', '--port', '65536'],
+    ['sandbox', '--days', '99999999'],
+    ['worker', '--health-port', '99999'],
+    ['worker', '--ui-port', '99999'],
+    ['worker', '--concurrency', '65'],
+    ['worker', '--grace', '9999999'],
+    ['ui', '--port', '99999'],
+    ['mcp', '--http', '--port', '99999'],
+    ['schedule', 'next', '@daily', '--count', '99999999'],
+    ['runs', '--limit', '1e3'],
+  ]) {
+    const { exitCode, document } = await cliJson(...args)
+    expect.soft({ args, exitCode }).toEqual({ args, exitCode: 2 })
+    expect.soft(document.error).toMatchObject({
+      code: 'usage',
+      message: expect.stringContaining('Expected a whole number'),
+    })
+  }
+})

@@ -5,7 +5,7 @@ import { afterAll, beforeAll, expect, test } from 'vitest'
 import { wordsOf } from '../../src/command-line.ts'
 import { programPath } from '../support/programs.ts'
 import { startCommandInTerminal } from '../support/terminal.ts'
-import { run, temporaryFolder } from './run.ts'
+import { run, runJson, temporaryFolder } from './run.ts'
 
 let folder: Awaited<ReturnType<typeof temporaryFolder>>
 beforeAll(async () => {
@@ -26,6 +26,12 @@ beforeAll(async () => {
   }
 })
 afterAll(() => folder[Symbol.asyncDispose]())
+
+test('with --json the script stands in a document, as the result of any command', async () => {
+  const { stdout: script } = await run(['completion', 'fish'], { cwd: folder.path })
+  const { document } = await runJson(['completion', 'fish'], { cwd: folder.path })
+  expect(document).toEqual({ shell: 'fish', script })
+})
 
 /** Shells of the machine, without anything of the person who uses it. */
 const shells = {

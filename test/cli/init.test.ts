@@ -43,6 +43,21 @@ test('init takes answers from options', async () => {
   })
 })
 
+test('init takes words in any case, as the configuration does, and proposes commands that find it', async () => {
+  await using folder = await temporaryFolder()
+  const options = ['--warehouse', 'DuckDB', '--region', 'EU', '--project-type', 'USERID', '--yes']
+  const { stdout } = await run(['init', '--config', join(folder.path, "it's/mine.json"), ...options], {
+    cwd: folder.path,
+  })
+  const { config } = await loadConfig(join(folder.path, "it's/mine.json"), { env })
+  expect(config.connections).toMatchObject({ iterable: { region: 'eu', project_type: 'userId' } })
+  expect(stdout).toMatch(/ sync --config '\S+\/it'\\''s\/mine.json' +replicates/)
+  expect(await run(['init', '--region', 'mars'], { cwd: folder.path })).toMatchObject({
+    exitCode: 2,
+    stderr: expect.stringContaining('Allowed choices are us, eu'),
+  })
+})
+
 test('init puts no password into a file', async () => {
   await using folder = await temporaryFolder()
   const { stdout } = await run(['init', '--url', 'postgres://me:tops3cret@db/x'], { cwd: folder.path })

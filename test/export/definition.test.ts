@@ -61,6 +61,14 @@ test('a file without settings, with broken YAML or without a query says so', () 
   )
 })
 
+test('two names of one setting must not say two things', () => {
+  const both = (one: string, other: string) =>
+    `/*\naction: add\nlist_id: 1\nskip_invalid_data: ${one}\nskip_on_invalid_records: ${other}\n*/ select 1`
+  expect(faultsOf(both('false', '"true"'))).toThrow(/:5:1: skip_on_invalid_records .* says otherwise/)
+  expect(faultsOf(both('true', 'false'))).toThrow(/:5:1: skip_on_invalid_records .* says otherwise/)
+  expect(faultsOf(both('"True"', 'true'))).not.toThrow()
+})
+
 test('brakes are written as a word, a number or both', () => {
   const text =
     '/*\naction: mirror\nlist_id: 1\nbrakes: { removals: 30, row_drop: off, additions: { factor: 3, verdict: fail }, empty_result: warn }\n*/ select 1'

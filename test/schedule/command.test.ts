@@ -1,4 +1,4 @@
-import { mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
@@ -80,5 +80,88 @@ test('schedules are listed, paused with a reason, shown as such, and resumed', a
     }
     const unknown = await cli(folder, 'schedule', 'pause', 'synk')
     expect(unknown).toMatchObject({ code: 2, stderr: expect.stringContaining('did you mean "sync"?') })
+  })
+})
+
+test('schedule next NAME is the same document, honours every option, and one broken schedule hides no other', async () => {
+  await inFolder(async (folder) => {
+    const at = { start: '2026-02-01T06:00:00Z', end: '2026-02-03', timezone: 'Europe/Berlin' }
+    await writeFile(
+      join(folder, 'config.json'),
+      JSON.stringify({
+        warehouse: { type: 'duckdb', path: 'warehouse.duckdb' },
+        sync: {
+          schedule: { cron: '0 7 * * *', ...at },
+          jobs: { broken: { streams: ['lists'], schedule: { cron: '61 * * * *' } } },
+        },
+      }),
+    )
+    const next = async (...args: string[]) => {
+      const { code, stdout } = await cli(
+        folder,
+        'schedule',
+        'next',
+        ...args,
+        '--from',
+        '2026-01-01',
+        '--json',
+      )
+      return { code, ...JSON.parse(stdout) }
+    }
+    const own = {
+      code: 0,
+      name: 'sync',
+      expression: '0 7 * * *',
+      dialect: 'treasuredata',
+      timezone: 'Europe/Berlin',
+      ignored: null,
+      warnings: [],
+      next: ['2026-02-01T06:00:00Z', '2026-02-02T06:00:00Z'],
+      problem: null,
+    }
+    expect(await next('sync')).toEqual(own)
+    expect(await next('sync', '--timezone', 'Asia/Tokyo', '--dialect', 'standard', '--count', '1')).toEqual({
+      ...own,
+      dialect: 'standard',
+      timezone: 'Asia/Tokyo',
+      warnings: [expect.stringContaining('Europe/Berlin'), expect.stringContaining('treasuredata')],
+      next: ['2026-02-01T22:00:00Z'],
+    })
+    const { code, schedules } = await next()
+    expect(code).toBe(0)
+    expect(schedules).toMatchObject([
+      { name: 'sync', problem: null, next: own.next },
+      { name: 'sync:broken', problem: expect.stringContaining('61'), next: [] },
+    ])
+    expect(await next('--timezone', 'PST')).toMatchObject({ code: 2, error: { code: 'config' } })
+    expect(await next('sync:broken')).toMatchObject({
+      code: 2,
+      error: { message: expect.stringContaining('sync:broken cannot run') },
+    })
+  })
+})
+
+test('schedule run and backfill of an export that cannot be end as export does: wrong configuration, with its code', async () => {
+  await inFolder(async (folder) => {
+    await writeFile(
+      join(folder, 'config.json'),
+      JSON.stringify({
+        warehouse: { type: 'duckdb', path: 'warehouse.duckdb' },
+        connections: {
+          iterable: { api_key: 'k'.repeat(32), base_url: 'http://127.0.0.1:9', max_retries: 0 },
+        },
+        exports: { directory: 'exports' },
+      }),
+    )
+    await mkdir(join(folder, 'exports'))
+    const schedule = 'schedule: { cron: "@daily" }'
+    const settings = `action: add\nlist_id: 1\nconnection: nowhere\n${schedule}`
+    await writeFile(join(folder, 'exports/vip.sql'), `/*\n${settings}\n*/\nselect 1 as email`)
+    const reach = ['--from', '2026-01-01', '--to', '2026-01-02']
+    expect(await cli(folder, 'export', 'vip')).toMatchObject({ code: 2 })
+    const run = await cli(folder, 'schedule', 'run', 'vip', '--json')
+    expect(run.code).toBe(2)
+    expect(JSON.parse(run.stdout)).toMatchObject({ state: 'failed', error_code: 'config' })
+    expect(await cli(folder, 'schedule', 'backfill', 'vip', ...reach)).toMatchObject({ code: 2 })
   })
 })

@@ -163,9 +163,10 @@ function strangers(
   )
 }
 
-function contradictions(settings: z.output<typeof settingsSchema>, { placeOf }: RawDefinition): string[] {
+function contradictions(settings: z.output<typeof settingsSchema>, raw: RawDefinition): string[] {
   const faults: string[] = []
-  const { action, list, list_id, create_list } = settings
+  const { placeOf } = raw
+  const { action, list, list_id, create_list, skip_invalid_data, skip_on_invalid_records: other } = settings
   if (list_id === undefined && list === undefined)
     faults.push(`${placeOf([])}: list_id: missing; give the id of the list, or its name as "list"`)
   if (list_id !== undefined && list !== undefined)
@@ -178,6 +179,11 @@ function contradictions(settings: z.output<typeof settingsSchema>, { placeOf }: 
     faults.push(`${placeOf(['campaign_id'])}: campaign_id is for action: remove`)
   if (settings.action !== 'remove' && settings.channel_unsubscribe)
     faults.push(`${placeOf(['channel_unsubscribe'])}: channel_unsubscribe is for action: remove`)
+  const hasBoth = other !== undefined && Object.hasOwn(raw.settings as object, 'skip_invalid_data')
+  if (hasBoth && other !== skip_invalid_data)
+    faults.push(
+      `${placeOf(['skip_on_invalid_records'])}: skip_on_invalid_records is another name for skip_invalid_data, which says otherwise; leave one of the two out`,
+    )
   return faults
 }
 

@@ -1,5 +1,5 @@
 /** Every code that a failure can carry, and what helps: where the pages send those who meet one. */
-import { type ErrorCode, errorCodes } from '../../error-codes.ts'
+import { errorCodes, isErrorCode } from '../../error-codes.ts'
 import { type Html, html } from '../html.ts'
 import type { Page, View } from '../page.ts'
 import { htmlTable } from '../parts.ts'
@@ -21,10 +21,9 @@ export const errorsView = (_page: Page): View => ({
 })
 
 /** What helps against a code; null for one that nobody foresaw. */
-export const cureOf = (code: string | null): string | null => (isKnown(code) ? errorCodes[code].cure : null)
+export const cureOf = (code: string | null): string | null =>
+  isErrorCode(code) ? errorCodes[code].cure : null
 
 /** A code as the way to what helps; null for one that nobody foresaw. */
 export const codeLink = (code: string | null): Html | null =>
-  isKnown(code) ? html`<a href="/errors#${code}"><code>${code}</code></a>` : null
-
-const isKnown = (code: string | null): code is ErrorCode => code !== null && Object.hasOwn(errorCodes, code)
+  isErrorCode(code) ? html`<a href="/errors#${code}"><code>${code}</code></a>` : null
