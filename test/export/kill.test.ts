@@ -19,7 +19,7 @@ function start({ elt, warehouse }: Fixture, name: string): ChildProcess {
   })
 }
 
-const ended = (child: ChildProcess) => new Promise<void>((resolve) => child.once('exit', () => resolve()))
+const ended = (child: ChildProcess) => new Promise<void>((resolve) => child.once('close', () => resolve()))
 
 const query = "select email, score, repeat('x', 200) as pad from iterable.people"
 const batches = 50

@@ -100,7 +100,7 @@ export async function createTestWarehouse(kind: WarehouseKind, server?: string):
     async [Symbol.asyncDispose]() {
       await close()
       await database?.drop()
-      await rm(tempDir, { recursive: true, force: true })
+      await rm(tempDir, { recursive: true, force: true, maxRetries: 5 })
     },
   }
 }

@@ -32,6 +32,8 @@ export async function openBrowser(): Promise<AsyncDisposable & { readonly contex
       ...['--disable-background-networking', '--disable-component-update', '--disable-sync'],
     ],
   })
+  // A machine under load takes its time.
+  context.setDefaultTimeout(120_000)
   return {
     context,
     async [Symbol.asyncDispose]() {
