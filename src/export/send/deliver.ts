@@ -112,7 +112,7 @@ async function deliverRows(
       })
       trace.isUntouched = false
       const error = errorIn(answer)
-      if (error !== undefined) throw new MalformedResponseError(endpointOf(op), `it is ${shown(error)}`)
+      if (error !== undefined) throw new MalformedResponseError(sendingEndpoint(op), `it is ${shown(error)}`)
       const refused =
         readAnswer(answer, rows)?.refused ?? (rows.count === 1 ? alone(answer, rows) : undefined)
       if (!refused) return halves()
