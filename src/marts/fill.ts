@@ -7,6 +7,7 @@ import type { MartsConfig } from '../config/schema.ts'
 import type { Tx } from '../warehouse/session.ts'
 import { quoted } from '../warehouse/sql.ts'
 import type { ViewFile } from './file.ts'
+import { isInPortion, portionsOf } from './portions.ts'
 import { type FoundTables, renderInline } from './render.ts'
 
 interface FilledView {
@@ -27,13 +28,12 @@ interface FillInput {
 export async function fillTables(tx: Tx, views: readonly FilledView[], input: FillInput): Promise<void> {
   for (const { table } of views) await sql.raw(`delete from ${table}`).execute(tx.tables)
   const isOfMessages = views.every(({ file }) => file.refresh !== undefined)
-  const portions = isOfMessages ? await portionsOf(tx, input.tables) : 1
+  const portions = isOfMessages ? await portionsOf(tx, sendsOf(tx, input.tables)) : 1
   if (portions === 1) await fillAtOnce(tx, views, input)
   else for (let portion = 0; portion < portions; portion += 1) await fillPortion(portion)
 
   async function fillPortion(portion: number): Promise<void> {
-    const only = (message: string) =>
-      `abs(mod(${tx.dialect.hash(`coalesce(${message}, '')`)}, ${portions})) = ${portion}`
+    const only = (message: string) => isInPortion(tx, message, { portion, portions })
     const filled = new Map<string, string>()
     const kept = (name: string) => {
       const message = input.files.find((file) => file.name === name)?.refresh
@@ -67,13 +67,9 @@ async function fillAtOnce(tx: Tx, views: readonly FilledView[], input: FillInput
   }
 }
 
-async function portionsOf({ dialect, names, tables }: Tx, found: FoundTables): Promise<number> {
-  if (dialect.portionRows === undefined) return 1
+/** A select of how many messages were sent. */
+function sendsOf({ names }: Tx, found: FoundTables): string {
   const sends = [...found.keys()].filter((stream) => stream.endsWith('_send'))
   const counts = sends.map((stream) => `(select count(*) from ${quoted(names.streams)}.${quoted(stream)})`)
-  if (counts.length === 0) return 1
-  const { rows } = await sql
-    .raw<{ portions: number }>(`select ceil((${counts.join(' + ')}) / ${dialect.portionRows}) as portions`)
-    .execute(tables)
-  return Math.max(1, rows[0]?.portions ?? 1)
+  return `select ${['0', ...counts].join(' + ')}`
 }

@@ -8,10 +8,11 @@ import { sql } from 'kysely'
 import type { MartsConfig } from '../config/schema.ts'
 import { messageOf } from '../errors.ts'
 import type { Session, Tx } from '../warehouse/session.ts'
-import { instant, literal, quoted } from '../warehouse/sql.ts'
+import { literal, quoted } from '../warehouse/sql.ts'
 import type { ViewFile } from './file.ts'
 import { fillTables } from './fill.ts'
-import { type FoundTables, messageOfEvent, renderInline } from './render.ts'
+import { refreshMessages } from './refresh.ts'
+import { type FoundTables, renderInline } from './render.ts'
 
 export interface KeepInput {
   readonly settings: MartsConfig
@@ -239,52 +240,4 @@ async function createTable(tx: Tx, table: string, { name }: ViewFile, select: st
     .execute(tx.tables)
   const about = `What the view ${name} says: kept by the sync, as marts.materialize asks. Read the view.`
   await sql.raw(`comment on table ${table} is ${literal(about)}`).execute(tx.tables)
-}
-
-/** Takes over what is known of the messages that rows loaded since name. */
-async function refreshMessages(
-  tx: Tx,
-  table: string,
-  file: ViewFile,
-  since: Date,
-  input: KeepInput,
-): Promise<void> {
-  const named = [...input.tables.keys()].flatMap((stream) => {
-    const column = messageOfEvent(tx, stream, input.tables)
-    return column === undefined
-      ? []
-      : [
-          `select ${column} as message_id from ${quoted(tx.names.streams)}.${quoted(stream)} where "_loaded_at" > ${instant(since)}`,
-        ]
-  })
-  if (named.length === 0) return
-  const messages = await noteMessages(
-    tx,
-    `select distinct message_id from (${named.join(' union all ')}) as named where message_id is not null`,
-  )
-  // What belongs to no message is taken over anew in any case.
-  const isNamed = (message: string) =>
-    `(${message} is null or ${message} in (select message_id from ${messages}))`
-  await sql.raw(`delete from ${table} where ${isNamed(String(file.refresh))}`).execute(tx.tables)
-  await sql
-    .raw(`insert into ${table}\n${renderInline(file, tx, { ...input, only: isNamed })}`)
-    .execute(tx.tables)
-}
-
-/**
- * Notes the messages that a refresh is about among our own tables; where these live apart, beside the tables that are read,
- * for as long as the session lasts.
- * @returns The table in which they stand.
- */
-async function noteMessages(tx: Tx, select: string): Promise<string> {
-  if (tx.tables !== tx.db) {
-    const noted = 'temp.mart_messages'
-    await sql.raw(`create or replace temp table mart_messages as ${select}`).execute(tx.tables)
-    return noted
-  }
-  const noted = `${quoted(tx.names.sync)}.mart_messages`
-  await sql.raw(`delete from ${noted}`).execute(tx.tables)
-  await sql.raw(`insert into ${noted} ${select}`).execute(tx.tables)
-  await tx.analyze(noted)
-  return noted
 }
