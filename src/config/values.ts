@@ -133,9 +133,10 @@ function readAge(given: string): Age {
 }
 
 function readInstant(given: string): Date | undefined {
-  const zone = { zone: 'utc' }
-  const american = DateTime.fromFormat(given, 'M/d/yyyy', zone)
-  const read = american.isValid ? american : DateTime.fromISO(given.replace(/^(\S+) (?=\d)/, '$1T'), zone)
+  // To ask the system for its language takes 13 ms of every command.
+  const place = { zone: 'utc', locale: 'en' }
+  const american = DateTime.fromFormat(given, 'M/d/yyyy', place)
+  const read = american.isValid ? american : DateTime.fromISO(given.replace(/^(\S+) (?=\d)/, '$1T'), place)
   return read.isValid && /^\d/.test(given) && /[-/]/.test(given) ? read.toJSDate() : undefined
 }
 
