@@ -1,16 +1,36 @@
 /** Definitions of exports, and what their runs know of themselves. */
-import type { Selectable } from 'kysely'
+import { type Selectable, sql } from 'kysely'
 import { goodStates } from './runs.ts'
 import { storable } from './sound.ts'
 import type { ExportPhase, ExportRunsTable, ExportsTable } from './tables/exports.ts'
 import type { Db } from './tables.ts'
 
-export type ExportRow = Selectable<ExportsTable>
+/** A definition as far as it is read: of one that is too long, query and settings are empty. */
+export interface ExportRow extends Selectable<ExportsTable> {
+  readonly isTooLong: boolean
+}
 export type ExportRun = Selectable<ExportRunsTable>
 
+/** Characters. Anybody may have inserted a row, and every worker reads all of them every few seconds. */
+export const longestExport = { query: 10_000_000, settings: 1_000_000 } as const
+
 /** All definitions, by name. */
-export const readExports = (db: Db): Promise<readonly ExportRow[]> =>
-  db.selectFrom('exports').selectAll().orderBy('name').execute()
+export function readExports(db: Db): Promise<readonly ExportRow[]> {
+  const isTooLong = sql<boolean>`(length(query) > ${sql.lit(longestExport.query)}
+    or length(cast(settings as text)) > ${sql.lit(longestExport.settings)})`
+  return db
+    .selectFrom('exports')
+    .select(['name', 'defined_in', 'error_text', 'created_at', 'updated_at'])
+    .select(isTooLong.as('isTooLong'))
+    .select(sql<string>`case when ${isTooLong} then '' else query end`.as('query'))
+    .select(
+      sql<Record<string, unknown>>`case when ${isTooLong} then cast('{}' as json) else settings end`.as(
+        'settings',
+      ),
+    )
+    .orderBy('name')
+    .execute()
+}
 
 export interface SavedDefinition {
   readonly name: string

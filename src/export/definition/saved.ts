@@ -7,6 +7,7 @@ import { suggestion } from '../../nearest.ts'
 import {
   deleteExports,
   type ExportRow,
+  longestExport,
   readExports,
   saveExport,
   setExportError,
@@ -225,9 +226,13 @@ async function checkRow(db: Db, row: ExportRow, notifications: NotificationsConf
 
 /** A row that somebody inserted. */
 function judgeRow(
-  { name, query, settings, defined_in }: ExportRow,
+  { name, query, settings, defined_in, isTooLong }: ExportRow,
   notifications: NotificationsConfig,
 ): SavedExport {
+  if (isTooLong) {
+    const error = `export "${name}" is too long: at most ${longestExport.query} characters of its query and ${longestExport.settings} of its settings are read`
+    return { name, definedIn: defined_in, definition: undefined, error }
+  }
   const place = `exports.settings of "${name}"`
   const raw = { query: query.trim(), settings, placeOf: () => place }
   return { name, definedIn: defined_in, ...attempt(name, raw, notifications) }
