@@ -1,7 +1,6 @@
 /** Definitions of exports, and what their runs know of themselves. */
 import { type Selectable, sql } from 'kysely'
 import { goodStates } from './runs.ts'
-import { storable } from './sound.ts'
 import type { ExportPhase, ExportRunsTable, ExportsTable } from './tables/exports.ts'
 import type { Db } from './tables.ts'
 
@@ -34,6 +33,7 @@ export function readExports(db: Db): Promise<readonly ExportRow[]> {
 
 export interface SavedDefinition {
   readonly name: string
+  /** It and `error` are `storable`: a row that never is what it should be would be written again and again. */
   readonly query: string
   /** JSON text. */
   readonly settings: string
@@ -48,10 +48,10 @@ export async function saveExport(
   { name, query, settings, definedIn, error, now }: SavedDefinition,
 ): Promise<void> {
   const values = {
-    query: storable(query),
+    query,
     settings,
     defined_in: definedIn,
-    error_text: error && storable(error),
+    error_text: error,
     updated_at: now,
   }
   await db
@@ -62,11 +62,7 @@ export async function saveExport(
 }
 
 export async function setExportError(db: Db, name: string, error: string | null): Promise<void> {
-  await db
-    .updateTable('exports')
-    .set({ error_text: error && storable(error) })
-    .where('name', '=', name)
-    .execute()
+  await db.updateTable('exports').set({ error_text: error }).where('name', '=', name).execute()
 }
 
 export async function deleteExports(db: Db, names: readonly string[]): Promise<void> {

@@ -1,4 +1,6 @@
 /** Rows that somebody inserts by SQL against the jobs of everybody else. */
+import { mkdir, writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
 import { sql } from 'kysely'
 import { expect } from 'vitest'
 import { loadExports } from '../../src/export/definition/saved.ts'
@@ -202,4 +204,58 @@ eachWarehouse('rows that are too long or have thousands of faults cost others no
   for (const error of errors.values()) expect((error ?? '').length).toBeLessThan(25_000)
   const told = await test.query('select name, error_text from iterable_sync.exports')
   for (const { name, error_text } of told) expect(error_text ?? undefined).toBe(errors.get(String(name)))
+})
+
+eachWarehouse('what no database stores as it is stops nothing, and is written once', async (test) => {
+  await using simulation = await Simulation.start(test, {
+    start: '2026-03-01T00:30:00Z',
+    definitions: [
+      scheduled('export:a_nul', { cron: '* * * * *\0' }),
+      scheduled('export:half', { cron: `* * * * ${'*'.repeat(60)}\ud83d` }),
+      scheduled('sync', { cron: '@hourly' }),
+    ],
+  })
+  await simulation.goTo('2026-03-01T02:30:00Z')
+  expect(simulation.ran.filter(({ job }) => job === 'sync')).toHaveLength(2)
+  const told = simulation.told.filter(({ event }) => event === 'failure').map(({ job }) => job)
+  expect(told.sort()).toEqual(['export:a_nul', 'export:half'])
+
+  const directory = join(test.tempDir, 'exports')
+  await mkdir(directory)
+  const write = (name: string, settings: string, query = 'select 1 as email') =>
+    writeFile(join(directory, `${name}.sql`), `/*\n${settings}\n*/\n${query}`)
+  await write('good', 'action: add\nlist_id: 1')
+  await write('nul', 'action: add\nlist_id: 1', "select 'a\0b' as email")
+  await write('half', 'action: add\nlist: "a\\uD83D \\\\ud83d \\0"')
+  await write('shown', `action: ${'x'.repeat(75)}\u{1f600}\nlist_id: 1`)
+  await write('itself', 'action: add\nlist_id: 1\ncolumns: &a [*a]')
+  await write(
+    'expanding',
+    `a: &a [${'1,'.repeat(50)}]\nb: &b [${'*a,'.repeat(50)}]\nc: [${'*b,'.repeat(50)}]`,
+  )
+  await write('long', 'action: add\nlist_id: 1', `select '${'x'.repeat(10_000_000)}' as email`)
+  const now = new Date('2026-03-01T00:00:00Z')
+  const load = () => loadExports(simulation.warehouse, directory, { now, notifications: { webhooks: {} } })
+  const states = () =>
+    test.query(
+      'select name, query, settings, error_text, updated_at from iterable_sync.exports order by name',
+    )
+  const saved = await load()
+  expect(saved.filter(({ error }) => error === undefined).map(({ name }) => name)).toEqual([
+    'good',
+    'half',
+    'nul',
+  ])
+  const before = await states()
+  expect(before.find(({ name }) => name === 'itself')?.error_text).toContain('a setting holds itself')
+  expect(before.find(({ name }) => name === 'half')?.settings).toEqual({
+    action: 'add',
+    list: 'a\ufffd \\ud83d \0',
+  })
+  // What is written again at every look wakes every worker, which looks.
+  await loadExports(simulation.warehouse, directory, {
+    now: new Date('2026-03-02T00:00:00Z'),
+    notifications: { webhooks: {} },
+  })
+  expect(await states()).toEqual(before)
 })
