@@ -296,10 +296,10 @@ exportTest('a value of hundreds of megabytes fails its query and nothing else', 
   const { elt, save, run, warehouse } = fixture
   if (warehouse.config.type !== 'postgres') return
   await run("create table iterable.t as select 'a@example.com' as email")
-  await save('huge', { action: 'add' }, "select email, repeat('x', 600000000) as text from iterable.t")
+  await save('huge', { action: 'add' }, "select email, repeat('x', 280000000) as text from iterable.t")
   await save('small', { action: 'add' }, 'select email from iterable.t')
   // In an array it is one message, too.
-  for (const value of ["repeat('x', 600000000)", "array_fill(repeat('x', 1000000), array[600])"]) {
+  for (const value of ["repeat('x', 280000000)", "array_fill(repeat('x', 1000000), array[280])"]) {
     expect.soft(await outcomeOf(elt, `select ${value}`), value).toMatchObject({ code: 'query_invalid' })
   }
   expect(await elt.export('huge')).toMatchObject({
@@ -312,7 +312,7 @@ exportTest('a value of hundreds of megabytes fails its query and nothing else', 
   const pool = new pg.Pool({ connectionString: warehouse.config.url })
   try {
     await using live = await open({ warehouse: { type: 'postgres', pool }, connections: {} } as never)
-    expect(await outcomeOf(live, "select repeat('x', 600000000)")).toMatchObject({ code: 'query_invalid' })
+    expect(await outcomeOf(live, "select repeat('x', 280000000)")).toMatchObject({ code: 'query_invalid' })
     expect(await rowsOf(live, 'select email from iterable.t')).toHaveLength(1)
   } finally {
     await pool.end()
