@@ -193,6 +193,7 @@ exportTest('sql and an export refuse a query for the same reason, in the same wo
     'select nothing from iterable.t',
     "select cast('x' as integer) as email",
     'from from',
+    'select ? as email',
   ]) {
     const shown = (await outcomeOf(elt, query)) as UserError
     await save('bad', { action: 'add' }, query)
