@@ -300,9 +300,9 @@ exportTest('a value of hundreds of megabytes fails its query and nothing else', 
   await save('huge', { action: 'add' }, "select email, repeat('x', 280000000) as text from iterable.t")
   await save('small', { action: 'add' }, 'select email from iterable.t')
   // In an array it is one message, too.
-  for (const value of ["repeat('x', 280000000)", "array_fill(repeat('x', 1000000), array[280])"]) {
-    expect.soft(await outcomeOf(elt, `select ${value}`), value).toMatchObject({ code: 'query_invalid' })
-  }
+  expect(await outcomeOf(elt, "select array_fill(repeat('x', 1000000), array[280])")).toMatchObject({
+    code: 'query_invalid',
+  })
   expect(await elt.export('huge')).toMatchObject({
     state: 'failed',
     error_kind: 'config',
