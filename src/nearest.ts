@@ -2,12 +2,15 @@ import { closest, distance } from 'fastest-levenshtein'
 
 /** The known name that was probably meant, if one is close enough to say so. */
 export function nearest(given: string, known: readonly string[]): string | undefined {
-  if (known.length === 0) return undefined
+  if (known.length === 0 || given.length > longestName) return undefined
   const plain = (name: string) => name.toLowerCase().replaceAll(/[^\p{L}\p{N}]/gu, '')
   const best = closest(plain(given), known.map(plain))
   const name = known.find((candidate) => plain(candidate) === best)
   return distance(plain(given), best) <= Math.ceil(given.length / 3) ? name : undefined
 }
+
+/** A text beyond it is no misspelt name, and takes its time to compare. */
+const longestName = 500
 
 /** `; did you mean "x"?`, else the names there are: the end of a message about an unknown name. */
 export function suggestion(given: string, known: readonly string[]): string {

@@ -3,7 +3,8 @@
 -- Kinds: is_bot (Iterable's own flag, filled in since 24 April 2025), proxy_open (an open that names an image proxy, so
 -- many seconds after the send at most), fast_open (an open of an e-mail so few seconds after the send), burst_click (clicks
 -- on three or more links of one message within so many seconds), user_agent, ip and url (a pattern of LIKE, in lower case).
--- A row without seconds has those that its kind has here: 60, 1 and 10. Of several rules of a kind the widest bound counts.
+-- A row without seconds has those that its kind has here: 60, 1 and 10; more than 3,000,000,000 are that many. Of several
+-- rules of a kind the widest bound counts. A pattern that ends with a single backslash is taken for NULL: it catches nothing.
 -- To take every open through a proxy for a machine's, insert proxy_within_60_s with 1000000000 seconds; opens of messages
 -- whose send is not in the warehouse stay a person's.
 --
@@ -37,8 +38,14 @@ union all
 select
   rule,
   kind,
-  pattern,
-  coalesce(seconds, case kind when 'proxy_open' then 60 when 'fast_open' then 1 when 'burst_click' then 10 end),
+  -- Postgres refuses one that ends within an escape, and with it all that reads the rules.
+  case when mod(length(pattern) - length(rtrim(pattern, '\')), 2) = 0 then pattern end,
+  least(
+    greatest(
+      coalesce(seconds, case kind when 'proxy_open' then 60 when 'fast_open' then 1 when 'burst_click' then 10 end), -3e9
+    ),
+    3e9
+  ),
   coalesce(is_enabled, true),
   true
 from {{tables.my_bot_rules}}

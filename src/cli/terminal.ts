@@ -4,7 +4,7 @@ import { stripVTControlCharacters } from 'node:util'
 import picocolors from 'picocolors'
 import { redact } from '../config/secrets.ts'
 import type { LiveLines } from './live.ts'
-import { table } from './text.ts'
+import { printable, table } from './text.ts'
 
 /** A line for people as a line of the log, in the form of pino's. */
 const noteLine = (text: string): string =>
@@ -102,10 +102,15 @@ export class Terminal {
     return redact(text, this.#secrets)
   }
 
+  /** As it may stand on stderr: without secrets, and without what would steer a terminal. */
+  #shown(text: string): string {
+    return printable(this.redacted(text), this.noteColors.isColorSupported)
+  }
+
   /** A line of the result, for people: stdout, or stderr where stdout is kept for one JSON document. */
   say(text = ''): void {
     if (this.isJson) this.note(text)
-    else this.#streams.stdout.write(`${this.redacted(text)}\n`)
+    else this.#streams.stdout.write(`${printable(this.redacted(text), this.colors.isColorSupported)}\n`)
   }
 
   /** A table as wide as the terminal allows; columns of `drop` are left out first. */
@@ -125,15 +130,15 @@ export class Terminal {
 
   /** A line that everybody has to see; above what is drawn in place, where something is. */
   warn(text: string): void {
-    const line = this.isJsonLog ? noteLine(this.redacted(text)) : this.redacted(text)
+    const line = this.isJsonLog ? noteLine(this.redacted(text)) : this.#shown(text)
     if (this.#live) this.#live.persist(line)
     else this.#streams.stderr.write(`${line}\n`)
   }
 
   /** A line of the log, in the form that it has already. */
   log(line: string): void {
-    if (this.#live) this.#live.persist(this.redacted(line))
-    else this.#streams.stderr.write(`${this.redacted(line)}\n`)
+    if (this.#live) this.#live.persist(this.#shown(line))
+    else this.#streams.stderr.write(`${this.#shown(line)}\n`)
   }
 
   /** Takes away what is drawn in place: the process is about to end. */
@@ -146,7 +151,7 @@ export class Terminal {
   #goLive(lines: () => readonly string[]): { stop(): Promise<void> } {
     const opening = import('./live.ts').then(({ LiveLines }) => {
       if (!isStopped)
-        this.#live = new LiveLines(this.#streams.stderr, () => lines().map((line) => this.redacted(line)))
+        this.#live = new LiveLines(this.#streams.stderr, () => lines().map((line) => this.#shown(line)))
     })
     let isStopped = false
     return {

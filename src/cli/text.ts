@@ -27,6 +27,22 @@ export function cutToWidth(line: string, width: number): string {
 /** Every character takes one column, or is of a sequence that sets colours. */
 const isSimple = (text: string): boolean => !/[^\0-\u02ff]/.test(text)
 
+/**
+ * What may stand on a terminal: of what steers one, line breaks, tabs and, where they are used, colours. Names and errors
+ * come from outside, and could move the cursor, hide what follows or fill the clipboard; of that they show a sign (␛).
+ */
+export const printable = (text: string, hasColors: boolean): string =>
+  text.replace(steering, (found) => {
+    if (found === '\r\n') return '\n'
+    if (found.length > 1 && hasColors) return found
+    const code = found.charCodeAt(0)
+    const sign = code === 0x7f ? '\u2421' : code < 0x20 ? String.fromCharCode(0x2400 + code) : '\ufffd'
+    return `${sign}${found.slice(1)}`
+  })
+
+const colour = `${'\u001b'}\\[(?:[0-4]|2[2-4]|[39]\\d)m`
+const steering = new RegExp(`\\r\\n|${colour}|(?![\\n\\t])\\p{Cc}`, 'gu')
+
 /** What a table does to fit. */
 export interface Fit {
   readonly width: number

@@ -83,10 +83,10 @@ function lineOf(event: WorkerEvent): string | undefined {
     case 'ready':
       return 'waiting for what is due'
     case 'begun':
-      return `${event.job} begins (run ${event.runId}${event.attempt > 1 ? `, attempt ${event.attempt}` : ''})`
+      return `${oneLine(event.job)} begins (run ${event.runId}${event.attempt > 1 ? `, attempt ${event.attempt}` : ''})`
     case 'ended': {
       const state = states.get(event.state) ?? event.state.replaceAll('_', ' ')
-      return `${event.job} ${state} after ${seconds(event.tookMs / 1000)}${event.error ? `: ${oneLine(event.error, 300)}` : ''}`
+      return `${oneLine(event.job)} ${state} after ${seconds(event.tookMs / 1000)}${event.error ? `: ${oneLine(event.error, 300)}` : ''}`
     }
     case 'failed':
     case 'notice':

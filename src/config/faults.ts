@@ -63,7 +63,7 @@ function expectation(issue: Issue): string {
     case 'too_small':
       return issue.origin === 'number' || issue.origin === 'int'
         ? `expected at least ${issue.minimum}`
-        : `expected ${issue.origin === 'array' ? 'a list with entries' : 'text that is not empty'}`
+        : `expected ${issue.origin === 'array' ? 'a list with entries' : issue.minimum === 1 ? 'text that is not empty' : `at least ${issue.minimum} characters`}`
     case 'too_big':
       return `expected at most ${issue.maximum}${issue.origin === 'string' ? ' characters' : ''}`
     case 'invalid_union':

@@ -53,8 +53,12 @@ function patternOf(secret: string): string {
 
 function secretsOfUrl(url: string | null | undefined): (string | undefined)[] {
   if (!url || !URL.canParse(url)) return []
-  const { password, searchParams } = new URL(url)
-  return [password, decoded(password), searchParams.get('password') ?? undefined]
+  const { username, password, searchParams } = new URL(url)
+  const login = [decoded(username), decoded(password)]
+  // As logins are sent, to a mail server or over HTTP: whoever refuses one may repeat it.
+  const sent =
+    password === '' ? [] : [`\0${login.join('\0')}`, login.join(':'), ...login.slice(1)].map(base64)
+  return [password, login[1], ...sent, searchParams.get('password') ?? undefined]
 }
 
 /** The whole of what reaches a storage of Azure, and the key in it. */
@@ -74,6 +78,8 @@ function spellings(secret: string): string[] {
   const wellFormed = secret.toWellFormed()
   return [secret, encodeURIComponent(wellFormed), JSON.stringify(secret).slice(1, -1)]
 }
+
+const base64 = (text: string): string => Buffer.from(text).toString('base64')
 
 function decoded(text: string): string {
   try {

@@ -30,7 +30,7 @@ export function chooseTarget(
   const { target: preset, targets, ...shared } = raw
   if (targets === undefined && preset === undefined) {
     if (asked === undefined) return { value: raw, target: undefined, placeOf: (path) => path }
-    return faultAt([], `there are no "targets", and ${JSON.stringify(asked)} is asked for`)
+    return faultAt([], `there are no "targets", and ${shownName(asked)} is asked for`)
   }
   if (!isPlainObject(targets) || Object.keys(targets).length === 0)
     return faultAt(['targets'], 'expected an object {…} with settings by the name of a target')
@@ -49,7 +49,7 @@ export function chooseTarget(
   if (settings === undefined)
     return faultAt(
       asked === undefined ? ['target'] : ['targets'],
-      `there is no target ${JSON.stringify(name)}${suggestion(name, names)}`,
+      `there is no target ${shownName(name)}${suggestion(name, names)}`,
     )
   return {
     value: laidOver(shared, settings, []),
@@ -57,6 +57,10 @@ export function chooseTarget(
     placeOf: (path) => (isOfTarget(path, settings, shared) ? ['targets', name, ...path] : path),
   }
 }
+
+/** Who gives an address in place of a name (`copy --to postgres://…`) does not want to read its password. */
+const shownName = (name: string): string =>
+  /[:=@]/.test(name) ? '"…" (an address is not a name; it belongs into "targets")' : JSON.stringify(name)
 
 const faultAt = (path: Path, message: string) => ({ faults: [{ path, message }] })
 

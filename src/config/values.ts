@@ -78,16 +78,31 @@ export const anyHttpUrl = checked('an address that begins with http:// or https:
   readUrl(given, ['http:', 'https:']) ? given : undefined,
 )
 
+/** What is wrong most often, and seen by nobody, since addresses are not shown. */
+const spelling = ' (of a password / ? # @ % are written as %2F %3F %23 %40 %25)'
+
 /** The address of a mail server. */
-export const smtpUrl = checked('an address such as smtp://user:password@host:587 or smtps://…', (given) =>
-  readUrl(given, ['smtp:', 'smtps:']) ? given : undefined,
+export const smtpUrl = checked(
+  `an address such as smtp://user:password@host:587 or smtps://…${spelling}`,
+  (given) => withLogin(given, ['smtp:', 'smtps:']),
 )
 
 /** The address of a Postgres database. */
 export const postgresUrl = checked(
-  'an address such as postgres://user:password@host:5432/database',
-  (given) => (readUrl(given, ['postgres:', 'postgresql:']) ? given : undefined),
+  `an address such as postgres://user:password@host:5432/database${spelling}`,
+  (given) => withLogin(given, ['postgres:', 'postgresql:']),
 )
+
+/**
+ * An address with user and password in it. An @ behind the host is of a password with a / ? or # that is not written as it
+ * must be: its beginning was taken for a host or a port, which messages name.
+ */
+function withLogin(given: string, protocols: readonly string[]): string | undefined {
+  const url = readUrl(given, protocols)
+  if (!url) return undefined
+  const behind = [url.pathname, url.hash, ...url.searchParams.keys()]
+  return behind.some((part) => part.includes('@')) ? undefined : given
+}
 
 /** One of the words, written in any case; the given spelling of the word inside. */
 export function anyCase<const Word extends string>(words: readonly Word[]) {

@@ -1,6 +1,7 @@
 /** Everything that the warehouse knows of one person, and why somebody is, or is not, on a list. */
 import { sql } from 'kysely'
 import { isTracked } from '../export/definition/settings.ts'
+import { readExports as readSaved } from '../state/exports.ts'
 import type { Db } from '../state/tables.ts'
 import type { Session } from '../warehouse/session.ts'
 import { streamTable } from '../warehouse/sql.ts'
@@ -80,7 +81,7 @@ async function readProfile(
 async function readExports({ db }: Session, { email, userId }: Identity): Promise<readonly PersonExport[]> {
   const keys = memberKeys({ email: email === null ? [] : [email], userId: userId === null ? [] : [userId] })
   if (keys.length === 0) return []
-  const exports = await db.selectFrom('exports').selectAll().orderBy('name').execute()
+  const exports = await readSaved(db)
   const lists = await db.selectFrom('export_runs').select(['export', 'list_id']).distinct().execute()
   if (lists.length === 0) return exports.map(({ name }) => ({ ...unknown, export: name }))
   // By the columns of their index, from the first on: a list may have millions.

@@ -32,13 +32,20 @@ export interface Schedule {
 
 /** A century, as in the configuration. */
 const longestSeconds = 36_500 * 86_400
-const longestText = { name: 200, cron: 1_000, timezone: 100 } as const
+const longestText = {
+  name: 200,
+  cron: 1_000,
+  timezone: 100,
+  dialect: 100,
+  overlap: 100,
+  catchup: 100,
+} as const
 
 /** Anybody may have inserted the row. @throws ConfigError naming the column, the value met and the values expected. */
 export function readSchedule(row: ScheduleRow): Schedule {
   for (const [column, most] of Object.entries(longestText)) {
     const { length } = row[column as keyof typeof longestText]
-    if (length > most) throw wrongValue(row, column, `${length} characters long`, `at most ${most}`)
+    if (length > most) throw wrongValue(row, column, 'too long', `at most ${most} characters`)
   }
   const dialect = oneOf(row.name, 'dialect', row.dialect, ['treasuredata', 'standard'] as const)
   return {

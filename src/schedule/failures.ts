@@ -5,6 +5,7 @@
 import type { ErrorKind } from '../errors.ts'
 import { hasSucceeded } from '../state/runs.ts'
 import type { ScheduleProgress, ScheduleRow } from '../state/schedules.ts'
+import { storable } from '../state/sound.ts'
 import type { JobResult } from './job.ts'
 
 const firstRetryMs = 60_000
@@ -43,7 +44,7 @@ export function afterRun(
     const mustPause = failures >= disableAfterFailures && row.paused_at === null
     return {
       consecutive_failures: failures,
-      ...(mustPause && { paused_at: now, paused_reason: reason.slice(0, 2000) }),
+      ...(mustPause && { paused_at: now, paused_reason: storable(reason.slice(0, 2000)) }),
     }
   }
   const failures = row.transient_failures + 1

@@ -11,7 +11,7 @@ import {
   type ScheduleDefinition,
   type ScheduleRow,
 } from '../state/schedules.ts'
-import { isInstant } from '../state/sound.ts'
+import { isInstant, storable } from '../state/sound.ts'
 import type { Db } from '../state/tables.ts'
 import { dueAt, fingerprint, nextTick, previousTick, readSchedule, type Schedule } from './definition.ts'
 import type { JobDefinition } from './job.ts'
@@ -146,7 +146,7 @@ function understood(row: ScheduleRow): { schedule: Schedule | null; problem: str
   try {
     return { schedule: readSchedule(row), problem: null }
   } catch (error) {
-    return { schedule: null, problem: messageOf(error) }
+    return { schedule: null, problem: storable(messageOf(error)) }
   }
 }
 
@@ -154,9 +154,9 @@ function columnsOf(job: string, schedule: ScheduleConfig, definedIn: string): Sc
   const seconds = (milliseconds: number) => Math.round(milliseconds / 1000)
   return {
     name: job,
-    cron: schedule.cron,
+    cron: storable(schedule.cron),
     dialect: schedule.dialect,
-    timezone: schedule.timezone,
+    timezone: storable(schedule.timezone),
     delay_seconds: seconds(schedule.delay),
     start_at: schedule.start ?? null,
     end_at: schedule.end ?? null,

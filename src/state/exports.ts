@@ -1,19 +1,39 @@
 /** Definitions of exports, and what their runs know of themselves. */
-import type { Selectable } from 'kysely'
+import { type Selectable, sql } from 'kysely'
 import { goodStates } from './runs.ts'
-import { storable } from './sound.ts'
 import type { ExportPhase, ExportRunsTable, ExportsTable } from './tables/exports.ts'
 import type { Db } from './tables.ts'
 
-export type ExportRow = Selectable<ExportsTable>
+/** A definition as far as it is read: of one that is too long, query and settings are empty. */
+export interface ExportRow extends Selectable<ExportsTable> {
+  readonly isTooLong: boolean
+}
 export type ExportRun = Selectable<ExportRunsTable>
 
+/** Characters. Anybody may have inserted a row, and every worker reads all of them every few seconds. */
+export const longestExport = { query: 10_000_000, settings: 1_000_000 } as const
+
 /** All definitions, by name. */
-export const readExports = (db: Db): Promise<readonly ExportRow[]> =>
-  db.selectFrom('exports').selectAll().orderBy('name').execute()
+export function readExports(db: Db): Promise<readonly ExportRow[]> {
+  const isTooLong = sql<boolean>`(length(query) > ${sql.lit(longestExport.query)}
+    or length(cast(settings as text)) > ${sql.lit(longestExport.settings)})`
+  return db
+    .selectFrom('exports')
+    .select(['name', 'defined_in', 'error_text', 'created_at', 'updated_at'])
+    .select(isTooLong.as('isTooLong'))
+    .select(sql<string>`case when ${isTooLong} then '' else query end`.as('query'))
+    .select(
+      sql<Record<string, unknown>>`case when ${isTooLong} then cast('{}' as json) else settings end`.as(
+        'settings',
+      ),
+    )
+    .orderBy('name')
+    .execute()
+}
 
 export interface SavedDefinition {
   readonly name: string
+  /** It and `error` are `storable`: a row that never is what it should be would be written again and again. */
   readonly query: string
   /** JSON text. */
   readonly settings: string
@@ -28,10 +48,10 @@ export async function saveExport(
   { name, query, settings, definedIn, error, now }: SavedDefinition,
 ): Promise<void> {
   const values = {
-    query: storable(query),
+    query,
     settings,
     defined_in: definedIn,
-    error_text: error && storable(error),
+    error_text: error,
     updated_at: now,
   }
   await db
@@ -42,11 +62,7 @@ export async function saveExport(
 }
 
 export async function setExportError(db: Db, name: string, error: string | null): Promise<void> {
-  await db
-    .updateTable('exports')
-    .set({ error_text: error && storable(error) })
-    .where('name', '=', name)
-    .execute()
+  await db.updateTable('exports').set({ error_text: error }).where('name', '=', name).execute()
 }
 
 export async function deleteExports(db: Db, names: readonly string[]): Promise<void> {

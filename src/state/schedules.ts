@@ -31,11 +31,25 @@ export async function databaseTime(db: Db): Promise<Date> {
   return (rows[0] as { now: Date }).now
 }
 
-export const readSchedules = (db: Db): Promise<ScheduleRow[]> =>
-  db.selectFrom('schedules').selectAll().orderBy('name').execute()
+/** Anybody may have inserted a row: no more of a text is read than one that makes sense could have. */
+const longestRead = 20_000
+const texts = [
+  ...(['cron', 'dialect', 'timezone', 'overlap', 'catchup', 'defined_in'] as const),
+  ...(['planned_for', 'problem', 'paused_reason', 'retry_run_id'] as const),
+]
+
+const selectSchedules = (db: Db) =>
+  db
+    .selectFrom('schedules')
+    .select(['name', 'delay_seconds', 'start_at', 'end_at', 'catchup_window_seconds', 'jitter_seconds'])
+    .select(['timeout_seconds', 'revision', 'last_nominal_at', 'next_nominal_at', 'next_due_at'])
+    .select(['paused_at', 'consecutive_failures', 'transient_failures', 'retry_at'])
+    .select(texts.map((text) => sql<string>`substr(${sql.ref(text)}, 1, ${sql.lit(longestRead)})`.as(text)))
+
+export const readSchedules = (db: Db): Promise<ScheduleRow[]> => selectSchedules(db).orderBy('name').execute()
 
 export const findSchedule = (db: Db, name: string): Promise<ScheduleRow | undefined> =>
-  db.selectFrom('schedules').selectAll().where('name', '=', name).executeTakeFirst()
+  selectSchedules(db).where('name', '=', name).executeTakeFirst()
 
 /** Writes a definition where the row says something else, or is not there. */
 export async function defineSchedule(db: Db, definition: ScheduleDefinition): Promise<void> {

@@ -8,5 +8,8 @@ export function isInstant(value: unknown): value is Date {
   return value instanceof Date && value.getTime() >= earliest && value.getTime() < latest
 }
 
-/** Text as Postgres can store it, for messages that quote foreign text. */
-export const storable = (text: string): string => text.replaceAll('\0', '\u2400')
+/**
+ * Text as both databases store it and give it back, for what quotes foreign text: without U+0000, which Postgres refuses,
+ * and halves of characters, which come back as something else.
+ */
+export const storable = (text: string): string => text.replaceAll('\0', '\u2400').toWellFormed()

@@ -43,7 +43,14 @@ export function addGate(app: App, ui: Ui): void {
   app.use(bodyLimit({ maxSize: mostBytes }))
   app.get('/assets/:name', async (c) => {
     const asset = await readAsset(c.req.param('name'))
-    if (!asset) return c.notFound()
+    // Nobody need have signed in yet.
+    if (!asset)
+      return answer(
+        ui,
+        c,
+        bareDocument({ title: 'Not found', body: html`<p>There is no such file.</p>` }),
+        404,
+      )
     c.header('Cache-Control', 'max-age=300')
     return c.body(asset.text, 200, { 'Content-Type': asset.type })
   })

@@ -1,7 +1,8 @@
 /** Files hold rows of people: nobody else reads them, and nothing of a killed process stays. */
 import { once } from 'node:events'
-import { chmod, mkdir, readdir, stat, writeFile } from 'node:fs/promises'
+import { chmod, mkdir, readdir, stat, symlink, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
+import { DuckDBInstance } from '@duckdb/node-api'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { open } from '../../src/index.ts'
 import { ChunkWriter } from '../../src/spool/spool.ts'
@@ -100,4 +101,31 @@ test('a library makes private folders and files too, whatever the umask; the fil
   const left = await readdir(`${path}.work`)
   expect(names.filter((name) => left.includes(name))).toEqual([names[1]])
   expect(((await stat(path)).mode & 0o777).toString(8)).toBe('640')
+})
+
+test('nobody else can have made the folder of a warehouse that has none beside it', async () => {
+  await using warehouse = await createTestWarehouse('duckdb')
+  const before = process.env.TMPDIR
+  const [temporary, foreign] = [join(warehouse.tempDir, 'tmp'), join(warehouse.tempDir, 'foreign')]
+  await mkdir(temporary)
+  await mkdir(foreign)
+  // As another user of the machine could, who knows the id of the process.
+  for (let number = 1; number < 200; number += 1)
+    await symlink(foreign, join(temporary, `iterable-elt-${process.pid}-${number}.work`))
+  const instance = await DuckDBInstance.create(':memory:')
+  process.env.TMPDIR = temporary
+  try {
+    await using elt = await open({ warehouse: { type: 'duckdb', instance } })
+    await elt.exports()
+    expect(await readdir(foreign)).toEqual([])
+    const ours = (await readdir(temporary)).filter((name) => name.startsWith('iterable-elt-work-'))
+    expect(ours).toHaveLength(1)
+    const modes = await modesIn(join(temporary, ours[0] as string))
+    expect(new Set(Object.values(modes))).toEqual(new Set(['700']))
+  } finally {
+    if (before === undefined) delete process.env.TMPDIR
+    else process.env.TMPDIR = before
+    instance.closeSync()
+  }
+  expect((await readdir(temporary)).filter((name) => name.startsWith('iterable-elt-work-'))).toEqual([])
 })

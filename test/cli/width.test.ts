@@ -3,7 +3,7 @@ import { mkdir, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { stripVTControlCharacters } from 'node:util'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { table } from '../../src/cli/text.ts'
+import { printable, table } from '../../src/cli/text.ts'
 import { open } from '../../src/index.ts'
 import { type Sandbox, startSandbox } from '../../src/sandbox/index.ts'
 import { createTestWarehouse, type TestWarehouse } from '../support/warehouse.ts'
@@ -22,6 +22,14 @@ describe('a table', () => {
     expect(drawn).toMatch(form)
     for (const line of drawn.split('\n')) expect(line.length).toBeLessThanOrEqual(width)
   })
+})
+
+test('nothing from outside steers the terminal', () => {
+  const hostile =
+    'a\u001b[2J\u001b]52;c;eA==\u0007\u001b[8mb\rc\u009b1md\u007f\0\u001b[31mred\u001b[39m\r\n\tend'
+  const plain = 'a␛[2J␛]52;c;eA==␇␛[8mb␍c\ufffd1md␡␀'
+  expect(printable(hostile, false)).toBe(`${plain}␛[31mred␛[39m\n\tend`)
+  expect(printable(hostile, true)).toBe(`${plain}\u001b[31mred\u001b[39m\n\tend`)
 })
 
 describe('on 80 columns', () => {

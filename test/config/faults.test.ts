@@ -21,6 +21,10 @@ test.each<[part: object, fault: string]>([
     'warehouse.type: expected "duckdb", "postgres" or "ducklake", met "postgress"; did you mean "postgres"?',
   ],
   [{ warehouse: { type: 'duckdb' } }, 'warehouse.path: expected text, but it is missing'],
+  [
+    { warehouse, ui: { token: 'short' } },
+    'ui.token: expected at least 16 characters, met text that is not shown',
+  ],
   [{ warehouse: { ...warehouse, path: '' } }, 'warehouse.path: expected text that is not empty, met ""'],
   [
     { warehouse: { ...warehouse, memory_limit: '1 lot' } },

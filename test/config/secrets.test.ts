@@ -28,6 +28,8 @@ test('all secrets of a configuration are found, in every spelling', () => {
       'key-of-b\\"quoted',
       'key-of-b%22quoted',
       'mail-pass',
+      // As a mail server, or a proxy, is told them.
+      ...['\0u\0mail-pass', 'mail-pass', 'u:proxy-pass'].map((text) => Buffer.from(text).toString('base64')),
       '/services/T000/B000/abcdef',
       'hmac-secret\ud800',
       'from-the-environment',

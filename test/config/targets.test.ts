@@ -62,6 +62,12 @@ describe('a target', () => {
       'there are no "targets", and "dev" is asked for',
     )
     expect(() => parse({ ...raw, target: 'constructor' })).toThrow('there is no target "constructor"')
+    for (const given of [raw, { warehouse: duckdb }]) {
+      // Not even the beginning of a password.
+      expect(() => parse(given, 'postgres://elt:pa55@db/x')).toThrow(
+        /^(?![\s\S]*pa55)[\s\S]*"…" \(an address is not a name; it belongs into "targets"\)/,
+      )
+    }
   })
 
   test.each([

@@ -193,6 +193,7 @@ exportTest('sql and an export refuse a query for the same reason, in the same wo
     'select nothing from iterable.t',
     "select cast('x' as integer) as email",
     'from from',
+    'select ? as email',
   ]) {
     const shown = (await outcomeOf(elt, query)) as UserError
     await save('bad', { action: 'add' }, query)
@@ -267,6 +268,9 @@ exportTest('on Postgres a query names nothing beyond the warehouse, also as a su
     "select set_config('role', 'none', true)",
     "select query_to_xml('select pg_read_fi' || 'le(''PG_VERSION'')', true, false, '')",
     "select * from ts_stat('select to_tsvector(pg_read_' || 'file(''PG_VERSION''))')",
+    "select table_to_xml(('pg_' || 'shadow')::regclass, true, true, '')",
+    "select schema_to_xml('pg_catalog', true, true, ''), database_to_xml_and_xmlschema(true, true, '')",
+    "select ts_rewrite('a'::tsquery, 'select ''a''::tsquery, pg_read_' || 'file(''PG_VERSION'')::tsquery')",
     `select U&"pg\\005fread_file"('PG_VERSION') as email`,
     "select $é$ ' $é$, pg_reload_conf(), ' '",
   ]
@@ -287,6 +291,33 @@ exportTest('on Postgres a query names nothing beyond the warehouse, also as a su
     { is_read: true },
   ])
   expect(await outcomeOf(open, acting[0] as string)).toMatchObject({ code: 'not_a_select' })
+})
+
+exportTest('a value of hundreds of megabytes fails its query and nothing else', async (fixture) => {
+  const { elt, save, run, warehouse } = fixture
+  if (warehouse.config.type !== 'postgres') return
+  await run("create table iterable.t as select 'a@example.com' as email")
+  await save('huge', { action: 'add' }, "select email, repeat('x', 280000000) as text from iterable.t")
+  await save('small', { action: 'add' }, 'select email from iterable.t')
+  // In an array it is one message, too.
+  expect(await outcomeOf(elt, "select array_fill(repeat('x', 1000000), array[280])")).toMatchObject({
+    code: 'query_invalid',
+  })
+  expect(await elt.export('huge')).toMatchObject({
+    state: 'failed',
+    error_kind: 'config',
+    error: expect.stringContaining('larger than 256 MB'),
+  })
+  expect(await elt.export('small')).toMatchObject({ state: 'succeeded', sent: 1 })
+  // A pool of the host's is watched as well.
+  const pool = new pg.Pool({ connectionString: warehouse.config.url })
+  try {
+    await using live = await open({ warehouse: { type: 'postgres', pool }, connections: {} } as never)
+    expect(await outcomeOf(live, "select repeat('x', 280000000)")).toMatchObject({ code: 'query_invalid' })
+    expect(await rowsOf(live, 'select email from iterable.t')).toHaveLength(1)
+  } finally {
+    await pool.end()
+  }
 })
 
 exportTest('advisory locks that a query takes end with it', async ({ elt, save, run, warehouse }) => {

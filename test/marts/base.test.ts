@@ -337,3 +337,30 @@ onWorld(
       ).toBe(2)
   },
 )
+
+onWorld('a rule that nobody can mean fails no view', async (world) => {
+  const usual = await world.rows('bot_events')
+  const rules = [
+    ...[
+      "'a', 'user_agent', '%\\', null, true",
+      "'b', 'ip', '\\', null, true",
+      "'c', 'url', 'x%\\', null, null",
+    ],
+    ...[
+      'null, null, null, null, null',
+      "'d', 'no_kind', '', 1, true",
+      "'e', 'burst_click', null, -1e300, true",
+    ],
+    ...["'f', 'fast_open', null, 1e12, true", "'g', 'proxy_open', null, 1e300, true"],
+    ...["'h', 'fast_open', null, 'infinity', true", "'i', 'proxy_open', null, 'nan', true"],
+  ]
+  for (const rule of rules) {
+    const insert = sql.raw(`insert into iterable_marts.my_bot_rules values (${rule})`)
+    await world.use(({ tables }) => insert.execute(tables))
+    for (const view of ['bot_rules', 'bot_events', 'message_outcomes', 'message_times'])
+      await world.rows(view)
+    const caught = await world.rows('bot_events')
+    if (!/fast_open|proxy_open/.test(rule)) expect(sorted(caught), rule).toEqual(sorted(usual))
+    await world.use(({ tables }) => sql`delete from iterable_marts.my_bot_rules`.execute(tables))
+  }
+})

@@ -1,4 +1,6 @@
 /** Rows that somebody inserts by SQL against the jobs of everybody else. */
+import { mkdir, writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
 import { sql } from 'kysely'
 import { expect } from 'vitest'
 import { loadExports } from '../../src/export/definition/saved.ts'
@@ -32,6 +34,7 @@ const schedules: Readonly<Record<string, string>> = {
   timezone: "timezone = 'toString'",
   dialect: "dialect = '__proto__'",
   overlap: "overlap = 'constructor'",
+  overlap_long: "overlap = repeat('x', 100000)",
   far: "start_at = '9999-12-31 23:59:59', delay_seconds = 3153600000",
   early: "start_at = '0001-01-01', delay_seconds = -3153600000",
 }
@@ -86,7 +89,7 @@ eachWarehouse('no row of schedules or run_requests keeps the jobs of others from
   const status = new Map(rows.map((row) => [row.name, statusOf(row)]))
   expect(JSON.stringify([...status.values()])).toContain('export:start')
   const told = simulation.told.filter(({ event }) => event === 'failure').map(({ job }) => job)
-  const broken = ['cron_word', 'timezone', 'dialect', 'overlap']
+  const broken = ['cron_word', 'timezone', 'dialect', 'overlap', 'overlap_long']
   if (test.kind === 'duckdb') broken.push('start', 'start_late', 'end', 'delay', 'jitter', 'timeout', 'cron')
   for (const name of broken) {
     expect.soft(status.get(`export:${name}`)?.problem, name).toEqual(expect.any(String))
@@ -169,4 +172,90 @@ eachWarehouse('a row of exports that cannot be read stops no other export', asyn
   const saved = await loadExports(warehouse, test.tempDir, { now, notifications })
   expect(saved).toHaveLength(settings.length + 5)
   expect(saved.filter(({ error }) => error === undefined).map(({ name }) => name)).toEqual(['good'])
+})
+
+eachWarehouse('rows that are too long or have thousands of faults cost others nothing', async (test) => {
+  await using warehouse = await openWarehouse(test)
+  const now = new Date('2026-03-01T00:00:00Z')
+  const notifications = { webhooks: {} }
+  await loadExports(warehouse, test.tempDir, { now, notifications })
+  const good = { action: 'add', list_id: 1 }
+  const keys = Object.fromEntries(Array.from({ length: 20_000 }, (_, n) => [`key${n}`, 1]))
+  await warehouse.use(async ({ db }) => {
+    const insert = (name: string, settings: object) =>
+      sql`insert into iterable_sync.exports (name, query, settings)
+        values (${name}, 'select 1', ${JSON.stringify(settings)})`.execute(db)
+    await insert('good', good)
+    await insert('keys', keys)
+    await insert('key', { ...good, ['k'.repeat(400_000)]: 1 })
+    await insert('columns', { ...good, columns: Array.from({ length: 20_000 }, () => 1) })
+    await insert('settings', { ...good, list_id: undefined, list: 'x'.repeat(1_000_000) })
+    await sql`insert into iterable_sync.exports (name, query, settings)
+      values ('query', repeat('x', 10000001), ${JSON.stringify(good)})`.execute(db)
+  })
+  const startedMs = performance.now()
+  const saved = await loadExports(warehouse, test.tempDir, { now, notifications })
+  // With a schema made for each key it took a minute.
+  expect(performance.now() - startedMs).toBeLessThan(10_000)
+  const errors = new Map(saved.map(({ name, error }) => [name, error]))
+  expect(errors.get('good')).toBeUndefined()
+  expect(errors.get('keys')).toMatch(/^export "keys" has 20001 faults:\n(.+\n)+… and 19981 more$/)
+  for (const name of ['query', 'settings']) expect(errors.get(name)).toContain('is too long')
+  for (const error of errors.values()) expect((error ?? '').length).toBeLessThan(25_000)
+  const told = await test.query('select name, error_text from iterable_sync.exports')
+  for (const { name, error_text } of told) expect(error_text ?? undefined).toBe(errors.get(String(name)))
+})
+
+eachWarehouse('what no database stores as it is stops nothing, and is written once', async (test) => {
+  await using simulation = await Simulation.start(test, {
+    start: '2026-03-01T00:30:00Z',
+    definitions: [
+      scheduled('export:a_nul', { cron: '* * * * *\0' }),
+      scheduled('export:half', { cron: `* * * * ${'*'.repeat(60)}\ud83d` }),
+      scheduled('sync', { cron: '@hourly' }),
+    ],
+  })
+  await simulation.goTo('2026-03-01T02:30:00Z')
+  expect(simulation.ran.filter(({ job }) => job === 'sync')).toHaveLength(2)
+  const told = simulation.told.filter(({ event }) => event === 'failure').map(({ job }) => job)
+  expect(told.sort()).toEqual(['export:a_nul', 'export:half'])
+
+  const directory = join(test.tempDir, 'exports')
+  await mkdir(directory)
+  const write = (name: string, settings: string, query = 'select 1 as email') =>
+    writeFile(join(directory, `${name}.sql`), `/*\n${settings}\n*/\n${query}`)
+  await write('good', 'action: add\nlist_id: 1')
+  await write('nul', 'action: add\nlist_id: 1', "select 'a\0b' as email")
+  await write('half', 'action: add\nlist: "a\\uD83D \\\\ud83d \\0"')
+  await write('shown', `action: ${'x'.repeat(75)}\u{1f600}\nlist_id: 1`)
+  await write('itself', 'action: add\nlist_id: 1\ncolumns: &a [*a]')
+  await write(
+    'expanding',
+    `a: &a [${'1,'.repeat(50)}]\nb: &b [${'*a,'.repeat(50)}]\nc: [${'*b,'.repeat(50)}]`,
+  )
+  await write('long', 'action: add\nlist_id: 1', `select '${'x'.repeat(10_000_000)}' as email`)
+  const now = new Date('2026-03-01T00:00:00Z')
+  const load = () => loadExports(simulation.warehouse, directory, { now, notifications: { webhooks: {} } })
+  const states = () =>
+    test.query(
+      'select name, query, settings, error_text, updated_at from iterable_sync.exports order by name',
+    )
+  const saved = await load()
+  expect(saved.filter(({ error }) => error === undefined).map(({ name }) => name)).toEqual([
+    'good',
+    'half',
+    'nul',
+  ])
+  const before = await states()
+  expect(before.find(({ name }) => name === 'itself')?.error_text).toContain('a setting holds itself')
+  expect(before.find(({ name }) => name === 'half')?.settings).toEqual({
+    action: 'add',
+    list: 'a\ufffd \\ud83d \0',
+  })
+  // What is written again at every look wakes every worker, which looks.
+  await loadExports(simulation.warehouse, directory, {
+    now: new Date('2026-03-02T00:00:00Z'),
+    notifications: { webhooks: {} },
+  })
+  expect(await states()).toEqual(before)
 })

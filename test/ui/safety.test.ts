@@ -75,6 +75,13 @@ test('every page says what it may load, and is kept by nobody', async () => {
   }
 })
 
+test('a file that does not exist is not found, also by somebody who has not signed in', async () => {
+  await using page = await pageWithUsers()
+  for (const name of ['nope', '__proto__', '..%2f..%2fpackage.json']) {
+    expect((await page.visitor().get(`/assets/${name}`)).status).toBe(404)
+  }
+})
+
 describe('a form', () => {
   test('of another site does nothing', async () => {
     await using page = await servePage(f.elt)

@@ -39,12 +39,19 @@ export class FaultyDefinition extends ConfigError {
   readonly faults: readonly string[]
 
   constructor(name: string, faults: readonly string[]) {
+    const more = faults.length - mostFaults
+    const lines = [...faults.slice(0, mostFaults), ...(more > 0 ? [`… and ${more} more`] : [])]
     super(
-      `export "${name}" has ${faults.length === 1 ? 'a fault' : `${faults.length} faults`}:\n${faults.join('\n')}`,
+      `export "${name}" has ${faults.length === 1 ? 'a fault' : `${faults.length} faults`}:\n${lines.map(shortened).join('\n')}`,
     )
     this.faults = faults
   }
 }
+
+/** Somebody may have written any number of wrong settings, of any length: each worker reads them every few seconds. */
+const mostFaults = 20
+const longestLine = 1_000
+const shortened = (line: string) => (line.length > longestLine ? `${line.slice(0, longestLine)}…` : line)
 
 /** Names appear in files, in jobs and in locks. */
 export function checkName(name: string): string {
@@ -141,9 +148,12 @@ export function checkDefinition(
 function faultsIn(issues: readonly z.core.$ZodIssue[], { settings, placeOf }: RawDefinition): string[] {
   return issues.flatMap((issue) => {
     if (issue.code === 'unrecognized_keys') {
-      return issue.keys.map((key) => {
+      const known = knownAt(issue.path)
+      return issue.keys.map((key, index) => {
         const path = [...issue.path, key]
-        return `${placeOf(path)}: unknown setting "${pathText(path)}"${suggestion(key, knownAt(issue.path))}`
+        // No more are shown.
+        const near = index < mostFaults ? suggestion(key, known) : ''
+        return `${placeOf(path)}: unknown setting "${pathText(path)}"${near}`
       })
     }
     return faultsOf([issue], { value: settings, sources: new Map() }).map(
@@ -187,12 +197,15 @@ function contradictions(settings: z.output<typeof settingsSchema>, raw: RawDefin
   return faults
 }
 
+let wholeSchema: JsonSchema | undefined
+
 type JsonSchema = { properties?: Record<string, JsonSchema>; items?: JsonSchema; anyOf?: JsonSchema[] }
 
 /** The settings that may stand at a path. */
 function knownAt(path: readonly PropertyKey[]): readonly string[] {
-  const whole = z.toJSONSchema(settingsSchema, { io: 'input', unrepresentable: 'any' }) as JsonSchema
-  let schemas: JsonSchema[] = [whole]
+  // It takes some milliseconds to make.
+  wholeSchema ??= z.toJSONSchema(settingsSchema, { io: 'input', unrepresentable: 'any' }) as JsonSchema
+  let schemas: JsonSchema[] = [wholeSchema]
   for (const key of path) {
     schemas = schemas
       .flatMap((schema) => [schema, ...(schema.anyOf ?? [])])

@@ -7,10 +7,12 @@ import { suggestion } from '../../nearest.ts'
 import {
   deleteExports,
   type ExportRow,
+  longestExport,
   readExports,
   saveExport,
   setExportError,
 } from '../../state/exports.ts'
+import { storable } from '../../state/sound.ts'
 import type { Db } from '../../state/tables.ts'
 import type { UseOptions, Warehouse } from '../../warehouse/session.ts'
 import {
@@ -139,8 +141,11 @@ export interface ExportFile {
   readonly name: string
   readonly path: string
   readonly raw: RawDefinition | undefined
-  readonly text: string
   readonly error: string | undefined
+  /** As the table keeps them; where the file is broken, its text in place of the query. */
+  readonly query: string
+  /** JSON text. */
+  readonly settings: string
 }
 
 /** The files of the exports directory, by name. */
@@ -160,14 +165,29 @@ export async function readExportFiles(directory: string): Promise<readonly Expor
 async function readExport(path: string, directory: string): Promise<ExportFile> {
   const name = basename(path, '.sql')
   const shown = join(basename(directory), relative(directory, path))
-  let text = ''
+  let query = ''
   try {
-    text = await readFile(path, 'utf8')
+    const text = await readFile(path, 'utf8')
+    if (text.length > longestExport.query) throw new ConfigError(`${shown} ${tooLong}`)
+    query = storable(text)
     checkName(name)
-    return { name, path, text, raw: parseExportFile(text, shown), error: undefined }
+    const raw = parseExportFile(text, shown)
+    return { name, path, raw, error: undefined, query: storable(raw.query), settings: jsonOf(raw, shown) }
   } catch (error) {
-    return { name, path, text, raw: undefined, error: messageOf(error) }
+    return { name, path, raw: undefined, error: storable(messageOf(error)), query, settings: '{}' }
   }
+}
+
+/** The settings as JSON that both databases take: halves of characters, which JSON.stringify escapes, they do not. */
+function jsonOf({ settings }: RawDefinition, shown: string): string {
+  let json: string
+  try {
+    json = JSON.stringify(settings)
+  } catch (error) {
+    throw new ConfigError(`${shown}: a setting holds itself`, { cause: error })
+  }
+  if (json.length > longestExport.settings) throw new ConfigError(`${shown} ${tooLong}`)
+  return json.replace(/(\\\\)|\\ud[89a-f][\da-f]{2}/g, (_, pair?: string) => pair ?? '\ufffd')
 }
 
 async function storeFile(
@@ -176,15 +196,13 @@ async function storeFile(
   before: ExportRow | undefined,
   { now, notifications }: StoreOptions,
 ): Promise<SavedExport> {
-  const { name, raw } = file
+  const { name, query, settings } = file
   const saved = judgeFile(file, before, notifications)
   const error = saved.error ?? null
   if (before?.defined_in === 'sql') {
     if (before.error_text !== error) await setExportError(db, name, error)
     return saved
   }
-  const settings = JSON.stringify(raw?.settings ?? {})
-  const query = raw?.query ?? file.text
   const same =
     before &&
     before.query === query &&
@@ -223,11 +241,17 @@ async function checkRow(db: Db, row: ExportRow, notifications: NotificationsConf
   return saved
 }
 
+const tooLong = `is too long: at most ${longestExport.query} characters of a query and ${longestExport.settings} of settings are read`
+
 /** A row that somebody inserted. */
 function judgeRow(
-  { name, query, settings, defined_in }: ExportRow,
+  { name, query, settings, defined_in, isTooLong }: ExportRow,
   notifications: NotificationsConfig,
 ): SavedExport {
+  if (isTooLong) {
+    const error = `export "${name}" ${tooLong}`
+    return { name, definedIn: defined_in, definition: undefined, error }
+  }
   const place = `exports.settings of "${name}"`
   const raw = { query: query.trim(), settings, placeOf: () => place }
   return { name, definedIn: defined_in, ...attempt(name, raw, notifications) }
@@ -241,7 +265,7 @@ function attempt(
   try {
     return { definition: checkDefinition(name, raw, notifications), error: undefined }
   } catch (error) {
-    return { definition: undefined, error: reasonOf(name, error) }
+    return { definition: undefined, error: storable(reasonOf(name, error)) }
   }
 }
 

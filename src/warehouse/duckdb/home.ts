@@ -5,7 +5,7 @@
  */
 import { createHash } from 'node:crypto'
 import { existsSync, realpathSync } from 'node:fs'
-import { access, chmod, constants } from 'node:fs/promises'
+import { access, chmod, constants, mkdtemp } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { basename, dirname, join, resolve } from 'node:path'
 import type { DuckDBInstance } from '@duckdb/node-api'
@@ -31,12 +31,12 @@ export interface Home extends AsyncDisposable {
 
 interface Shared {
   readonly turns: Turns
-  readonly number: number
+  /** Where there is no place beside the file. */
+  own?: Promise<string>
   users: number
 }
 
 const sharedHomes = new Map<string | DuckDBInstance, Shared>()
-let homes = 0
 
 /**
  * Makes the home of a warehouse, or joins it.
@@ -48,13 +48,11 @@ export async function openHome(
 ): Promise<Home> {
   if (typeof given === 'string') await makeDirectory(dirname(resolve(given)))
   const source = typeof given === 'string' ? truePath(given) : given
-  const shared = sharedHomes.get(source) ?? { turns: new Turns(), number: ++homes, users: 0 }
+  const shared = sharedHomes.get(source) ?? { turns: new Turns(), users: 0 }
   shared.users += 1
   sharedHomes.set(source, shared)
   const isBeside = typeof source === 'string' && !(await isForReaders(source))
-  const workDirectory = isBeside
-    ? `${source}.work`
-    : join(tmpdir(), `iterable-elt-${process.pid}-${shared.number}.work`)
+  const workDirectory = isBeside ? `${source}.work` : await ownOf(shared)
   // Two warehouses may be given one folder: their downloads must not meet.
   const spoolParent = spoolDirectory ? join(spoolDirectory, nameOf(workDirectory)) : workDirectory
   const [temp, spool] = [ownName('tmp-'), ownName('spool-')]
@@ -84,6 +82,22 @@ export async function openHome(
   return home
 }
 
+/** A folder whose name nobody can know before, and so have made: what is in it is people's data. */
+function ownOf(shared: Shared): Promise<string> {
+  shared.own ??= makeOwn().catch((error: unknown) => {
+    delete shared.own
+    throw notWritable(tmpdir(), error)
+  })
+  return shared.own
+}
+
+async function makeOwn(): Promise<string> {
+  const prefix = 'iterable-elt-work-'
+  const own = await mkdtemp(join(tmpdir(), `${ownName(prefix)}-`))
+  await removeLeftovers(tmpdir(), prefix)
+  return own
+}
+
 /** True for a file in a folder that we may not write to: it can be read, and needs no locks of ours for that. */
 async function isForReaders(path: string): Promise<boolean> {
   if (!existsSync(path)) return false
@@ -109,9 +123,12 @@ async function makeDirectory(path: string): Promise<void> {
   try {
     await makeFolder(path)
   } catch (error) {
-    throw new ConfigError(
-      `cannot write beside the warehouse: ${messageOf(error)}; make "${path}" writable, or change "warehouse.path"`,
-      { code: 'warehouse_not_writable', cause: error },
-    )
+    throw notWritable(path, error)
   }
 }
+
+const notWritable = (path: string, error: unknown) =>
+  new ConfigError(
+    `cannot write beside the warehouse: ${messageOf(error)}; make "${path}" writable, or change "warehouse.path"`,
+    { code: 'warehouse_not_writable', cause: error },
+  )

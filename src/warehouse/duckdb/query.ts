@@ -127,6 +127,8 @@ async function prepare(
   }
   const select = await one(query, StatementType.SELECT)
   const prepared = text === query ? select : await one(text, StatementType.EXPLAIN)
+  if (prepared.parameterCount > values.length)
+    throw wrongQuery(new Error('it has a parameter (? or $1), which nobody gives a value'))
   if (values.length > 0) prepared.bind(values as DuckDBValue[])
   return prepared
 }

@@ -140,7 +140,7 @@ function poolOf({
               })
           }
           if (signal?.aborted) return Promise.reject(new InterruptedError())
-          return transactions.run({ text: query, values: values ?? [], types })
+          return transactions.run({ text: query, values: values?.map(withoutNul) ?? [], types })
           // biome-ignore lint/suspicious/noExplicitAny: one function for the two overloads of Kysely's PostgresPoolClient.
         }) as any,
         release,
@@ -149,6 +149,10 @@ function poolOf({
     async end() {},
   }
 }
+
+/** Postgres refuses it in every text: one in a name or a message from outside would keep what goes with it from being stored. */
+const withoutNul = (value: unknown): unknown =>
+  typeof value === 'string' ? value.replaceAll('\0', '\u2400') : value
 
 /** On a broken connection there is nothing to roll back, and the first error is the one to tell. */
 const afterLoss = () => ({ command: 'ROLLBACK' as const, rowCount: 0, rows: [] })

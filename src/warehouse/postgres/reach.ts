@@ -17,7 +17,7 @@ const acting = named(
     'lo_export|pg_file_\\w+|pg_(?:terminate|cancel)_backend|pg_(?:reload_conf|promote|switch_wal|switch_xlog)',
     'pg_rotate_logfile\\w*|pg_(?:start_|stop_)?backup(?:_start|_stop)?|pg_create_\\w+|pg_drop_\\w+|pg_copy_\\w+',
     'pg_wal_replay_\\w+|pg_(?:replication|logical)_\\w+|pg_stat_reset\\w*|pg_import_system_collations|pg_log_\\w+',
-    'set_config|query_to_xml\\w*|cursor_to_xml\\w*|ts_stat',
+    'set_config|\\w+_to_xml\\w*|ts_stat|ts_rewrite|crosstab\\w*|connectby|xpath_table',
   ].join('|'),
 )
 

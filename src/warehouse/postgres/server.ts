@@ -8,6 +8,7 @@ import { isConnectionLost, isRefusedByRules, isStartingUp } from './codes.ts'
 import { speaksNoTls } from './driver.ts'
 import { explained } from './errors.ts'
 import type { Target } from './login.ts'
+import { limitMessages } from './messages.ts'
 
 /** How long a server that was there before is waited for, e.g. while it restarts. */
 const patienceMs = 60_000
@@ -67,6 +68,7 @@ export class PostgresServer implements AsyncDisposable {
       // Without a listener, a connection that breaks between two statements would end the process.
       client.on('error', ignore)
       try {
+        limitMessages(client)
         this.#isPooled ??= await isPooled(client)
         await prepare(client)
         return client
