@@ -6,10 +6,10 @@ import { campaignsRead } from './metrics.ts'
 import { documentLine, withFields } from './readers.ts'
 import type { CountingClient } from './source.ts'
 import {
+  elementsOf,
   type IndexRecord,
   indexRecord,
   readIndex,
-  recordsOf,
   timeOf,
   unlessMissing,
   type WalkReader,
@@ -87,7 +87,7 @@ function templateOf({ templateId, clientTemplateId, updatedAt }: IndexRecord): T
 async function localesOf(client: CountingClient, { id, clientId }: Template): Promise<readonly string[]> {
   if (clientId === undefined) return []
   const query = { clientTemplateId: clientId }
-  const use = (answer: IterableResponse) => recordsOf(answer, 'templates', 'template_locales')
+  const use = (answer: IterableResponse) => elementsOf(answer, 'templates', 'template_locales')
   const lines = (await unlessMissing(client.whole('template_locales', use, { query }))) ?? []
   const locales = lines.map(indexRecord).find(({ templateId }) => String(templateId) === id)?.locales
   return Array.isArray(locales) ? locales.filter((locale) => typeof locale === 'string') : []

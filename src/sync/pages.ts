@@ -9,7 +9,7 @@ export const mostPages = 10_000
 const newline = Buffer.from('\n')
 
 /** What a page brought. */
-export interface Page {
+interface Page {
   /** Its envelope: how many records there are, and where the next page is. */
   readonly envelope: Readonly<Record<string, unknown>>
   readonly received: number

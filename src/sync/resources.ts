@@ -8,11 +8,11 @@ import { mostPages } from './pages.ts'
 import { documentLine, readLists, withFields } from './readers.ts'
 import type { CountingClient } from './source.ts'
 import {
+  elementsOf,
   type IndexRecord,
   indexRecord,
   joined,
   readWrapped,
-  recordsOf,
   timeOf,
   unlessMissing,
   utcDay,
@@ -35,7 +35,7 @@ export async function readExperimentList(client: CountingClient): Promise<readon
   const experiments = new Map<string, Experiment>()
   for (let page = 0; ; page += 1) {
     const query = { limit: experimentsAPage, offset: page * experimentsAPage }
-    const use = (answer: IterableResponse) => recordsOf(answer, 'experiments', 'experiments')
+    const use = (answer: IterableResponse) => elementsOf(answer, 'experiments', 'experiments')
     const lines = await client.whole('experiments', use, { query })
     for (const line of lines) {
       const facts = indexRecord(line)
@@ -76,7 +76,7 @@ export const readExperiments: WalkReader = async (reach) => {
 export const readExperimentVariants: WalkReader = async (reach) => {
   const { client, sink } = reach
   for (const { id, line } of await openExperiments(reach)) {
-    const use = (answer: IterableResponse) => recordsOf(answer, 'variants', 'experiment_variants')
+    const use = (answer: IterableResponse) => elementsOf(answer, 'variants', 'experiment_variants')
     const variants = await unlessMissing(client.whole('experiment_variants', use, { path: { id } }))
     for (const variant of variants ?? []) {
       const known = {

@@ -49,7 +49,7 @@ export function indexRecord(line: string | Buffer): IndexRecord {
 }
 
 /** The records of an answer that has all of them, as they are written. */
-export async function recordsOf(
+export async function elementsOf(
   { body }: IterableResponse,
   property: string,
   endpoint: EndpointName,
