@@ -9,8 +9,8 @@ import { MalformedResponseError } from './errors.ts'
 
 type Headers = Readonly<Record<string, string | string[] | undefined>>
 
-/** Encodings that we ask for, and decode. */
-export const acceptedEncodings = 'gzip, deflate, br'
+/** Encodings that we ask for. Of deflate there are two forms, and servers send either; the documented one is decoded. */
+export const acceptedEncodings = 'gzip, br'
 
 const decoders = new Map<string, () => Transform>([
   ['gzip', createGunzip],
