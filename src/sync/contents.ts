@@ -5,12 +5,12 @@ import { membersOf } from '../json/members.ts'
 import { campaignsRead } from './metrics.ts'
 import { documentLine, withFields } from './readers.ts'
 import type { CountingClient } from './source.ts'
+import { timeOf } from './times.ts'
 import {
   elementsOf,
   type IndexRecord,
   indexRecord,
   readIndex,
-  timeOf,
   unlessMissing,
   type WalkReader,
 } from './walk.ts'

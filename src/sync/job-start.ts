@@ -15,6 +15,7 @@ import type { SyncContext } from './context.ts'
 import type { ExportType } from './export-type.ts'
 import { JobError, RefusedJob } from './job-errors.ts'
 import type { CountingClient } from './source.ts'
+import { timeOf } from './times.ts'
 import { requestTime, type Window } from './windows.ts'
 
 /** A job that Iterable has begun. */
@@ -132,7 +133,7 @@ async function findLost(
   const own = unknown.filter((job) => !others.some((one) => isOf(one.dataType, job)))
   const [found] = own
   if (!found || own.length > 1 || !isOf(dataType, found)) return undefined
-  const sinceMs = Date.parse(found.scheduledStartTime ?? '') - askedAt.getTime()
+  const sinceMs = (timeOf(found.scheduledStartTime)?.getTime() ?? Number.NaN) - askedAt.getTime()
   return sinceMs >= -earlierMs && sinceMs <= laterMs ? found : undefined
 }
 

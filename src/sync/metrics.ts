@@ -7,7 +7,8 @@ import { MalformedResponseError } from '../iterable/errors.ts'
 import type { LineSink } from './download.ts'
 import { readExperimentList } from './resources.ts'
 import type { CountingClient } from './source.ts'
-import { type IndexRecord, readIndex, timeOf, utcDay, type WalkReader } from './walk.ts'
+import { timeOf } from './times.ts'
+import { type IndexRecord, readIndex, utcDay, type WalkReader } from './walk.ts'
 
 /** The index of campaigns. */
 export const campaignsRead: Extract<Read, { kind: 'documents' }> = {

@@ -7,13 +7,13 @@ import { memberOf } from '../json/members.ts'
 import { mostPages } from './pages.ts'
 import { documentLine, readLists, withFields } from './readers.ts'
 import type { CountingClient } from './source.ts'
+import { timeOf } from './times.ts'
 import {
   elementsOf,
   type IndexRecord,
   indexRecord,
   joined,
   readWrapped,
-  timeOf,
   unlessMissing,
   utcDay,
   type WalkReach,

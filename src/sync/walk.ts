@@ -1,7 +1,7 @@
 /** What the walks through several endpoints share: reading indices, writing records, unwrapping pages. */
 import type { Read } from '../catalog/index.ts'
 import type { EndpointName, IterableResponse } from '../iterable/client.ts'
-import { IterableHttpError } from '../iterable/errors.ts'
+import { IterableHttpError, isUnknownList } from '../iterable/errors.ts'
 import { splitEnvelope } from '../iterable/lines.ts'
 import { memberOf, membersOf } from '../json/members.ts'
 import type { LineSink } from './download.ts'
@@ -72,12 +72,12 @@ export async function writeRecords(sink: LineSink, records: readonly object[]): 
   await sink.write(Buffer.from(records.map((record) => `${JSON.stringify(record)}\n`).join('')))
 }
 
-/** What is asked for, or undefined where Iterable has none (404). */
+/** What is asked for, or undefined where Iterable has none (404), or has no such list. */
 export async function unlessMissing<T>(asked: Promise<T>): Promise<T | undefined> {
   try {
     return await asked
   } catch (error) {
-    if (error instanceof IterableHttpError && error.status === 404) return undefined
+    if (isUnknownList(error) || (error instanceof IterableHttpError && error.status === 404)) return undefined
     throw error
   }
 }
@@ -115,13 +115,6 @@ function unwrapped(text: string): string {
 
 async function* once(block: Buffer): AsyncGenerator<Buffer> {
   yield block
-}
-
-/** The instant of a field: epoch milliseconds or a text; undefined where it is neither. */
-export function timeOf(value: unknown): Date | undefined {
-  if (typeof value !== 'number' && typeof value !== 'string') return undefined
-  const at = new Date(value)
-  return Number.isNaN(at.getTime()) ? undefined : at
 }
 
 /** The date of an instant in UTC, such as `2026-02-01`. */

@@ -205,3 +205,14 @@ eachWarehouse('that are deleted while pages are read take no others along', asyn
   )
   expect(Number(found?.rows)).toBe(1)
 })
+
+eachWarehouse('that count lists leave out one that was deleted meanwhile', async (warehouse) => {
+  await using sandbox = await startProject()
+  const [gone] = sandbox.data.lists
+  const body = { msg: `error.lists.invalidListId(${gone?.id})`, code: 'Success', params: null }
+  const path = `/api/lists/${gone?.id}/size`
+  sandbox.faults.next({ fault: { status: 400, body }, path, times: Number.POSITIVE_INFINITY })
+  const changes = { sync: { ...sync, streams: ['list_sizes'] } }
+  expect(outcome(await syncOnce(sandbox, warehouse, changes))).toEqual({ state: 'succeeded', wrong: [] })
+  expect(await count(warehouse, 'list_sizes')).toBe(sandbox.data.lists.length - 1)
+})
