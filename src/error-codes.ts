@@ -214,7 +214,7 @@ export const errorCodes = {
   },
   unexpected_answer: {
     kind: 'transient',
-    means: 'The answer was neither a success nor an error, but a redirection or the like',
+    means: 'The answer is none of those that Iterable gives: a redirection, a 407, or the like',
     cure: 'Check base_url, and any proxy on the way',
   },
   transfer: {

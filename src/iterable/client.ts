@@ -84,6 +84,15 @@ export interface IterableClient extends AsyncDisposable {
    * body streams. Throws IterableHttpError, UnreachableError, TransferError or InterruptedError.
    */
   request(endpoint: EndpointName, options?: RequestOptions): Promise<IterableResponse>
+  /**
+   * The same with an answer that is of use only as a whole: where its body breaks off, or `use` refuses it with a
+   * MalformedResponseError, it is asked for again, and `use` begins anew.
+   */
+  whole<T>(
+    endpoint: EndpointName,
+    use: (answer: IterableResponse) => Promise<T>,
+    options?: RequestOptions,
+  ): Promise<T>
   /** The same with the whole body parsed (at most 64 MB) and known to be of a form; what is not is asked for again. */
   json<T = unknown>(endpoint: EndpointName, options?: JsonOptions<T>): Promise<T>
   /**
@@ -146,6 +155,11 @@ export function createClient(options: ClientOptions, context: ClientContext = {}
       given.onWait?.(wait)
     },
   })
+  const whole = <T>(
+    endpoint: EndpointName,
+    use: (answer: IterableResponse) => Promise<T>,
+    given: RequestOptions | undefined,
+  ): Promise<T> => withRetry(async (call) => use(await paced(call)), patience)(callOf(endpoint, given))
   return {
     get calls() {
       return calls
@@ -153,12 +167,13 @@ export function createClient(options: ClientOptions, context: ClientContext = {}
     secondsFor: (endpoint, requests) => pacer.secondsFor(endpoint, requests),
     secondsUntil: (endpoint, requests) => pacer.secondsUntil(endpoint, requests),
     request: async (endpoint, given) => request(callOf(endpoint, given)),
+    whole: async (endpoint, use, given) => whole(endpoint, use, given),
     async json<T>(endpoint: EndpointName, { form, ...given }: JsonOptions<T> = {}) {
-      const send = async (call: Call) => {
-        const value = await readJson(await paced(call), endpoint)
+      const use = async (answer: IterableResponse) => {
+        const value = await readJson(answer, endpoint)
         return form ? checked(form, value, endpoint) : (value as T)
       }
-      return withRetry(send, patience)(callOf(endpoint, given))
+      return whole(endpoint, use, given)
     },
     async file(address, { signal } = {}) {
       const url = fileUrl(address, base)

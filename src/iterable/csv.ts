@@ -3,19 +3,21 @@ import { MalformedResponseError } from './errors.ts'
 import { shown } from './forms.ts'
 
 /**
- * The rows, each by the names of the first; cells beyond them are named after their place, blank ones are left out.
+ * The rows, each by the names of the first; cells beyond them, or under a name that came before, are named after their
+ * place, blank ones are left out.
  * @throws MalformedResponseError for what is not CSV, or breaks off in a quoted field.
  */
 export function csvRecords(text: string, endpoint: string): ReadonlyMap<string, string>[] {
   const [head = [], ...rows] = csvRows(text.replace(/^\uFEFF/, ''), endpoint)
+  const names = head.map((cell) => cell.trim())
+  const nameAt = (at: number) =>
+    names[at] && names.indexOf(names[at]) === at ? names[at] : `Column ${at + 1}`
   return rows
     .filter((cells) => cells.some((cell) => cell !== ''))
     .map(
       (cells) =>
         new Map(
-          cells
-            .map((cell, at) => [head[at]?.trim() || `Column ${at + 1}`, cell] as const)
-            .filter(([, cell]) => cell.trim() !== ''),
+          cells.map((cell, at) => [nameAt(at), cell] as const).filter(([, cell]) => cell.trim() !== ''),
         ),
     )
 }

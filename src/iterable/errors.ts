@@ -149,12 +149,15 @@ function diagnose(refusal: Refusal): Diagnosis {
   if (status === 429)
     return { code: 'rate_limited', cure: ': the project has used up its rate limit for now' }
   if (status === 408 || status >= 500) return { code: 'server_error', cure: ': try again later' }
-  if (status >= 400) return { code: 'bad_request', cure: '' }
+  if (refusedStatuses.includes(status)) return { code: 'bad_request', cure: '' }
   return {
     code: 'unexpected_answer',
     cure: ': a plain success was expected; check base_url and any proxy on the way',
   }
 }
+
+/** Of those that Iterable documents, the ones that are about what was asked. Others come from something in between. */
+const refusedStatuses: readonly number[] = [400, 409, 414, 422]
 
 /** A JWT-enabled key is known, and works only together with a token for each person: 401 says what is missing. */
 export const isJwtKey = ({ status, iterableCode }: Pick<Refusal, 'status' | 'iterableCode'>): boolean =>

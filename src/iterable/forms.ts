@@ -9,8 +9,8 @@ import { MalformedResponseError } from './errors.ts'
 
 type Headers = Readonly<Record<string, string | string[] | undefined>>
 
-/** Encodings that we ask for, and decode. */
-export const acceptedEncodings = 'gzip, deflate, br'
+/** Encodings that we ask for. Of deflate there are two forms, and servers send either; the documented one is decoded. */
+export const acceptedEncodings = 'gzip, br'
 
 const decoders = new Map<string, () => Transform>([
   ['gzip', createGunzip],
@@ -141,11 +141,6 @@ export const inAppMessagesForm = z.looseObject({ inAppMessages: z.array(message)
 /** `embedded-messaging/messages`: what is shown at each place of an app. */
 export const embeddedMessagesForm = z.looseObject({ placements: z.array(message) })
 
-/** `templates/getByClientTemplateId`. */
-export const localesForm = z.looseObject({
-  templates: z.array(z.looseObject({ templateId: z.number(), locales: z.array(z.string()).nullish() })),
-})
-
 /** `catalogs/{name}/fieldMappings`. */
 const mappingsForm = z.looseObject({
   definedMappings: z.record(z.string(), z.string()).nullish(),
@@ -153,11 +148,6 @@ const mappingsForm = z.looseObject({
 })
 /** The same, flat or wrapped in `params`: the documentation says the one, the official client knows the other. */
 export const catalogFieldsForm = z.union([z.looseObject({ params: mappingsForm }), mappingsForm])
-
-/** `experiments/{id}/variants`. */
-export const variantsForm = z.looseObject({
-  variants: z.array(z.looseObject({ variantId: z.number() })),
-})
 
 /** The value, known to be of the form. @throws MalformedResponseError that names the first thing that is not. */
 export function checked<T>(form: z.ZodType<T>, value: unknown, endpoint: string): T {

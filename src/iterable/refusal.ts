@@ -23,8 +23,14 @@ export async function readRefusal(
     host: call.url.host,
     status: answer.statusCode,
     ...readBody(text),
-    retryAfterMs: parseRetryAfter(answer.headers['retry-after'], now),
+    retryAfterMs: parseRetryAfter(answer.headers['retry-after'], timeOf(answer, now)),
   }
+}
+
+/** The time by the clock of the server, which the dates that it names are about; by ours where it does not say. */
+function timeOf({ headers }: Dispatcher.ResponseData, now: Date): Date {
+  const said = new Date(String(headers.date))
+  return Number.isNaN(said.getTime()) ? now : said
 }
 
 /** What is encoded in a way that we do not know is shown as it came. */

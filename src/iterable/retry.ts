@@ -69,7 +69,8 @@ async function pause(
   const backoffMs = random() * Math.min(longestDelayMs, firstDelayMs * 2 ** (tries - 1))
   // Iterable is not known to send Retry-After: a fixed window has likely moved on after one slot of the pace.
   const leastMs = isRateLimit(error) ? slotMs(call.endpoint) : 0
-  const waitMs = Math.ceil(askedMs ?? Math.max(backoffMs, leastMs))
+  // To ask for no wait at all, or for a time that is over, says nothing.
+  const waitMs = Math.ceil(askedMs || Math.max(backoffMs, leastMs))
   const status = error instanceof IterableHttpError ? { status: error.status } : {}
   const until = new Date(clock.now().getTime() + waitMs)
   call.onWait?.({ endpoint: call.endpoint, reason: reasonOf(error), until, attempt, ...status })
@@ -86,11 +87,11 @@ function reasonOf(error: unknown): Wait['reason'] {
 
 const yearMs = 366 * 86_400_000
 
-/** Reads the header Retry-After: seconds, or an HTTP date, which is compared with `now`; a year at most. */
+/** Reads the header Retry-After: seconds, or an HTTP date, which is compared with `now` of the server; a year at most. */
 export function parseRetryAfter(header: string | string[] | undefined, now: Date): number | undefined {
   const text = (Array.isArray(header) ? header[0] : header)?.trim()
   if (!text) return undefined
   if (/^\d+(\.\d+)?$/.test(text)) return Math.min(Number(text) * 1000, yearMs)
-  const dateMs = Date.parse(text)
+  const dateMs = /[a-z]/i.test(text) ? Date.parse(text) : Number.NaN
   return Number.isNaN(dateMs) ? undefined : Math.min(Math.max(0, dateMs - now.getTime()), yearMs)
 }

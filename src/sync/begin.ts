@@ -11,6 +11,7 @@ import type { Session } from '../warehouse/session.ts'
 import type { StreamLocks } from '../warehouse/stream-locks.ts'
 import { ensureTables } from '../warehouse/tables.ts'
 import type { StreamStart } from './context.ts'
+import { withPossibleBookmark } from './future.ts'
 import type { SyncInput } from './input.ts'
 import { knownOf, readKnown } from './known.ts'
 
@@ -44,7 +45,11 @@ export async function begin(
       await forgetOldJobs(trx, now)
       const known = await readKnown(trx)
       const shapes = await ensureTables(tx, streams, now)
-      const starts = shapes.map((shape): StreamStart => ({ ...knownOf(known, shape.stream), shape }))
+      const starts: StreamStart[] = []
+      for (const shape of shapes) {
+        const start = { ...knownOf(known, shape.stream), shape }
+        starts.push(await withPossibleBookmark(tx, start, { now, tell: onWait }))
+      }
       const hasLists = streams.some(({ read }) => read.kind === 'members')
       const memberCounts = hasLists ? await readMemberCounts(tx) : new Map()
       const hasExported = catalogue(connection.project_type).some(

@@ -1,12 +1,19 @@
 /** What templates say: each that changed is read once, and again for each further locale. */
 import { templateTypes } from '../catalog/entities.ts'
-import type { EndpointName } from '../iterable/endpoints.ts'
-import { localesForm } from '../iterable/forms.ts'
+import type { EndpointName, IterableResponse } from '../iterable/client.ts'
 import { membersOf } from '../json/members.ts'
 import { campaignsRead } from './metrics.ts'
 import { documentLine, withFields } from './readers.ts'
 import type { CountingClient } from './source.ts'
-import { type IndexRecord, readIndex, timeOf, unlessMissing, type WalkReader } from './walk.ts'
+import { timeOf } from './times.ts'
+import {
+  elementsOf,
+  type IndexRecord,
+  indexRecord,
+  readIndex,
+  unlessMissing,
+  type WalkReader,
+} from './walk.ts'
 
 type Medium = 'Email' | 'SMS' | 'Push' | 'InApp' | 'Embedded'
 
@@ -70,7 +77,7 @@ async function templatesOf(client: CountingClient, medium: Medium): Promise<read
 }
 
 function templateOf({ templateId, clientTemplateId, updatedAt }: IndexRecord): Template | undefined {
-  if (typeof templateId !== 'number') return undefined
+  if (!/^\d+$/.test(String(templateId))) return undefined
   const clientId =
     typeof clientTemplateId === 'string' && clientTemplateId !== '' ? clientTemplateId : undefined
   return { id: String(templateId), clientId, updatedAt: timeOf(updatedAt) }
@@ -80,8 +87,10 @@ function templateOf({ templateId, clientTemplateId, updatedAt }: IndexRecord): T
 async function localesOf(client: CountingClient, { id, clientId }: Template): Promise<readonly string[]> {
   if (clientId === undefined) return []
   const query = { clientTemplateId: clientId }
-  const answer = await unlessMissing(client.json('template_locales', { form: localesForm, query }))
-  return answer?.templates.find(({ templateId }) => String(templateId) === id)?.locales ?? []
+  const use = (answer: IterableResponse) => elementsOf(answer, 'templates', 'template_locales')
+  const lines = (await unlessMissing(client.whole('template_locales', use, { query }))) ?? []
+  const locales = lines.map(indexRecord).find(({ templateId }) => String(templateId) === id)?.locales
+  return Array.isArray(locales) ? locales.filter((locale) => typeof locale === 'string') : []
 }
 
 async function contentOf(
@@ -91,9 +100,10 @@ async function contentOf(
   locale: string | undefined,
 ): Promise<{ line: Buffer; locale: string } | undefined> {
   const endpoint = endpointOf[medium]
-  const response = await unlessMissing(client.request(endpoint, { query: { templateId: id, locale } }))
-  if (!response) return undefined
-  const text = await documentLine(response.body, endpoint)
+  const use = ({ body }: IterableResponse) => documentLine(body, endpoint)
+  const query = { templateId: id, locale }
+  const text = await unlessMissing(client.whole(endpoint, use, { query }))
+  if (!text) return undefined
   const named = (JSON.parse(text.toString()) as IndexRecord | null)?.locale
   const known = typeof named === 'string' && named !== '' ? named : (locale ?? unnamedLocale)
   // The last of two members of one name counts.

@@ -3,7 +3,7 @@ import { catalogue } from '../catalog/index.ts'
 import { messageOf } from '../errors.ts'
 import { installViews } from '../marts/install.ts'
 import { forgetOldCourses, writeLog } from '../state/run-log.ts'
-import { writeSteps } from '../state/run-steps.ts'
+import { readSince, writeSteps } from '../state/run-steps.ts'
 import { endRun } from '../state/runs.ts'
 import { commentTables } from '../warehouse/comments.ts'
 import { customEvents, keepEventViews } from '../warehouse/custom-events.ts'
@@ -12,7 +12,7 @@ import type { StreamLocks } from '../warehouse/stream-locks.ts'
 import { createMissingViews } from '../warehouse/views.ts'
 import type { StreamStart } from './context.ts'
 import type { Unwritten } from './course.ts'
-import { lookbackOf, type SyncInput, selectedStreams } from './input.ts'
+import { type SyncInput, selectedStreams } from './input.ts'
 import type { StreamReport, SyncReport } from './progress.ts'
 import { dropAged } from './retention.ts'
 import { endSweeps } from './sweep.ts'
@@ -54,14 +54,14 @@ export async function finishSync(
         if (!input.signal.aborted && input.marts.enabled)
           notices.push(...(await installViews(session, views)))
         if (!input.signal.aborted) notices.push(...(await trimmings(session, input)))
-        notices.push(...(await eventViews(session, input, reports, ended.starts)))
+        await writeSteps(session.db, unwritten.steps)
+        notices.push(...(await eventViews(session, input, reports)))
         if (!input.signal.aborted) {
           reports = await endSweeps(session, { ...ended, config: input.config, reach: input.reach, emit })
           reports = await dropOld(session, input, reports, ended)
         }
         report = { ...report, streams: reports }
         for (const message of notices) emit({ type: 'notice', stream: undefined, message })
-        await writeSteps(session.db, unwritten.steps)
         await writeLog(session.db, runId, [...unwritten.lines, ...input.log.unwritten])
         await forgetOldCourses(session.db, clock.now())
         // Of the views, and the schema that they may have come with.
@@ -134,18 +134,13 @@ async function trimmings(session: Session, { connection }: SyncInput): Promise<r
 /** The views of custom events, where some were read. */
 async function eventViews(
   session: Session,
-  { config, reach, clock, signal }: SyncInput,
+  { runId, clock, signal }: SyncInput,
   reports: readonly StreamReport[],
-  starts: readonly StreamStart[],
 ): Promise<readonly string[]> {
   const report = reports.find(({ stream }) => stream === customEvents)
   if (signal.aborted || !report || report.windows === 0) return []
-  const bookmark = starts.find(({ stream }) => stream.name === report.stream)?.bookmark
-  const isBounded = reach.kind === 'incremental' && bookmark !== undefined
-  const since = isBounded
-    ? new Date(bookmark.getTime() - lookbackOf(config.lookback, report.stream))
-    : undefined
   try {
+    const since = await readSince(session.db, customEvents, runId)
     return await keepEventViews(session, { since, now: clock.now() })
   } catch (error) {
     return [`the views of custom events are as they were: ${messageOf(error)}`]

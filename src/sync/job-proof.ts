@@ -1,6 +1,7 @@
 /** A job that was found by its type and time may be another program's: its rows must at least lie in the window. */
 import { open } from 'node:fs/promises'
 import { JobError } from './job-errors.ts'
+import { timeOf } from './times.ts'
 import type { Window } from './windows.ts'
 
 const lookedAtBytes = 2 ** 16
@@ -8,8 +9,8 @@ const lookedAtBytes = 2 ** 16
 /** @throws JobError when a row among the first of a file is of another time. */
 export async function refuseForeignWindow(path: string, timeField: string, window: Window): Promise<void> {
   for (const line of await firstLines(path)) {
-    const atMs = timeOf(line, timeField)
-    if (atMs === undefined || (atMs >= window.from.getTime() && atMs < window.to.getTime())) continue
+    const at = atOf(line, timeField)
+    if (!at || (at >= window.from && at < window.to)) continue
     throw new JobError('discarded', 'the job that was found has rows of another time: it is not ours')
   }
 }
@@ -25,11 +26,9 @@ async function firstLines(path: string): Promise<readonly string[]> {
   }
 }
 
-function timeOf(line: string, field: string): number | undefined {
+function atOf(line: string, field: string): Date | undefined {
   try {
-    const value = (JSON.parse(line) as Record<string, unknown>)[field]
-    const atMs = typeof value === 'string' ? Date.parse(value) : Number.NaN
-    return Number.isNaN(atMs) ? undefined : atMs
+    return timeOf((JSON.parse(line) as Record<string, unknown>)[field])
   } catch {
     return undefined
   }

@@ -2,12 +2,20 @@
 import { randomUUID } from 'node:crypto'
 import { messageOf } from '../errors.ts'
 import { IterableHttpError, isRetryable } from '../iterable/errors.ts'
-import { type JobRecord, jobsForm, startForm } from '../iterable/jobs.ts'
-import { endExportJob, insertJob, type OpenJob, readKnownJobIds, recordJobId } from '../state/export-jobs.ts'
+import { type JobRecord, startForm } from '../iterable/jobs.ts'
+import {
+  endExportJob,
+  insertJob,
+  type OpenJob,
+  readKnownJobIds,
+  readOpenJobs,
+  recordJobId,
+} from '../state/export-jobs.ts'
 import type { SyncContext } from './context.ts'
 import type { ExportType } from './export-type.ts'
 import { JobError, RefusedJob } from './job-errors.ts'
 import type { CountingClient } from './source.ts'
+import { timeOf } from './times.ts'
 import { requestTime, type Window } from './windows.ts'
 
 /** A job that Iterable has begun. */
@@ -105,21 +113,28 @@ const laterMs = 10 * 60_000
 
 /**
  * The job of a request whose answer was lost: the one of its type that was scheduled then and is that of no other
- * window. Records of jobs name no window, so where several fit, none is taken.
+ * window. Records of jobs name no window, so where several fit, none is taken; nor is any where others start jobs in the
+ * project, who may have started this one.
  */
 async function findLost(
-  { warehouse, signal }: SyncContext,
+  { warehouse, signal, jobDesk }: SyncContext,
   client: CountingClient,
   { dataType, askedAt }: OpenJob,
 ): Promise<JobRecord | undefined> {
-  const { jobs } = await client.json('export_jobs', { form: jobsForm })
-  const known = await warehouse.use(({ db }) => readKnownJobIds(db), { signal })
-  const fits = jobs.filter(({ id, dataTypeName, scheduledStartTime }) => {
-    const sinceMs = Date.parse(scheduledStartTime ?? '') - askedAt.getTime()
-    const isOfType = dataTypeName.toLowerCase() === dataType.toLowerCase()
-    return isOfType && !known.has(id) && sinceMs >= -earlierMs && sinceMs <= laterMs
-  })
-  return fits.length === 1 ? fits[0] : undefined
+  const jobs = await jobDesk.lookAnew(client)
+  const { known, asked } = await warehouse.use(
+    async ({ db }) => ({ known: await readKnownJobIds(db), asked: await readOpenJobs(db) }),
+    { signal },
+  )
+  const unknown = jobs.filter(({ id }) => !known.has(id))
+  const isOf = (type: string, job: JobRecord) => job.dataTypeName.toLowerCase() === type.toLowerCase()
+  // Of other streams an answer may be on its way, or lost, too.
+  const others = asked.filter((one) => one.jobId === undefined && one.dataType !== dataType)
+  const own = unknown.filter((job) => !others.some((one) => isOf(one.dataType, job)))
+  const [found] = own
+  if (!found || own.length > 1 || !isOf(dataType, found)) return undefined
+  const sinceMs = (timeOf(found.scheduledStartTime)?.getTime() ?? Number.NaN) - askedAt.getTime()
+  return sinceMs >= -earlierMs && sinceMs <= laterMs ? found : undefined
 }
 
 /** An answer that another try would not change; a key that is unknown concerns more than jobs. */

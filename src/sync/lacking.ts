@@ -75,7 +75,7 @@ function lackingReport({ start, report }: Ended): StreamReport {
   return {
     ...report,
     state: 'succeeded',
-    notes: start.lackingSince ? report.notes : [...report.notes, note],
+    notes: start.lackingSince ? [] : [note],
     error: null,
     error_code: null,
     error_kind: null,

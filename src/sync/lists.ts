@@ -27,7 +27,7 @@ export async function forgetVanishedLists(
       await keepVanishedLists(tx, { listIds, vanished, runId, now })
       if (vanished.length === 0) return
       await sql`delete from ${streamTable(tx, stream.name)}
-        where "listId" in (${sql.join(vanished.map(Number))})`.execute(tx.tables)
+        where cast("listId" as varchar) in (${sql.join(vanished)})`.execute(tx.tables)
     },
     { signal },
   )
@@ -75,7 +75,7 @@ export async function rejectList(
           source: `stream:${stream.name}`,
           code: 'list_unreadable',
           reason: messageOf(error),
-          row: JSON.stringify({ listId: Number(list.id), name: list.name }),
+          row: `{"listId":${list.id},"name":${JSON.stringify(list.name)}}`,
           raw: null,
           rejected_at: now,
         })

@@ -1,12 +1,14 @@
 /** Metrics of campaigns and experiments: CSV whose columns follow the media that were asked for. */
 import type { Read, SourceType } from '../catalog/index.ts'
 import { metricStreams } from '../catalog/metrics.ts'
+import { type EndpointName, type IterableResponse, readText } from '../iterable/client.ts'
 import { csvRecords } from '../iterable/csv.ts'
-import type { EndpointName } from '../iterable/endpoints.ts'
 import { MalformedResponseError } from '../iterable/errors.ts'
+import type { LineSink } from './download.ts'
 import { readExperimentList } from './resources.ts'
 import type { CountingClient } from './source.ts'
-import { type IndexRecord, readIndex, timeOf, utcDay, type WalkReader, writeRecords } from './walk.ts'
+import { timeOf } from './times.ts'
+import { type IndexRecord, readIndex, utcDay, type WalkReader } from './walk.ts'
 
 /** The index of campaigns. */
 export const campaignsRead: Extract<Read, { kind: 'documents' }> = {
@@ -41,7 +43,7 @@ export const readCampaignMetrics: WalkReader = async ({ client, sink, now, since
       from: earliest(some),
       to: now,
     })
-    await writeRecords(sink, withStamp(rows, now))
+    await writeFigures(sink, rows, stampOf(now))
   }
 }
 
@@ -61,10 +63,7 @@ export const readCampaignDays: WalkReader = async ({ client, sink, now, since })
     const begun = campaigns.map(subjectOf).filter((campaign) => campaign.from < to)
     for (const some of inRequests(begun, 'campaignId')) {
       const rows = await metricsOf(client, 'campaign_metrics', { campaignId: some, from, to })
-      await writeRecords(
-        sink,
-        withStamp(rows, now).map((row) => ({ ...row, day: utcDay(from) })),
-      )
+      await writeFigures(sink, rows, { ...stampOf(now), day: utcDay(from) })
     }
   }
 }
@@ -72,17 +71,17 @@ export const readCampaignDays: WalkReader = async ({ client, sink, now, since })
 /** The figures of experiments: those that run, and those that ended lately. */
 export const readExperimentMetrics: WalkReader = async ({ client, sink, now, since }) => {
   const settled = since && new Date(since.getTime() - settlingMs)
-  const experiments = (await readExperimentList(client)).filter(({ status, finishDate }) => {
+  const experiments = (await readExperimentList(client)).filter(({ facts: { status, finishDate } }) => {
     const end = timeOf(finishDate)
     return status !== 'draft' && (!settled || !end || end >= settled)
   })
-  const subjects = experiments.map(({ id, startDate }) => ({
-    id: String(id),
+  const subjects = experiments.map(({ id, facts: { startDate } }) => ({
+    id,
     from: timeOf(startDate) ?? new Date(0),
   }))
   for (const some of inRequests(subjects, 'experimentId')) {
     const query = { experimentId: some, from: earliest(some), to: now }
-    await writeRecords(sink, withStamp(await metricsOf(client, 'experiment_metrics', query), now))
+    await writeFigures(sink, await metricsOf(client, 'experiment_metrics', query), stampOf(now))
   }
 }
 
@@ -137,44 +136,71 @@ interface MetricsQuery {
   readonly to: Date
 }
 
+/** Values of a row by their headings, as JSON. */
+type Figures = ReadonlyMap<string, string>
+
 /** The rows of one answer. Both times are sent always: without them Iterable takes a month of 2018. */
 async function metricsOf(
   client: CountingClient,
   endpoint: EndpointName & ('campaign_metrics' | 'experiment_metrics'),
   { campaignId, experimentId, from, to }: MetricsQuery,
-): Promise<Record<string, unknown>[]> {
-  const { body } = await client.request(endpoint, {
-    query: {
-      campaignId: campaignId?.map(({ id }) => id),
-      experimentId: experimentId?.map(({ id }) => id),
-      startDateTime: from.toISOString(),
-      endDateTime: to.toISOString(),
-    },
-  })
-  const blocks: Buffer[] = []
-  for await (const block of body) blocks.push(block)
-  const text = Buffer.concat(blocks).toString()
-  const key = endpoint === 'campaign_metrics' ? 'id' : 'experimentId'
-  if (text.trim() !== '' && !new RegExp(`^\\uFEFF?"?${key}"?(?:,|\\r?\\n|$)`).test(text)) {
-    throw new MalformedResponseError(
-      endpoint,
-      `CSV whose first heading is ${key} was expected, it begins with ${JSON.stringify(text.slice(0, 80))}`,
-    )
+): Promise<readonly Figures[]> {
+  const query = {
+    campaignId: campaignId?.map(({ id }) => id),
+    experimentId: experimentId?.map(({ id }) => id),
+    startDateTime: from.toISOString(),
+    endDateTime: to.toISOString(),
   }
-  return csvRecords(text, endpoint).map((cells) =>
-    Object.fromEntries([...cells].flatMap(([heading, cell]) => figureOf(heading, cell))),
-  )
+  const key = endpoint === 'campaign_metrics' ? 'id' : 'experimentId'
+  const use = async (answer: IterableResponse) => {
+    const text = await readText(answer, endpoint)
+    if (text.trim() !== '' && !new RegExp(`^\\uFEFF?"?${key}"?(?:,|\\r?\\n|$)`).test(text)) {
+      throw new MalformedResponseError(
+        endpoint,
+        `CSV whose first heading is ${key} was expected, it begins with ${JSON.stringify(text.slice(0, 80))}`,
+      )
+    }
+    return csvRecords(text, endpoint)
+  }
+  const rows = await client.whole(endpoint, use, { query })
+  return rows.map((cells) => new Map([...cells].flatMap(([heading, cell]) => figureOf(heading, cell))))
 }
 
 const types = new Map<string, SourceType>(metricStreams.flatMap(({ columns }) => Object.entries(columns)))
 
-/** Numbers as numbers, also under headings that nobody knew; `NaN` and `Infinity` say that there is nothing to say. */
-function figureOf(heading: string, cell: string): [string, unknown][] {
-  const text = cell.trim()
-  if (/^[-+]?(?:nan|infinity|inf)$/i.test(text)) return []
-  const isText = ['text', 'timestamptz'].includes(types.get(heading) ?? '')
-  return [[heading, !isText && /^-?\d+(?:\.\d+)?(?:e[-+]?\d+)?$/i.test(text) ? Number(text) : cell]]
+/**
+ * Numbers as numbers, whole ones with every digit, also under headings that nobody knew; `NaN`, `Infinity` and, where a number
+ * belongs, a dash say that there is nothing to say.
+ */
+function figureOf(heading: string, cell: string): [string, string][] {
+  const type = types.get(heading)
+  const text = type === 'bigint' || type === 'double' ? plainNumber(cell.trim()) : cell.trim()
+  if (text === '' || /^[-+]?(?:nan|infinity|inf)$/i.test(text)) return []
+  const isText = type === 'text' || type === 'timestamptz'
+  // JSON has no zeros before a number. A fraction is as exact as its column, however many digits are printed.
+  if (!isText && /^-?\d+$/.test(text)) return [[heading, text.replace(/^(-?)0+(?=\d)/, '$1')]]
+  const isFraction = !isText && /^-?\d+(?:\.\d+)?(?:e[-+]?\d+)?$/i.test(text) && Number.isFinite(Number(text))
+  return [[heading, JSON.stringify(isFraction ? Number(text) : cell)]]
 }
 
-const withStamp = (rows: readonly Record<string, unknown>[], now: Date): Record<string, unknown>[] =>
-  rows.map((row) => ({ ...row, measuredAt: now.toISOString() }))
+/** Figures as they are shown to people: `1,234.5`, `12.5%`, and a dash for none. */
+function plainNumber(text: string): string {
+  if (/^(?:-|–|n\/a)$/i.test(text)) return ''
+  const plain = /^-?\d{1,3}(?:,\d{3})+(?:\.\d+)?%?$/.test(text) ? text.replaceAll(',', '') : text
+  return /^-?\d+(?:\.\d+)?%$/.test(plain) ? `${plain.slice(0, -1)}e-2` : plain
+}
+
+const stampOf = (now: Date) => ({ measuredAt: now.toISOString() })
+
+async function writeFigures(
+  sink: LineSink,
+  rows: readonly Figures[],
+  stamp: Readonly<Record<string, string>>,
+): Promise<void> {
+  const stamped = Object.entries(stamp).map(([name, text]) => [name, JSON.stringify(text)] as const)
+  const lines = rows.map((figures) => {
+    const members = [...new Map([...figures, ...stamped])]
+    return `{${members.map(([name, value]) => `${JSON.stringify(name)}:${value}`).join(',')}}\n`
+  })
+  if (lines.length > 0) await sink.write(Buffer.from(lines.join('')))
+}

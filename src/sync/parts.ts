@@ -105,6 +105,9 @@ export function halvesOf(stream: ExportStream, part: Part): [Part, Part] | undef
   return both && [windowPart(stream, both[0], options), windowPart(stream, both[1], options)]
 }
 
+/** Each answer on the way is asked for again by itself; the whole only where answers do not fit together. */
+const walkAttempts = 2
+
 /** Everything that a document endpoint has; with `since`, older records are left out on our side. */
 export function documentPart(
   stream: Stream & { readonly read: { readonly kind: 'documents' } },
@@ -114,7 +117,7 @@ export function documentPart(
     label: 'all pages',
     scope: stream.replication === 'filter' ? { kind: 'keys', since } : { kind: 'table' },
     bookmark,
-    attempts: 4,
+    attempts: walkAttempts,
     read: (client, sink) => readDocuments(client, stream.read, sink),
   }
 }
@@ -134,7 +137,7 @@ export function listPart(list: List, options: { isEmailProject: boolean; updated
 export const metadataPart: Part = {
   label: 'all tables',
   scope: { kind: 'table' },
-  attempts: 4,
+  attempts: walkAttempts,
   read: readMetadata,
 }
 
@@ -147,7 +150,7 @@ export function walkPart(
     label: 'all of it',
     scope: stream.replication === 'full' ? { kind: 'table' } : { kind: 'keys' },
     bookmark,
-    attempts: 4,
+    attempts: walkAttempts,
     read: (client, sink) => walks[stream.read.walk]({ ...reach, client, sink }),
   }
 }

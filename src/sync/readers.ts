@@ -1,6 +1,6 @@
 /** The ways of asking Iterable, one for each variant of `Read`; each writes lines of NDJSON into a sink. */
-import { createHash } from 'node:crypto'
 import type { Stream } from '../catalog/index.ts'
+import type { IterableResponse } from '../iterable/client.ts'
 import { IterableHttpError, isRetryable, MalformedResponseError, TransferError } from '../iterable/errors.ts'
 import { metadataKeysForm, metadataTablesForm, shown } from '../iterable/forms.ts'
 import { splitEnvelope } from '../iterable/lines.ts'
@@ -8,12 +8,12 @@ import { memberLines } from '../iterable/members.ts'
 import { isObject, membersOf } from '../json/members.ts'
 import type { LineSink } from './download.ts'
 import type { ExportType } from './export-type.ts'
+import { inPages, keepPage, mostPages } from './pages.ts'
 import type { CountingClient } from './source.ts'
 import { requestTime, type Window } from './windows.ts'
 
 const newline = Buffer.from('\n')
 const pageSize = 1000
-const batchRecords = 50
 
 /**
  * One window of the export: the body passes as it comes. In a hurry, an answer that says nothing about the window (the
@@ -45,83 +45,29 @@ export const isUndelivered = (error: unknown): boolean =>
   isBrokenTransfer(error) ||
   (error instanceof IterableHttpError && (error.status >= 500 || (error.status > 200 && error.status < 300)))
 
-/** More pages than this mean a server that goes in circles (10,000 of 1,000 records each). */
-const mostPages = 10_000
-
 /** All pages of all variants of a document; the fields of the variant are written into each record. */
 export async function readDocuments(
   client: CountingClient,
   read: Extract<Stream['read'], { kind: 'documents' }>,
   sink: LineSink,
 ): Promise<void> {
+  const { endpoint, property, paged } = read
   for (const { variant, asked } of questionsOf(read)) {
-    const progress = new Pages(read.endpoint)
-    for (let page = 1; ; page += 1) {
-      const query = { ...asked, ...(read.paged && { page, pageSize: read.pageSize ?? pageSize }) }
-      const { body } = await client.request(read.endpoint, { query })
-      const lines = splitEnvelope(body, read.property, read.endpoint)
-      const content = createHash('sha1')
-      let step = await lines.next()
-      // A write for each record would cost more than the record.
-      let batch: Buffer[] = []
-      for (; !step.done; step = await lines.next()) {
-        content.update(step.value)
-        batch.push(withFields(step.value, variant, read.endpoint), newline)
-        progress.received += 1
-        if (batch.length < 2 * batchRecords) continue
-        await sink.write(Buffer.concat(batch))
-        batch = []
+    const ask = (page: number) => {
+      const query = { ...asked, ...(paged && { page, pageSize: read.pageSize ?? pageSize }) }
+      const use = async ({ body }: IterableResponse) => {
+        const records = splitEnvelope(body, property, endpoint)
+        return await keepPage(records, (record) => withFields(record, variant, endpoint), sink)
       }
-      await sink.write(Buffer.concat(batch))
-      if (!read.paged || !progress.hasNext(step.value, content.digest('hex'))) break
+      return client.whole(endpoint, use, { query })
     }
+    await (paged ? inPages(endpoint, ask) : ask(1))
   }
 }
 
 function questionsOf({ variants, queries }: Extract<Stream['read'], { kind: 'documents' }>) {
   if (variants) return variants.map((variant) => ({ variant, asked: variant }))
   return (queries ?? [{}]).map((asked) => ({ variant: {}, asked }))
-}
-
-/** How far the pages of one document have come, and whether there is another. */
-export class Pages {
-  readonly #endpoint: string
-  /** Links to pages, and hashes of what pages brought. */
-  readonly #met = new Set<string>()
-  #pages = 0
-  #before = 0
-  /** Records so far. */
-  received = 0
-
-  constructor(endpoint: string) {
-    this.#endpoint = endpoint
-  }
-
-  /**
-   * Older projects get everything at once; where a link to the next page or a larger total is named, there is more. A
-   * page that brought nothing is the last one, whatever it names.
-   * @throws MalformedResponseError where the pages go in circles.
-   */
-  hasNext(envelope: Record<string, unknown>, content: string): boolean {
-    this.#pages += 1
-    const broughtNothing = this.received === this.#before
-    this.#before = this.received
-    if (broughtNothing) return false
-    if (this.#met.has(content)) this.#refuse(`page ${this.#pages} brings what an earlier page brought`)
-    this.#met.add(content)
-    const total = Object.entries(envelope).find(([name]) => /^total\w*Count$/.test(name))?.[1]
-    if (typeof total === 'number' && this.received >= total) return false
-    const link = envelope.nextPageUrl
-    const hasLink = typeof link === 'string' && link !== ''
-    if (hasLink && this.#met.has(link)) this.#refuse(`the link to page ${this.#pages + 1} came before`)
-    if (hasLink) this.#met.add(link)
-    if (this.#pages >= mostPages) this.#refuse(`it has more than ${mostPages} pages`)
-    return hasLink || (typeof total === 'number' && this.received < total)
-  }
-
-  #refuse(why: string): never {
-    throw new MalformedResponseError(this.#endpoint, why)
-  }
 }
 
 /**
@@ -153,7 +99,10 @@ export interface List {
 
 /** All lists of the project; ids as text, so that every digit stays. */
 export async function readLists(client: CountingClient): Promise<List[]> {
-  const { body } = await client.request('lists')
+  return client.whole('lists', ({ body }) => listsOf(body))
+}
+
+async function listsOf(body: AsyncIterable<Buffer>): Promise<List[]> {
   const lists: List[] = []
   for await (const line of splitEnvelope(body, 'lists', 'lists')) {
     const members = new Map([...membersOf(line)].map(({ key, value }) => [key, value]))
@@ -223,9 +172,14 @@ async function readMetadataValue(
   key: string,
 ): Promise<Buffer | undefined> {
   try {
-    const { body } = await client.request('metadata_value', { path: { table, key } })
-    const text = await documentLine(body, 'metadata_value')
-    return Buffer.concat([withFields(text, { table, key }, 'metadata_value'), newline])
+    return await client.whole(
+      'metadata_value',
+      async ({ body }) => {
+        const text = await documentLine(body, 'metadata_value')
+        return Buffer.concat([withFields(text, { table, key }, 'metadata_value'), newline])
+      },
+      { path: { table, key } },
+    )
   } catch (error) {
     if (error instanceof IterableHttpError && error.status === 404) return undefined
     throw error

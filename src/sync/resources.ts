@@ -1,14 +1,19 @@
 /** Experiments, catalogues, and what is counted or copied once a day. */
 
+import type { IterableResponse } from '../iterable/client.ts'
 import { IterableHttpError, MalformedResponseError } from '../iterable/errors.ts'
-import { catalogFieldsForm, fieldsForm, forgottenForm, sizeForm, variantsForm } from '../iterable/forms.ts'
-import { splitEnvelope } from '../iterable/lines.ts'
-import { readLists, withFields } from './readers.ts'
+import { catalogFieldsForm, fieldsForm, forgottenForm, sizeForm } from '../iterable/forms.ts'
+import { memberOf } from '../json/members.ts'
+import { mostPages } from './pages.ts'
+import { documentLine, readLists, withFields } from './readers.ts'
 import type { CountingClient } from './source.ts'
+import { timeOf } from './times.ts'
 import {
+  elementsOf,
   type IndexRecord,
-  pagesOf,
-  timeOf,
+  indexRecord,
+  joined,
+  readWrapped,
   unlessMissing,
   utcDay,
   type WalkReach,
@@ -16,28 +21,30 @@ import {
   writeRecords,
 } from './walk.ts'
 
-const newline = Buffer.from('\n')
 const experimentsAPage = 100
-/** As for documents: more pages than this mean a server that goes in circles. */
-const mostPages = 10_000
+
+/** A record of the list of experiments, parsed, and as it is written. */
+interface Experiment {
+  readonly id: string
+  readonly facts: IndexRecord
+  readonly line: Buffer
+}
 
 /** All experiments, as the list has them. */
-export async function readExperimentList(client: CountingClient): Promise<readonly IndexRecord[]> {
-  const experiments: IndexRecord[] = []
-  const met = new Set<unknown>()
+export async function readExperimentList(client: CountingClient): Promise<readonly Experiment[]> {
+  const experiments = new Map<string, Experiment>()
   for (let page = 0; ; page += 1) {
     const query = { limit: experimentsAPage, offset: page * experimentsAPage }
-    const { body } = await client.request('experiments', { query })
-    let received = 0
-    for await (const line of splitEnvelope(body, 'experiments', 'experiments')) {
-      received += 1
-      const experiment = JSON.parse(line.toString()) as IndexRecord
-      if (!met.has(experiment.id)) experiments.push(experiment)
-      met.add(experiment.id)
+    const use = (answer: IterableResponse) => elementsOf(answer, 'experiments', 'experiments')
+    const lines = await client.whole('experiments', use, { query })
+    for (const line of lines) {
+      const facts = indexRecord(line)
+      const id = String(facts.id)
+      if (!experiments.has(id)) experiments.set(id, { id, facts, line })
     }
     // Their total is spelled in several ways; a page that is not full is the last one in each.
-    if (received < experimentsAPage) return experiments
-    if (page >= mostPages || met.size < (page + 1) * experimentsAPage) {
+    if (lines.length < experimentsAPage) return [...experiments.values()]
+    if (page >= mostPages || experiments.size < (page + 1) * experimentsAPage) {
       throw new MalformedResponseError('experiments', 'a page brings what an earlier page brought')
     }
   }
@@ -47,10 +54,10 @@ export async function readExperimentList(client: CountingClient): Promise<readon
 const lookbackMs = 7 * 86_400_000
 
 /** Experiments that are under way, or ended no longer before the last look than the lookback. */
-async function openExperiments({ client, since }: WalkReach): Promise<readonly IndexRecord[]> {
+async function openExperiments({ client, since }: WalkReach): Promise<readonly Experiment[]> {
   const experiments = await readExperimentList(client)
-  return experiments.filter(({ finishDate }) => {
-    const end = timeOf(finishDate)
+  return experiments.filter(({ facts }) => {
+    const end = timeOf(facts.finishDate)
     return !since || !end || end.getTime() >= since.getTime() - lookbackMs
   })
 }
@@ -58,40 +65,47 @@ async function openExperiments({ client, since }: WalkReach): Promise<readonly I
 /** Each with its settings, and with what only the list tells of it. */
 export const readExperiments: WalkReader = async (reach) => {
   const { client, sink } = reach
-  for (const experiment of await openExperiments(reach)) {
-    const path = { id: String(experiment.id) }
-    const details = await unlessMissing(client.json('experiment', { path }))
-    await writeRecords(sink, [{ ...experiment, ...(details as object | undefined) }])
+  for (const { id, line } of await openExperiments(reach)) {
+    const use = ({ body }: IterableResponse) => documentLine(body, 'experiment')
+    const details = await unlessMissing(client.whole('experiment', use, { path: { id } }))
+    await sink.write(joined(line, details ?? Buffer.from('{}')))
   }
 }
 
 /** The variants of each experiment, with their contents. */
 export const readExperimentVariants: WalkReader = async (reach) => {
   const { client, sink } = reach
-  for (const { id, finishDate } of await openExperiments(reach)) {
-    const path = { id: String(id) }
-    const answer = await unlessMissing(client.json('experiment_variants', { path, form: variantsForm }))
-    await writeRecords(
-      sink,
-      (answer?.variants ?? []).map((variant) => ({
-        experimentId: id,
-        finishDate,
-        templateId: (variant.value as IndexRecord | null | undefined)?.templateId,
-        ...variant,
-      })),
-    )
+  for (const { id, line } of await openExperiments(reach)) {
+    const use = (answer: IterableResponse) => elementsOf(answer, 'variants', 'experiment_variants')
+    const variants = await unlessMissing(client.whole('experiment_variants', use, { path: { id } }))
+    for (const variant of variants ?? []) {
+      const known = {
+        experimentId: memberOf(line, 'id'),
+        finishDate: memberOf(line, 'finishDate'),
+        templateId: memberOf(memberOf(variant, 'value') ?? '', 'templateId'),
+      }
+      const members = Object.entries(known).flatMap(([name, value]) => (value ? [`"${name}":${value}`] : []))
+      await sink.write(joined(Buffer.from(`{${members.join(',')}}`), variant))
+    }
   }
 }
 
 /** The names of all catalogues. */
 async function catalogNames(client: CountingClient): Promise<readonly string[]> {
-  const names: string[] = []
-  const pages = pagesOf(client, { endpoint: 'catalogs', property: 'catalogNames', pageSize: 100 })
-  for await (const line of pages) {
-    const { name } = JSON.parse(line.toString()) as IndexRecord
-    if (typeof name === 'string' && name !== '') names.push(name)
-  }
-  return names
+  const names = new Set<string>()
+  const source = { endpoint: 'catalogs', property: 'catalogNames', pageSize: 100 } as const
+  await readWrapped(client, source, {
+    lineOf: (record) => withFields(record, {}, 'catalogs'),
+    sink: {
+      async write(block) {
+        for (const line of block.toString().split('\n')) {
+          const { name } = line === '' ? {} : indexRecord(line)
+          if (typeof name === 'string' && name !== '') names.add(name)
+        }
+      },
+    },
+  })
+  return [...names]
 }
 
 export const readCatalogs: WalkReader = async ({ client, sink }) =>
@@ -121,10 +135,8 @@ export const readCatalogFields: WalkReader = async ({ client, sink }) => {
 export const readCatalogItems: WalkReader = async ({ client, sink }) => {
   for (const catalogName of await catalogNames(client)) {
     const source = { endpoint: 'catalog_items', property: 'catalogItemsWithProperties' } as const
-    const items = pagesOf(client, { ...source, pageSize: 1000, path: { name: catalogName } })
-    for await (const line of items) {
-      await sink.write(Buffer.concat([withFields(line, { catalogName }, 'catalog_items'), newline]))
-    }
+    const lineOf = (record: Buffer) => withFields(record, { catalogName }, 'catalog_items')
+    await readWrapped(client, { ...source, pageSize: 1000, path: { name: catalogName } }, { lineOf, sink })
   }
 }
 

@@ -1,7 +1,7 @@
 /** The client as one stream uses it: its requests are counted, and its waits are told. */
 import type { IterableClient, Wait } from '../iterable/client.ts'
 
-export type CountingClient = Pick<IterableClient, 'request' | 'json' | 'file' | 'calls'>
+export type CountingClient = Pick<IterableClient, 'request' | 'whole' | 'json' | 'file' | 'calls'>
 
 /** A view of `client` whose `calls` counts what went through it, retries included. */
 export function countingClient(
@@ -21,6 +21,10 @@ export function countingClient(
     request(endpoint, options) {
       calls += 1
       return client.request(endpoint, { signal, onWait: heard, ...options })
+    },
+    whole(endpoint, use, options) {
+      calls += 1
+      return client.whole(endpoint, use, { signal, onWait: heard, ...options })
     },
     json(endpoint, options) {
       calls += 1

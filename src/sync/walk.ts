@@ -1,12 +1,12 @@
 /** What the walks through several endpoints share: reading indices, writing records, unwrapping pages. */
-import { createHash } from 'node:crypto'
 import type { Read } from '../catalog/index.ts'
-import type { EndpointName } from '../iterable/endpoints.ts'
-import { IterableHttpError } from '../iterable/errors.ts'
+import type { EndpointName, IterableResponse } from '../iterable/client.ts'
+import { IterableHttpError, isUnknownList } from '../iterable/errors.ts'
 import { splitEnvelope } from '../iterable/lines.ts'
-import { memberOf } from '../json/members.ts'
+import { memberOf, membersOf } from '../json/members.ts'
 import type { LineSink } from './download.ts'
-import { documentLine, Pages, readDocuments } from './readers.ts'
+import { inPages, keepPage } from './pages.ts'
+import { documentLine, readDocuments, withFields } from './readers.ts'
 import type { CountingClient } from './source.ts'
 
 /** What a walk is given. */
@@ -33,10 +33,37 @@ export async function readIndex(
   await readDocuments(client, read, {
     // Whole lines come with each write.
     async write(block) {
-      for (const line of block.toString().split('\n')) if (line !== '') records.push(JSON.parse(line))
+      for (const line of block.toString().split('\n')) if (line !== '') records.push(indexRecord(line))
     },
   })
   return records
+}
+
+/** A record, parsed; a whole number that no double holds is a text, so that every digit of an id stays. */
+export function indexRecord(line: string | Buffer): IndexRecord {
+  const record = JSON.parse(line.toString()) as Record<string, unknown>
+  const isInexact = (value: unknown) => Number.isInteger(value) && !Number.isSafeInteger(value)
+  if (!Object.values(record).some(isInexact)) return record
+  for (const { key, value } of membersOf(line)) if (isInexact(record[key])) record[key] = value
+  return record
+}
+
+/** The records of an answer that has all of them, as they are written. */
+export async function elementsOf(
+  { body }: IterableResponse,
+  property: string,
+  endpoint: EndpointName,
+): Promise<readonly Buffer[]> {
+  const records: Buffer[] = []
+  for await (const record of splitEnvelope(body, property, endpoint))
+    records.push(withFields(record, {}, endpoint))
+  return records
+}
+
+/** One record of what two say: of members that both have, those of the second. The texts of values stay as they are. */
+export function joined(first: Buffer, second: Buffer): Buffer {
+  const members = new Map([...membersOf(first), ...membersOf(second)].map(({ key, value }) => [key, value]))
+  return Buffer.from(`{${[...members].map(([key, value]) => `${JSON.stringify(key)}:${value}`).join(',')}}\n`)
 }
 
 /** Writes records as lines. */
@@ -45,18 +72,18 @@ export async function writeRecords(sink: LineSink, records: readonly object[]): 
   await sink.write(Buffer.from(records.map((record) => `${JSON.stringify(record)}\n`).join('')))
 }
 
-/** What is asked for, or undefined where Iterable has none (404). */
+/** What is asked for, or undefined where Iterable has none (404), or has no such list. */
 export async function unlessMissing<T>(asked: Promise<T>): Promise<T | undefined> {
   try {
     return await asked
   } catch (error) {
-    if (error instanceof IterableHttpError && error.status === 404) return undefined
+    if (isUnknownList(error) || (error instanceof IterableHttpError && error.status === 404)) return undefined
     throw error
   }
 }
 
-/** All pages of an endpoint whose answers come flat or wrapped in `params`; each record is a line as it came. */
-export async function* pagesOf(
+/** All pages of an endpoint whose answers come flat or wrapped in `params`, as lines into a sink. */
+export async function readWrapped(
   client: CountingClient,
   {
     endpoint,
@@ -69,19 +96,15 @@ export async function* pagesOf(
     readonly pageSize: number
     readonly path?: Readonly<Record<string, string>>
   },
-): AsyncGenerator<Buffer> {
-  const progress = new Pages(endpoint)
-  for (let page = 1; ; page += 1) {
-    const { body } = await client.request(endpoint, { query: { page, pageSize }, path })
-    const text = unwrapped((await documentLine(body, endpoint)).toString())
-    const lines = splitEnvelope(once(Buffer.from(text)), property, endpoint)
-    let step = await lines.next()
-    for (; !step.done; step = await lines.next()) {
-      progress.received += 1
-      yield step.value
+  { lineOf, sink }: { readonly lineOf: (record: Buffer) => Buffer; readonly sink: LineSink },
+): Promise<void> {
+  await inPages(endpoint, (page) => {
+    const use = async ({ body }: IterableResponse) => {
+      const text = unwrapped((await documentLine(body, endpoint)).toString())
+      return keepPage(splitEnvelope(once(Buffer.from(text)), property, endpoint), lineOf, sink)
     }
-    if (!progress.hasNext(step.value, createHash('sha1').update(text).digest('hex'))) return
-  }
+    return client.whole(endpoint, use, { query: { page, pageSize }, path })
+  })
 }
 
 /** The inside of `{"msg":…,"code":…,"params":{…}}`, or the text itself. */
@@ -92,13 +115,6 @@ function unwrapped(text: string): string {
 
 async function* once(block: Buffer): AsyncGenerator<Buffer> {
   yield block
-}
-
-/** The instant of a field: epoch milliseconds or a text; undefined where it is neither. */
-export function timeOf(value: unknown): Date | undefined {
-  if (typeof value !== 'number' && typeof value !== 'string') return undefined
-  const at = new Date(value)
-  return Number.isNaN(at.getTime()) ? undefined : at
 }
 
 /** The date of an instant in UTC, such as `2026-02-01`. */

@@ -146,6 +146,10 @@ function freeName({ dialect }: Session, event: string, taken: ReadonlySet<string
   }
 }
 
+/** A name as a literal. One with U+0000, which only DuckDB holds, is put together: its parser ends a text there. */
+const nameLiteral = (event: string): string =>
+  event.includes('\0') ? `concat(${event.split('\0').map(literal).join(', chr(0), ')})` : literal(event)
+
 function selectOf(
   session: Session,
   {
@@ -155,5 +159,5 @@ function selectOf(
   }: { readonly event: string; readonly eventName: string; readonly columns: readonly string[] },
 ): string {
   const named = [...viewColumns(columns)].map(([column, name]) => `${quoted(column)} as ${quoted(name)}`)
-  return `select\n  ${named.join(',\n  ')}\nfrom ${tableOf(session, stream)}\nwhere ${eventName} = ${literal(event)}`
+  return `select\n  ${named.join(',\n  ')}\nfrom ${tableOf(session, stream)}\nwhere ${eventName} = ${nameLiteral(event)}`
 }

@@ -184,3 +184,9 @@ test('TLS to a server that speaks none is unreachable', async () => {
   expect(error).toMatchObject({ code: 'unreachable', retryable: false })
   expect(error.message).toContain('TLS failed')
 })
+
+test('a refusal that Iterable does not document comes from something in between', async () => {
+  for (const status of [407, 425, 451]) {
+    expect(await errorOf(text('no', status))).toMatchObject({ code: 'unexpected_answer' })
+  }
+})

@@ -46,7 +46,7 @@ test('Retry-After in seconds and as a date is honoured in full', async () => {
   const date = new Date('2026-01-01T00:10:00Z').toUTCString()
   await using server = await serve(
     text('Too Many Requests', 429, { 'retry-after': '100' }),
-    text('later', 503, { 'retry-after': date }),
+    text('later', 503, { 'retry-after': date, date: new Date('2026-01-01T00:01:40Z').toUTCString() }),
     ok,
   )
   const clock = virtualClock('2026-01-01T00:00:00Z')
@@ -76,10 +76,32 @@ test('Retry-After that says nothing usable is ignored, and an absurd one stays a
   const now = new Date('2026-01-01T00:00:00Z')
   expect(parseRetryAfter(undefined, now)).toBeUndefined()
   expect(parseRetryAfter('soon', now)).toBeUndefined()
+  expect(parseRetryAfter('-5', now)).toBeUndefined()
   expect(parseRetryAfter('0', now)).toBe(0)
   expect(parseRetryAfter('Wed, 31 Dec 2025 00:00:00 GMT', now)).toBe(0)
   const farthest = new Date(now.getTime() + parseRetryAfter('9'.repeat(40), now)!)
   expect(farthest.getUTCFullYear()).toBe(2027)
+})
+
+test('Retry-After as a date is about the clock of the server, whatever ours says', async () => {
+  const headers = {
+    'retry-after': new Date('2026-01-01T03:00:30Z').toUTCString(),
+    date: new Date('2026-01-01T03:00:00Z').toUTCString(),
+  }
+  await using server = await serve(text('Too Many Requests', 429, headers), ok)
+  const clock = virtualClock('2026-01-01T00:00:00Z')
+  await using client = clientOf(server, {}, { clock })
+  await client.json('lists')
+  expect(clock.slept).toEqual([30_000])
+})
+
+test('Retry-After that asks for no wait leaves us to our own', async () => {
+  const none = text('Too Many Requests', 429, { 'retry-after': '0' })
+  await using server = await serve(none, none, none, ok)
+  const clock = virtualClock()
+  await using client = clientOf(server, { rate_limits: 'off' }, { clock })
+  await client.json('lists')
+  expect(clock.slept).toEqual([1000, 2000, 4000])
 })
 
 test('a 429 without Retry-After waits for a slot of the pace, unless pacing is off', async () => {

@@ -69,3 +69,27 @@ eachWarehouse('get a locale where Iterable names none, and keep every digit', as
   )
   expect(rows).toEqual([{ locale: 'default', feed: '9007199254740993' }])
 })
+
+eachWarehouse('are found by ids that no double holds, in every locale', async (warehouse) => {
+  await using sandbox = await startProject()
+  const id = '9007199254740993'
+  const answer = (path: string, body: string, query: Record<string, string> = {}) =>
+    sandbox.faults.next({
+      fault: { status: 200, body, headers: { 'content-type': 'application/json' } },
+      path,
+      query,
+      times: Number.POSITIVE_INFINITY,
+    })
+  answer('/api/templates/sms/get', `{"templateId":${id},"locale":"de"}`, { templateId: id, locale: 'de' })
+  answer('/api/templates/sms/get', `{"templateId":${id},"locale":"en"}`, { templateId: id })
+  answer('/api/templates/getByClient', `{"templates":[{"templateId":${id},"locales":["en","de"]}]}`)
+  answer('/api/templates', `{"templates":[{"templateId":${id},"clientTemplateId":"x"}]}`, { page: '1' })
+  await syncOnce(sandbox, warehouse, { sync: { ...sync, streams: ['sms_templates'] } })
+  const rows = await warehouse.query(
+    `select cast("templateId" as varchar) as id, locale from iterable.sms_templates order by locale`,
+  )
+  expect(rows).toEqual([
+    { id, locale: 'de' },
+    { id, locale: 'en' },
+  ])
+})

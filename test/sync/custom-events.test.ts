@@ -1,6 +1,7 @@
 /** A view for each custom event. */
 import { sql } from 'kysely'
 import { expect } from 'vitest'
+import type { SyncEvent } from '../../src/index.ts'
 import { openBare } from '../support/open.ts'
 import { ago, hours, outcome, startProject, syncOnce } from '../support/sync.ts'
 import { eachWarehouse, type TestWarehouse } from '../support/warehouse.ts'
@@ -105,4 +106,44 @@ eachWarehouse('an event whose name is no text has no view, and takes none from o
   expect(
     await warehouse.query('select total from iterable_views.custom_event_cart_updated order by 1'),
   ).toEqual([{ total: 1 }, { total: 3 }])
+})
+
+eachWarehouse('events of a sync that broke off have their views after the next one', async (warehouse) => {
+  await using sandbox = await startProject({ empty: true })
+  const events = sandbox.data.events('customEvent')
+  const event = (eventName: string, at: Date) => ({
+    eventName,
+    email: 'a@example.com',
+    createdAt: at.toISOString(),
+  })
+  events.push(event('usual', ago(hours(30))))
+  await syncOnce(sandbox, warehouse, { sync })
+  const from = sandbox.now
+  sandbox.advance(hours(24 * 6))
+  events.push(event('rare', new Date(from.getTime() + 1)), event('usual', ago(hours(-24 * 5))))
+
+  const stop = new AbortController()
+  const request = {
+    signal: stop.signal,
+    onProgress: (told: SyncEvent) => {
+      if (told.type === 'progress' && told.phase === 'done' && told.done === 3) stop.abort()
+    },
+  }
+  expect((await syncOnce(sandbox, warehouse, { sync, request })).state).toBe('cancelled')
+  expect(Object.keys(await views(warehouse))).toEqual(['custom_event_usual'])
+  expect(outcome(await syncOnce(sandbox, warehouse, { sync }))).toEqual({ state: 'succeeded', wrong: [] })
+  expect(Object.keys(await views(warehouse))).toEqual(['custom_event_rare', 'custom_event_usual'])
+})
+
+eachWarehouse('an event whose name holds U+0000 keeps no others from their views', async (warehouse) => {
+  await using sandbox = await startProject({ empty: true })
+  const row = { email: 'a@example.com', createdAt: ago(hours(5)).toISOString() }
+  sandbox.data
+    .events('customEvent')
+    .push({ ...row, eventName: 'a\0' }, { ...row, eventName: 'a\0' }, { ...row, eventName: 'later' })
+  await syncOnce(sandbox, warehouse, { sync })
+  expect(Object.keys(await views(warehouse))).toEqual(['custom_event_a', 'custom_event_later'])
+  expect(await warehouse.query('select count(*) as rows from iterable_views.custom_event_a')).toEqual([
+    { rows: 2 },
+  ])
 })

@@ -104,6 +104,28 @@ describe('what goes wrong with a job', () => {
     expect([started(sandbox), asked(sandbox)]).toEqual([3, 1])
   })
 
+  eachWarehouse('a job of another tool is not taken for one whose start never arrived', async (warehouse) => {
+    await using sandbox = await startJobs()
+    // It exports the last day of the three, at the same time.
+    const times = { startDateTime: ago(days(1)).toISOString(), endDateTime: sandbox.now.toISOString() }
+    for (const dataTypeName of ['pushSend', 'emailSend']) {
+      const body = { dataTypeName, outputFormat: 'application/x-json-stream', ...times }
+      expect((await ask(sandbox, start.path ?? '', { body })).status).toBe(200)
+    }
+    sandbox.faults.next({ ...start, fault: 'drop' })
+    expect(outcome(await syncOnce(sandbox, warehouse, byJobs))).toEqual({ state: 'succeeded', wrong: [] })
+    await expectTruth(sandbox, warehouse)
+  })
+
+  eachWarehouse('a key that may not list jobs looks at each of its own', async (warehouse) => {
+    await using sandbox = await startJobs()
+    const refused = { status: 403, body: { code: 'Forbidden', msg: 'no' } }
+    sandbox.faults.next({ path: '/api/export/jobs', fault: refused, times: Number.POSITIVE_INFINITY })
+    expect(outcome(await syncOnce(sandbox, warehouse, byJobs))).toEqual({ state: 'succeeded', wrong: [] })
+    await expectTruth(sandbox, warehouse)
+    expect([started(sandbox), asked(sandbox)]).toEqual([1, 0])
+  })
+
   eachWarehouse('a key that may start none reads directly', async (warehouse) => {
     await using sandbox = await startJobs()
     sandbox.faults.next({ ...start, fault: { status: 403, body: { code: 'Forbidden', msg: 'no' } } })

@@ -140,3 +140,24 @@ eachWarehouse('full tables lose what Iterable no longer has', async (warehouse) 
     expect(await rowsOf(warehouse, table), table).toEqual(await expectedRows(warehouse, table, rows))
   }
 })
+
+eachWarehouse('a list whose id no double holds loses its rows with the list', async (warehouse) => {
+  await using sandbox = await startProject()
+  const id = '9007199254740993'
+  const answer = (path: string, body: string, query: Record<string, string> = {}) =>
+    sandbox.faults.next({
+      fault: { status: 200, body, headers: { 'content-type': 'text/plain' } },
+      path,
+      query,
+    })
+  answer('/api/lists/getUsers', 'ada@example.com\n', { listId: id })
+  answer(`/api/lists/${id}/size`, '1')
+  answer('/api/lists', `{"lists":[{"id":${id},"name":"Large"}]}`)
+  const sync = { streams: ['list_users'] }
+  await syncOnce(sandbox, warehouse, { sync })
+  const ids = () =>
+    warehouse.query('select distinct cast("listId" as varchar) as id from iterable.list_users')
+  expect(await ids()).toEqual([{ id }])
+  await syncOnce(sandbox, warehouse, { sync })
+  expect(await ids()).not.toContainEqual({ id })
+})

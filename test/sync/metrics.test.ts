@@ -148,3 +148,36 @@ eachWarehouse('that come as something else are a failure that publishes nothing'
   expect(report.streams[0]?.error).toMatch(/CSV whose first heading is id was expected/)
   expect(await warehouse.query('select * from iterable.campaign_metrics')).toEqual([])
 })
+
+eachWarehouse(
+  'keep every digit and every column, and read figures as people write them',
+  async (warehouse) => {
+    await using sandbox = await startProject()
+    const body = [
+      'id,Total Email Sends,Revenue,Unique Email Opens,Views,Views,Unique Email Clicks',
+      '1,9007199254740993,"1,234.50","12,345",9007199254740995,7,-',
+      '2,007,12.5%,N/A,,,3',
+      '3,1,0.33333333333333333333,2,x,y,\u2013',
+    ].join('\r\n')
+    const path = '/api/campaigns/metrics'
+    sandbox.faults.next({ fault: { status: 200, body }, path, times: Number.POSITIVE_INFINITY })
+    await syncOnce(sandbox, warehouse, { sync: { ...sync, streams: ['campaign_metrics'] } })
+    const rows = await warehouse.query(
+      `select cast("Total Email Sends" as varchar) as sends, "Revenue" as revenue, cast("Unique Email Opens" as varchar) as opens,
+       cast("Views" as varchar) as views, cast("Column 6" as varchar) as further,
+       cast("Unique Email Clicks" as varchar) as clicks from iterable.campaign_metrics order by id`,
+    )
+    expect(rows).toEqual([
+      {
+        sends: '9007199254740993',
+        revenue: 1234.5,
+        opens: '12345',
+        views: '9007199254740995',
+        further: '7',
+        clicks: null,
+      },
+      { sends: '7', revenue: 0.125, opens: null, views: null, further: null, clicks: '3' },
+      { sends: '1', revenue: 0.3333333333333333, opens: '2', views: 'x', further: 'y', clicks: null },
+    ])
+  },
+)

@@ -12,7 +12,7 @@ import {
   startProject,
   syncOnce,
 } from '../support/sync.ts'
-import { eachWarehouse, type TestWarehouse } from '../support/warehouse.ts'
+import { eachWarehouse, everyWarehouse, type TestWarehouse } from '../support/warehouse.ts'
 
 const sync = { streams: ['email_open'] }
 
@@ -131,6 +131,21 @@ eachWarehouse('a bookmark never goes back while the lookback is read', async (wa
   expect(report).toMatchObject({ state: 'failed', bookmark: reached })
   const [row] = await warehouse.query('select bookmark from iterable_sync.bookmarks')
   expect(row?.bookmark).toEqual(new Date(reached))
+})
+
+everyWarehouse('a clock that was days fast for one sync loses nothing', async (warehouse) => {
+  await using sandbox = await startEmpty(open(hours(1), { messageId: 'before' }))
+  const { now } = sandbox
+  sandbox.now = new Date(now.getTime() + days(10))
+  await syncOnce(sandbox, warehouse, { sync })
+  sandbox.now = new Date(now.getTime() + hours(2))
+  sandbox.data.events('emailOpen').push(open(-hours(1), { messageId: 'after' }))
+  const report = await syncOnce(sandbox, warehouse, { sync })
+  expect(of(report, 'email_open').bookmark).toBe(sandbox.now.toISOString())
+  sandbox.now = new Date(now.getTime() + days(12))
+  await syncOnce(sandbox, warehouse, { sync })
+  const rows = await warehouse.query('select "messageId" as id from iterable.email_open order by 1')
+  expect(rows.map(({ id }) => id)).toEqual(['after', 'before'])
 })
 
 eachWarehouse(

@@ -117,3 +117,102 @@ for (const projectType of ['email', 'userId', 'hybrid'] as const) {
     expect(rows).toEqual(all.filter(({ kind }) => projectType === 'hybrid' || kind === projectType))
   })
 }
+
+eachWarehouse('of experiments keep every digit of what is written', async (warehouse) => {
+  await using sandbox = await startProject()
+  const id = '9007199254740993'
+  const answer = (path: string, body: string) =>
+    sandbox.faults.next({
+      fault: { status: 200, body, headers: { 'content-type': 'application/json' } },
+      path,
+      times: Number.POSITIVE_INFINITY,
+    })
+  answer(`/api/experiments/${id}/variants`, `{"variants":[{"variantId":${id},"value":{"templateId":${id}}}]}`)
+  answer(`/api/experiments/${id}`, `{"id":${id},"status":"running","meta":{"seed":${id},"share":0.10}}`)
+  answer('/api/experiments', `{"experiments":[{"id":${id},"name":"Large","status":"ready"}]}`)
+  const streams = ['experiments', 'experiment_variants']
+  expect(outcome(await syncOnce(sandbox, warehouse, { sync: { ...sync, streams } }))).toEqual({
+    state: 'succeeded',
+    wrong: [],
+  })
+  const experiments = await warehouse.query(
+    `select cast(id as varchar) as id, name, status, cast(meta as varchar) as meta from iterable.experiments`,
+  )
+  expect(experiments).toHaveLength(1)
+  expect(experiments[0]).toMatchObject({ id, name: 'Large', status: 'running' })
+  expect(experiments[0]?.meta).toMatch(new RegExp(`"seed": ?${id}\\b`))
+  const variants = await warehouse.query(
+    `select cast("experimentId" as varchar) as experiment, cast("variantId" as varchar) as variant,
+       cast("templateId" as varchar) as template from iterable.experiment_variants`,
+  )
+  expect(variants).toEqual([{ experiment: id, variant: id, template: id }])
+})
+
+eachWarehouse(
+  'of a long walk are asked for page by page: only a page that broke off is asked for again',
+  async (warehouse) => {
+    await using sandbox = await startProject()
+    const path = '/api/catalogs/shops/items'
+    const shop = sandbox.data.catalogs.find(({ name }) => name === 'shops')
+    shop?.items.push(
+      ...Array.from({ length: 3000 }, (_, number) => ({
+        catalogName: 'shops',
+        itemId: `further-${number}`,
+        lastModified: 1_760_000_000_000,
+        size: 9,
+        value: { number },
+      })),
+    )
+    for (const page of ['2', '3']) sandbox.faults.next({ fault: 'cut', path, query: { page } })
+    sandbox.faults.next({ fault: 'cut', path: '/api/journeys' })
+    const changes = { sync: { ...sync, streams: ['catalog_items', 'journeys'] } }
+    expect(outcome(await syncOnce(sandbox, warehouse, changes))).toEqual({ state: 'succeeded', wrong: [] })
+    const pages = sandbox.requests.filter((request) => request.path === path).map(({ query }) => query.page)
+    expect(pages.length).toBe(new Set(pages).size + 2)
+    expect(pages).toEqual([...pages].sort())
+    expect(await count(warehouse, 'catalog_items')).toBe(131 + 3000)
+    expect(await count(warehouse, 'journeys')).toBe(sandbox.data.journeys.length)
+  },
+)
+
+eachWarehouse('that are deleted while pages are read take no others along', async (warehouse) => {
+  await using sandbox = await startProject()
+  const headers = { 'content-type': 'application/json' }
+  const page = (from: number, to: number, total: number, next?: number) =>
+    sandbox.faults.next({
+      fault: {
+        status: 200,
+        headers,
+        body: {
+          catalogItemsWithProperties: Array.from({ length: to - from }, (_, at) => ({
+            itemId: `i${from + at}`,
+            value: {},
+          })),
+          totalItemsCount: total,
+          ...(next && { nextPageUrl: `/items?page=${next}` }),
+        },
+      },
+      path: '/api/catalogs/shops/items',
+    })
+  // The first item goes once the first page is read: what was the first of the second page is on the first one now.
+  page(0, 10, 20, 2)
+  page(11, 20, 19)
+  page(1, 11, 19, 2)
+  page(11, 20, 19)
+  await syncOnce(sandbox, warehouse, { sync: { ...sync, streams: ['catalog_items'] } })
+  const [found] = await warehouse.query(
+    `select count(*) as rows from iterable.catalog_items where "catalogName" = 'shops' and "itemId" = 'i10'`,
+  )
+  expect(Number(found?.rows)).toBe(1)
+})
+
+eachWarehouse('that count lists leave out one that was deleted meanwhile', async (warehouse) => {
+  await using sandbox = await startProject()
+  const [gone] = sandbox.data.lists
+  const body = { msg: `error.lists.invalidListId(${gone?.id})`, code: 'Success', params: null }
+  const path = `/api/lists/${gone?.id}/size`
+  sandbox.faults.next({ fault: { status: 400, body }, path, times: Number.POSITIVE_INFINITY })
+  const changes = { sync: { ...sync, streams: ['list_sizes'] } }
+  expect(outcome(await syncOnce(sandbox, warehouse, changes))).toEqual({ state: 'succeeded', wrong: [] })
+  expect(await count(warehouse, 'list_sizes')).toBe(sandbox.data.lists.length - 1)
+})
