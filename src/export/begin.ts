@@ -79,7 +79,9 @@ export async function openRun(input: ExportInput): Promise<Reopened | BegunExpor
 }
 
 /** The same look at the export for a plan that is only looked at: nothing is begun, nothing cleared away. */
-export async function beginPlan(input: ExportInput): Promise<Pick<BegunExport, 'now' | 'times' | 'good'>> {
+export async function beginPlan(
+  input: ExportInput,
+): Promise<Pick<BegunExport, 'now' | 'times' | 'good' | 'needsBaseline'>> {
   const now = input.clock.now()
   const { refusal, begun } = await inTransaction(
     input,
@@ -87,7 +89,9 @@ export async function beginPlan(input: ExportInput): Promise<Pick<BegunExport, '
       const refused = await input.admit?.(db)
       if (refused) return { refusal: refused, begun: undefined }
       const { good } = await readEarlierRuns(db, earlierThan(input))
-      return { refusal: undefined, begun: { now, times: await queryTimes(db, input, now), good } }
+      const times = await queryTimes(db, input, now)
+      const isFirst = !input.definition.hasNoList && (await needsBaseline(db, input.definition))
+      return { refusal: undefined, begun: { now, times, good, needsBaseline: isFirst } }
     },
     { signal: input.signal },
   )

@@ -56,14 +56,15 @@ async function reportOf(input: ExportInput): Promise<ExportReport> {
 /** What `runExport` would do, with nothing sent and nothing left behind. */
 export async function planExport(input: ExportInput): Promise<ExportPlan> {
   const notices: string[] = []
-  const { now, times, good } = await beginPlan(input)
+  const { now, times, good, needsBaseline } = await beginPlan(input)
   const declared = await readFields(input, (message) => tell(input, notices, message))
   await using staged = await stage(input, { now, times, declared })
   const destination = await inspectList(input, staged, declared)
+  await using adopted = needsBaseline ? await adoptMembers(input, now) : undefined
   return await inTransaction(
     input,
     async (tx) => {
-      const planned = await planIn(tx, input, { staged, destination, now, notices, good, adopted: undefined })
+      const planned = await planIn(tx, input, { staged, destination, now, notices, good, adopted })
       const plan = await readPlan(tx.db, input, { ...planned, destination, notices })
       await input.onChanges?.(everyChange(tx.db, input.runId, marksOf(destination.fields)))
       return plan
@@ -193,7 +194,7 @@ async function planIn(
 ): Promise<Planned> {
   const { definition, runId } = input
   const { name, settings } = definition
-  const adoptedCount = adopted ? await adopted.store(tx) : 0
+  await adopted?.store(tx)
   const counts = await makePlan(tx, { runId, name, settings, staged, now })
   if (isTracked(settings) && good.length > 0 && counts.members === 0 && good.some((run) => run.sent > 0)) {
     tell(
@@ -210,7 +211,6 @@ async function planIn(
     {
       action: settings.action,
       counts,
-      adopted: adoptedCount,
       previousRows: last?.rows_queried,
       previousAdds: good.map((run) => run.planned_add),
       mappingChanged: last !== undefined && last.mapping_hash !== mappingHash(settings),

@@ -168,6 +168,50 @@ exportTest(
 )
 
 exportTest(
+  'a success that counts no rows is no answer: nobody is refused for it, and the run fails if it stays so',
+  async ({ elt, save, sandbox, members }) => {
+    await save('vip', { action: 'mirror' }, people(16))
+    for (const body of [{}, { msg: '', code: 'Success', params: null }]) {
+      const times = Number.POSITIVE_INFINITY
+      sandbox.faults.next({ fault: { status: 200, body }, path: '/api/lists/subscribe', times })
+      expect(await elt.export('vip')).toMatchObject({
+        state: 'failed',
+        error_code: 'malformed_response',
+        error_kind: 'transient',
+        rejected: 0,
+      })
+      sandbox.faults.clear()
+    }
+    expect(await elt.export('vip')).toMatchObject({ state: 'succeeded', sent: 16 })
+    expect(members()).toHaveLength(16)
+  },
+)
+
+exportTest(
+  'a row alone is judged by what is named, in whatever spelling; where the answer contradicts itself, it may be on the list',
+  async ({ elt, save, sandbox, run }) => {
+    const mirror = {
+      action: 'mirror',
+      max_reject_percent: 100,
+      brakes: { removals: 'off', row_drop: 'off' },
+    }
+    const answer = (body: object) =>
+      sandbox.faults.next({ fault: { status: 200, body }, path: '/api/lists/subscribe' })
+    await save('vip', mirror, people(2))
+    // Nobody knows this spelling, so both go out alone.
+    answer({ successCount: 1, failCount: 1, failedUpdates: { forgottenEmails: ['P1@EXAMPLE'] } })
+    answer({ successCount: 0, failCount: 1, failedUpdates: { forgottenEmails: ['P1@EXAMPLE'] } })
+    answer({ successCount: 1, failCount: 1 })
+    expect(await elt.export('vip')).toMatchObject({ sent: 0, rejected: 2 })
+    const codes = await run('select member_key, code from iterable_sync.export_rejects order by member_key')
+    expect(codes.map(({ code }) => code)).toEqual(['forgotten', 'unattributed'])
+    // Whoever may be there is taken off when the query lets go.
+    await save('vip', mirror, people(1, 2))
+    expect(await elt.export('vip')).toMatchObject({ state: 'succeeded', planned: { add: 1, remove: 2 } })
+  },
+)
+
+exportTest(
   'a list that vanishes while sending stops the run, which can be gone on with',
   async ({ elt, save, sandbox, members }) => {
     await save('vip', { action: 'add' }, people(12_000))

@@ -1,11 +1,14 @@
 /** `baseline: adopt`: the first run of a mirror takes over who is on the list already. */
 import type { Transaction } from 'kysely'
-import type { StateDatabase } from '../../state/tables.ts'
+import type { Db, StateDatabase } from '../../state/tables.ts'
 import type { Tx } from '../../warehouse/session.ts'
 import { instant, literal, quoted } from '../../warehouse/sql.ts'
 import type { ExportInput } from '../context.ts'
 import type { Definition } from '../definition/definition.ts'
 import { fetchMembers } from './members-file.ts'
+
+/** In place of a hash: the person was on the list, and Iterable has acknowledged nothing of this export about them yet. */
+const adoptedHash = 'adopted'
 
 /** True for a mirror that is to adopt and manages nobody yet. */
 export async function needsBaseline(
@@ -23,6 +26,18 @@ export async function needsBaseline(
   return known === undefined
 }
 
+/** People whom a plan takes off the list, and who are there without this export's doing; also of a plan after the first. */
+export async function countStrangers(db: Db, runId: string): Promise<number> {
+  const { n } = await db
+    .selectFrom('plan')
+    .select(({ fn }) => fn.countAll<number>().as('n'))
+    .where('run_id', '=', runId)
+    .where('op', '=', 'remove')
+    .where('hash', '=', adoptedHash)
+    .executeTakeFirstOrThrow()
+  return n
+}
+
 /** Reads the list; `store` makes its people those of the export, with nothing known of their fields. */
 export async function adoptMembers(input: ExportInput, now: Date) {
   const { definition, warehouse, client, connection, runId, signal } = input
@@ -38,7 +53,7 @@ export async function adoptMembers(input: ExportInput, now: Date) {
     projectType: connection.project_type,
   })
   return {
-    async store(tx: Tx): Promise<number> {
+    async store(tx: Tx): Promise<void> {
       const table = `${quoted(tx.names.sync)}.${quoted('members')}`
       const columns = [
         'export',
@@ -50,8 +65,8 @@ export async function adoptMembers(input: ExportInput, now: Date) {
         'run_id',
         'confirmed_at',
       ]
-      const values = `${literal(name)}, ${settings.list_id}, member_key, 'member', payload, 'adopted', ${literal(runId)}, ${instant(now)}`
-      return tx.appendQuery(table, columns, `select ${values} from (${file.select})`)
+      const values = `${literal(name)}, ${settings.list_id}, member_key, 'member', payload, ${literal(adoptedHash)}, ${literal(runId)}, ${instant(now)}`
+      await tx.appendQuery(table, columns, `select ${values} from (${file.select})`)
     },
     [Symbol.asyncDispose]: () => file[Symbol.asyncDispose](),
   }
