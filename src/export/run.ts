@@ -60,7 +60,7 @@ export async function planExport(input: ExportInput): Promise<ExportPlan> {
   const declared = await readFields(input, (message) => tell(input, notices, message))
   await using staged = await stage(input, { now, times, declared })
   const destination = await inspectList(input, staged, declared)
-  await using adopted = needsBaseline ? await adoptMembers(input, now) : undefined
+  await using adopted = needsBaseline ? await adoptMembers(input, staged.mapping, now) : undefined
   return await inTransaction(
     input,
     async (tx) => {
@@ -112,7 +112,7 @@ async function runAnew(
     for (const notice of mapping.notices) tell(input, notices, notice)
     for (const { column, field } of mapping.mapped) tell(input, notices, `${column} → ${field}`)
     const destination = await inspectList(input, staged, declared)
-    await using adopted = needsBaseline ? await adoptMembers(input, now) : undefined
+    await using adopted = needsBaseline ? await adoptMembers(input, staged.mapping, now) : undefined
     settled = await inTransaction(
       input,
       async (tx) => {

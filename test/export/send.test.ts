@@ -355,14 +355,6 @@ exportTest('--verify reads the list back', async ({ elt, save, sandbox, listId }
   })
 })
 
-exportTest('--verify reads the list back', async ({ elt, save, sandbox, listId }) => {
-  sandbox.data.members(listId).add('stranger@example.com')
-  await save('vip', { action: 'add' }, people(5))
-  expect(await elt.export('vip', { verify: true })).toMatchObject({
-    verified: { expected: 5, missing: 0, left_over: 0, others: 1 },
-  })
-})
-
 exportTest(
   'a cancelled run is not gone on with, and what may have happened is looked at anew',
   async ({ elt, save, run, sandbox, members }) => {
