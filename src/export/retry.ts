@@ -1,14 +1,16 @@
 /** Sends rows again that Iterable refused and has not taken since. */
 import { sql } from 'kysely'
 import { beginExportRun, updateExportRun } from '../state/exports.ts'
+import { hasSucceeded } from '../state/runs.ts'
 import type { Tx, Warehouse } from '../warehouse/session.ts'
 import { ownTable } from '../warehouse/sql.ts'
+import { openInterrupted } from './begin.ts'
 import { type ExportInput, inTransaction } from './context.ts'
 import { definitionHash, mappingHash } from './definition/settings.ts'
 import { cutBatches } from './plan/cut.ts'
 import { dropForgotten, knowsForgotten } from './plan/forgotten.ts'
 import type { ExportReport } from './progress.ts'
-import { lockList, sendRun } from './run.ts'
+import { lockList, resume, sendRun } from './run.ts'
 import { envelopeOf } from './send/body.ts'
 
 /** One run per export that has such rows; who was forgotten is left alone. */
@@ -38,6 +40,12 @@ async function retry(input: ExportInput): Promise<ExportReport> {
   const { definition, runId, isQueued, trigger, clock, emit } = input
   const { name, query, settings } = definition
   await using _lock = await lockList(input)
+  // A later run would give it up, with all that it has not sent yet.
+  const interrupted = await openInterrupted(input)
+  if (interrupted) {
+    const report = await resume(input, interrupted)
+    if (interrupted.run.run_id === runId || !hasSucceeded(report.state)) return report
+  }
   const now = clock.now()
   const envelope = envelopeOf(settings)
   const token = await inTransaction(input, async (tx) => {

@@ -48,7 +48,9 @@ async function reportOf(input: ExportInput): Promise<ExportReport> {
     // The lock lasts until the run has ended.
     if ('needsBaseline' in begun) return await runAnew(input, begun)
     const report = await resume(input, begun)
-    const isAsked = begun.run.run_id === input.runId || input.nominalAt === undefined
+    const { nominalAt = begun.nominalAt } = input
+    // Another try of the same tick has nothing to add to the first.
+    const isAsked = begun.run.run_id === input.runId || nominalAt?.getTime() === begun.nominalAt?.getTime()
     if (isAsked || !hasSucceeded(report.state)) return report
   }
 }
@@ -87,7 +89,8 @@ export async function lockList({
   }
 }
 
-async function resume(input: ExportInput, { run, token }: Reopened): Promise<ExportReport> {
+/** Goes on with a run that was interrupted. */
+export async function resume(input: ExportInput, { run, token }: Reopened): Promise<ExportReport> {
   const { emit } = input
   emit({ type: 'started', runId: run.run_id, export: input.definition.name })
   emit({

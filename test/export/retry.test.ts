@@ -86,3 +86,21 @@ everyWarehouse('nobody who was forgotten since is sent again', async (warehouse)
   await elt.retryRejects()
   expect(fixture.writes()).toHaveLength(before)
 })
+
+eachWarehouse('an interrupted run is finished before its refused rows are sent again', async (warehouse) => {
+  await using fixture = await makeFixture(warehouse)
+  const { elt, save, sandbox, members } = fixture
+  sandbox.data.rowFailures.set('p1@example.com', 'conflict')
+  await save('vip', { action: 'add' }, people(12_000))
+  const [path, times] = ['/api/lists/subscribe', Number.POSITIVE_INFINITY]
+  sandbox.faults.next({ fault: { status: 503, body: {} }, path, skip: 8, times })
+  const cut = await elt.export('vip', { nominalAt: new Date('2026-01-02T00:00:00Z') })
+  expect(cut).toMatchObject({ state: 'failed', sent: 7_999, rejected: 1 })
+  // Nothing is lost when the retry fails, too.
+  expect(await elt.retryRejects()).toMatchObject([{ run_id: cut.run_id, state: 'failed' }])
+  sandbox.faults.clear()
+  sandbox.data.rowFailures.clear()
+  expect(await elt.retryRejects()).toMatchObject([{ state: 'succeeded', rows: 1, sent: 1 }])
+  expect(members()).toHaveLength(12_000)
+  expect(await elt.export('vip')).toMatchObject({ rows: 12_000 })
+})

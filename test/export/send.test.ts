@@ -229,6 +229,26 @@ exportTest(
 )
 
 exportTest(
+  'another try of the same tick sends what the first one did not, and no row twice',
+  async ({ elt, save, sandbox, members }) => {
+    await save('vip', { action: 'add' }, people(12_000))
+    const tick = { nominalAt: new Date('2026-01-02T00:00:00Z') }
+    const times = Number.POSITIVE_INFINITY
+    sandbox.faults.next({ fault: { status: 503, body: {} }, path: '/api/lists/subscribe', skip: 8, times })
+    const failed = await elt.export('vip', tick)
+    sandbox.faults.clear()
+    expect(failed).toMatchObject({ state: 'failed', error_kind: 'transient', sent: 8_000 })
+    const again = await elt.export('vip', { ...tick, trigger: 'retry' })
+    expect(again).toMatchObject({ run_id: failed.run_id, state: 'succeeded', sent: 12_000 })
+    expect(members()).toHaveLength(12_000)
+    expect(sandbox.writes).toHaveLength(12)
+    // The next tick is another matter.
+    await elt.export('vip', { nominalAt: new Date('2026-01-03T00:00:00Z') })
+    expect(sandbox.writes).toHaveLength(24)
+  },
+)
+
+exportTest(
   'an interruption lets the batches on their way arrive, and the next run goes on without its query',
   async ({ elt, save, run, sandbox, members }) => {
     await run(`create table iterable.people as ${people(20_000)}`)
