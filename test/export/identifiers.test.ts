@@ -30,6 +30,24 @@ exportTest(
 )
 
 exportTest(
+  '--verify does not take who came under the other identifier for left over',
+  async ({ elt, save, sandbox, members }) => {
+    sandbox.data.users.put(...known)
+    const both = (first: string) =>
+      `select * from (values (${first}, 'u-1'), ('p2@example.com', null), (null, 'u-3')) as t(email, user_id)`
+    await save('vip', { action: 'mirror' }, both('null'))
+    await elt.export('vip')
+    await save('vip', { action: 'mirror' }, both(`'p1@example.com'`))
+    expect(await elt.export('vip', { verify: true })).toMatchObject({
+      planned: { add: 1, remove: 1, unchanged: 2 },
+      verified: { expected: 3, missing: 0, left_over: 0, others: 0 },
+    })
+    expect(members()).toHaveLength(3)
+  },
+  hybrid,
+)
+
+exportTest(
   'baseline adopt knows people by userId where the query does',
   async ({ elt, save, sandbox, listId }) => {
     sandbox.data.users.put(...known)

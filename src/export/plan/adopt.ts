@@ -1,16 +1,14 @@
 /** `baseline: adopt`: the first run of a mirror takes over who is on the list already. */
 import type { Transaction } from 'kysely'
 import { ConfigError } from '../../errors.ts'
-import type { Db, StateDatabase } from '../../state/tables.ts'
+import type { StateDatabase } from '../../state/tables.ts'
 import type { Tx } from '../../warehouse/session.ts'
 import { instant, literal, quoted } from '../../warehouse/sql.ts'
 import type { ExportInput } from '../context.ts'
 import type { Definition } from '../definition/definition.ts'
 import type { Mapping } from '../rows/mapping.ts'
 import { fetchMembers } from './members-file.ts'
-
-/** In place of a hash: the person was on the list, and Iterable has acknowledged nothing of this export about them yet. */
-const adoptedHash = 'adopted'
+import { adoptedHash } from './strangers.ts'
 
 /** True for a mirror that is to adopt and manages nobody yet. */
 export async function needsBaseline(
@@ -26,18 +24,6 @@ export async function needsBaseline(
     .limit(1)
     .execute()
   return known === undefined
-}
-
-/** People whom a plan takes off the list, and who are there without this export's doing; also of a plan after the first. */
-export async function countStrangers(db: Db, runId: string): Promise<number> {
-  const { n } = await db
-    .selectFrom('plan')
-    .select(({ fn }) => fn.countAll<number>().as('n'))
-    .where('run_id', '=', runId)
-    .where('op', '=', 'remove')
-    .where('hash', '=', adoptedHash)
-    .executeTakeFirstOrThrow()
-  return n
 }
 
 /**

@@ -10,10 +10,10 @@ import { change, ownTable, quoted, type Sql } from '../../warehouse/sql.ts'
 import { type ExportSettings, isTracked } from '../definition/settings.ts'
 import { stageColumns } from '../rows/lines.ts'
 import type { Staged } from '../rows/stage.ts'
-import { countStrangers } from './adopt.ts'
 import { cutBatches } from './cut.ts'
 import { dropForgotten, markForgotten } from './forgotten.ts'
 import { dropOutdated } from './refusals.ts'
+import { countStrangers } from './strangers.ts'
 
 /** From so many rows on, statistics pay. */
 const worthCounting = 1_000

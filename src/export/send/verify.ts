@@ -73,14 +73,18 @@ function wantedOf(
   return { present, absent: plan(sql`op = 'remove'`) }
 }
 
-/** The kinds of identifiers, as keys begin: `e`, `u`. */
+/**
+ * The kinds of identifiers by which people should be on the list, as keys begin: `e`, `u`. Who goes is told by another
+ * only where nobody stays: it may be somebody who came under the first.
+ */
 async function identifiersOf(tx: Tx, input: ExportInput, runId: string): Promise<ReadonlySet<string>> {
   const { present, absent } = wantedOf(tx, input, runId)
-  const { rows } = await sql<{ kind: string }>`
-    select distinct substr(member_key, 1, 1) as kind from (${present} union all ${absent}) as q`.execute(
-    tx.db,
-  )
-  return new Set(rows.map(({ kind }) => kind))
+  for (const people of [present, absent]) {
+    const { rows } = await sql<{ kind: string }>`
+      select distinct substr(member_key, 1, 1) as kind from (${people}) as q`.execute(tx.db)
+    if (rows.length > 0) return new Set(rows.map(({ kind }) => kind))
+  }
+  return new Set()
 }
 
 async function compare(tx: Tx, input: ExportInput, runId: string, file: MembersFile): Promise<Verification> {
@@ -95,12 +99,14 @@ async function compare(tx: Tx, input: ExportInput, runId: string, file: MembersF
   const left = sql`select member_key from (${absent}) as p where ${isThere}`
   const { rows } = await sql<{ key: string }>`
     select member_key as key from (${absentees} union all ${left}) as q limit 5`.execute(tx.db)
-  const [expected, missing] = [await keys(present), await keys(absentees)]
+  const [expected, missing, stayed] = [await keys(present), await keys(absentees), await keys(left)]
+  const others = Math.max(0, file.people - (expected - missing))
   return {
     expected,
     missing,
-    left_over: await keys(left),
-    others: Math.max(0, file.people - (expected - missing)),
+    // Who left under one identifier may have come under the other; nobody is left over who is not one too many.
+    left_over: Math.min(stayed, others),
+    others,
     examples: rows.map(({ key }) => key.slice(2)),
   }
 }
