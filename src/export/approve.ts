@@ -79,7 +79,7 @@ export async function approveRun(
       if (!isApproved) {
         await recordDecision(trx, run, { by, note, now })
       }
-      return reopenExportRun(trx, run.run_id)
+      return (await reopenExportRun(trx, run.run_id)).token
     })
     input.emit({ type: 'started', runId: run.run_id, export: run.export })
     const brakes = (run.brakes ?? []) as unknown as ExportReport['brakes']

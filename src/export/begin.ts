@@ -7,7 +7,7 @@ import {
   readJobTimes,
   reopenExportRun,
 } from '../state/exports.ts'
-import type { StateDatabase } from '../state/tables.ts'
+import type { Db, StateDatabase } from '../state/tables.ts'
 import type { Tx, Warehouse } from '../warehouse/session.ts'
 import { giveUp } from './abandon.ts'
 import { type ExportInput, inTransaction } from './context.ts'
@@ -25,6 +25,8 @@ export const planLifeMs = 24 * 3_600_000
 export interface Reopened {
   readonly run: ExportRun
   readonly token: number
+  /** The time that its schedule had named. */
+  readonly nominalAt: Date | null
 }
 
 export interface BegunExport {
@@ -48,10 +50,7 @@ export async function openRun(input: ExportInput): Promise<Reopened | BegunExpor
       const refused = await input.admit?.(db)
       if (refused) return { refusal: refused, left: [], begun: undefined }
       const { open, before, left, good } = await lookBack(tx, input, now)
-      if (open) {
-        const token = await reopenExportRun(db, open.run_id)
-        return { refusal: undefined, left, begun: { run: open, token } }
-      }
+      if (open) return { refusal: undefined, left, begun: await reopen(db, open) }
       const times = await queryTimes(db, input, now)
       const { name, query, settings } = definition
       const token = await beginExportRun(db, {
@@ -78,8 +77,26 @@ export async function openRun(input: ExportInput): Promise<Reopened | BegunExpor
   return begun
 }
 
+/** The run that was interrupted while it sent, where there is one; a held plan is left as it is. */
+export async function openInterrupted(input: ExportInput): Promise<Reopened | undefined> {
+  const { clock, emit, warehouse } = input
+  const { left, reopened } = await inTransaction(input, async (tx) => {
+    const { open, left } = await lookBack(tx, input, clock.now(), ({ phase }) => phase !== 'held')
+    return { left, reopened: open && (await reopen(tx.db, open)) }
+  })
+  await clearAway(left, warehouse, emit)
+  return reopened
+}
+
+const reopen = async (db: Db, run: ExportRun): Promise<Reopened> => {
+  const { token, nominalAt } = await reopenExportRun(db, run.run_id)
+  return { run, token, nominalAt }
+}
+
 /** The same look at the export for a plan that is only looked at: nothing is begun, nothing cleared away. */
-export async function beginPlan(input: ExportInput): Promise<Pick<BegunExport, 'now' | 'times' | 'good'>> {
+export async function beginPlan(
+  input: ExportInput,
+): Promise<Pick<BegunExport, 'now' | 'times' | 'good' | 'needsBaseline'>> {
   const now = input.clock.now()
   const { refusal, begun } = await inTransaction(
     input,
@@ -87,7 +104,9 @@ export async function beginPlan(input: ExportInput): Promise<Pick<BegunExport, '
       const refused = await input.admit?.(db)
       if (refused) return { refusal: refused, begun: undefined }
       const { good } = await readEarlierRuns(db, earlierThan(input))
-      return { refusal: undefined, begun: { now, times: await queryTimes(db, input, now), good } }
+      const times = await queryTimes(db, input, now)
+      const isFirst = !input.definition.hasNoList && (await needsBaseline(db, input.definition))
+      return { refusal: undefined, begun: { now, times, good, needsBaseline: isFirst } }
     },
     { signal: input.signal },
   )
@@ -110,6 +129,7 @@ async function lookBack(
   tx: Tx,
   input: ExportInput,
   now: Date,
+  isMeant: (run: ExportRun) => boolean = () => true,
 ): Promise<{
   readonly open: ExportRun | undefined
   readonly before: ExportRun | undefined
@@ -121,7 +141,7 @@ async function lookBack(
   let open: ExportRun | undefined
   let before: ExportRun | undefined
   const left: LeftRun[] = []
-  for (const run of earlier.open) {
+  for (const run of earlier.open.filter(isMeant)) {
     if (run.run_id === runId) before = run
     if (run.phase === 'done') continue
     const why = open ? 'replaced by a later run' : reasonToDrop(run, definition, now)

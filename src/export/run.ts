@@ -48,7 +48,9 @@ async function reportOf(input: ExportInput): Promise<ExportReport> {
     // The lock lasts until the run has ended.
     if ('needsBaseline' in begun) return await runAnew(input, begun)
     const report = await resume(input, begun)
-    const isAsked = begun.run.run_id === input.runId || input.nominalAt === undefined
+    const { nominalAt = begun.nominalAt } = input
+    // Another try of the same tick has nothing to add to the first.
+    const isAsked = begun.run.run_id === input.runId || nominalAt?.getTime() === begun.nominalAt?.getTime()
     if (isAsked || !hasSucceeded(report.state)) return report
   }
 }
@@ -56,14 +58,15 @@ async function reportOf(input: ExportInput): Promise<ExportReport> {
 /** What `runExport` would do, with nothing sent and nothing left behind. */
 export async function planExport(input: ExportInput): Promise<ExportPlan> {
   const notices: string[] = []
-  const { now, times, good } = await beginPlan(input)
+  const { now, times, good, needsBaseline } = await beginPlan(input)
   const declared = await readFields(input, (message) => tell(input, notices, message))
   await using staged = await stage(input, { now, times, declared })
   const destination = await inspectList(input, staged, declared)
+  await using adopted = needsBaseline ? await adoptMembers(input, staged.mapping, now) : undefined
   return await inTransaction(
     input,
     async (tx) => {
-      const planned = await planIn(tx, input, { staged, destination, now, notices, good, adopted: undefined })
+      const planned = await planIn(tx, input, { staged, destination, now, notices, good, adopted })
       const plan = await readPlan(tx.db, input, { ...planned, destination, notices })
       await input.onChanges?.(everyChange(tx.db, input.runId, marksOf(destination.fields)))
       return plan
@@ -86,7 +89,8 @@ export async function lockList({
   }
 }
 
-async function resume(input: ExportInput, { run, token }: Reopened): Promise<ExportReport> {
+/** Goes on with a run that was interrupted. */
+export async function resume(input: ExportInput, { run, token }: Reopened): Promise<ExportReport> {
   const { emit } = input
   emit({ type: 'started', runId: run.run_id, export: input.definition.name })
   emit({
@@ -111,7 +115,7 @@ async function runAnew(
     for (const notice of mapping.notices) tell(input, notices, notice)
     for (const { column, field } of mapping.mapped) tell(input, notices, `${column} → ${field}`)
     const destination = await inspectList(input, staged, declared)
-    await using adopted = needsBaseline ? await adoptMembers(input, now) : undefined
+    await using adopted = needsBaseline ? await adoptMembers(input, staged.mapping, now) : undefined
     settled = await inTransaction(
       input,
       async (tx) => {
@@ -193,7 +197,7 @@ async function planIn(
 ): Promise<Planned> {
   const { definition, runId } = input
   const { name, settings } = definition
-  const adoptedCount = adopted ? await adopted.store(tx) : 0
+  await adopted?.store(tx)
   const counts = await makePlan(tx, { runId, name, settings, staged, now })
   if (isTracked(settings) && good.length > 0 && counts.members === 0 && good.some((run) => run.sent > 0)) {
     tell(
@@ -210,7 +214,6 @@ async function planIn(
     {
       action: settings.action,
       counts,
-      adopted: adoptedCount,
       previousRows: last?.rows_queried,
       previousAdds: good.map((run) => run.planned_add),
       mappingChanged: last !== undefined && last.mapping_hash !== mappingHash(settings),

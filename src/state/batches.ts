@@ -282,6 +282,12 @@ export async function countBatches(db: Db, runId: string): Promise<BatchCounts> 
   }
 }
 
+/** Rows that Iterable left out, as it was asked to: nobody expects their people on the list. */
+export async function dropRows(db: Db, runId: string, seqs: readonly number[]): Promise<void> {
+  if (seqs.length > 0)
+    await db.deleteFrom('plan').where('run_id', '=', runId).where('seq', 'in', seqs).execute()
+}
+
 /** The plan has done its work; its batches stay as history. */
 export async function dropPlan(db: Db, runId: string): Promise<void> {
   await db.deleteFrom('plan').where('run_id', '=', runId).execute()

@@ -203,14 +203,18 @@ async function forgetExportRun(db: Db, runId: string): Promise<void> {
   }
 }
 
-/** Takes up a run that was interrupted, or held until now. Returns the token of its new lease. */
-export async function reopenExportRun(db: Db, runId: string): Promise<number> {
-  await db
+/** Takes up a run that was interrupted, or held until now. Returns the token of its new lease, and its nominal time. */
+export async function reopenExportRun(
+  db: Db,
+  runId: string,
+): Promise<{ readonly token: number; readonly nominalAt: Date | null }> {
+  const { nominal_at } = await db
     .updateTable('runs')
     .set({ state: 'running', finished_at: null, error_code: null, error_text: null })
     .where('run_id', '=', runId)
-    .execute()
-  return takeOver(db, runId)
+    .returning('nominal_at')
+    .executeTakeFirstOrThrow()
+  return { token: await takeOver(db, runId), nominalAt: nominal_at }
 }
 
 /** Changes what an export run knows of itself; resolves to all of it. */

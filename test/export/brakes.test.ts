@@ -94,10 +94,22 @@ exportTest(
   async ({ elt, save, sandbox, members, listId }) => {
     sandbox.data.members(listId).add('p1@example.com', 'stranger@example.com')
     await save('vip', { action: 'mirror', baseline: 'adopt' }, people(3))
+    const planned = { add: 2, update: 1, remove: 1 }
+    expect(await elt.planExport('vip')).toMatchObject({ state: 'held', planned })
+    const first = await elt.export('vip')
+    expect(first).toMatchObject({ state: 'held', planned })
+    // Neither the next tick nor a no is a yes.
+    const second = await elt.export('vip')
+    expect(second).toMatchObject({ state: 'held', planned, brakes: [{ brake: 'adopted' }] })
+    await elt.cancel(second.run_id)
     const held = await elt.export('vip')
-    expect(held).toMatchObject({ state: 'held', planned: { add: 2, update: 1, remove: 1 } })
+    expect(held).toMatchObject({ state: 'held', planned })
     expect(members()).toContain('stranger@example.com')
     await elt.approve(held.run_id)
+    await save('vip', { action: 'mirror', baseline: 'adopt' }, people(2))
+    expect(await elt.export('vip')).toMatchObject({ state: 'succeeded', planned: { remove: 1 } })
+    await save('vip', { action: 'mirror', baseline: 'adopt' }, people(3))
+    await elt.export('vip')
     expect(members()).toEqual(['p1@example.com', 'p2@example.com', 'p3@example.com'])
   },
 )

@@ -210,6 +210,15 @@ test.each([
   expect(settings.schedule).toMatchObject({ cron, dialect: 'standard', timezone: 'UTC' })
 })
 
+test('an import says where the nominal time is not the session time of digdag', async () => {
+  const text =
+    'timezone: Asia/Tokyo\nschedule:\n  daily>: 07:00:00\n+a:\n  td>: a.sql\n  result_connection: c\n  result_settings: {action: add, list_id: 1}\n'
+  const { report } = await importTd({ text, fileName: 'a.dig', readQuery: async () => 'select 1 as email' })
+  const notes = report.filter(({ setting }) => setting === 'schedule.daily>').map(({ became }) => became)
+  expect(notes[0]).toBe('schedule: 0 7 * * *')
+  expect(notes[1]).toContain(`date_trunc('day', $nominal_time at time zone 'Asia/Tokyo')`)
+})
+
 test('result settings alone become a file that waits for its query, without the key', async () => {
   const text = '{type: Iterable, api_key: 0123456789abcdef, region: eu, action: add, list_id: 5}'
   const { exports, report } = await importTd({

@@ -28,8 +28,6 @@ export interface BrakeFacts {
   readonly isFirst: boolean
   readonly listName: string | undefined
   readonly previousListName: string | undefined
-  /** People of the list who were taken over in this run. */
-  readonly adopted: number
 }
 
 /** A share of few rows says nothing: below these, some brakes stay off. */
@@ -42,7 +40,7 @@ export function brakesThatHold(
   { brakes, new_fields }: Pick<ExportSettings, 'brakes' | 'new_fields'>,
 ): readonly Braking[] {
   const { action, counts } = facts
-  const { queried, members, remove, add, update, invalid } = counts
+  const { queried, members, remove, add, update, invalid, strangers } = counts
   const found: Braking[] = []
   const brake = (name: keyof Brakes, verdict: Verdict, holds: boolean, message: () => string) => {
     if (holds && verdict !== 'off') found.push({ brake: name, verdict, message: message() })
@@ -127,8 +125,8 @@ export function brakesThatHold(
   brake(
     'adopted',
     brakes.adopted,
-    facts.adopted > 0 && remove > 0,
-    () => `${people(remove)} whom this export did not put on the list would be removed`,
+    strangers > 0,
+    () => `${people(strangers)} whom this export did not put on the list would be removed`,
   )
   return found
 }

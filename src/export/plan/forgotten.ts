@@ -4,6 +4,12 @@ import type { Tx } from '../../warehouse/session.ts'
 import type { TypedColumn } from '../../warehouse/shape.ts'
 import { change, type Sql, streamTable } from '../../warehouse/sql.ts'
 
+/** Whether the hashes of forgotten people are replicated. */
+export async function knowsForgotten({ db }: Pick<Tx, 'db'>): Promise<boolean> {
+  const column = db.selectFrom('columns').select('column_name').where('stream', '=', 'forgotten_users')
+  return (await column.limit(1).executeTakeFirst()) !== undefined
+}
+
 /** Marks the staged rows of forgotten people, who become rejected rows with the code `forgotten`. Returns how many. */
 export const markForgotten = async (tx: Tx, staging: Sql): Promise<number> =>
   change(

@@ -2,6 +2,7 @@
 import { createWriteStream } from 'node:fs'
 import { rm } from 'node:fs/promises'
 import { join } from 'node:path'
+import type { Writable } from 'node:stream'
 import { pipeline } from 'node:stream/promises'
 import type { ProjectType } from '../../catalog/index.ts'
 import { TransientError } from '../../errors.ts'
@@ -15,6 +16,8 @@ import { literal } from '../../warehouse/sql.ts'
 export interface MembersFile extends AsyncDisposable {
   /** A statement of the engine: columns member_key and payload, one row per person. */
   readonly select: string
+  /** People of one reading. */
+  readonly people: number
 }
 
 export interface MembersInput {
@@ -22,19 +25,36 @@ export interface MembersInput {
   readonly client: IterableClient
   readonly listId: number
   readonly projectType: ProjectType
-  /** In hybrid projects: which identifier the export sends. */
-  readonly byUserId: boolean
+  /** In hybrid projects: which of a person's two identifiers is told. One reading tells one; with both, each person comes twice. */
+  readonly by: readonly ('email' | 'userId')[]
   readonly runId: string
   readonly signal: AbortSignal
 }
 
 export async function fetchMembers(input: MembersInput): Promise<MembersFile> {
-  const { warehouse, client, listId, projectType, byUserId, runId, signal } = input
+  const { warehouse, projectType, by, runId } = input
   const directory = `${warehouse.spoolDirectory}-members-${runId}`
   await makeFolder(directory)
   const file = join(directory, 'members.tsv')
-  const query = { listId, preferUserId: byUserId || projectType === 'userId' }
-  const { body } = await client.request('list_users', { query, signal })
+  let people = 0
+  for (const [index, identifier] of by.entries()) {
+    // A process that was killed may have left a file.
+    const out = createWriteStream(file, { mode: 0o600, flags: index === 0 ? 'w' : 'a' })
+    people = await readMembers(input, projectType === 'userId' || identifier === 'userId', out)
+  }
+  return {
+    people,
+    select:
+      `select member_key, any_value(payload) as payload from read_csv(${literal(file)}, columns = {'member_key': 'varchar', ` +
+      `'payload': 'varchar'}, auto_detect = false, header = false, delim = '\\t', quote = '', escape = '') group by member_key`,
+    [Symbol.asyncDispose]: () => rm(directory, { recursive: true, force: true }),
+  }
+}
+
+/** Writes what one reading tells. Returns how many people it has told. */
+async function readMembers(input: MembersInput, preferUserId: boolean, out: Writable): Promise<number> {
+  const { client, listId, projectType, signal } = input
+  const { body } = await client.request('list_users', { query: { listId, preferUserId }, signal })
   let count = 0
   await pipeline(
     memberLines(body, { isEmailProject: projectType === 'email' }),
@@ -44,15 +64,10 @@ export async function fetchMembers(input: MembersInput): Promise<MembersFile> {
         yield lines.map((line) => memberRow(line.trim(), projectType)).join('')
       }
     },
-    createWriteStream(file, { mode: 0o600 }),
+    out,
   )
   await refuseShortList(input, count)
-  return {
-    select:
-      `select member_key, any_value(payload) as payload from read_csv(${literal(file)}, columns = {'member_key': 'varchar', ` +
-      `'payload': 'varchar'}, auto_detect = false, header = false, delim = '\\t', quote = '', escape = '') group by member_key`,
-    [Symbol.asyncDispose]: () => rm(directory, { recursive: true, force: true }),
-  }
+  return count
 }
 
 function memberRow(identifier: string, projectType: ProjectType): string {

@@ -12,6 +12,8 @@ import { stageColumns } from '../rows/lines.ts'
 import type { Staged } from '../rows/stage.ts'
 import { cutBatches } from './cut.ts'
 import { dropForgotten, markForgotten } from './forgotten.ts'
+import { dropOutdated } from './refusals.ts'
+import { countStrangers } from './strangers.ts'
 
 /** From so many rows on, statistics pay. */
 const worthCounting = 1_000
@@ -37,6 +39,8 @@ export interface PlanCounts {
   readonly unchanged: number
   /** People that this export manages before the run. */
   readonly members: number
+  /** Of those to be removed: people who were adopted, and whom no run of this export has sent yet. */
+  readonly strangers: number
 }
 
 export interface PlanInput {
@@ -53,6 +57,7 @@ export async function makePlan(tx: Tx, input: PlanInput): Promise<PlanCounts> {
   const work = new Work(tx, input)
   await work.load()
   const found = await work.survey()
+  if (found.refusals > 0) await work.dropOutdatedRefusals()
   const forgotten = found.knowsForgotten ? await work.markForgotten() : 0
   if (found.repeated > 0) await work.markDuplicates()
   if (found.refused > 0) await work.markRefusedBefore()
@@ -71,6 +76,7 @@ export async function makePlan(tx: Tx, input: PlanInput): Promise<PlanCounts> {
     ...frozen,
     unchanged: rows.valid - (settings.action === 'remove' ? frozen.remove : frozen.add + frozen.update),
     members: found.members,
+    strangers: frozen.remove > 0 && found.members > 0 ? await countStrangers(tx.db, input.runId) : 0,
   }
 }
 
@@ -81,7 +87,8 @@ interface Survey {
   readonly invalid: number
   /** People who come more than once. */
   readonly repeated: number
-  /** Rows that Iterable once refused for good. */
+  /** Rows that Iterable once refused, and those of them that it refused for good. */
+  readonly refusals: number
   readonly refused: number
   /** People that this export manages. */
   readonly members: number
@@ -124,12 +131,16 @@ class Work {
       where export = ${name} and list_id = ${settings.list_id} and status = ${status}`
   }
 
-  /** Rows of `export_rejects` that Iterable refused for good, of this export and its operations. */
-  get #refused(): Sql {
+  /** Rows of `export_rejects` of this export and its list. */
+  get #refusals(): Sql {
     const { name, settings } = this.#input
-    const isOp = settings.action === 'remove' ? sql`op = 'remove'` : sql`op <> 'remove'`
-    return sql`(select member_key, hash, code, reason from ${this.#table('export_rejects')}
-      where export = ${name} and list_id = ${settings.list_id} and permanent and ${isOp}) as r`
+    return sql`${this.#table('export_rejects')} where export = ${name} and list_id = ${settings.list_id}`
+  }
+
+  /** Those that Iterable refused for good, of the operations of this export. */
+  get #refused(): Sql {
+    const isOp = this.#input.settings.action === 'remove' ? sql`op = 'remove'` : sql`op <> 'remove'`
+    return sql`(select member_key, hash, code, reason from ${this.#refusals} and permanent and ${isOp}) as r`
   }
 
   async load(): Promise<void> {
@@ -142,14 +153,15 @@ class Work {
     const kinds = sql`min(substr(member_key, 1, 1)) as lowest, max(substr(member_key, 1, 1)) as highest`
     const tracked = isTracked(settings)
       ? sql`(select count(*) as members, ${kinds} from ${this.managed}) as m,
-          (select count(*) as refused from ${this.#refused}) as r`
-      : sql`(select 0 as members, cast(null as varchar) as lowest, cast(null as varchar) as highest, 0 as refused) as m`
+          (select count(*) as refused from ${this.#refused}) as r,
+          (select count(*) as refusals from ${this.#refusals}) as e`
+      : sql`(select 0 as members, cast(null as varchar) as lowest, cast(null as varchar) as highest, 0 as refused, 0 as refusals) as m`
     const { rows } = await sql<
-      Record<'rows' | 'invalid' | 'repeated' | 'members' | 'refused' | 'hashes', number> & {
+      Record<'rows' | 'invalid' | 'repeated' | 'members' | 'refusals' | 'refused' | 'hashes', number> & {
         readonly has_both: boolean | null
       }
     >`
-      select members, refused, rows, invalid, repeated, hashes,
+      select members, refusals, refused, rows, invalid, repeated, hashes,
         least(m.lowest, s.lowest) <> greatest(m.highest, s.highest) as has_both
       from ${tracked},
         (select count(*) as rows, count(code) as invalid, ${kinds} from ${this.#staging}) as s,
@@ -196,6 +208,13 @@ class Work {
           window w as (partition by member_key order by seq)
         ) as numbered where n > 1
       ) as d where s.seq = d.seq`)
+  }
+
+  /** Nothing of what was refused before is sent again that the query does not want any more. */
+  dropOutdatedRefusals(): Promise<void> {
+    const isMirror = this.#input.settings.action === 'mirror'
+    const [refusals, staging, managed] = [this.#refusals, this.#staging, this.managed]
+    return dropOutdated(this.#tx.db, { refusals, staging, managed, isMirror })
   }
 
   /** What Iterable refused for good is not sent again until it changes. */

@@ -1,4 +1,5 @@
 /** What an answer says about each row: Iterable tells failures by identifier, in ten arrays. */
+import { shown } from '../../iterable/forms.ts'
 import type { PlannedRows } from '../../state/batches.ts'
 
 /** `UserBulkUpdateListResponse` of Iterable's API; every part may be missing. */
@@ -10,15 +11,17 @@ export interface ListAnswer {
   readonly failedUpdates?: unknown
   readonly createdFields?: unknown
   readonly filteredOutFields?: unknown
-  /** Of an error in place of all this, which says nothing of the rows. */
+  /** Of what comes in place of all this, and says nothing of the rows. */
   readonly msg?: unknown
   readonly code?: unknown
 }
 
-/** What an error says that came as a success; undefined for an answer that counts rows. */
+/** What stands there in place of an answer: one that counts no rows says nothing of them. Undefined for one that does. */
 export function errorIn({ successCount, failCount, msg, code }: ListAnswer): string | undefined {
-  if (successCount !== undefined || failCount !== undefined || code === 'Success') return undefined
-  return typeof msg === 'string' && typeof code === 'string' ? `${code}: ${msg}` : undefined
+  if (successCount !== undefined || failCount !== undefined) return undefined
+  return typeof msg === 'string' && typeof code === 'string'
+    ? shown(`${code}: ${msg}`)
+    : 'an object that counts no rows'
 }
 
 /** Why Iterable refused a row. */
@@ -32,7 +35,14 @@ export interface Refused {
 /** `refused` by member key; `undefined` instead when the sums do not agree, so that nobody can be told apart. */
 export type BatchOutcome = { readonly refused: ReadonlyMap<string, Refused> } | undefined
 
+/** Of a row that is named twice the first counts: who was forgotten is not tried again. */
 const kinds: readonly (Refused & { readonly array: string })[] = [
+  {
+    array: 'forgotten',
+    code: 'forgotten',
+    reason: 'the person was forgotten (GDPR) and is not taken back',
+    permanent: true,
+  },
   {
     array: 'invalid',
     code: 'invalid',
@@ -51,12 +61,6 @@ const kinds: readonly (Refused & { readonly array: string })[] = [
     code: 'conflict',
     reason: 'email and userId belong to different people in Iterable',
     permanent: false,
-  },
-  {
-    array: 'forgotten',
-    code: 'forgotten',
-    reason: 'the person was forgotten (GDPR) and is not taken back',
-    permanent: true,
   },
 ]
 
@@ -94,8 +98,23 @@ function namedKeys(answer: ListAnswer, kind: string): string[] {
   ]
 }
 
-/** A row that was refused alone, without being named. */
-export const unattributed: Refused = {
+/** What became of a row that was sent alone. */
+export interface LoneOutcome {
+  readonly refused: Refused | undefined
+  /** The answer contradicts itself: it may have been carried out all the same. */
+  readonly isDoubtful: boolean
+}
+
+/** A row sent alone needs no name to be told apart, and whoever is named is meant, in whatever spelling. */
+export function readLone(answer: ListAnswer): LoneOutcome {
+  const { successCount, failCount = 0 } = answer
+  const why = kinds.find(({ array }) => namedKeys(answer, array).length > 0)
+  if (successCount === 1 && failCount === 0 && !why) return { refused: undefined, isDoubtful: false }
+  const isDoubtful = successCount !== 0 || failCount !== 1
+  return { refused: why ?? unattributed, isDoubtful }
+}
+
+const unattributed: Refused = {
   code: 'unattributed',
   reason: 'Iterable counted the row as failed without saying why',
   permanent: false,

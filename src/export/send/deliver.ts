@@ -2,11 +2,11 @@
 import type { IterableClient, Wait } from '../../iterable/client.ts'
 import type { Clock } from '../../iterable/clock.ts'
 import { IterableHttpError, MalformedResponseError } from '../../iterable/errors.ts'
-import { answerForm, shown } from '../../iterable/forms.ts'
+import { answerForm } from '../../iterable/forms.ts'
 import { isRateLimit, refuseLongWait } from '../../iterable/retry.ts'
 import type { PlannedRows } from '../../state/batches.ts'
 import type { ExportOp } from '../../state/tables/exports.ts'
-import { errorIn, type ListAnswer, type Refused, readAnswer, unattributed } from './answer.ts'
+import { errorIn, type ListAnswer, type Refused, readAnswer, readLone } from './answer.ts'
 import { nextAttempt } from './attempt.ts'
 import { bodyOf, type RequestEnvelope, sendingEndpoint } from './body.ts'
 
@@ -51,7 +51,7 @@ const longestDelayMs = 60_000
 export interface Delivered {
   /** Those that Iterable refused, by member key. */
   readonly refused: ReadonlyMap<string, Refused>
-  /** An earlier request with some of the rows had no answer: it may have been carried out. */
+  /** An earlier request with some of the rows may have been carried out: it had no answer, or one that contradicts itself. */
   readonly isRepeated: boolean
   /** Requests that were sent again, and how long was waited before. */
   readonly retries: number
@@ -112,10 +112,13 @@ async function deliverRows(
       })
       trace.isUntouched = false
       const error = errorIn(answer)
-      if (error !== undefined) throw new MalformedResponseError(sendingEndpoint(op), `it is ${shown(error)}`)
-      const refused =
-        readAnswer(answer, rows)?.refused ?? (rows.count === 1 ? alone(answer, rows) : undefined)
-      if (!refused) return halves()
+      if (error !== undefined) throw new MalformedResponseError(sendingEndpoint(op), `it is ${error}`)
+      const refused = readAnswer(answer, rows)?.refused ?? readAlone(answer, rows, trace)
+      if (!refused) {
+        // Whatever it says: all of it may have been carried out.
+        trace.isRepeated = true
+        return halves()
+      }
       learned.taken += rows.count - refused.size
       return refused
     } catch (error) {
@@ -144,12 +147,16 @@ async function deliverRows(
   }
 }
 
-/** A row sent alone needs no name to be told apart. */
-function alone(
-  { successCount, failCount }: ListAnswer,
-  { keys: [key = ''] }: PlannedRows,
-): ReadonlyMap<string, Refused> {
-  return successCount === 1 && failCount !== 1 ? new Map() : new Map([[key, unattributed]])
+/** Of a request with one row. */
+function readAlone(
+  answer: ListAnswer,
+  { count, keys: [key = ''] }: PlannedRows,
+  trace: Trace,
+): ReadonlyMap<string, Refused> | undefined {
+  if (count > 1) return undefined
+  const { refused, isDoubtful } = readLone(answer)
+  if (isDoubtful) trace.isRepeated = true
+  return new Map(refused && [[key, refused]])
 }
 
 function poison(error: IterableHttpError): Refused {

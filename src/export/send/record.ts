@@ -1,6 +1,6 @@
 /** What Iterable said of each row, recorded: who is a member now, who was refused, what the run has done. */
 import type { Transaction } from 'kysely'
-import { ackedAmong, type Batch, markAcked, markPending } from '../../state/batches.ts'
+import { ackedAmong, type Batch, dropRows, markAcked, markPending } from '../../state/batches.ts'
 import { addToExportRun } from '../../state/exports.ts'
 import {
   acknowledgeMembers,
@@ -76,6 +76,11 @@ export async function record(
     const doubtfulRanges = doubtful.map(({ row: { seq } }) => ({ first: seq, last: seq }))
     if (doubtful.length > 0) await doubtMembers(trx, owner, { op, ranges: doubtfulRanges, now })
   }
+  await dropRows(
+    trx,
+    owner.runId,
+    left.map(({ row }) => row.seq),
+  )
   const rows = answered.reduce((sum, answer) => sum + answer.rows, 0)
   const taken = rows - rejected.length - left.length
   const isQueryRow = action === 'remove' || op !== 'remove'

@@ -13,6 +13,19 @@ export interface TdSchedule {
   readonly end?: string
 }
 
+/** digdag's session time of such a schedule is the beginning of this, and the run comes later. */
+const sessionUnits = new Map([
+  ['daily>', 'day'],
+  ['hourly>', 'hour'],
+  ['weekly>', 'day'],
+  ['monthly>', 'day'],
+])
+
+function sessionNote(unit: string, zone: string): string {
+  const time = zone === 'UTC' ? '$nominal_time' : `$nominal_time at time zone '${zone}'`
+  return `the session time was the beginning of the ${unit}, $nominal_time is the time of the run: where a query needs the former, write date_trunc('${unit}', ${time})`
+}
+
 const days = ['sun', 'mon', 'tue', 'wed', 'thu', 'fri', 'sat']
 
 /** `daily>: 07:00:00`, `hourly>`, `weekly>`, `monthly>`, `minutes_interval>`, `cron>` and their options. */
@@ -21,6 +34,7 @@ export function scheduleOf(
   timezone: unknown,
   note: Note,
 ): TdSchedule | undefined {
+  const zone = timezone === undefined ? 'UTC' : String(timezone)
   let cron: string | undefined
   const options: { overlap?: 'skip'; catchup_window?: string; start?: string; end?: string } = {}
   for (const [key, value] of Object.entries(block)) {
@@ -28,6 +42,8 @@ export function scheduleOf(
     if (made !== undefined) {
       cron = made
       note(`schedule.${key}`, value, `schedule: ${made}`)
+      const unit = sessionUnits.get(key)
+      if (unit !== undefined) note(`schedule.${key}`, value, sessionNote(unit, zone))
       if (/:\d\d:(?!00)\d\d/.test(String(value))) note(`schedule.${key}`, value, 'the seconds are dropped')
     } else if (key === 'skip_on_overtime') {
       if (value === true) options.overlap = 'skip'
@@ -51,7 +67,6 @@ export function scheduleOf(
       )
   }
   if (cron === undefined) return undefined
-  const zone = timezone === undefined ? 'UTC' : String(timezone)
   if (timezone !== undefined) note('timezone', timezone, `schedule: timezone ${zone}`)
   // digdag's cron is not the one of Treasure Data's console: */n steps from the start of the field.
   return { cron, timezone: zone, dialect: 'standard', ...options }
