@@ -57,8 +57,10 @@ function sayItems(terminal: Terminal, { items, ok }: CheckReport): void {
   const hasSeveral = new Set(items.flatMap(({ connection }) => connection ?? [])).size > 1
   for (const { item, state, message, cure, connection } of items) {
     const about = hasSeveral && connection ? `${connection}: ` : ''
-    terminal.say(`${labels[state]}  ${item.padEnd(16)} ${about}${message.replaceAll('\n', below)}`)
-    if (cure !== null) terminal.say(`${below.slice(1)}→ ${cure.replaceAll('\n', below)}`)
+    terminal.say(
+      `${labels[state]}  ${item.padEnd(16)} ${about}${terminal.proposing(message).replaceAll('\n', below)}`,
+    )
+    if (cure !== null) terminal.say(`${below.slice(1)}→ ${terminal.proposing(cure).replaceAll('\n', below)}`)
   }
   terminal.say(`\n${conclusionOf(items, ok)}`)
 }

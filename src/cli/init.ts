@@ -17,7 +17,7 @@ import {
   usualProjectType,
 } from './init-files.ts'
 import { completeEnv } from './init-key.ts'
-import { oneOf } from './values.ts'
+import { oneOf, quotedForShell } from './values.ts'
 
 interface InitOptions extends Partial<Answers> {
   readonly yes?: boolean
@@ -88,10 +88,6 @@ async function runInit(context: Context, options: InitOptions): Promise<undefine
     for (const [line, what] of lines) terminal.say(`  ${line.padEnd(width)}  ${what}`)
   })
 }
-
-/** As a shell takes it for one word. */
-const quotedForShell = (path: string): string =>
-  /^[\w./-]+$/.test(path) ? path : `'${path.replaceAll("'", `'\\''`)}'`
 
 const shown = (path: string): string => relative('.', path)
 

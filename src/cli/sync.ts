@@ -125,7 +125,9 @@ function sayReport(terminal: Terminal, report: SyncReport): void {
   if (cancelled > 0)
     terminal.say(`interrupted before ${counted(cancelled, 'stream')} finished; the next sync resumes there`)
   if (report.rows_rejected > 0)
-    terminal.say(`"iterable-elt rejects --run ${report.run_id.slice(0, 8)}" shows the rejected rows`)
+    terminal.say(
+      terminal.proposing(`"iterable-elt rejects --run ${report.run_id.slice(0, 8)}" shows the rejected rows`),
+    )
 }
 
 function sayPlan(terminal: Terminal, plan: SyncPlan): void {
