@@ -20,7 +20,9 @@ async function runCheck(context: Context): Promise<number> {
   return report.items.some(isConfigFault) ? exitCodes.usage : exitCodes.failed
 }
 
-const isConfigFault = ({ item, state }: CheckItem): boolean => item === 'configuration' && state === 'failed'
+/** What the configuration says of streams and schedules is a part of it, though it is looked at later. */
+const isConfigFault = ({ item, state }: CheckItem): boolean =>
+  state === 'failed' && (item === 'configuration' || item === 'streams' || item === 'schedules')
 
 /** A configuration that cannot be read, or a warehouse that cannot be opened, is a finding too. */
 async function reportOf({ load, open, signal, terminal }: Context): Promise<CheckReport> {

@@ -159,8 +159,16 @@ function sayPlan(terminal: Terminal, plan: SyncPlan): void {
     plan,
     ({ left_out }) => left_out === 'quiet',
   )
+  const isGuess = plan.streams.some(({ is_guess }) => is_guess)
+  sayNamed(
+    terminal,
+    'days are counted one by one, since nothing is known yet (a sync reads one, and then as much at once as may be):',
+    plan,
+    ({ is_guess }) => is_guess,
+  )
+  const calls = `${counted(plan.api_calls, 'API call')} at ${isGuess ? 'most, unless a day brings too much' : 'least'}`
   terminal.say(
-    `\n${counted(plan.api_calls, 'API call')} at least; the rate limits make them take about ${seconds(plan.seconds)}. Nothing was read.`,
+    `\n${calls}; the rate limits make them take ${isGuess ? 'up to' : 'about'} ${seconds(plan.seconds)}. Nothing was read.`,
   )
 }
 
