@@ -30,6 +30,11 @@ export const errorCodes = {
     means: 'The command does not understand its arguments',
     cure: '--help after the command shows its options and an example',
   },
+  closed: {
+    kind: 'config',
+    means: 'An application uses the library after it has closed it',
+    cure: 'Open the configuration once more, and close it when all work has ended',
+  },
   port: {
     kind: 'config',
     means: 'The port to listen on is taken, or not allowed',

@@ -20,7 +20,9 @@ async function runCheck(context: Context): Promise<number> {
   return report.items.some(isConfigFault) ? exitCodes.usage : exitCodes.failed
 }
 
-const isConfigFault = ({ item, state }: CheckItem): boolean => item === 'configuration' && state === 'failed'
+/** What the configuration says of streams and schedules is a part of it, though it is looked at later. */
+const isConfigFault = ({ item, state }: CheckItem): boolean =>
+  state === 'failed' && (item === 'configuration' || item === 'streams' || item === 'schedules')
 
 /** A configuration that cannot be read, or a warehouse that cannot be opened, is a finding too. */
 async function reportOf({ load, open, signal, terminal }: Context): Promise<CheckReport> {
@@ -57,8 +59,10 @@ function sayItems(terminal: Terminal, { items, ok }: CheckReport): void {
   const hasSeveral = new Set(items.flatMap(({ connection }) => connection ?? [])).size > 1
   for (const { item, state, message, cure, connection } of items) {
     const about = hasSeveral && connection ? `${connection}: ` : ''
-    terminal.say(`${labels[state]}  ${item.padEnd(16)} ${about}${message.replaceAll('\n', below)}`)
-    if (cure !== null) terminal.say(`${below.slice(1)}→ ${cure.replaceAll('\n', below)}`)
+    terminal.say(
+      `${labels[state]}  ${item.padEnd(16)} ${about}${terminal.proposing(message).replaceAll('\n', below)}`,
+    )
+    if (cure !== null) terminal.say(`${below.slice(1)}→ ${terminal.proposing(cure).replaceAll('\n', below)}`)
   }
   terminal.say(`\n${conclusionOf(items, ok)}`)
 }

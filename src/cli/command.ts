@@ -6,6 +6,7 @@ import type { Elt, OpenOptions } from '../index.ts'
 import type { Interruption } from './interruption.ts'
 import { createLogger, type LogLevel } from './logger.ts'
 import type { Terminal, TerminalStreams } from './terminal.ts'
+import { quotedForShell } from './values.ts'
 
 /** What the process gives to the command line. */
 export interface Runtime extends TerminalStreams {
@@ -75,6 +76,7 @@ export function withExamples(command: Command, ...examples: readonly string[]): 
 
 function createContext(runtime: Runtime, options: GlobalOptions): Context {
   const { env, stdin, terminal, interruption, invocation } = runtime
+  terminal.proposeWith(takenOver(options))
   const configPath = resolve(options.config ?? (env.ITERABLE_ELT_CONFIG || 'config.json'))
   const load = async () => {
     const { loadConfig } = await import('../config/load.ts')
@@ -101,6 +103,13 @@ function createContext(runtime: Runtime, options: GlobalOptions): Context {
     },
   }
 }
+
+/** What the next command needs of this one's options; what the environment says, it says again. */
+const takenOver = ({ config, target }: GlobalOptions): string =>
+  [config === undefined ? [] : ['--config', config], target === undefined ? [] : ['--target', target]]
+    .flat()
+    .map((word) => ` ${quotedForShell(word)}`)
+    .join('')
 
 async function hiding<Loaded extends Pick<LoadedConfig, 'config' | 'env'>>(
   terminal: Terminal,

@@ -2,8 +2,7 @@
 import { createHash } from 'node:crypto'
 import { readFile, writeFile } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
-import { ConfigError } from '../errors.ts'
-import { makeFolder } from '../folders.ts'
+import { makeFolder, writingTo } from '../folders.ts'
 import type { DbtProject } from '../index.ts'
 
 /** What became of the files; names are below the folder. */
@@ -24,7 +23,7 @@ export async function writeDbtProject(
   { force }: { readonly force: boolean },
 ): Promise<WrittenProject> {
   const outcome = { written: [] as string[], unchanged: [] as string[], kept: [] as string[] }
-  try {
+  await writingTo(`--dbt: cannot write to ${folder}`, async () => {
     const hashes = await readHashes(folder)
     for (const { path, text } of files) {
       const there = await readIfThere(join(folder, path))
@@ -40,11 +39,7 @@ export async function writeDbtProject(
       hashes.set(path, hashOf(text))
     }
     await writeFile(join(folder, record), `${JSON.stringify(Object.fromEntries(hashes), null, 2)}\n`)
-  } catch (error) {
-    const { code, syscall } = error as NodeJS.ErrnoException
-    if (syscall === undefined) throw error
-    throw new ConfigError(`--dbt: cannot write to ${folder} (${code})`, { code: 'usage', cause: error })
-  }
+  })
   return outcome
 }
 

@@ -4,7 +4,7 @@ import { join, relative, resolve } from 'node:path'
 import { sql } from 'kysely'
 import { loadConfig } from '../config/load.ts'
 import { ConfigError } from '../errors.ts'
-import { makeFolder } from '../folders.ts'
+import { makeFolder, writingTo } from '../folders.ts'
 import type { Elt } from '../index.ts'
 import { type Clock, systemClock } from '../iterable/clock.ts'
 import { type Sandbox, startSandbox } from '../sandbox/index.ts'
@@ -48,7 +48,7 @@ const mark = '// Made by "iterable-elt demo", and replaced by the next one.'
 export async function openDemo(context: Context, place: DemoPlace): Promise<Demo> {
   const directory = resolve(place.directory)
   const shown = relative('.', directory) || '.'
-  await clearFolder(directory, shown)
+  await writingTo(`--directory: cannot write to ${shown}`, () => clearFolder(directory, shown))
   const clock = movableClock()
   const until = clock.now()
   const sandbox = await startSandbox({

@@ -167,11 +167,13 @@ function sayDiagnosis({ terminal }: Context, diagnosis: Diagnosis): void {
       ([name, value]) => [`  ${name}`, typeof value === 'string' ? value : JSON.stringify(value)] as const,
     ),
   ])
-  if (configuration.error !== null) terminal.say(`\n${configuration.error}`)
+  if (configuration.error !== null) terminal.say(`\n${terminal.proposing(configuration.error)}`)
   terminal.say(
     findings.length > 0
       ? '\nWorth a look:'
-      : '\nNothing stands in the way that shows from here; "iterable-elt check" asks Iterable and the warehouse.',
+      : terminal.proposing(
+          '\nNothing stands in the way that shows from here; "iterable-elt check" asks Iterable and the warehouse.',
+        ),
   )
   for (const finding of findings) terminal.say(`- ${finding}`)
 }

@@ -162,14 +162,20 @@ export function sayExport(terminal: Terminal, report: ExportReport): void {
     terminal.say(`${colors.yellow(verdict)} ${brake}: ${message}`)
   if (error !== null)
     terminal.say(
-      report.state === 'held' ? error : `${colors.red('error:')} ${withDocs(error, report.error_code)}`,
+      report.state === 'held'
+        ? error
+        : `${colors.red('error:')} ${withDocs(terminal.proposing(error), report.error_code)}`,
     )
   if (report.state === 'held')
     terminal.say(
-      `"iterable-elt runs ${report.run_id.slice(0, 8)}" shows the plan; approve it with: iterable-elt runs approve ${report.run_id.slice(0, 8)} --note "why"`,
+      terminal.proposing(
+        `"iterable-elt runs ${report.run_id.slice(0, 8)}" shows the plan; approve it with: iterable-elt runs approve ${report.run_id.slice(0, 8)} --note "why"`,
+      ),
     )
   if (rejected > 0)
-    terminal.say(`"iterable-elt rejects --run ${report.run_id.slice(0, 8)}" shows the rejected rows`)
+    terminal.say(
+      terminal.proposing(`"iterable-elt rejects --run ${report.run_id.slice(0, 8)}" shows the rejected rows`),
+    )
   if (verified) {
     const { expected, missing, left_over, others, examples } = verified
     terminal.say(

@@ -3,7 +3,7 @@ import { access, readFile, writeFile } from 'node:fs/promises'
 import { basename, dirname, join, resolve } from 'node:path'
 import type { Command } from 'commander'
 import { ConfigError, exitCodes, messageOf } from '../errors.ts'
-import { makeFolder } from '../folders.ts'
+import { makeFolder, writingTo } from '../folders.ts'
 import { action, type Context, type Runtime, withExamples } from './command.ts'
 import { counted, oneLine, table } from './text.ts'
 
@@ -33,17 +33,19 @@ async function runImport(context: Context, options: ImportOptions, file: string)
     fileName: basename(file),
     readQuery: (path) => readFile(resolve(dirname(file), path), 'utf8').catch(() => undefined),
   })
-  await makeFolder(directory)
   const files: { name: string; file: string; written: boolean }[] = []
-  for (const { name, text: content } of exports) {
-    const target = join(directory, `${name}.sql`)
-    const exists = await access(target).then(
-      () => true,
-      () => false,
-    )
-    if (!exists) await writeFile(target, content)
-    files.push({ name, file: target, written: !exists })
-  }
+  await writingTo(`cannot write to ${directory}`, async () => {
+    await makeFolder(directory)
+    for (const { name, text: content } of exports) {
+      const target = join(directory, `${name}.sql`)
+      const exists = await access(target).then(
+        () => true,
+        () => false,
+      )
+      if (!exists) await writeFile(target, content)
+      files.push({ name, file: target, written: !exists })
+    }
+  })
   terminal.result({ exports: files, report, faults }, () => {
     for (const one of files)
       terminal.say(one.written ? `wrote ${one.file}` : `kept ${one.file}, which exists already`)

@@ -2,6 +2,7 @@
 import { existsSync } from 'node:fs'
 import { appendFile, chmod, readFile, writeFile } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
+import { parseEnv } from 'node:util'
 import type { FoundProject } from '../check/project.ts'
 import { messageOf } from '../errors.ts'
 import type { Context } from './command.ts'
@@ -54,9 +55,10 @@ export async function askForKey(context: Context, place: KeyPlace): Promise<Know
 /** Adds variables that are missing to a `.env` that only its owner can read; false where nothing was missing. */
 export async function completeEnv(path: string, variables: ReadonlyMap<string, string>): Promise<boolean> {
   const before = existsSync(path) ? await readFile(path, 'utf8') : ''
-  const isSet = (name: string) => new RegExp(`^\\s*(?:export\\s+)?${name}\\s*=`, 'm').test(before)
+  const present = variablesOf(before)
   const lines = [...variables]
-    .filter(([name]) => !isSet(name))
+    // What stands last counts: a name that is there without a value (a copy of .env.example) gets one below.
+    .filter(([name]) => !present[name])
     .map(([name, value]) => `${name}=${/^[\w./:@+-]*$/.test(value) ? value : `'${value}'`}\n`)
   if (lines.length === 0) return false
   if (before === '') await writeFile(path, lines.join(''), { mode: 0o600 })
@@ -100,7 +102,8 @@ async function tried(
 }
 
 async function keyIn(path: string): Promise<string | undefined> {
-  if (!existsSync(path)) return undefined
-  const text = await readFile(path, 'utf8')
-  return /^\s*(?:export\s+)?ITERABLE_API_KEY\s*=\s*["']?([^"'\s#]+)/m.exec(text)?.[1]
+  return existsSync(path) ? variablesOf(await readFile(path, 'utf8')).ITERABLE_API_KEY : undefined
 }
+
+/** As the configuration reads them. */
+const variablesOf = (text: string): NodeJS.Dict<string> => parseEnv(text.replace(/^\uFEFF/, ''))

@@ -4,7 +4,7 @@ import { appendFile, readFile, writeFile } from 'node:fs/promises'
 import { dirname, join, relative, resolve } from 'node:path'
 import type { Command } from 'commander'
 import { ConfigError, InterruptedError } from '../errors.ts'
-import { makeFolder } from '../folders.ts'
+import { makeFolder, writingTo } from '../folders.ts'
 import { packageFile } from '../package-files.ts'
 import { action, type Context, type Runtime, withExamples } from './command.ts'
 import {
@@ -17,7 +17,7 @@ import {
   usualProjectType,
 } from './init-files.ts'
 import { completeEnv } from './init-key.ts'
-import { oneOf } from './values.ts'
+import { oneOf, quotedForShell } from './values.ts'
 
 interface InitOptions extends Partial<Answers> {
   readonly yes?: boolean
@@ -59,12 +59,14 @@ async function runInit(context: Context, options: InitOptions): Promise<undefine
     [join(directory, 'sql/exports/example.sql'), exampleExport],
     [join(directory, '.env.example'), envExample(answers)],
   ]
-  for (const [path, text] of files) ((await writeNew(path, text)) ? written : kept).push(shown(path))
-  const gitignore = join(directory, '.gitignore')
-  ;((await completeGitignore(gitignore)) ? written : kept).push(shown(gitignore))
   const secrets = secretsOf(answers, asks)
-  const env = join(directory, '.env')
-  if (secrets.size > 0) ((await completeEnv(env, secrets)) ? written : kept).push(shown(env))
+  await writingTo(`cannot write to ${shown(directory) || '.'}`, async () => {
+    for (const [path, text] of files) ((await writeNew(path, text)) ? written : kept).push(shown(path))
+    const gitignore = join(directory, '.gitignore')
+    ;((await completeGitignore(gitignore)) ? written : kept).push(shown(gitignore))
+    const env = join(directory, '.env')
+    if (secrets.size > 0) ((await completeEnv(env, secrets)) ? written : kept).push(shown(env))
+  })
   terminal.result({ written, kept }, () => {
     for (const path of written) terminal.say(`wrote       ${path}`)
     for (const path of kept) terminal.say(`left alone  ${path} (it is there already)`)
@@ -86,10 +88,6 @@ async function runInit(context: Context, options: InitOptions): Promise<undefine
     for (const [line, what] of lines) terminal.say(`  ${line.padEnd(width)}  ${what}`)
   })
 }
-
-/** As a shell takes it for one word. */
-const quotedForShell = (path: string): string =>
-  /^[\w./-]+$/.test(path) ? path : `'${path.replaceAll("'", `'\\''`)}'`
 
 const shown = (path: string): string => relative('.', path)
 

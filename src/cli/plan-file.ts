@@ -2,7 +2,7 @@
 import { createWriteStream } from 'node:fs'
 import { pipeline } from 'node:stream/promises'
 import { csvLine } from '../csv.ts'
-import { ConfigError } from '../errors.ts'
+import { writingTo } from '../folders.ts'
 import type { ChangeReader } from '../index.ts'
 
 const columns = ['action', 'identifier', 'field', 'before', 'after', 'mark'] as const
@@ -16,14 +16,9 @@ const blockCharacters = 65_536
 export const planFile =
   (path: string): ChangeReader =>
   async (changes) => {
-    try {
-      await pipeline(linesOf(changes), createWriteStream(path, { mode: 0o600 }))
-    } catch (error) {
-      // What the warehouse says is not about the file.
-      if ((error as NodeJS.ErrnoException).syscall === undefined) throw error
-      const { code } = error as NodeJS.ErrnoException
-      throw new ConfigError(`--csv: cannot write ${path} (${code})`, { code: 'usage', cause: error })
-    }
+    await writingTo(`--csv: cannot write ${path}`, () =>
+      pipeline(linesOf(changes), createWriteStream(path, { mode: 0o600 })),
+    )
   }
 
 async function* linesOf(changes: Parameters<ChangeReader>[0]): AsyncGenerator<string> {

@@ -194,7 +194,9 @@ function tellError(error: unknown, terminal: Terminal, { isDebug }: { readonly i
   const { noteColors } = terminal
   const document = { error: { code: isKnown ? error.code : 'unexpected', message } }
   if (!terminal.isJson || !terminal.document(document))
-    terminal.warn(`${noteColors.red('error:')} ${isKnown ? withDocs(message, error.code) : message}`)
+    terminal.warn(
+      `${noteColors.red('error:')} ${isKnown ? withDocs(terminal.proposing(message), error.code) : message}`,
+    )
   if (isDebug) terminal.warn(stackOf(error))
   else if (!isKnown) terminal.warn(noteColors.dim('--log-level debug shows where it happened'))
 }

@@ -1,7 +1,7 @@
 /** `report`: how campaigns did, on the terminal and as one file for a browser. */
 import { rename, rm, writeFile } from 'node:fs/promises'
 import type { Command } from 'commander'
-import { ConfigError } from '../errors.ts'
+import { writingTo } from '../folders.ts'
 import type { PerformanceReport } from '../index.ts'
 import { action, type Context, type Runtime, withExamples } from './command.ts'
 
@@ -50,15 +50,14 @@ async function writeHtml(path: string, report: PerformanceReport): Promise<void>
   const madeAt = new Date().toISOString().slice(0, 16).replace('T', ' ')
   const text = await reportFile(report, `Made by iterable-elt on ${madeAt} UTC.`)
   const beside = `${path}.${process.pid}.part`
-  try {
-    await writeFile(beside, text)
-    await rename(beside, path)
-  } catch (error) {
-    await rm(beside, { force: true })
-    const { code } = error as NodeJS.ErrnoException
-    throw new ConfigError(`--html: cannot write ${path} (${code}); name a file in a folder that exists`, {
-      code: 'usage',
-      cause: error,
-    })
-  }
+  await writingTo(`--html: cannot write ${path}`, async () => {
+    try {
+      await writeFile(beside, text)
+      await rename(beside, path)
+    } catch (error) {
+      // Where nothing could be written, nothing can be removed either.
+      await rm(beside, { force: true }).catch(() => {})
+      throw error
+    }
+  })
 }

@@ -75,7 +75,9 @@ function sayRun(terminal: Terminal, run: RunDetail & { readonly export: ExportDe
   ]
   for (const [name, value] of facts) terminal.say(`${name.padEnd(9)} ${value}`)
   if (run.error_text)
-    terminal.say(`${'error'.padEnd(9)} ${run.error_code}: ${withDocs(run.error_text, run.error_code)}`)
+    terminal.say(
+      `${'error'.padEnd(9)} ${run.error_code}: ${withDocs(terminal.proposing(run.error_text), run.error_code)}`,
+    )
   if (run.export) sayExportDetail(terminal, run.run_id, run.export)
   const streams = streamsOfRun(run.details).filter(({ state }) => state !== null)
   if (streams.length > 0) {
@@ -114,7 +116,9 @@ function sayExportDetail(terminal: Terminal, runId: string, detail: ExportDetail
   if (!plan) return
   sayPlanView(terminal, plan)
   if (!approval)
-    terminal.say(`\napprove it with: iterable-elt runs approve ${runId.slice(0, 8)} --note "why"`)
+    terminal.say(
+      terminal.proposing(`\napprove it with: iterable-elt runs approve ${runId.slice(0, 8)} --note "why"`),
+    )
 }
 
 function tookText({ started_at, finished_at }: RunSummary): string {

@@ -95,7 +95,7 @@ async function start(options: Options): Promise<Sandbox> {
     })
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code !== 'EADDRINUSE') throw error
-    throw new ConfigError(`port ${port} is taken; name another with --port`, { cause: error })
+    throw new ConfigError(`port ${port} is taken; name another with --port`, { code: 'port', cause: error })
   }
 }
 

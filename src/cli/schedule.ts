@@ -80,7 +80,7 @@ async function runPause(
   await forEachSchedule(terminal, names, all, async (one) => {
     const schedule = await elt.pauseSchedule(one, reason)
     const resume = `"iterable-elt schedule resume ${all ? '--all' : one}" lets it go on`
-    return { schedule, said: `${schedule.name} is paused; ${resume}` }
+    return { schedule, said: `${schedule.name} is paused; ${terminal.proposing(resume)}` }
   })
 }
 

@@ -26,7 +26,7 @@ function sayStatus(terminal: Terminal, status: Status, now: Date): void {
   const { streams, views, lacking, schedules, channels, workers, at_work, runs, rejects, schema } = status
   const { colors } = terminal
   if (streams.every(({ last_sync, rows }) => last_sync === null && rows === null)) {
-    terminal.say(`schema ${schema}: never synced; "iterable-elt sync" does it`)
+    terminal.say(terminal.proposing(`schema ${schema}: never synced; "iterable-elt sync" does it`))
   } else {
     const rows = streams.map((stream) => [
       stream.stream,
@@ -55,13 +55,15 @@ function sayStatus(terminal: Terminal, status: Status, now: Date): void {
   if (partial.length > 0) {
     const streams = [...new Set(partial.flatMap(({ absent_streams }) => absent_streams))].sort()
     terminal.say(
-      `\n${counted(partial.length, 'view')} for analysts made without ${shortList(streams)}, which are not replicated ("iterable-elt views NAME" says what each lacks)`,
+      terminal.proposing(
+        `\n${counted(partial.length, 'view')} for analysts made without ${shortList(streams)}, which are not replicated ("iterable-elt views NAME" says what each lacks)`,
+      ),
     )
   }
   if (schedules.length > 0) {
     terminal.say(`\n${colors.bold('Schedules')}`)
     saySchedules(terminal, schedules)
-    terminal.say(workersText(workers, now))
+    terminal.say(terminal.proposing(workersText(workers, now)))
   }
   for (const { channel, error, answered_at, refusing_since } of channels) {
     if (error === null) continue

@@ -125,7 +125,9 @@ function sayReport(terminal: Terminal, report: SyncReport): void {
   if (cancelled > 0)
     terminal.say(`interrupted before ${counted(cancelled, 'stream')} finished; the next sync resumes there`)
   if (report.rows_rejected > 0)
-    terminal.say(`"iterable-elt rejects --run ${report.run_id.slice(0, 8)}" shows the rejected rows`)
+    terminal.say(
+      terminal.proposing(`"iterable-elt rejects --run ${report.run_id.slice(0, 8)}" shows the rejected rows`),
+    )
 }
 
 function sayPlan(terminal: Terminal, plan: SyncPlan): void {
@@ -157,8 +159,16 @@ function sayPlan(terminal: Terminal, plan: SyncPlan): void {
     plan,
     ({ left_out }) => left_out === 'quiet',
   )
+  const isGuess = plan.streams.some(({ is_guess }) => is_guess)
+  sayNamed(
+    terminal,
+    'days are counted one by one, since nothing is known yet (a sync reads one, and then as much at once as may be):',
+    plan,
+    ({ is_guess }) => is_guess,
+  )
+  const calls = `${counted(plan.api_calls, 'API call')} at ${isGuess ? 'most, unless a day brings too much' : 'least'}`
   terminal.say(
-    `\n${counted(plan.api_calls, 'API call')} at least; the rate limits make them take about ${seconds(plan.seconds)}. Nothing was read.`,
+    `\n${calls}; the rate limits make them take ${isGuess ? 'up to' : 'about'} ${seconds(plan.seconds)}. Nothing was read.`,
   )
 }
 

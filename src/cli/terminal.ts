@@ -13,6 +13,9 @@ const noteLine = (text: string): string =>
 type Colors = ReturnType<typeof picocolors.createColors>
 type Output = NodeJS.WriteStream
 
+/** Commands within our own texts: in quotes, or behind a colon. */
+const proposals = /"iterable-elt [^"\n]+(?=")|: iterable-elt (?:rejects(?: --run [\w-]+)?|runs approve \w+)/g
+
 /** How often a file or a pipe hears how far the work is. */
 const plainEveryMs = 10_000
 
@@ -45,6 +48,8 @@ export class Terminal {
   readonly noteColors: Colors
   readonly #streams: TerminalStreams
   readonly #secrets: string[] = []
+  /** What commands that are proposed take over of the one at work. */
+  #takenOver = ''
   #hasDocument = false
   #hasResult = false
   #live: LiveLines | undefined
@@ -105,6 +110,17 @@ export class Terminal {
   /** As it may stand on stderr: without secrets, and without what would steer a terminal. */
   #shown(text: string): string {
     return printable(this.redacted(text), this.noteColors.isColorSupported)
+  }
+
+  /** From now on commands that are proposed have these options. */
+  proposeWith(options: string): void {
+    this.#takenOver = options
+  }
+
+  /** A text of ours whose commands find what this one has found. */
+  proposing(text: string): string {
+    // A function: a path may hold what means something to `replace`.
+    return text.replace(proposals, (command) => `${command}${this.#takenOver}`)
   }
 
   /** A line of the result, for people: stdout, or stderr where stdout is kept for one JSON document. */

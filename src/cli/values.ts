@@ -33,3 +33,7 @@ export function oneOf(flags: string, description: string, words: readonly string
     return strict?.(word ?? text, previous as string) ?? text
   })
 }
+
+/** As a shell takes it for one word. */
+export const quotedForShell = (word: string): string =>
+  /^[\w./-]+$/.test(word) ? word : `'${word.replaceAll("'", `'\\''`)}'`

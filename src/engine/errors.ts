@@ -40,8 +40,9 @@ export const lockingProcess = (error: unknown): string | undefined => /PID (\d+)
 export const isFileAttached = (error: unknown): boolean =>
   /Unique file handle conflict/.test(messageOf(error))
 
+/** What DuckDB takes for a file of SQLite wants an extension that is not there. */
 export const isNoDatabase = (error: unknown): boolean =>
-  /not a valid DuckDB database file/.test(messageOf(error))
+  /not a valid DuckDB database file|sqlite_scanner/.test(messageOf(error))
 
 export const isDamagedDatabase = (error: unknown): boolean => /corrupt|checksum/i.test(messageOf(error))
 

@@ -3,7 +3,7 @@ import { existsSync, realpathSync } from 'node:fs'
 import { mkdir, readdir, rename, rm, stat } from 'node:fs/promises'
 import { basename, dirname, join, resolve } from 'node:path'
 import { ConfigError, codeOf } from '../errors.ts'
-import { makeFolder } from '../folders.ts'
+import { makeFolder, writingTo } from '../folders.ts'
 import { ownName, removeLeftovers } from '../spool/leftovers.ts'
 import { refuseNamesake } from '../warehouse/duckdb/file-name.ts'
 import { explainedFault } from '../warehouse/faults.ts'
@@ -33,10 +33,15 @@ export interface Snapshot {
 export async function takeSnapshot(source: ReportSource, request: SnapshotRequest): Promise<Snapshot> {
   const { path, isFile } = targetOf(request)
   await refuseWrongTarget(source, path, request)
-  await makeFolder(dirname(path))
   const prefix = `${basename(path)}.partial-`
-  await removeLeftovers(dirname(path), prefix)
   const beside = join(dirname(path), ownName(prefix))
+  await writingTo(`the snapshot cannot be written to ${dirname(path)}`, async () => {
+    await makeFolder(dirname(path))
+    await removeLeftovers(dirname(path), prefix)
+    // DuckDB would say it in other words for each system.
+    await mkdir(beside, { mode: 0o700 })
+    await rm(beside, { recursive: true })
+  })
   try {
     const copied = await copy(source, beside, isFile, request)
     const bytes = await bytesOf(beside)

@@ -2,7 +2,7 @@
 import { once } from 'node:events'
 import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
-import { UserError } from '../errors.ts'
+import { ConfigError } from '../errors.ts'
 import { hasSucceeded } from '../state/runs.ts'
 import type { WorkerEvent } from './worker.ts'
 
@@ -84,9 +84,9 @@ export async function serveHealth(
     once(server, 'listening'),
     once(server, 'error').then(([error]) => Promise.reject(error)),
   ]).catch((error: Error) => {
-    throw new UserError(
-      'port',
+    throw new ConfigError(
       `cannot serve on ${host}, port ${port}: ${error.message}; choose another --health-port or --health-host`,
+      { code: 'port', cause: error },
     )
   })
 

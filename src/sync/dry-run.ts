@@ -32,7 +32,9 @@ export interface StreamPlan {
   readonly windows: readonly Window[]
   /** The routes that they would take now; what the windows bring may change that while the sync goes on. */
   readonly routes: readonly RoutePlan[]
-  /** Requests at least; pages and metadata values show only when they are read. */
+  /** Nothing is known of what it brings, so its days are counted one by one; the first of them tells how long windows may be. */
+  readonly is_guess: boolean
+  /** Requests at least, unless `is_guess`; pages and metadata values show only when they are read. */
   readonly api_calls: number
   /** Why it is not asked for this time: the project lacks it, or it has long been empty. */
   readonly left_out: LeftOut | null
@@ -71,6 +73,7 @@ export async function planSync(
         stream: stream.name,
         windows: [],
         routes: [],
+        is_guess: false,
         api_calls: 0,
         left_out: reason,
         sweep_from: null,
@@ -79,12 +82,14 @@ export async function planSync(
     }
     const sweep = sweepOf(start, input)
     const options = { ...planOptions(input, start, now), sweepFrom: sweep?.from }
-    const parts = fittedParts(stream, partsOf(stream, start.bookmark, options), { volume, routes })
+    const whole = partsOf(stream, start.bookmark, options)
+    const parts = fittedParts(stream, whole, { volume, routes })
     const planned = plannedRoutes(stream, parts, routes)
     streams.push({
       stream: stream.name,
       windows: parts.flatMap(({ window }) => window ?? []),
       routes: planned,
+      is_guess: !volume && parts.length > whole.length,
       api_calls: await callsOf(stream, parts.length, planned, input),
       left_out: null,
       sweep_from: sweep?.from ?? null,

@@ -93,7 +93,7 @@ function appOf(ui: Ui): Hono<Env> {
 
 function refusePort(error: NodeJS.ErrnoException, port: number): never {
   if (error.code === 'EADDRINUSE') {
-    throw new ConfigError(`port ${port} is taken; name another with --port`, { code: 'usage', cause: error })
+    throw new ConfigError(`port ${port} is taken; name another with --port`, { code: 'port', cause: error })
   }
-  throw new ConfigError(`the page cannot be opened: ${messageOf(error)}`, { code: 'usage', cause: error })
+  throw new ConfigError(`the page cannot be opened: ${messageOf(error)}`, { code: 'port', cause: error })
 }

@@ -1,5 +1,6 @@
 /** The warehouse that a configuration names. */
 import type { Config, WarehouseConfig } from '../config/schema.ts'
+import { ConfigError } from '../errors.ts'
 import { refuseNamesake } from './duckdb/file-name.ts'
 import { openDuckdb } from './duckdb/warehouse.ts'
 import type { Warehouse } from './session.ts'
@@ -12,8 +13,39 @@ export interface WarehouseHost {
   readonly now: () => Date
 }
 
-/** Opens it; it is touched when it is first used. @throws ConfigError where its settings cannot be. */
-export async function openWarehouse(
+/**
+ * Opens it; it is touched when it is first used. Once it is closed it refuses all work.
+ * @throws ConfigError where its settings cannot be.
+ */
+export async function openWarehouse(config: Config, host: WarehouseHost): Promise<Warehouse> {
+  const warehouse = await openKind(config, host)
+  const { lockStreams } = warehouse
+  let isClosed = false
+  const unlessClosed = async <T>(work: () => Promise<T>): Promise<T> => {
+    if (!isClosed) return work()
+    throw new ConfigError('this warehouse has been closed; open the configuration once more', {
+      code: 'closed',
+    })
+  }
+  return {
+    ...warehouse,
+    use: (work, options) => unlessClosed(() => warehouse.use(work, options)),
+    transaction: (work, options) => unlessClosed(() => warehouse.transaction(work, options)),
+    lock: (job) => unlessClosed(() => warehouse.lock(job)),
+    ...(lockStreams && {
+      lockStreams: (streams: readonly string[], runId: string) =>
+        unlessClosed(() => lockStreams(streams, runId)),
+    }),
+    watch: (tables, onChange) => unlessClosed(() => warehouse.watch(tables, onChange)),
+    async [Symbol.asyncDispose]() {
+      if (isClosed) return
+      isClosed = true
+      await warehouse[Symbol.asyncDispose]()
+    },
+  }
+}
+
+async function openKind(
   { warehouse, schema, spool_directory, exports }: Config,
   { env: environment, onWait, now }: WarehouseHost,
 ): Promise<Warehouse> {

@@ -1,4 +1,5 @@
 /** `report` on the terminal: what it says, what it says it cannot tell, and that its lines fit. */
+import { join } from 'node:path'
 import { stripVTControlCharacters } from 'node:util'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { bar, sparkline } from '../../src/cli/bars.ts'
@@ -83,6 +84,8 @@ eachWarehouse('report ranks campaigns and says what it cannot tell', async (ware
   const nowhere = await run(['report', '--html', 'no/such/folder.html'], { cwd })
   expect(nowhere.stderr).toContain('--html: cannot write no/such/folder.html (ENOENT)')
   expect(nowhere.exitCode).toBe(2)
+  const inFile = await run(['report', '--html', join(cwd, 'config.json/report.html')], { cwd })
+  expect(inFile.stderr).toContain('config.json/report.html (ENOTDIR)')
 })
 
 test('bars and sparklines show what is above nothing', () => {

@@ -212,6 +212,29 @@ describe('on a terminal', () => {
     expect((await stat(join(folder.path, '.env'))).mode & 0o777).toBe(0o600)
   })
 
+  test('a copy of .env.example has no key yet: it is asked for, and kept there', async () => {
+    await using folder = await temporaryFolder()
+    const path = join(folder.path, '.env')
+    const copy = 'ITERABLE_API_KEY=\nDATABASE_URL=postgres://user:tops3cret@localhost/db\n'
+    await writeFile(path, copy)
+    const asked = sandbox.requests.length
+    await using terminal = startInit(folder.path, '--path', 'data.duckdb', '--region', 'us')
+    await terminal.shows(/Where shall the tables live\?/)
+    terminal.type(keys.enter)
+    await terminal.shows(/Server-side API key/)
+    // What follows in the file is no key, and goes nowhere.
+    expect(sandbox.requests.slice(asked)).toEqual([])
+    terminal.type(`${sandbox.keys.server}\r`)
+    for (const question of [/What identifies people/, /First day/, /Which channels/]) {
+      await terminal.shows(question)
+      terminal.type(keys.enter)
+    }
+    expect(await terminal.ended).toBe(0)
+    expect(await readFile(path, 'utf8')).toBe(`${copy}ITERABLE_API_KEY=${sandbox.keys.server}\n`)
+    const { config } = await loadConfig(join(folder.path, 'config.json'), { env: {} })
+    expect(config.connections).toMatchObject({ iterable: { api_key: sandbox.keys.server } })
+  })
+
   test('the data centre is found by asking both', async () => {
     await using eu = await startSandbox({ region: 'eu', users: 2, lists: 1, eventsPerDay: 1, days: 1 })
     const hosts = { us: sandbox.url, eu: eu.url }

@@ -51,7 +51,13 @@ eachWarehouse(
   async (warehouse) => {
     await using sandbox = await startProject()
     const sync = { ...fiveYears.sync, streams: ['email_send'] }
+    const plan = async () => (await planOnce(sandbox, warehouse, { sync })).get('email_send')
+    // Before, each day can be counted, and nothing be promised.
+    const before = await plan()
+    expect(before).toMatchObject({ is_guess: true })
+    expect(before?.windows.length).toBeGreaterThan(1_000)
     const report = await syncOnce(sandbox, warehouse, { sync })
+    expect(await plan()).toMatchObject({ is_guess: false })
     expect(of(report, 'email_send')).toMatchObject({ windows: 2, bookmark: sandbox.now.toISOString() })
     expect(await rowsOf(warehouse, 'email_send')).toEqual(
       await expectedEvents(sandbox, warehouse, 'email_send', ago(days(1826))),

@@ -22,7 +22,12 @@ import {
   startProject,
   syncOnce,
 } from '../support/sync.ts'
-import { createTestWarehouse, eachWarehouse, type TestWarehouse } from '../support/warehouse.ts'
+import {
+  createTestWarehouse,
+  eachWarehouse,
+  everyWarehouse,
+  type TestWarehouse,
+} from '../support/warehouse.ts'
 
 const sync = { streams: ['email_open'] }
 
@@ -257,3 +262,23 @@ describe('asked to stop', () => {
     expect(of(report, 'email_open').state).toBe('cancelled')
   })
 })
+
+everyWarehouse(
+  'once it is closed, all work is refused in words, and nothing stays locked',
+  async (warehouse) => {
+    await using sandbox = await startProject()
+    const closed = await openOn(sandbox, warehouse, { sync })
+    await closed[Symbol.asyncDispose]()
+    await closed[Symbol.asyncDispose]()
+    const rows = async () => {
+      for await (const _ of closed.query('select 1')) return
+    }
+    for (const work of [closed.sync, closed.worker, closed.schedules, rows]) {
+      await expect(work()).rejects.toMatchObject({
+        code: 'closed',
+        message: expect.stringContaining('closed'),
+      })
+    }
+    expect(outcome(await syncOnce(sandbox, warehouse, { sync }))).toEqual({ state: 'succeeded', wrong: [] })
+  },
+)

@@ -1,4 +1,4 @@
-/** The form of a DuckDB file: the one that we make, and the one of DuckDB 2.0, which DuckDB 1.5 does not open. */
+/** The form of a DuckDB file: the one that we make, the one of DuckDB 2.0, which DuckDB 1.5 does not open, and what is none. */
 import { createHash } from 'node:crypto'
 import { readFile, writeFile } from 'node:fs/promises'
 import { expect, test } from 'vitest'
@@ -57,3 +57,17 @@ function checksumOf(block: Buffer): bigint {
 }
 
 const hashOf = (bytes: Buffer): string => createHash('sha256').update(bytes).digest('hex')
+
+test('a file of another program is refused as what it is', async () => {
+  await using warehouse = await createTestWarehouse('duckdb')
+  if (warehouse.config.type !== 'duckdb') return
+  const { path } = warehouse.config
+  for (const begin of ['SQLite format 3\0', 'name;value\n']) {
+    await writeFile(path, begin.padEnd(headerBytes, begin.endsWith('\0') ? '\0' : ' '))
+    await using elt = await open({ warehouse: { type: 'duckdb', path } })
+    await expect(elt.warehouse.use(async () => {})).rejects.toMatchObject({
+      code: 'not_a_warehouse',
+      message: expect.stringContaining('exists but is not a DuckDB database'),
+    })
+  }
+})

@@ -99,20 +99,32 @@ export async function holdFile(
   if (heldHere.has(path)) throw lockedError(job, 'this process')
   // At once: whoever asks while the file is being attached is too late already.
   heldHere.add(path)
+  try {
+    const connection = await attached(instance, path, name)
+    return {
+      async [Symbol.asyncDispose]() {
+        try {
+          await connection.run(`detach ${name}`)
+        } finally {
+          connection.closeSync()
+          heldHere.delete(path)
+        }
+      },
+    }
+  } catch (error) {
+    heldHere.delete(path)
+    throw isFileLocked(error) ? lockedError(job, holderOf(error), error) : attachError(path, error)
+  }
+}
+
+async function attached(instance: DuckDBInstance, path: string, name: string): Promise<DuckDBConnection> {
   const connection = await instance.connect()
   try {
     await attach(connection, path, name)
+    return connection
   } catch (error) {
-    heldHere.delete(path)
     connection.closeSync()
-    throw isFileLocked(error) ? lockedError(job, holderOf(error), error) : attachError(path, error)
-  }
-  return {
-    async [Symbol.asyncDispose]() {
-      await connection.run(`detach ${name}`)
-      connection.closeSync()
-      heldHere.delete(path)
-    },
+    throw error
   }
 }
 
