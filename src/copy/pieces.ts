@@ -126,6 +126,7 @@ async function columnsWithNul(
   from: string,
 ): Promise<readonly TableColumn[]> {
   const texts = columns.filter(({ type, origin }) => origin !== 'ours' && ['text', 'json'].includes(type))
+  if (texts.length === 0) return []
   const found = texts.map((column) => `coalesce(bool_or(${hasNul(column)}), false)`)
   const [row = []] = await engine.rows(`select ${found.join(', ')} from ${from}`)
   return texts.filter((_, index) => row[index] === true)

@@ -109,6 +109,8 @@ const knownTable = ({ db }: Pick<Session, 'db'>, view: string): Promise<KnownTab
   db.selectFrom('mart_tables').selectAll().where('view_name', '=', view).executeTakeFirst()
 
 const tableNameOf = (view: string, hash: string): string => `${view}_table_${hash.slice(0, 8)}`
+/** True for the name of a table in which some view is, or was, kept. */
+export const isKeptTable = (table: string): boolean => /._table_[0-9a-f]{8}$/.test(table)
 const isTableOf = (view: string, table: string): boolean =>
   table.startsWith(`${view}_table_`) && table.length === tableNameOf(view, '00000000').length
 

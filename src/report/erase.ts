@@ -1,11 +1,12 @@
 /** The right to be forgotten: a person's rows leave every table, and the files of the tables. */
 import { sql } from 'kysely'
 import { ConfigError } from '../errors.ts'
-import type { Tx } from '../warehouse/session.ts'
-import { change } from '../warehouse/sql.ts'
+import type { Session, Tx } from '../warehouse/session.ts'
+import { change, quoted } from '../warehouse/sql.ts'
 import { runJob } from './job-run.ts'
-import { askedFor, findPerson, type Identifiers, type PersonPlace } from './person-places.ts'
-import { type ReportSource, readState } from './read.ts'
+import { exportsNaming, takeOutMentions } from './mentions.ts'
+import { askedFor, findPerson, type Identifiers, keptTables, type PersonPlace } from './person-places.ts'
+import { type ExistingTables, type ReportSource, readState } from './read.ts'
 
 /** Who is to be erased: one of the two. */
 export interface EraseQuery {
@@ -38,31 +39,79 @@ export async function erasePerson(
   const { signal, isDryRun = false } = query
   const asked = askedFor(query)
   await using _lock = isDryRun ? undefined : await warehouse.lock('sync')
-  const found = await readState(source, (session, tables) => findPerson(session, tables, asked), { signal })
-  if (!found) return { run_id: null, identifiers: asked, tables: [], notices: [] }
-  const { identifiers, places } = found
-  const work = async (tx: Tx) => {
-    await refusePlanned(tx, places)
-    const tables: { name: string; quotedName: string; rows: number }[] = []
-    for (const { name, quotedName, from, where, isOwn } of places) {
-      const rows = await change(isOwn ? tx.db : tx.tables, sql`delete from ${from} where ${where}`)
-      if (rows > 0) tables.push({ name, quotedName, rows })
-    }
-    return tables
+  const look = async (session: Session, tables: ExistingTables) => {
+    const found = await findPerson(session, tables, asked)
+    const kept = await keptTables(session, found.identifiers)
+    return { ...found, places: [...found.places, ...kept], isCutOff: await wasCutOff(session) }
   }
+  const found = await readState(source, look, { signal })
+  if (!found) return { run_id: null, identifiers: asked, tables: [], notices: [] }
+  const { identifiers, places, isCutOff } = found
+  const work = (tx: Tx) => eraseFrom(tx, places, identifiers)
   if (isDryRun) {
-    const tables = await warehouse.transaction(work, { signal, isDryRun })
-    return { run_id: null, identifiers, tables: told(tables), notices: [] }
+    const { rows, texts } = await warehouse.transaction(work, { signal, isDryRun })
+    return { run_id: null, identifiers, tables: told(rows), notices: texts }
   }
   const { run_id, ...erased } = await runJob({ warehouse, job: 'erase', signal, now }, async () => {
-    const tables = await warehouse.transaction(work, { signal })
-    const notices = await warehouse.upkeep.scrub(tables.map(({ quotedName }) => quotedName))
-    return { tables: told(tables), notices }
+    const { rows, touched, texts } = await warehouse.transaction(work, { signal })
+    // Of one that was cut off between its two steps, nobody knows any more which tables it was about.
+    const notices = await warehouse.upkeep.scrub(isCutOff ? namesOf(places, touched) : touched)
+    return { tables: told(rows), notices: [...texts, ...notices] }
   })
   return { run_id, identifiers, ...erased }
 }
 
-const told = (tables: readonly { readonly name: string; readonly rows: number }[]): Erasure['tables'] =>
+interface ErasedRows {
+  readonly name: string
+  readonly rows: number
+}
+
+interface Erased {
+  readonly rows: readonly ErasedRows[]
+  /** The tables, quoted, whose files still have what went. */
+  readonly touched: readonly string[]
+  /** What became of texts that mentioned the person. */
+  readonly texts: readonly string[]
+}
+
+async function eraseFrom(tx: Tx, places: readonly PersonPlace[], identifiers: Identifiers): Promise<Erased> {
+  await refusePlanned(tx, places)
+  const erased: ErasedRows[] = []
+  const touched = new Set<string>()
+  for (const { name, quotedName, from, where, isOwn } of places) {
+    const rows = await change(isOwn ? tx.db : tx.tables, sql`delete from ${from} where ${where}`)
+    if (rows === 0) continue
+    erased.push({ name, rows })
+    touched.add(quotedName)
+  }
+  const texts: string[] = []
+  for (const [table, rows] of await takeOutMentions(tx, identifiers)) {
+    touched.add(`${quoted(tx.names.sync)}.${quoted(table)}`)
+    const named = rows === 1 ? 'a text no longer names' : `${rows} texts no longer name`
+    texts.push(`${tx.names.sync}.${table}: ${named} the person`)
+  }
+  for (const name of await exportsNaming(tx, identifiers))
+    texts.push(`the export "${name}" names the person in its query or settings, which are yours to change`)
+  return { rows: erased, touched: [...touched], texts }
+}
+
+const namesOf = (places: readonly PersonPlace[], touched: readonly string[]): readonly string[] => [
+  ...new Set([...places.map(({ quotedName }) => quotedName), ...touched]),
+]
+
+/** The last erasure has not ended: rows that it deleted may still stand in the files. */
+async function wasCutOff({ db }: Session): Promise<boolean> {
+  const last = await db
+    .selectFrom('runs')
+    .select(['state', 'error_code'])
+    .where('kind', '=', 'erase')
+    .orderBy('started_at', 'desc')
+    .limit(1)
+    .executeTakeFirst()
+  return last !== undefined && last.state !== 'succeeded' && last.error_code !== 'person_in_plan'
+}
+
+const told = (tables: readonly ErasedRows[]): Erasure['tables'] =>
   tables.map(({ name, rows }) => ({ table: name, rows }))
 
 /** A frozen plan is sent byte for byte: a row cannot be taken out of it. */

@@ -1,10 +1,12 @@
 /** Where the rows of one person stand: tables, and conditions on their rows. */
 import { sql } from 'kysely'
 import { catalogue } from '../catalog/index.ts'
+import { isKeptTable } from '../marts/keep.ts'
 import type { StateDatabase } from '../state/tables.ts'
 import type { Session } from '../warehouse/session.ts'
 import { ownTable, quoted, type Sql, statementOf, streamTable } from '../warehouse/sql.ts'
 import { tableOf } from '../warehouse/tables.ts'
+import { isMentioned, mentionsOf } from './mentions.ts'
 import { type ResultRow, recordsOf } from './query.ts'
 import type { ExistingTables } from './read.ts'
 
@@ -84,7 +86,7 @@ export const memberKeys = ({ email, userId }: Pick<Identifiers, 'email' | 'userI
 const bookmarks = new Map(catalogue('email').map(({ name, bookmark }) => [name, bookmark]))
 const bookmarkOf = (stream: string): string | undefined => bookmarks.get(stream)
 
-/** A profile ties the names of a person together. */
+/** A profile ties the names of a person together; where several share a name, so do they. */
 async function allNames(
   session: Session,
   columns: ReadonlySet<string>,
@@ -92,6 +94,23 @@ async function allNames(
 ): Promise<Identifiers> {
   const known = names.filter((name) => columns.has(name))
   if (known.length === 0) return asked
+  const count = (identifiers: Identifiers) => names.reduce((sum, name) => sum + identifiers[name].length, 0)
+  let found = asked
+  let further = await namesBeside(session, columns, found)
+  while (count(further) > count(found)) {
+    found = further
+    further = await namesBeside(session, columns, found)
+  }
+  return found
+}
+
+/** These names, and all others of the profiles that have one of them. */
+async function namesBeside(
+  session: Session,
+  columns: ReadonlySet<string>,
+  asked: Identifiers,
+): Promise<Identifiers> {
+  const known = names.filter((name) => columns.has(name))
   const profiles = await printedRows(
     session,
     sql`select ${sql.join(known.map((name) => sql.id(name)))} from ${streamTable(session, 'users')}
@@ -134,11 +153,8 @@ function ownTables(
   const { sync } = session.names
   const keys = memberKeys(identifiers)
   if (keys.length === 0) return []
-  // As a member of JSON; lines that are not JSON are looked through in the same way.
-  const rejected = [...email, ...userId].map((value) => {
-    const line = sql`lower(coalesce(cast("row" as varchar), raw, ''))`
-    return sql`strpos(${line}, ${JSON.stringify(value).toLowerCase()}) > 0`
-  })
+  const line = sql`coalesce(cast("row" as varchar), raw, '')`
+  const rejected = mentionsOf(identifiers).map((mention) => isMentioned(line, mention))
   const isOfKey = among(sql`member_key`, keys)
   const searches: readonly (readonly [keyof StateDatabase, Sql, Sql?])[] = [
     ['members', isOfKey, sql`confirmed_at desc`],
@@ -162,6 +178,34 @@ function ownTables(
     }))
     .filter(({ name }) => existing.has(name))
 }
+
+/** The tables in which views are kept, and what in them names the person. */
+export async function keptTables(
+  { tables, names: { marts } }: Session,
+  { email, userId, itblUserId }: Identifiers,
+): Promise<readonly PersonPlace[]> {
+  const { rows } = await sql<{ name: string; column: string }>`
+    select table_name as name, column_name as column from information_schema.columns
+    where table_catalog = current_database() and table_schema = ${marts}
+      and lower(data_type) in ('text', 'varchar') order by 1, 2`.execute(tables)
+  const columns = new Map<string, string[]>()
+  for (const { name, column } of rows) {
+    if (isKeptTable(name)) columns.set(name, [...(columns.get(name) ?? []), column])
+  }
+  return [...columns].map(([name, texts]) => ({
+    name: `${marts}.${name}`,
+    from: sql.id(marts, name),
+    quotedName: `${quoted(marts)}.${quoted(name)}`,
+    isOwn: false,
+    where: anyOf([
+      ...texts.map((column) => among(sql`lower(${sql.id(column)})`, email)),
+      ...texts.filter(isOfPerson).map((column) => among(sql.id(column), [...userId, ...itblUserId])),
+    ]),
+  }))
+}
+
+/** Columns of views that hold a name of a person. */
+const isOfPerson = (column: string): boolean => /person|user_?id$/i.test(column)
 
 /** The rows of a query of ours; every value as exact as the database has it. */
 export async function printedRows(session: Session, query: Sql): Promise<ResultRow[]> {

@@ -1,6 +1,7 @@
 /** The right to be forgotten, in every table and in the bytes of the files. */
 import { copyFile, readdir, readFile } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
+import { sql } from 'kysely'
 import { expect } from 'vitest'
 import type { Elt } from '../../src/index.ts'
 import { contentsOf, openOn, startProject } from '../support/sync.ts'
@@ -64,6 +65,132 @@ everyWarehouse('a person leaves every table, and nobody else does', async (wareh
   expect(await elt.erase({ email: 'nobody@example.com' })).toMatchObject({ tables: [] })
   expect(await states()).toEqual([{ state: isWritable ? 'failed' : 'succeeded' }, { state: 'succeeded' }])
   await expectViews(elt)
+})
+
+everyWarehouse('a person leaves views that are kept, and texts that mention them', async (warehouse) => {
+  await using sandbox = await startProject({ users: 8 })
+  const email = String(sandbox.truth.events('emailSend')[0]?.email)
+  const marts = { materialize: ['message_facts', 'user_360'] }
+  await using elt = await openOn(sandbox, warehouse, { sync, marts })
+  await elt.sync()
+  const another = `x${email}`
+  const told = (first: string, second: string, other: string) =>
+    `2 rows: {"email":"${first}"}\n${second},${second}: ${other} (of ${first}.)`
+  await elt.warehouse.use(async ({ db }) => {
+    const message = JSON.stringify({ text: told(email, email.toUpperCase(), another) })
+    const time = new Date()
+    await sql`update iterable_sync.runs set error_text = ${told(email, email.toUpperCase(), another)}`.execute(
+      db,
+    )
+    await sql`insert into iterable_sync.notifications
+      (notification_id, event, job, channel, message, state, attempts, next_try_at, created_at)
+      values ('n', 'failure', 'sync', 'email', cast(${message} as json), 'sent', 1, ${time}, ${time})`.execute(
+      db,
+    )
+    // As a list has it, and as an export of numbers does.
+    await sql`insert into iterable_sync.rejected_rows (run_id, source, code, reason, "row", raw, rejected_at) values
+      ('r', 'stream:list_users', 'x', 'x', null, ${email}, ${time}),
+      ('r', 'stream:list_users', 'x', 'x', null, ${another}, ${time})`.execute(db)
+    await sql`insert into iterable_sync.exports (name, query, settings)
+      values ('one', ${`select '${email}' as email`}, cast('{"action":"add","list_id":1}' as json))`.execute(
+      db,
+    )
+  })
+  const kept = async () => {
+    const { rows } = await elt.warehouse.use(({ tables }) =>
+      sql<{ name: string }>`select table_name as name from information_schema.tables
+        where table_schema = 'iterable_marts' and table_name like '%table%' order by 1`.execute(tables),
+    )
+    const counted: Record<string, unknown> = {}
+    for (const { name } of rows) {
+      const [row] = await warehouse.query(
+        `select count(*) as all, count(*) filter (where email = '${email}') as theirs from iterable_marts."${name}"`,
+      )
+      counted[name] = row
+    }
+    return counted as Record<string, { readonly all: number; readonly theirs: number }>
+  }
+  const before = await kept()
+  expect(Object.values(before).map(({ theirs }) => theirs > 0)).toEqual([true, true])
+
+  const erasure = await elt.erase({ email })
+  expect(erasure.notices).toEqual(
+    expect.arrayContaining([
+      'iterable_sync.runs: a text no longer names the person',
+      'iterable_sync.notifications: a text no longer names the person',
+      'the export "one" names the person in its query or settings, which are yours to change',
+    ]),
+  )
+  const left = Object.entries(before).map(([name, { all, theirs }]) => [
+    name,
+    { all: all - theirs, theirs: 0 },
+  ])
+  expect(await kept()).toEqual(Object.fromEntries(left))
+  const texts = [
+    await warehouse.query(`select error_text from iterable_sync.runs where kind = 'sync'`),
+    await warehouse.query(`select message from iterable_sync.notifications`),
+    await warehouse.query('select raw from iterable_sync.rejected_rows'),
+  ]
+  const text = told('[erased]', '[erased]', another)
+  expect(JSON.parse(JSON.stringify(texts))).toEqual([
+    [{ error_text: text }],
+    [{ message: { text } }],
+    [{ raw: another }],
+  ])
+  expect(await elt.sync({ streams: ['lists'] })).toMatchObject({ state: 'succeeded' })
+})
+
+everyWarehouse('profiles that share a name are one person', async (warehouse) => {
+  await using sandbox = await startProject({ users: 3, projectType: 'hybrid' })
+  await using elt = await openOn(sandbox, warehouse, { sync: { ...sync, streams: ['users', 'email_send'] } })
+  await elt.sync()
+  await elt.warehouse.use(async ({ tables }) => {
+    for (const [email, userId] of [
+      ['one@example.com', 'u-first'],
+      ['One@Example.com', 'u-second'],
+      ['two@example.com', 'u-second'],
+      ['other@example.com', 'U-FIRST'],
+    ] as const) {
+      for (const table of ['users', 'email_send']) {
+        const named = table === 'users' ? email : null
+        await sql`insert into iterable.${sql.id(table)} (email, "userId", "itblUserId", "_run_id", "_loaded_at")
+          values (${named}, ${userId}, ${`id of ${email}`}, 'r', now())`.execute(tables)
+      }
+    }
+  })
+  const { identifiers } = await elt.erase({ userId: 'u-first' })
+  expect(identifiers).toMatchObject({
+    email: ['one@example.com', 'two@example.com'],
+    userId: ['u-first', 'u-second'],
+  })
+  for (const table of ['users', 'email_send']) {
+    const left = await warehouse.query(`select "userId" from iterable.${table} where "_run_id" = 'r'`)
+    expect(left).toEqual([{ userId: 'U-FIRST' }])
+  }
+})
+
+everyWarehouse('an erasure that was cut off is finished by the next one', async (warehouse) => {
+  await using sandbox = await startProject({ users: 8 })
+  const email = String(sandbox.truth.events('emailSend')[0]?.email)
+  await using elt = await openOn(sandbox, warehouse, { sync })
+  await elt.sync()
+  const { scrub } = elt.warehouse.upkeep
+  const scrubbed: (readonly string[])[] = []
+  let isCut = true
+  elt.warehouse.upkeep.scrub = async (tables) => {
+    if (isCut) throw new Error('cut off')
+    scrubbed.push(tables)
+    return scrub(tables)
+  }
+  await expect(elt.erase({ email })).rejects.toThrow('cut off')
+  isCut = false
+  sandbox.advance(1000)
+  expect(await elt.erase({ email })).toMatchObject({ tables: [] })
+  expect(scrubbed.flat()).toContain('"iterable"."email_send"')
+  await expectNoBytes(warehouse, email)
+  sandbox.advance(1000)
+  await elt.erase({ email })
+  expect(scrubbed[1]).toEqual([])
 })
 
 async function expectViews(elt: Elt): Promise<void> {

@@ -147,6 +147,17 @@ test('between two of one kind: the same rows, and a sync goes on', async () => {
   }
 })
 
+test('a table of numbers, in which nothing can hold a U+0000, goes along', async () => {
+  const numbers = { sync: { streams: ['campaigns', 'campaign_metrics'], start_date: '2025-01-01' } }
+  const [from, to] = [await make('duckdb'), await make('postgres')]
+  await using elt = await open(configFor(sandbox, from, numbers), { clock: quickClock(sandbox) })
+  await elt.sync()
+  await using other = await open(configFor(sandbox, to, numbers), { clock: quickClock(sandbox) })
+  const { is_equal, tables } = await elt.copyTo(other)
+  const rows = tables.find(({ table }) => table === 'iterable.campaign_metrics')?.rows
+  expect({ is_equal, hasRows: Number(rows) > 0 }).toEqual({ is_equal: true, hasRows: true })
+})
+
 test('a copy that is killed is gone on with, table by table, and refuses what it does not know', async () => {
   const target = await make('postgres')
   const folder = { cwd: target.tempDir }

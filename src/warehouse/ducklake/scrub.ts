@@ -15,13 +15,12 @@ export async function scrubLake(
   lake: Lake,
   tables: readonly string[],
 ): Promise<readonly string[]> {
-  const { db, tables: lakeTables, names } = session
+  const { db, tables: lakeTables } = session
   const run = (statement: string) => runOn(lakeTables, statement)
-  for (const table of tables) {
-    // `"schema"."table"`, as our statements have it.
-    const name = table.slice(quoted(names.streams).length + 2, -1).replaceAll('""', '"')
+  const named = tables.map(partsOf)
+  for (const { schema, name } of named) {
     await run(
-      `call ducklake_rewrite_data_files('warehouse', ${literal(name)}, schema => ${literal(names.streams)}, delete_threshold => 0)`,
+      `call ducklake_rewrite_data_files('warehouse', ${literal(name)}, schema => ${literal(schema)}, delete_threshold => 0)`,
     )
   }
   await run(`call ducklake_expire_snapshots('warehouse', older_than => now())`)
@@ -30,8 +29,7 @@ export async function scrubLake(
   await run(`call ducklake_cleanup_old_files('warehouse', cleanup_all => true)`)
   // The least and the largest value of a column may be a person's; they are never made anew.
   const catalogue = quoted(lake.catalogueSchema)
-  for (const table of tables) {
-    const name = table.slice(quoted(names.streams).length + 2, -1).replaceAll('""', '"')
+  for (const { name } of named) {
     await sql`
       update ${sql.raw(catalogue)}.ducklake_table_column_stats as s set min_value = null, max_value = null
       from ${sql.raw(catalogue)}.ducklake_table as t, ${sql.raw(catalogue)}.ducklake_column as c
@@ -42,4 +40,12 @@ export async function scrubLake(
   return [
     `${foreign.length} files in ${lake.dataPath} are unknown to the lake and may be another's: they stay as they are`,
   ]
+}
+
+/** Of `"schema"."table"`, as our statements have it. */
+function partsOf(table: string): { readonly schema: string; readonly name: string } {
+  const [schema = '', name = ''] = [...table.matchAll(/"((?:[^"]|"")*)"/g)].map(([, part = '']) =>
+    part.replaceAll('""', '"'),
+  )
+  return { schema, name }
 }
