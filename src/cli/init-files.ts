@@ -1,4 +1,5 @@
 /** The files that `init` writes. */
+import { basename } from 'node:path'
 
 /** What the configuration depends on. */
 export interface Answers {
@@ -104,8 +105,13 @@ export function envExample({ warehouse }: Answers): string {
   return `# Copy this file to .env, which git ignores, and fill it in.\n# A server-side API key: Iterable, Integrations > API Keys.\nITERABLE_API_KEY=\n${database}`
 }
 
-/** What git must not see: secrets and data. */
-export const gitignoreLines: readonly string[] = ['.env', '*.duckdb', '*.duckdb.wal', '*.duckdb.work/']
+/** What git must not see: secrets and data, under whatever name. */
+export function gitignoreLines({ warehouse, path }: Pick<Answers, 'warehouse' | 'path'>): readonly string[] {
+  const isOther = warehouse === 'duckdb' && !path.endsWith('.duckdb')
+  const name = basename(path)
+  const other = isOther ? [name, `${name}.wal`, `${name}.work/`] : []
+  return ['.env', '*.duckdb', '*.duckdb.wal', '*.duckdb.work/', ...other]
+}
 
 /** An export to start from; without a schedule it runs only on command. */
 export const exampleExport = `/*

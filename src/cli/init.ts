@@ -63,7 +63,7 @@ async function runInit(context: Context, options: InitOptions): Promise<undefine
   await writingTo(`cannot write to ${shown(directory) || '.'}`, async () => {
     for (const [path, text] of files) ((await writeNew(path, text)) ? written : kept).push(shown(path))
     const gitignore = join(directory, '.gitignore')
-    ;((await completeGitignore(gitignore)) ? written : kept).push(shown(gitignore))
+    ;((await completeGitignore(gitignore, gitignoreLines(answers))) ? written : kept).push(shown(gitignore))
     const env = join(directory, '.env')
     if (secrets.size > 0) ((await completeEnv(env, secrets)) ? written : kept).push(shown(env))
   })
@@ -122,6 +122,8 @@ async function refuseWrongValues({ warehouse, path, url, baseUrl, startDate }: I
     throw wrong('--path is for DuckDB, --url for Postgres: choose one')
   }
   if (url !== undefined && warehouse === 'duckdb') throw wrong('--url is for Postgres; DuckDB takes --path')
+  const { refuseNamesake } = await import('../warehouse/duckdb/file-name.ts')
+  if (path !== undefined) refuseNamesake(path, 'iterable', '--path')
   const checks = [
     ['--start-date', startDate, instant],
     ['--url', url, postgresUrl],
@@ -166,10 +168,10 @@ async function writeNew(path: string, text: string): Promise<boolean> {
 }
 
 /** Adds the entries that are missing; false where none is. */
-async function completeGitignore(path: string): Promise<boolean> {
+async function completeGitignore(path: string, lines: readonly string[]): Promise<boolean> {
   const before = existsSync(path) ? await readFile(path, 'utf8') : ''
   const present = new Set(before.split(/\r?\n/).map((line) => line.trim()))
-  const missing = gitignoreLines.filter((line) => !present.has(line))
+  const missing = lines.filter((line) => !present.has(line))
   if (missing.length === 0) return false
   const lead = before === '' || before.endsWith('\n') ? '' : '\n'
   await appendFile(path, `${lead}${missing.join('\n')}\n`)

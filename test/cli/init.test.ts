@@ -67,6 +67,13 @@ test('init puts no password into a file', async () => {
   expect(texts.join('')).not.toContain('tops3cret')
 })
 
+test('init keeps the data out of git, whatever its file is called', async () => {
+  await using folder = await temporaryFolder()
+  await run(['init', '--path', 'data/people.db'], { cwd: folder.path })
+  const lines = (await readFile(join(folder.path, '.gitignore'), 'utf8')).split('\n')
+  expect(lines).toEqual(expect.arrayContaining(['people.db', 'people.db.wal', 'people.db.work/']))
+})
+
 test('init overwrites nothing, and says what it left alone', async () => {
   await using folder = await temporaryFolder()
   await mkdir(join(folder.path, 'sql/exports'), { recursive: true })
@@ -93,6 +100,7 @@ test.each([
   ['a region that is none', ['--region', 'mars'], 'Allowed choices are us, eu'],
   ['a date that is none', ['--start-date', 'soon'], '--start-date: expected a date'],
   ['an address that is none', ['--url', 'mysql://x'], '--url: expected an address'],
+  ['a file called like the schema', ['--path', 'iterable.duckdb'], '--path: iterable.duckdb would be'],
   ['a file for Postgres', ['--warehouse', 'postgres', '--path', 'x'], 'choose one'],
 ])('init refuses %s, and writes nothing', async (_what, options, said) => {
   await using folder = await temporaryFolder()
