@@ -14,16 +14,20 @@ const limited = new WeakSet<Duplex>()
 /** From now on a larger message breaks the connection, and is the error of whoever waits for it. */
 export function limitMessages(client: pg.ClientBase): void {
   const { stream } = (client as { connection?: { stream?: Duplex } }).connection ?? {}
-  if (!stream || limited.has(stream)) return
+  // In its place, not beside it: COPY takes the one listener that there is away for a while, at the end of a message.
+  const [listener] = stream?.listeners('data') ?? []
+  if (!stream || !listener || limited.has(stream)) return
   limited.add(stream)
   const messages = new Messages()
-  stream.prependListener('data', (piece: Buffer) => {
-    if (messages.largestIn(piece) <= mostBytes) return
-    stream.destroy(
-      new ConfigError('a row of the result is larger than 256 MB; select less of it', {
-        code: 'query_invalid',
-      }),
-    )
+  stream.removeListener('data', listener as (piece: Buffer) => void)
+  stream.on('data', (piece: Buffer) => {
+    if (messages.largestIn(piece) <= mostBytes) listener.call(stream, piece)
+    else
+      stream.destroy(
+        new ConfigError('a row of the result is larger than 256 MB; select less of it', {
+          code: 'query_invalid',
+        }),
+      )
   })
 }
 
