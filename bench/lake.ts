@@ -7,6 +7,7 @@ import { mkdir } from 'node:fs/promises'
 import { join } from 'node:path'
 import { startSandbox } from '../src/sandbox/index.ts'
 import { startEmbeddedPostgres } from '../test/support/embedded-postgres.ts'
+import { copyFiles } from './lake-copies.ts'
 import { createDatabase, extensionsHere, type LakePlace, onLake } from './lake-place.ts'
 import { type MeasuredWorker, measureReader, measureWorker } from './process.ts'
 
@@ -21,11 +22,13 @@ type Table = keyof typeof shares
 
 export interface LakeBench {
   readonly events: number
+  /** How many times each of them is there: only one of so many is made, the others are copies of whole files. */
+  readonly copies: number
   readonly directory: string
 }
 
 /** Prints how long it takes to load, to add to, and to read; and bytes, files and prices. */
-export async function benchLake({ events, directory }: LakeBench): Promise<void> {
+export async function benchLake({ events, copies, directory }: LakeBench): Promise<void> {
   const extensions = await extensionsHere()
   const server = await startEmbeddedPostgres({ fsync: 'on', full_page_writes: 'on' })
   const lake = join(directory, 'lake')
@@ -50,7 +53,8 @@ export async function benchLake({ events, directory }: LakeBench): Promise<void>
     said('first sync, an empty lake', first)
 
     const beganMs = Date.now()
-    await fill({ ...place, events, directory, until: start })
+    await fill({ ...place, events: events / copies, directory, until: start })
+    if (copies > 1) await copyFiles(place, { tables: Object.keys(shares), times: copies, directory })
     console.log(`${millions(events)} events made in ${seconds(Date.now() - beganMs)} s`)
     said(`the day after, ${millions(events)} events there`, await sync(now))
 

@@ -31,8 +31,8 @@ npm run bench -- --marts [--warehouse postgres] [--events N] [--rounds N]
     views for analysts, beside queries by hand for the same figures
 npm run bench -- --partitions --warehouse postgres [--rows N] [--rounds N]
     a table of events as one, and by month
-npm run bench -- --lake EVENTS
-    a lake of so many events: a sync into it, one reader of two cores, files and what they cost
+npm run bench -- --lake EVENTS [--copies N]
+    a lake of so many events: a sync into it, one reader of two cores, files and what they cost; N of them are alike
 npm run bench -- --workers 1,2,4 [--days N] [--events-per-day N] [--latency MS]
     windows a minute of processes that sync streams of their own into one lake at the same time`
 
@@ -52,6 +52,7 @@ const { values } = parseArgs({
     marts: { type: 'boolean', default: false },
     partitions: { type: 'boolean', default: false },
     lake: { type: 'string', default: '' },
+    copies: { type: 'string', default: '1' },
     workers: { type: 'string', default: '' },
     days: { type: 'string', default: '10' },
     'events-per-day': { type: 'string', default: '2000' },
@@ -97,7 +98,7 @@ try {
     const events = Number(values.lake)
     if (!(events >= 1000))
       throw new Error(`--lake takes a number of events, 1000 or more; met ${values.lake}`)
-    await benchLake({ events, directory })
+    await benchLake({ events, copies: Number(values.copies), directory })
   } else if (values.workers) {
     const [days, eventsPerDay] = [Number(values.days), Number(values['events-per-day'])]
     const counts = values.workers.split(',').map(Number)
