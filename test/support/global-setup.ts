@@ -53,5 +53,9 @@ export default async function setup(project: TestProject): Promise<() => Promise
     door.closeAllConnections()
     const server = await postgres?.catch(() => undefined)
     await server?.stop()
+    if (project.config.env.TEST_SCOPE === 'usual')
+      console.log(
+        'Left out: lakes, full disks, kills by the dozen, browsers, packages. All of it: npm run test:all',
+      )
   }
 }

@@ -10,10 +10,11 @@ import { createTestDatabase } from './postgres.ts'
 
 export type WarehouseKind = 'duckdb' | 'postgres' | 'ducklake'
 
-/** A lake where its extensions can be had. */
-export const allKinds: readonly WarehouseKind[] = lakeExtensions
-  ? ['duckdb', 'postgres', 'ducklake']
-  : ['duckdb', 'postgres']
+/** A lake where its extensions can be had, and somebody looks at everything (`npm run test:all`). */
+export const allKinds: readonly WarehouseKind[] =
+  lakeExtensions && process.env.TEST_SCOPE !== 'usual'
+    ? ['duckdb', 'postgres', 'ducklake']
+    : ['duckdb', 'postgres']
 
 /** An empty warehouse that belongs to one test. */
 export type TestWarehouse = AsyncDisposable & {
