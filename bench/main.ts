@@ -98,7 +98,10 @@ try {
     const events = Number(values.lake)
     if (!(events >= 1000))
       throw new Error(`--lake takes a number of events, 1000 or more; met ${values.lake}`)
-    await benchLake({ events, copies: Number(values.copies), directory })
+    const copies = Number(values.copies)
+    if (!Number.isInteger(copies) || copies < 1)
+      throw new Error(`--copies takes how many events are alike, 1 or more; met ${values.copies}`)
+    await benchLake({ events, copies, directory })
   } else if (values.workers) {
     const [days, eventsPerDay] = [Number(values.days), Number(values['events-per-day'])]
     const counts = values.workers.split(',').map(Number)
