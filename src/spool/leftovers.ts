@@ -1,6 +1,6 @@
 /** Folders of one process, named so that any later one finds out whether its maker is dead, and removes them. */
 import { createHash } from 'node:crypto'
-import { readdir, stat } from 'node:fs/promises'
+import { mkdtemp, readdir, stat } from 'node:fs/promises'
 import { hostname } from 'node:os'
 import { join } from 'node:path'
 import { isAlive } from './processes.ts'
@@ -15,6 +15,16 @@ export function ownName(prefix: string): string {
   const name = `${prefix}${machine}-${process.pid}-${made.size + 1}`
   made.add(name)
   return name
+}
+
+/**
+ * Makes a folder for this process alone, whose name nobody can know before, and so have made; what dead processes have left
+ * under names with the same prefix is removed.
+ */
+export async function makeOwnFolder(directory: string, prefix: string): Promise<string> {
+  const own = await mkdtemp(join(directory, `${ownName(prefix)}-`))
+  await removeLeftovers(directory, prefix)
+  return own
 }
 
 /** Nobody works for this long without touching a folder. */

@@ -5,14 +5,14 @@
  */
 import { createHash } from 'node:crypto'
 import { existsSync, realpathSync } from 'node:fs'
-import { access, chmod, constants, mkdtemp } from 'node:fs/promises'
+import { access, chmod, constants } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { basename, dirname, join, resolve } from 'node:path'
 import type { DuckDBInstance } from '@duckdb/node-api'
 import { Turns } from '../../engine/turns.ts'
 import { ConfigError, messageOf } from '../../errors.ts'
 import { makeFolder } from '../../folders.ts'
-import { ownName, removeLeftovers, removeOwn } from '../../spool/leftovers.ts'
+import { makeOwnFolder, ownName, removeLeftovers, removeOwn } from '../../spool/leftovers.ts'
 import { removeSpool } from '../../spool/spool.ts'
 
 export interface Home extends AsyncDisposable {
@@ -82,20 +82,13 @@ export async function openHome(
   return home
 }
 
-/** A folder whose name nobody can know before, and so have made: what is in it is people's data. */
+/** A folder that nobody can have made before: what is in it is people's data. */
 function ownOf(shared: Shared): Promise<string> {
-  shared.own ??= makeOwn().catch((error: unknown) => {
+  shared.own ??= makeOwnFolder(tmpdir(), 'iterable-elt-work-').catch((error: unknown) => {
     delete shared.own
     throw notWritable(tmpdir(), error)
   })
   return shared.own
-}
-
-async function makeOwn(): Promise<string> {
-  const prefix = 'iterable-elt-work-'
-  const own = await mkdtemp(join(tmpdir(), `${ownName(prefix)}-`))
-  await removeLeftovers(tmpdir(), prefix)
-  return own
 }
 
 /** True for a file in a folder that we may not write to: it can be read, and needs no locks of ours for that. */
